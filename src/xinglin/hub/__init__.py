@@ -1,0 +1,1 @@
+"""Hub: the operator process: identity, catalogue, contracts, relay of runs, evidence log."""

@@ -1,0 +1,1 @@
+"""Node: the hospital process: lake, gate, outbound channel."""

@@ -1,0 +1,1 @@
+"""Stores: every port implemented: databases, files, key files."""
