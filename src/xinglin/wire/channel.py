@@ -1,0 +1,258 @@
+"""The node channel: a node sends *reports*, and its long poll collects *orders*.
+
+Two HTTP calls carry it, both MessagePack: ``POST /node/send`` takes a signed :class:`Reports`,
+``POST /node/poll`` takes a signed :class:`Poll` and is held until there are orders or
+``HOLD_S`` passed. A report is signed by the node; an order is not signed, because a node believes
+nothing of the hub's that is not signed inside by somebody else or provable from the log.
+Append-only: a field is added with a default, a kind is added, none is changed. An unknown kind is refused.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from xinglin.kernel.instants import Instant
+from xinglin.kernel.limits import Limit
+from xinglin.kernel.verdict import Reason
+
+REPORTS_CONTEXT = "node-reports/1"
+POLL_CONTEXT = "node-poll/1"
+HOLD_S = 20
+"""A poll is held this long at most: under the 60 s after which proxies cut idle connections."""
+AWAY_AFTER_S = 8
+"""A node that has no poll open for this long is shown as away (promise: within 10 s)."""
+CLOCK_SKEW_MS = 120_000
+"""Signed messages are refused when their instant is further off than this."""
+REPORTS_PER_SEND = Limit("reports a send", 256, "reports")
+
+
+# --- reports: node to hub -------------------------------------------------------------------
+
+
+class RunAdmitted(msgspec.Struct, frozen=True, tag="run-admitted"):
+    """The node's own decision was yes; ``advert`` opens the secure sum, ``releases`` is signed (see secure setup)."""
+
+    run_id: str
+    advert: bytes
+    releases: bytes
+
+
+class RunRefused(msgspec.Struct, frozen=True, tag="run-refused"):
+    """The node's own decision was no, for rules only: never a reason that depends on rows."""
+
+    run_id: str
+    reasons: tuple[Reason, ...]
+
+
+class RunMessage(msgspec.Struct, frozen=True, tag="run-message"):
+    """One message of the secure sum; ``kind`` is its class name in ``xinglin.secure``, round 0 is the set-up."""
+
+    run_id: str
+    kind: str
+    round: int
+    payload: bytes
+
+
+class RunReleased(msgspec.Struct, frozen=True, tag="run-released"):
+    """The outcome as this node signs it (:class:`Attestation`), and the sealed result for each recipient."""
+
+    run_id: str
+    attestation: bytes
+    sealed: dict[str, bytes]
+
+
+class RunStopped(msgspec.Struct, frozen=True, tag="run-stopped"):
+    """This node ends its part: ``code`` is one of the run's named ends."""
+
+    run_id: str
+    code: str
+    words: str
+
+
+class LogSubmission(msgspec.Struct, frozen=True, tag="log-submission"):
+    """A batch of evidence entries under one signature (``xinglin.evidence.submission``)."""
+
+    ticket: str
+    batch: bytes
+
+
+class CosignAnswer(msgspec.Struct, frozen=True, tag="cosign-answer"):
+    """A node witness's answer to :class:`CosignOrder`: status and body as ``tlog-witness`` has them."""
+
+    ticket: str
+    status: int
+    body: bytes
+
+
+class Published(msgspec.Struct, frozen=True, tag="published"):
+    """The node's published tables (canonical JSON of catalogue descriptions)."""
+
+    descriptions: bytes
+
+
+class AgreementAnswer(msgspec.Struct, frozen=True, tag="agreement-answer"):
+    """The provider's countersignature (a ``Signed`` as bytes) or refusal of an offered agreement."""
+
+    agreement_id: str
+    accepted: bool
+    signed: bytes = b""
+    reasons: tuple[Reason, ...] = ()
+
+
+Report = (
+    RunAdmitted
+    | RunRefused
+    | RunMessage
+    | RunReleased
+    | RunStopped
+    | LogSubmission
+    | CosignAnswer
+    | Published
+    | AgreementAnswer
+)
+
+
+class Reports(msgspec.Struct, frozen=True):
+    """What the node's signature covers: ``boot`` and ``number`` make a re-sent batch recognisable."""
+
+    node: str
+    boot: str
+    number: int
+    at: Instant
+    reports: tuple[Report, ...]
+    version: int = 1
+
+
+# --- orders: hub to node --------------------------------------------------------------------
+
+
+class RunOrder(msgspec.Struct, frozen=True, tag="run-order"):
+    """A researcher's signed request with its plan and the requester-signed nothing else: the node decides."""
+
+    run_id: str
+    request: bytes
+    plan: bytes
+
+
+class RunRelay(msgspec.Struct, frozen=True, tag="run-relay"):
+    """Messages of the secure sum for this node: ``phase`` says which step they belong to."""
+
+    run_id: str
+    phase: str
+    round: int
+    payloads: tuple[bytes, ...]
+
+
+class RunEnd(msgspec.Struct, frozen=True, tag="run-end"):
+    """The run is over for everybody; named ends only."""
+
+    run_id: str
+    code: str
+    words: str
+
+
+class CosignOrder(msgspec.Struct, frozen=True, tag="cosign-order"):
+    """An ``add-checkpoint`` body with all entries from ``start`` on (a sequence of entry bundles' entries)."""
+
+    ticket: str
+    body: bytes
+    entries: bytes
+
+
+class CheckpointOrder(msgspec.Struct, frozen=True, tag="checkpoint-order"):
+    """The newest published checkpoint with its cosignatures."""
+
+    note: bytes
+
+
+class LogTicket(msgspec.Struct, frozen=True, tag="log-ticket"):
+    """Indices that a submission received, or why it was refused."""
+
+    ticket: str
+    indices: tuple[int, ...]
+    reasons: tuple[Reason, ...] = ()
+
+
+class AgreementOrder(msgspec.Struct, frozen=True, tag="agreement-order"):
+    """An agreement that a study offers (``Signed`` as bytes), waiting for the hospital's word."""
+
+    agreement_id: str
+    signed: bytes
+
+
+Order = RunOrder | RunRelay | RunEnd | CosignOrder | CheckpointOrder | LogTicket | AgreementOrder
+
+
+class Poll(msgspec.Struct, frozen=True):
+    """``have`` is the number of the last order handled: the hub forgets up to it. ``log_size`` is this node's replica."""
+
+    node: str
+    boot: str
+    at: Instant
+    have: int
+    log_size: int
+    runs: tuple[str, ...] = ()
+    version: int = 1
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """Orders in sequence; ``hub_boot`` changes when the hub was started anew; ``now`` shows clocks that differ."""
+
+    hub_boot: str
+    first: int
+    orders: tuple[Order, ...]
+    now: Instant
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The hub keeps reports up to ``number`` of this boot."""
+
+    number: int
+
+
+# --- what a node signs about an outcome -----------------------------------------------------
+
+
+class Attestation(msgspec.Struct, frozen=True):
+    """One node's word on a run's outcome; all of a run's attestations must agree on ``commitment``.
+
+    ``commitment`` is salted with a secret of the roster, so that the hub cannot try out results.
+    ``kind`` is ``result``, ``withheld`` or ``failure``; the words behind the last two are pooled facts.
+    """
+
+    run_id: str
+    node: str
+    survivors: tuple[str, ...]
+    kind: str
+    commitment: str
+    entry_digest: str
+    words: str = ""
+    reasons: tuple[Reason, ...] = ()
+    version: int = 1
+
+
+ATTESTATION_CONTEXT = "run-attestation/1"
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """What a recipient finds when the seal is opened: the outcome and the salt of its commitment."""
+
+    run_id: str
+    salt: bytes
+    outcome: bytes
+    version: int = 1
+
+
+SEAL_INFO = b"xinglin run result/1"
+
+
+class ReleaseRefs(msgspec.Struct, frozen=True):
+    """Earlier releases whose persons this node keeps: id and number of cells, for the differencing guard."""
+
+    run_id: str
+    node: str
+    releases: tuple[tuple[str, int], ...]
+    version: int = 1
+
+
+RELEASES_CONTEXT = "run-releases/1"
