@@ -184,11 +184,15 @@ Order = RunOrder | RunRelay | RunEnd | CosignOrder | CheckpointOrder | LogTicket
 
 
 class Poll(msgspec.Struct, frozen=True):
-    """``have`` is the number of the last order handled: the hub forgets up to it. ``log_size`` is this node's replica."""
+    """``have`` numbers the last order handled since ``hub_boot``: the hub forgets up to it.
+
+    ``log_size`` is the size of this node's replica; ``runs`` are the runs it still works on.
+    """
 
     node: str
     boot: str
     at: Instant
+    hub_boot: str
     have: int
     log_size: int
     runs: tuple[str, ...] = ()

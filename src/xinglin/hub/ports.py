@@ -1,0 +1,65 @@
+"""What the hub needs of a database: rows by key, each write durable before it returns."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from xinglin.kernel.instants import Instant
+from xinglin.stores.hub_rows import AgreementRow, MessageRow, ParticipantRow, RunRow
+
+__all__ = ["AgreementRow", "HubStore", "MessageRow", "ParticipantRow", "RunRow"]
+
+
+class HubStore(Protocol):
+    """Every method is one transaction."""
+
+    def add_invite(self, secret_digest: str, role: str, expires: Instant) -> None:
+        """Remember an invite by the digest of its secret."""
+
+    def use_invite(self, secret_digest: str, did: str, now: Instant) -> str | None:
+        """The role, once: None when unknown, used or expired."""
+
+    def put_participant(self, row: ParticipantRow) -> None:
+        """Insert or replace a participant."""
+
+    def participants(self) -> tuple[ParticipantRow, ...]:
+        """All participants, in order of registration."""
+
+    def put_publication(self, provider: str, descriptions: bytes) -> None:
+        """Replace what ``provider`` publishes."""
+
+    def publications(self) -> tuple[tuple[str, bytes], ...]:
+        """(provider, descriptions) pairs."""
+
+    def put_agreement(self, row: AgreementRow) -> None:
+        """Insert or replace an agreement."""
+
+    def agreement(self, agreement_id: str) -> AgreementRow | None:
+        """One agreement."""
+
+    def agreements(self) -> tuple[AgreementRow, ...]:
+        """All agreements."""
+
+    def add_run(self, row: RunRow) -> bool:
+        """Insert a run; False when the id exists."""
+
+    def put_run(self, row: RunRow) -> None:
+        """Replace a run."""
+
+    def run(self, run_id: str) -> RunRow | None:
+        """One run."""
+
+    def open_runs(self) -> tuple[RunRow, ...]:
+        """Runs that have not ended."""
+
+    def add_message(self, run_id: str, row: MessageRow) -> bool:
+        """Keep a message; False when this node sent one of this kind and round before."""
+
+    def messages(self, run_id: str) -> tuple[MessageRow, ...]:
+        """A run's messages in order of arrival."""
+
+    def drop_messages(self, run_id: str) -> None:
+        """Forget a run's messages."""
+
+    def seen_once(self, key: str, expires: Instant, now: Instant) -> bool:
+        """True the first time ``key`` is shown before it expires; for nonces and token ids."""

@@ -1,0 +1,162 @@
+"""The node's one line to the outside: it dials out, keeps one poll open, and sends reports in order.
+
+Nothing here decides anything: orders are handed to ``on_order``, which must be quick and never raise
+for what an order says. Works through CONNECT proxies and private CAs; an idle cut only ends a poll early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+import httpx
+
+from xinglin.kernel.codec import decode_msgpack, encode_msgpack
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.ids import new_id
+from xinglin.kernel.instants import Clock
+from xinglin.trust.envelope import Signed, sign
+from xinglin.trust.keys import PrivateKeys
+from xinglin.wire.channel import (
+    HOLD_S,
+    POLL_CONTEXT,
+    REPORTS_CONTEXT,
+    REPORTS_PER_SEND,
+    Order,
+    Orders,
+    Poll,
+    Report,
+    Reports,
+    Taken,
+)
+
+log = logging.getLogger("xinglin.node.channel")
+_BACK_OFF_FIRST_S = 0.05
+_BACK_OFF_MOST_S = 5.0
+_SEND_BYTES = 32 * 1024 * 1024
+
+
+class Channel:
+    """Polls and sends until stopped; ``connected`` and ``clock_off_ms`` tell how the line stands."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        keys: PrivateKeys,
+        clock: Clock,
+        on_order: Callable[[Order], None],
+        log_size: Callable[[], int],
+        on_new_hub: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._clock = clock
+        self._on_order = on_order
+        self._log_size = log_size
+        self._on_new_hub = on_new_hub
+        self._boot = new_id("boot")
+        self._hub_boot = ""
+        self._have = 0
+        self._queue: asyncio.Queue[Report] = asyncio.Queue()
+        self._number = 0
+        self._unsent = 0
+        self.connected = False
+        self.clock_off_ms = 0
+
+    def report(self, report: Report) -> None:
+        """Queue ``report``; it is sent in order and re-sent until the hub has taken it."""
+        self._unsent += 1
+        self._queue.put_nowait(report)
+
+    async def run(self) -> None:
+        """Poll and send until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._poll_always())
+            group.create_task(self._send_always())
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until every queued report was taken, or ``timeout_s`` seconds passed."""
+        waited = 0.0
+        while self._unsent and waited < timeout_s:
+            await asyncio.sleep(0.02)
+            waited += 0.02
+
+    async def _poll_always(self) -> None:
+        wait_s = _BACK_OFF_FIRST_S
+        while True:
+            try:
+                orders = await self._poll_once()
+            except (httpx.HTTPError, XinglinError) as error:
+                self.connected = False
+                log.info("poll failed, next in %.2f s: %s", wait_s, type(error).__name__)
+                await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
+                wait_s = min(wait_s * 2, _BACK_OFF_MOST_S)
+                continue
+            wait_s = _BACK_OFF_FIRST_S
+            self._take(orders)
+
+    async def _poll_once(self) -> Orders:
+        poll = Poll(self._keys.did, self._boot, self._clock(), self._hub_boot, self._have, self._log_size())
+        timeout = httpx.Timeout(10, read=HOLD_S + 15)
+        answer = await self._post("/node/poll", POLL_CONTEXT, encode_msgpack(poll), timeout)
+        return decode_msgpack(answer, Orders)
+
+    def _take(self, orders: Orders) -> None:
+        self.connected = True
+        self.clock_off_ms = self._clock() - orders.now
+        if orders.hub_boot != self._hub_boot:
+            known = bool(self._hub_boot)
+            self._hub_boot, self._have = orders.hub_boot, orders.first - 1
+            if known:
+                self._on_new_hub()
+        for number, order in enumerate(orders.orders, orders.first):
+            if number > self._have:
+                self._have = number
+                self._on_order(order)
+
+    async def _send_always(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            size = _weight(batch[0])
+            while not self._queue.empty() and len(batch) < REPORTS_PER_SEND.value and size < _SEND_BYTES:
+                batch.append(self._queue.get_nowait())
+                size += _weight(batch[-1])
+            self._number += 1
+            await self._send_until_taken(self._number, tuple(batch))
+            self._unsent -= len(batch)
+
+    async def _send_until_taken(self, number: int, batch: tuple[Report, ...]) -> None:
+        wait_s = _BACK_OFF_FIRST_S
+        while True:
+            reports = Reports(self._keys.did, self._boot, number, self._clock(), batch)
+            try:
+                answer = await self._post("/node/send", REPORTS_CONTEXT, encode_msgpack(reports), httpx.Timeout(30))
+                decode_msgpack(answer, Taken)
+                return
+            except (httpx.HTTPError, XinglinError) as error:
+                log.info("send %d failed, next in %.2f s: %s", number, wait_s, type(error).__name__)
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, _BACK_OFF_MOST_S)
+
+    async def _post(self, path: str, context: str, payload: bytes, timeout: httpx.Timeout) -> bytes:
+        signed: Signed = sign(self._keys, context, payload)
+        answer = await self._client.post(path, content=encode_msgpack(signed), timeout=timeout)
+        if answer.status_code != 200:
+            raise ChannelRefused(answer.status_code, answer.text[:2000])
+        return answer.content
+
+
+class ChannelRefused(XinglinError):
+    """The hub answered a poll or a send with a refusal; ``status`` is the HTTP status."""
+
+    code = "node.channel_refused"
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(f"The hub refused the node's message ({status}): {words}", remedy="Run 'xinglin doctor'.")
+        self.status = status
+
+
+def _weight(report: Report) -> int:
+    return len(getattr(report, "payload", b"")) + 256
