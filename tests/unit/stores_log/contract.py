@@ -1,0 +1,171 @@
+"""What every log store must do; each store's test class derives from this one."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from xinglin.evidence.checkpoint import Checkpoint
+from xinglin.evidence.errors import MalformedNote, MissingHash
+from xinglin.evidence.notes import Note, NoteSignature
+from xinglin.evidence.tree import root_of
+from xinglin.kernel import LimitExceeded
+from xinglin.stores.log_errors import LogClosed
+from xinglin.stores.log_growth import AppendGroup, frontier_root
+from xinglin.stores.log_memory import MemoryLogStore
+
+
+def slow_root(entries: list[bytes]) -> bytes:
+    """RFC 6962 §2.1, word for word."""
+    if not entries:
+        return hashlib.sha256(b"").digest()
+    if len(entries) == 1:
+        return hashlib.sha256(b"\x00" + entries[0]).digest()
+    split = 1 << (len(entries) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + slow_root(entries[:split]) + slow_root(entries[split:])).digest()
+
+
+def note(size: int, extra: int = 0) -> str:
+    """A checkpoint note with signatures that nobody verifies here."""
+    root = hashlib.sha256(b"%d" % size).digest()
+    lines = tuple(NoteSignature("log.example", n, b"signature") for n in range(1 + extra))
+    return Note(Checkpoint("log.example", size, root).to_text(), lines).to_text()
+
+
+def _or_missing(store: Any, level: int, index: int) -> bytes | None:
+    try:
+        return store.hashes(level, index)
+    except MissingHash:
+        return None
+
+
+class LogStoreContract:
+    """Derive, and give a fixture ``open_store``: each call opens the same log anew."""
+
+    @pytest.fixture
+    def open_store(self) -> Callable[[], Any]:
+        raise NotImplementedError
+
+    survives_reopening = True
+
+    def test_empty(self, open_store: Callable[[], Any]) -> None:
+        store = open_store()
+        assert store.size() == 0
+        assert store.frontier() == (0, ())
+        assert store.entries(0, 10) == []
+        assert store.tile_hashes(0, 0, 256) == []
+        assert store.get_checkpoint() is None
+
+    def test_indices_follow_each_other_and_entries_come_back(self, open_store: Callable[[], Any]) -> None:
+        store = open_store()
+        assert store.append_batch([b"a", b"b"]) == 0
+        assert store.append_batch([b"c"]) == 2
+        assert store.append_batch([b"", b"\x00\xff" * 9]) == 3
+        assert store.size() == 5
+        assert store.entries(1, 4) == [b"b", b"c", b""]
+        assert store.entries(4, 99) == [b"\x00\xff" * 9]
+
+    def test_tree_equals_the_reference_over_uneven_batches(self, open_store: Callable[[], Any]) -> None:
+        store, reference, chance = open_store(), MemoryLogStore(), random.Random(7)
+        entries: list[bytes] = []
+        while len(entries) < 1_400:
+            batch = [chance.randbytes(chance.randrange(1, 40)) for _ in range(chance.randrange(1, 300))]
+            assert store.append_batch(batch) == reference.append_batch(batch) == len(entries)
+            entries += batch
+            size, frontier = store.frontier()
+            assert (size, frontier) == reference.frontier()
+            assert frontier_root(frontier) == slow_root(entries)
+        for level, start, end in [(0, 0, 256), (0, 256, 512), (0, 1_024, 1_280), (1, 0, 256), (1, 2, 4), (2, 0, 256)]:
+            assert store.tile_hashes(level, start, end) == reference.tile_hashes(level, start, end)
+        for level in range(11):
+            for index in range(3):
+                assert _or_missing(store, level, index) == _or_missing(reference, level, index)
+        assert root_of(store.hashes, 777) == slow_root(entries[:777])
+        assert len(store.tile_hashes(1, 0, 256)) == len(entries) // 256
+
+    def test_groups_get_one_transaction_and_own_indices(self, open_store: Callable[[], Any]) -> None:
+        store = open_store()
+        groups = [AppendGroup((b"a", b"b"), b"k1"), AppendGroup((b"c",)), AppendGroup((b"d",), b"k2")]
+        assert store.append_groups(groups) == [0, 2, 3]
+
+    def test_a_known_key_appends_nothing(self, open_store: Callable[[], Any]) -> None:
+        store = open_store()
+        assert store.append_groups([AppendGroup((b"a", b"b"), b"key")]) == [0]
+        again = [AppendGroup((b"x",)), AppendGroup((b"a", b"b"), b"key"), AppendGroup((b"y",), b"other")]
+        assert store.append_groups(again) == [2, 0, 3]
+        assert store.append_groups([AppendGroup((b"z",), b"two"), AppendGroup((b"z",), b"two")]) == [4, 4]
+        assert store.entries(0, 9) == [b"a", b"b", b"x", b"y", b"z"]
+
+    def test_limits_are_refused_before_anything_is_stored(self, open_store: Callable[[], Any]) -> None:
+        store = open_store()
+        store.append_batch([b"x" * 65_535])
+        with pytest.raises(LimitExceeded):
+            store.append_batch([b"fine", b"x" * 65_536])
+        with pytest.raises(LimitExceeded):
+            store.append_batch([b""] * 65_537)
+        with pytest.raises(ValueError, match="at least one"):
+            store.append_batch([])
+        with pytest.raises(ValueError, match="64 bytes"):
+            store.append_groups([AppendGroup((b"a",), b"k" * 65)])
+        assert store.size() == 1
+
+    def test_checkpoints_are_kept_by_size(self, open_store: Callable[[], Any]) -> None:
+        store = open_store()
+        first, cosigned, second = note(7), note(7, extra=1), note(9)
+        for each in (first, second, cosigned):
+            store.put_checkpoint(each)
+        assert store.get_checkpoint() == second
+        assert store.get_checkpoint(7) == cosigned
+        assert store.get_checkpoint(8) is None
+        with pytest.raises(MalformedNote):
+            store.put_checkpoint("not a note")
+
+    def test_old_checkpoints_are_forgotten(self, open_store: Callable[[], Any]) -> None:
+        store = open_store()
+        for size in range(1, 260):
+            store.put_checkpoint(note(size))
+        assert store.get_checkpoint(3) is None
+        assert store.get_checkpoint(4) == note(4)
+        assert store.get_checkpoint() == note(259)
+
+    def test_everything_is_there_after_reopening(self, open_store: Callable[[], Any]) -> None:
+        if not self.survives_reopening:
+            pytest.skip("kept in memory only")
+        store = open_store()
+        store.append_groups([AppendGroup(tuple(b"%d" % n for n in range(700)), b"key")])
+        store.put_checkpoint(note(700))
+        before = store.frontier()
+        store.close()
+        store = open_store()
+        assert store.frontier() == before
+        assert store.get_checkpoint() == note(700)
+        assert store.append_groups([AppendGroup((b"lost answer",), b"key"), AppendGroup((b"new",))]) == [0, 700]
+        assert frontier_root(store.frontier()[1]) == slow_root(store.entries(0, 701))
+
+    def test_closed_is_closed(self, open_store: Callable[[], Any]) -> None:
+        store = open_store()
+        store.close()
+        for call in (store.size, lambda: store.append_batch([b"a"]), lambda: store.put_checkpoint(note(1))):
+            with pytest.raises(LogClosed):
+                call()
+
+    def test_two_writers_never_share_an_index(self, open_store: Callable[[], Any]) -> None:
+        if not self.survives_reopening:
+            pytest.skip("one writer by construction")
+        stores, firsts = [open_store(), open_store()], []
+
+        def write(store: Any, letter: bytes) -> None:
+            firsts.extend(store.append_batch([letter + b"%d" % n]) for n in range(40))
+
+        threads = [threading.Thread(target=write, args=(s, w)) for s, w in zip(stores, (b"a", b"b"), strict=True)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(firsts) == list(range(80))
+        assert frontier_root(stores[0].frontier()[1]) == slow_root(stores[1].entries(0, 80))
