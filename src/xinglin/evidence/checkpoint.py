@@ -9,7 +9,7 @@ import msgspec
 from xinglin.evidence.errors import MalformedCheckpoint
 from xinglin.evidence.notes import ED25519, Note, Signer, decode_base64, encode_base64, sign_note
 from xinglin.evidence.tree import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
-from xinglin.kernel import Limit
+from xinglin.kernel.limits import Limit
 
 ORIGIN_BYTES = Limit("checkpoint origin", 255, "bytes")
 EXTENSION_LINES = Limit("checkpoint extensions", 16, "lines")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xinglin.evidence.errors import CommitmentMismatch
-from xinglin.kernel import canonical_bytes
+from xinglin.kernel.canonical import canonical_bytes
 
 SALT_BYTES = 32
 PREFIX = "salted-sha256:"

@@ -13,8 +13,11 @@ import msgspec
 
 from xinglin.evidence.commitments import PREFIX
 from xinglin.evidence.errors import MalformedEntry, NewerVersion
-from xinglin.kernel import Limit, XinglinError, canonical_bytes, decode_json
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Instant
+from xinglin.kernel.limits import Limit
 
 ENTRY_VERSION = 1
 """Append-only: version 1 stays readable for ever; a later version adds fields and changes none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel import XinglinError
+from xinglin.kernel.errors import XinglinError
 
 
 class EvidenceError(XinglinError):

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from xinglin.evidence.errors import BadSignature, MalformedKey, MalformedNote
-from xinglin.kernel import Limit
+from xinglin.kernel.limits import Limit
 
 ED25519 = 0x01
 ED25519_COSIGNATURE = 0x04

@@ -11,7 +11,10 @@ from xinglin.evidence.checkpoint import ORIGIN_BYTES
 from xinglin.evidence.entry import Entry, decode_entry
 from xinglin.evidence.errors import BadSignature, MalformedBundle, NewerVersion
 from xinglin.evidence.tree import CompactRange, leaf_hash
-from xinglin.kernel import Limit, XinglinError, canonical_bytes, decode_msgpack, encode_msgpack
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.codec import decode_msgpack, encode_msgpack
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import Limit
 
 BATCH_VERSION = 1
 BATCH_CONTEXT = "evidence-batch"

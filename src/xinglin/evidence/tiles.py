@@ -10,7 +10,7 @@ import msgspec
 from xinglin.evidence.errors import MalformedBundle, MissingHash
 from xinglin.evidence.ports import TileHashes
 from xinglin.evidence.tree import HASH_BYTES, MAX_SIZE, node_hash
-from xinglin.kernel import Limit
+from xinglin.kernel.limits import Limit
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -99,7 +99,8 @@ def format_bundle(entries: Sequence[bytes]) -> bytes:
 
 def parse_bundle(data: bytes, width: int = TILE_WIDTH) -> tuple[bytes, ...]:
     """The ``width`` (1 to 256) entries of a bundle; ``MalformedBundle`` where it holds fewer, more, or half of one."""
-    entries, at = [], 0
+    entries: list[bytes] = []
+    at = 0
     while at < len(data) and len(entries) < width:
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
         if at + 2 > len(data) or end > len(data):
