@@ -14,6 +14,7 @@ from xinglin.privacy.disclosure import (
     strictest,
 )
 from xinglin.privacy.errors import PrivacyError
+from xinglin.terms.errors import TermsError
 
 RULES = DisclosureRules()
 
@@ -71,6 +72,8 @@ def test_missing_never_gives_a_small_part_back(used: int, missing: int) -> None:
         assert shown is None or shown >= 10
     if report.eligible is not None:
         assert report.used is not None and report.missing is not None
+    with pytest.raises(PrivacyError):
+        report_missing(RULES, used=-1, missing=used)
     if missing >= 10 and used >= 10:
         assert (report.used, report.missing, report.eligible) == (used, missing, used + missing)
 
@@ -81,21 +84,21 @@ def test_strictest_is_strict_in_every_field() -> None:
     mixed = DisclosureRules(20, 2, 30, 1.0, 0.2, True, 500)
     assert strictest([loose, tight]) == strictest([tight, loose, mixed]) == tight
     assert strictest([loose]) == loose
-    with pytest.raises(PrivacyError):
+    with pytest.raises(TermsError):
         strictest([])
 
 
 @pytest.mark.parametrize("bad", [{"min_cell": 0}, {"min_hospitals": 0}, {"min_dof": -1}, {"exact_answers_cap": -1}])
 def test_thresholds_are_positive(bad: dict[str, int]) -> None:
-    with pytest.raises(PrivacyError):
+    with pytest.raises(TermsError):
         DisclosureRules(**bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.01, float("nan"), float("inf")])
 def test_shares_are_shares(share: float) -> None:
-    with pytest.raises(PrivacyError):
+    with pytest.raises(TermsError):
         DisclosureRules(max_params_share=share)
-    with pytest.raises(PrivacyError):
+    with pytest.raises(TermsError):
         DisclosureRules(max_person_share=share)
 
 

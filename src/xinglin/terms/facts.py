@@ -1,0 +1,84 @@
+"""What a node knows when it decides; gathered by the node, never taken from the asker or the hub."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from xinglin.kernel.instants import Instant
+from xinglin.terms.agreed import AgreedTerms
+
+CHECKPOINT_STALE_MS = 30_000
+"""A node whose newest cosigned checkpoint is older than this decides and releases nothing."""
+
+CLOCK_SKEW_MS = 60_000
+"""How far ahead of this node's clock a request's issue may lie."""
+
+KeyStatus = Literal["active", "revoked", "unknown"]
+"""What the quorum-cosigned log says of a party's keys."""
+
+
+class TouchedColumn(msgspec.Struct, frozen=True):
+    """A published column that the admitted query reads, through whichever view, with its grade."""
+
+    table: str
+    column: str
+    grade: str
+
+    @property
+    def variable(self) -> str:
+        """``table.column``."""
+        return f"{self.table}.{self.column}"
+
+
+class AgreementFacts(msgspec.Struct, frozen=True):
+    """The node's own signed copy, opened: its digest, its state, its parties and its terms."""
+
+    digest: str
+    state: str
+    provider: str
+    consumer: str
+    study: str
+    data_set: str
+    terms: AgreedTerms
+
+
+class ApprovalFacts(msgspec.Struct, frozen=True):
+    """An ethics approval, verified: what it covers and until when."""
+
+    study: str
+    cohort_digest: str
+    variables_digest: str
+    expires: Instant
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a decision rests on. What is not known stays at its default, and is denied.
+
+    ``signer``: DID whose verified signature the request carries. ``institution``: of a person, from the
+    log. ``roster_keys``: key digest in the log of every hospital of the roster. ``revoked``: DIDs, study
+    ids and digests whose revocation the log holds. ``touched``: columns resolved by admission.
+    ``algorithm_operation``: the operation the algorithm belongs to, ``None`` when it is not approved.
+    ``allowance_left`` and ``answers_left``: of the agreement and of the data set over all studies.
+    ``protections``: requirements this node carries out itself for this run.
+    """
+
+    now: Instant
+    node: str
+    signer: str = ""
+    key_status: KeyStatus = "unknown"
+    institution: str = ""
+    authorised: bool = False
+    nonce_seen: bool = True
+    agreement: AgreementFacts | None = None
+    roster_keys: dict[str, str] = {}
+    revoked: frozenset[str] = frozenset()
+    touched: tuple[TouchedColumn, ...] | None = None
+    algorithm_operation: str | None = None
+    allowance_left: int = 0
+    answers_left: int = 0
+    checkpoint_age_ms: int | None = None
+    protections: frozenset[str] = frozenset()
+    approval: ApprovalFacts | None = None
+    assessment_expires: Instant | None = None
