@@ -169,9 +169,7 @@ class KeyDirectory:
                 self._check_mark(leaf.voucher, leaves.VOUCHER_CONTEXT, claim)
             if GUARDED_ROLES.intersection(leaf.roles):
                 self._check_mark(leaf.consent, leaves.CONSENT_CONTEXT, claim)
-        return Participant(
-            leaf.did, leaf.name, frozenset(leaf.roles), leaf.institution, index, ((index, leaf.keys),)
-        )
+        return Participant(leaf.did, leaf.name, frozenset(leaf.roles), leaf.institution, index, ((index, leaf.keys),))
 
     def _place_faults(self, leaf: KeyRegistration) -> list[Reason]:
         """Whether those who have to agree are there and are who they should be (signatures apart)."""
