@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from xinglin.kernel.canonical import canonical_bytes, canonical_digest
-from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.thresholds import DisclosureRules
+from xinglin.trust.keys import check_did
 
 USE_REQUEST = "use-request/1"
 """Signing context of a use request."""
@@ -30,7 +31,6 @@ ROUNDS = Limit("rounds a run", 200, "rounds")
 RECIPIENTS = Limit("recipients", 16, "recipients")
 REQUEST_LIFETIME_MS = Limit("lifetime of a request", 24 * 3600 * 1000, "milliseconds")
 
-_DID = re.compile(r"did:xinglin:[a-z2-7]{26}\Z")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
@@ -95,7 +95,10 @@ class UseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def is_did(text: str) -> bool:
     """Whether ``text`` is spelled like an identifier of this space."""
-    return bool(_DID.match(text))
+    try:
+        return check_did(text) == text
+    except MalformedMessage:
+        return False
 
 
 def is_digest(text: str) -> bool:

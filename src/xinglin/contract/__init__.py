@@ -1,0 +1,38 @@
+"""Contract: what two parties signed, and in what state it is.
+
+A *study* asks; an *agreement* between it and one hospital carries the agreed terms, is signed by both
+sides and is named by its digest; *negotiation* is its state table, from *offered* to its end.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "AGREEMENT": "agreement",
+    "Agreement": "agreement",
+    "SignedAgreement": "agreement",
+    "agreement_facts": "agreement",
+    "check_agreement": "agreement",
+    "open_agreement": "agreement",
+    "open_offer": "agreement",
+    "sign_agreement": "agreement",
+    "ContractError": "errors",
+    "NotThisAgreement": "errors",
+    "AGREEMENT_STATES": "negotiation",
+    "Standing": "negotiation",
+    "standing_at": "negotiation",
+    "STUDY": "study",
+    "Study": "study",
+    "check_study": "study",
+    "open_study": "study",
+    "sign_study": "study",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,23 @@
+"""Errors of the room: signed papers that do not belong together."""
+
+from __future__ import annotations
+
+from xinglin.kernel.errors import XinglinError
+
+
+class ContractError(XinglinError):
+    """Root of this room's errors."""
+
+    code = "contract.error"
+
+
+class NotThisAgreement(ContractError):
+    """Signatures that are genuine, and yet do not make this agreement between these two parties."""
+
+    code = "contract.not_this_agreement"
+
+
+class NotThisStudy(ContractError):
+    """A study that was signed by somebody other than its requester, or that is not well formed."""
+
+    code = "contract.not_this_study"
