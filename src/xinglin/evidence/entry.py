@@ -43,7 +43,8 @@ class Kind(msgspec.Struct, frozen=True):
 _PUBLIC = (
     ("key-registration", "a participant's or person's keys and roles enter"),
     ("key-change", "keys are exchanged, signed by the old key and the regulator"),
-    ("revocation", "a key, credential, consent to sum or agreement ends"),
+    ("key-revocation", "a participant's or person's keys end"),
+    ("revocation", "a credential, a consent to sum or another right ends"),
     ("policy", "the quorum policy and its named witnesses"),
     ("agreement", "an agreement between parties, by its terms"),
     ("agreement-end", "an agreement ends or is suspended"),

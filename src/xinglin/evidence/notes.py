@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from xinglin.evidence.errors import BadSignature, MalformedKey, MalformedNote
 from xinglin.kernel.limits import Limit
+from xinglin.trust.errors import WeakKey
+from xinglin.trust.points import check_ed25519_encoding
 
 ED25519 = 0x01
 ED25519_COSIGNATURE = 0x04
@@ -57,6 +59,8 @@ class VerifierKey(msgspec.Struct, frozen=True):
                 f"The key {self.name!r} of type {self.kind:#04x} has {len(self.public)} bytes.",
                 remedy="Known are 0x01 and 0x04 (Ed25519, 32 bytes) and 0x06 (ML-DSA-44, 1312 bytes).",
             )
+        if self.kind != MLDSA44_COSIGNATURE:
+            _refuse_weak(self.name, self.public)
 
     @property
     def key_id(self) -> int:
@@ -199,6 +203,13 @@ def check_ed25519(key: VerifierKey, signature: bytes, message: bytes) -> None:
 @lru_cache(maxsize=1024)
 def _load_ed25519(public: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(public)
+
+
+def _refuse_weak(name: str, public: bytes) -> None:
+    try:
+        check_ed25519_encoding(public)
+    except WeakKey as error:
+        raise MalformedKey(f"The Ed25519 key {name!r} is weak.", why=error.what) from error
 
 
 def _checked_text(data: str | bytes) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from xinglin.evidence.checkpoint import Checkpoint, parse_checkpoint
 from xinglin.evidence.cosignature import check_cosignature, check_signature
-from xinglin.evidence.errors import EvidenceError, MalformedPolicy, QuorumMissed, UnknownLog
+from xinglin.evidence.errors import MalformedPolicy, QuorumMissed, UnknownLog
 from xinglin.evidence.notes import (
     ED25519,
     Note,
@@ -19,6 +19,7 @@ from xinglin.evidence.notes import (
     parse_vkey,
     verify_note,
 )
+from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Verdict, deny
 
@@ -84,7 +85,7 @@ class Policy(msgspec.Struct, frozen=True):
         """Whether ``note`` is a checkpoint that this policy accepts: ``verify_checkpoint`` as a verdict."""
         try:
             verify_checkpoint(self, note)
-        except EvidenceError as error:
+        except XinglinError as error:
             return deny(error.code, error.what, error.remedy)
         return Allowed()
 
@@ -279,7 +280,8 @@ def _check_keys(policy: Policy) -> None:
             raise MalformedPolicy("A policy names the same public key twice.")
     if any(witness.key.kind == ED25519 for witness in policy.witnesses):
         raise MalformedPolicy("A witness's key is of a cosignature type (0x04 or 0x06).")
-    if any(re.search(r"[\s\x00-\x20]", each.url) for each in (*policy.logs, *policy.witnesses)):
+    urls = [log.url for log in policy.logs] + [witness.url for witness in policy.witnesses]
+    if any(re.search(r"[\s\x00-\x20]", url) for url in urls):
         raise MalformedPolicy("A URL holds no spaces.")
 
 

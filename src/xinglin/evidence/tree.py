@@ -179,7 +179,7 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
     """
     if not 1 <= old <= new <= MAX_SIZE:
         raise BadProof(f"Consistency from {old} to {new} leaves cannot be proved.")
-    _check_hashes((old_root, new_root, *proof))
+    _check_hashes(proof)
     if old == new:
         if proof or not compare_digest(old_root, new_root):
             raise BadProof("Two trees of one size have different roots or a needless proof.")
