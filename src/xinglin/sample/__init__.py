@@ -18,9 +18,9 @@ _HOMES = {
     "SampleTable": "hospital",
     "generate_space": "generate",
     "read_heart_disease": "heart",
+    "data_set": "describe",
     "descriptions": "describe",
     "heart_descriptions": "describe",
-    "write_hospital": "publish",
     "SampleError": "errors",
 }
 __all__ = sorted(_HOMES)

@@ -59,7 +59,7 @@ def _cardiac(profile: Profile, persons: Array, random: np.random.Generator) -> S
     columns = {"person": persons, **covariates, **outcomes}
     columns["sex"] = np.where(columns["sex"], "male", "female").astype(object)
     missing = {
-        name: random.random(len(persons)) < share * _missing_weight(covariates["age"])
+        name: random.random(len(persons)) < share * _missing_weight(covariates["age"] - profile.mean_age)
         for name, share in profile.missing.items()
     }
     return SampleTable("cardiac", columns, missing)
@@ -112,9 +112,9 @@ def _linear(outcome: str, given: Columns) -> Array:
     return total
 
 
-def _missing_weight(age: Array) -> Array:
+def _missing_weight(older_years: Array) -> Array:
     """Records of older persons miss a little more; never by outcome, so complete cases stay unbiased."""
-    weight: Array = np.clip(1 + 0.02 * (age - 58), 0.3, 1.9)
+    weight: Array = np.clip(1 + 0.02 * older_years, 0.3, 1.9)
     return weight
 
 
