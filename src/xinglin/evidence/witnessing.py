@@ -8,10 +8,9 @@ entries and cosigns only if every state leaf names the root that it computed its
 
 from __future__ import annotations
 
-import asyncio
 import re
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -19,7 +18,7 @@ import msgspec
 from xinglin.evidence.checkpoint import Checkpoint
 from xinglin.evidence.cosignature import cosign
 from xinglin.evidence.entry import Entry, decode_entry
-from xinglin.evidence.errors import BadProof, BadSignature, EvidenceError, MissingHash, UnknownLog
+from xinglin.evidence.errors import BadProof, BadSignature, EvidenceError, UnknownLog
 from xinglin.evidence.notes import NOTE_BYTES, Note, Signer, decode_base64, encode_base64
 from xinglin.evidence.ports import HashReader
 from xinglin.evidence.replica import (
@@ -31,10 +30,9 @@ from xinglin.evidence.replica import (
     contradiction,
     open_checkpoint,
     prove_fork,
-    unpack_entries,
 )
 from xinglin.evidence.tiles import TileReader
-from xinglin.evidence.tree import CompactRange, leaf_hash, verify_consistency
+from xinglin.evidence.tree import leaf_hash, verify_consistency
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant
 from xinglin.kernel.limits import Limit
@@ -43,7 +41,6 @@ from xinglin.kernel.verdict import Denied, deny
 PROOF_LINES = Limit("consistency proof", 63, "hashes")
 REQUEST_BYTES = Limit("add-checkpoint request", NOTE_BYTES.value + 64 * 64, "bytes")
 STEP_ENTRIES = Limit("entries between two cosigned checkpoints", 16_384, "entries")
-INVESTIGATED_ENTRIES = Limit("entries read to prove a fork", 1_000_000, "entries")
 PENDING_ENTRIES = Limit("submissions that wait for the log", 10_000, "entries")
 MERGE_DELAY_MS = 60_000
 """Default maximum merge delay, in milliseconds."""
@@ -157,9 +154,6 @@ class Execution(Protocol):
 Admit = Callable[[bytes], Sequence[Entry]]
 """Opens a submission batch as the log would: its entries, or a ``XinglinError`` that says why not."""
 
-Fetch = Callable[[int, int], Awaitable[Sequence[bytes]]]
-"""Gets entries ``start`` to ``end - 1`` from the log, or from anyone: they are verified here."""
-
 
 class Witness:
     """One institution's witness of one log. Calls may come from several threads; they run one at a time.
@@ -199,7 +193,7 @@ class Witness:
         """
         with self._lock:
             try:
-                request = _parse_request(body)  # 1
+                request = parse_request(body)  # 1
                 note, checkpoint = open_checkpoint(request.note, self.log)
             except UnknownLog as error:
                 return _refuse(404, error)
@@ -222,7 +216,7 @@ class Witness:
             demand = self.examine(body)  # 1
             if isinstance(demand, Answer):
                 return demand
-            request, replica = _parse_request(body), self._memory.replica()
+            request, replica = parse_request(body), self._memory.replica()
             try:
                 gained = advance(replica, request.note, entries, self.log, self._hashes)  # 2
                 if isinstance(gained, Fork):
@@ -290,7 +284,7 @@ class Witness:
                 self._memory.put_fork(fork)
             return fork
 
-    def _compare(self, request: _Request, note: Note, checkpoint: Checkpoint) -> Answer | Demand:
+    def _compare(self, request: Request, note: Note, checkpoint: Checkpoint) -> Answer | Demand:
         replica = self._memory.replica()
         fork = contradiction(replica, note.to_text(), checkpoint, self._hashes)  # 2
         known = self._memory.forks()
@@ -337,67 +331,6 @@ class Witness:
         return f"{count} accepted submissions are not in the log after {self._merge_delay_ms} ms."
 
 
-async def attend(witness: Witness, body: bytes, pushed: bytes, fetch: Fetch) -> Answer:
-    """Answer an add-checkpoint request whose entries were ``pushed`` with it (in whole, in part or not at all).
-
-    What is missing is fetched. The caller serialises calls (one log sends one checkpoint at a time). Errors of
-    ``fetch`` become 503: the log is asked again later.
-    """
-    demand = await asyncio.to_thread(witness.examine, body)
-    if isinstance(demand, Answer):
-        if demand.status == 422:
-            await _investigate(witness, body, fetch)
-        return demand
-    wanted = demand.end - demand.start
-    try:
-        entries = list(unpack_entries(pushed)[:wanted])
-        if len(entries) < wanted:
-            entries += await fetch(demand.start + len(entries), demand.end)
-    except EvidenceError as error:
-        return _refuse(422, error)
-    except (XinglinError, OSError) as error:
-        return _words(503, f"The entries could not be fetched: {error}")
-    return await asyncio.to_thread(witness.add_checkpoint, body, entries)
-
-
-async def _investigate(witness: Witness, body: bytes, fetch: Fetch) -> None:
-    """Read the whole other tree, and keep a fork that it proves; what cannot be read proves nothing."""
-    leaves = _Leaves()
-    note = _parse_request(body).note
-    size = open_checkpoint(note, witness.log)[1].size
-    if size > INVESTIGATED_ENTRIES.value:
-        return
-    try:
-        while leaves.size < size:
-            leaves.add(await fetch(leaves.size, min(size, leaves.size + 4096)))
-        await asyncio.to_thread(witness.accuse, note, leaves)
-    except (XinglinError, OSError):
-        return
-
-
-class _Leaves:
-    """A ``HashReader`` over entries as they come in; every complete subtree is kept."""
-
-    def __init__(self) -> None:
-        self._tree = CompactRange()
-        self._nodes: dict[tuple[int, int], bytes] = {}
-
-    @property
-    def size(self) -> int:
-        return self._tree.size
-
-    def add(self, entries: Sequence[bytes]) -> None:
-        if not entries:
-            raise MissingHash("The log gives no more entries.")
-        self._tree.extend(map(leaf_hash, entries), lambda level, at, digest: self._nodes.update({(level, at): digest}))
-
-    def __call__(self, level: int, index: int, /) -> bytes:
-        try:
-            return self._nodes[level, index]
-        except KeyError:
-            raise MissingHash(f"No complete subtree {index} at level {level} was read.") from None
-
-
 class _Replay:
     """The state after the entries cosigned so far, rebuilt from the kept entries after a start."""
 
@@ -429,7 +362,9 @@ class _Replay:
         self._size, self._state = gained.replica.size, state
 
 
-class _Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True):
+    """An add-checkpoint request: the old size, a consistency proof, the checkpoint note; nothing verified yet."""
+
     old: int
     proof: tuple[bytes, ...]
     note: str
@@ -463,7 +398,8 @@ def format_request(old: int, proof: Sequence[bytes], note: str) -> bytes:
     return "".join(lines).encode()
 
 
-def _parse_request(body: bytes) -> _Request:
+def parse_request(body: bytes) -> Request:
+    """The request that ``body`` spells; ``BadRequest`` or ``LimitExceeded`` otherwise."""
     REQUEST_BYTES.check(len(body))
     try:
         text = body.decode()
@@ -481,7 +417,7 @@ def _parse_request(body: bytes) -> _Request:
         raise BadRequest("A line of the proof is not base64.") from error
     if any(len(each) != 32 for each in proof):
         raise BadRequest("A hash of the proof does not have 32 bytes.")
-    return _Request(int(old[1]), proof, note)
+    return Request(int(old[1]), proof, note)
 
 
 class BadRequest(EvidenceError):

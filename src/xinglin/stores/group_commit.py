@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from xinglin.evidence.entry import ENTRY_BYTES
+from xinglin.evidence.ports import AppendGroup
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.stores.log_errors import LogClosed, LogUnavailable
-from xinglin.stores.log_growth import ENTRY_BYTES, AppendGroup
 
 TRANSACTION_ENTRIES = Limit("entries in one group commit", 4_096, "entries")
 TRANSACTION_BYTES = Limit("bytes in one group commit", 8 * 1024 * 1024, "bytes")

@@ -8,32 +8,16 @@ of RFC 6962: the roots of the perfect subtrees that make up the tree, largest fi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from xinglin.evidence.errors import MissingHash
-from xinglin.evidence.tree import EMPTY_ROOT, node_hash
+from xinglin.evidence.entry import ENTRY_BYTES
+from xinglin.evidence.ports import AppendGroup
+from xinglin.evidence.tiles import TILE_HEIGHT
 from xinglin.kernel.limits import Limit
 
-TILE_HEIGHT = 8
-"""Levels of the tree that a tile spans (C2SP tlog-tiles); a full tile holds 2^8 hashes."""
-
-ENTRY_BYTES = Limit("log entry", 65_535, "bytes")
 BATCH_ENTRIES = Limit("entries appended in one transaction", 65_536, "entries")
-KEPT_CHECKPOINTS = 256
-"""Checkpoints a store keeps, the newest by size; parties keep the ones that their receipts need."""
-
-
-class AppendGroup(msgspec.Struct, frozen=True):
-    """Entries that get consecutive indices, or none at all.
-
-    ``key`` (when given, 1 to 64 bytes) names the group: a second group under the same key appends
-    nothing and gets the first one's index, so that a lost answer can be asked for again.
-    """
-
-    entries: tuple[bytes, ...]
-    key: bytes = b""
 
 
 class Growth(msgspec.Struct, frozen=True):
@@ -71,30 +55,6 @@ def grow(size: int, frontier: Sequence[bytes], entries: Sequence[bytes]) -> Grow
                 nodes.append((level // TILE_HEIGHT, position >> level, node))
         peaks.append(node)
     return Growth(size, tuple(leaves), tuple(nodes), tuple(peaks))
-
-
-def frontier_root(frontier: Sequence[bytes]) -> bytes:
-    """The RFC 6962 tree hash of a frontier; of no entries, SHA-256 of nothing."""
-    if not frontier:
-        return EMPTY_ROOT
-    root = frontier[-1]
-    for peak in reversed(frontier[:-1]):
-        root = node_hash(peak, root)
-    return root
-
-
-def subtree_hash(tile_hashes: Callable[[int, int, int], list[bytes]], level: int, index: int) -> bytes:
-    """The hash of the complete subtree of ``2**level`` leaves at ``index``, from at most 128 stored hashes.
-
-    Raises ``MissingHash`` where the log has no such complete subtree.
-    """
-    tile_level, rest = divmod(level, TILE_HEIGHT)
-    row = tile_hashes(tile_level, index << rest, (index + 1) << rest) if index >= 0 and level >= 0 else []
-    if len(row) != 1 << max(rest, 0):
-        raise MissingHash(f"The log has no complete subtree {index} of 2^{level} leaves.")
-    while len(row) > 1:
-        row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
-    return row[0]
 
 
 def pack_frontier(frontier: Sequence[bytes]) -> bytes:

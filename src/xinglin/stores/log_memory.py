@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from xinglin.evidence.checkpoint import parse_checkpoint
-from xinglin.evidence.errors import MissingHash
-from xinglin.evidence.notes import parse_note
+from xinglin.evidence.ports import AppendGroup
 from xinglin.stores.log_errors import LogClosed
-from xinglin.stores.log_growth import KEPT_CHECKPOINTS, AppendGroup, check_groups
+from xinglin.stores.log_growth import check_groups
 
 
 class MemoryLogStore:
@@ -18,7 +16,7 @@ class MemoryLogStore:
     def __init__(self) -> None:
         self._entries: list[bytes] = []
         self._keys: dict[bytes, int] = {}
-        self._checkpoints: dict[int, str] = {}
+        self._checkpoints: dict[str, bytes] = {}
         self._closed = False
 
     def append_batch(self, entries: Sequence[bytes]) -> int:
@@ -59,30 +57,21 @@ class MemoryLogStore:
         self._check_open()
         return self._entries[start:end]
 
-    def tile_hashes(self, level: int, start: int, end: int) -> list[bytes]:
+    def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Hashes ``start`` to ``end - 1`` of a tile level."""
         width = 256**level
         last = min(end, self.size() // width)
         return [_subtree(self._entries[at * width : (at + 1) * width]) for at in range(start, last)]
 
-    def hashes(self, level: int, index: int, /) -> bytes:
-        """The hash of the complete subtree of ``2**level`` leaves at ``index``, or ``MissingHash``."""
-        width = 1 << max(level, 0)
-        if level < 0 or index < 0 or (index + 1) * width > self.size():
-            raise MissingHash(f"The log has no complete subtree {index} of 2^{level} leaves.")
-        return _subtree(self._entries[index * width : (index + 1) * width])
-
-    def put_checkpoint(self, note: str) -> None:
-        """Keep ``note``; it replaces one of the same size, and the newest 256 sizes are kept."""
+    def put_checkpoint(self, note: bytes, name: str = "latest") -> None:
+        """Keep ``note`` as the newest checkpoint under ``name``."""
         self._check_open()
-        self._checkpoints[parse_checkpoint(parse_note(note).text).size] = note
-        for size in sorted(self._checkpoints)[:-KEPT_CHECKPOINTS]:
-            del self._checkpoints[size]
+        self._checkpoints[name] = note
 
-    def get_checkpoint(self, size: int | None = None) -> str | None:
-        """The newest checkpoint, or that of ``size`` entries; None where there is none."""
+    def get_checkpoint(self, name: str = "latest") -> bytes | None:
+        """The newest checkpoint note under ``name``, or None."""
         self._check_open()
-        return self._checkpoints.get(max(self._checkpoints, default=0) if size is None else size)
+        return self._checkpoints.get(name)
 
     def close(self) -> None:
         """Later calls raise ``LogClosed``."""

@@ -17,17 +17,13 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
-from xinglin.evidence.checkpoint import parse_checkpoint
-from xinglin.evidence.notes import parse_note
+from xinglin.evidence.ports import AppendGroup
 from xinglin.stores.log_errors import LogClosed, LogCorrupt, LogFull, LogStoreError, LogTooNew, LogUnavailable
 from xinglin.stores.log_growth import (
-    KEPT_CHECKPOINTS,
-    AppendGroup,
     Growth,
     check_groups,
     grow,
     pack_frontier,
-    subtree_hash,
     unpack_frontier,
 )
 
@@ -41,7 +37,7 @@ CREATE TABLE IF NOT EXISTS {schema}.node
 CREATE TABLE IF NOT EXISTS {schema}.head
     (one integer PRIMARY KEY CHECK (one = 1), size bigint NOT NULL, frontier bytea NOT NULL);
 CREATE TABLE IF NOT EXISTS {schema}.batch (key bytea PRIMARY KEY, first bigint NOT NULL, count integer NOT NULL);
-CREATE TABLE IF NOT EXISTS {schema}.checkpoint (size bigint PRIMARY KEY, note text NOT NULL);
+CREATE TABLE IF NOT EXISTS {schema}.checkpoint (name text PRIMARY KEY, note bytea NOT NULL);
 INSERT INTO {schema}.head VALUES (1, 0, '') ON CONFLICT DO NOTHING;
 INSERT INTO {schema}.meta VALUES ('schema', '1') ON CONFLICT DO NOTHING;
 """
@@ -91,7 +87,7 @@ class PostgresLogStore:
         query = "SELECT body FROM {schema}.entry WHERE idx >= %s AND idx < %s ORDER BY idx"
         return [bytes(row[0]) for row in self._fetch(query, (start, end))]
 
-    def tile_hashes(self, level: int, start: int, end: int) -> list[bytes]:
+    def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Hashes ``start`` to ``end - 1`` of a tile level (0: leaves, 1: roots of 256 leaves, …)."""
         query = "SELECT hash FROM {schema}.node WHERE level = %s AND idx >= %s AND idx < %s ORDER BY idx"
         values: tuple[int, ...] = (level, start, end)
@@ -99,40 +95,24 @@ class PostgresLogStore:
             query, values = "SELECT hash FROM {schema}.entry WHERE idx >= %s AND idx < %s ORDER BY idx", (start, end)
         return [bytes(row[0]) for row in self._fetch(query, values)]
 
-    def hashes(self, level: int, index: int, /) -> bytes:
-        """The hash of the complete subtree of ``2**level`` leaves at ``index``, or ``MissingHash``."""
-        return subtree_hash(self.tile_hashes, level, index)
-
-    def put_checkpoint(self, note: str) -> None:
-        """Keep ``note`` durably; it replaces one of the same size, and the newest 256 sizes are kept."""
-        size = parse_checkpoint(parse_note(note).text).size
+    def put_checkpoint(self, note: bytes, name: str = "latest") -> None:
+        """Keep ``note`` durably as the newest checkpoint under ``name``."""
+        statement = self._sql(
+            "INSERT INTO {schema}.checkpoint VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET note = excluded.note"
+        )
         with self._write_lock:
-            self._transaction(lambda cursor: self._keep_checkpoint(cursor, size, note))
+            self._transaction(lambda cursor: cursor.execute(statement, (name, note)))
 
-    def get_checkpoint(self, size: int | None = None) -> str | None:
-        """The newest checkpoint, or that of ``size`` entries; None where there is none (any more)."""
-        query, values = "SELECT note FROM {schema}.checkpoint ORDER BY size DESC LIMIT 1", ()
-        if size is not None:
-            query, values = "SELECT note FROM {schema}.checkpoint WHERE size = %s", (size,)  # type: ignore[assignment]
-        rows = self._fetch(query, values)
-        return str(rows[0][0]) if rows else None
+    def get_checkpoint(self, name: str = "latest") -> bytes | None:
+        """The newest checkpoint note under ``name``, or None."""
+        rows = self._fetch("SELECT note FROM {schema}.checkpoint WHERE name = %s", (name,))
+        return bytes(rows[0][0]) if rows else None
 
     def close(self) -> None:
         """Give back the connections; later calls raise ``LogClosed``."""
         with self._write_lock:
             self._closed = True
             self._engine.dispose()
-
-    def _keep_checkpoint(self, cursor: Any, size: int, note: str) -> None:
-        statement = (
-            "INSERT INTO {schema}.checkpoint VALUES (%s, %s) ON CONFLICT (size) DO UPDATE SET note = excluded.note"
-        )
-        cursor.execute(self._sql(statement), (size, note))
-        forget = (
-            "DELETE FROM {schema}.checkpoint WHERE size <= "
-            "(SELECT size FROM {schema}.checkpoint ORDER BY size DESC LIMIT 1 OFFSET %s)"
-        )
-        cursor.execute(self._sql(forget), (KEPT_CHECKPOINTS,))
 
     def _append(self, cursor: Any, groups: Sequence[AppendGroup]) -> list[int]:
         cursor.execute(self._sql("SELECT size, frontier FROM {schema}.head FOR UPDATE"))

@@ -3,7 +3,7 @@
 Schema 1 (append-only: a later version adds tables or columns, never changes these):
 ``entry`` (index, leaf hash, bytes), ``node`` (hashes of completed tiles, tile level 1 and up),
 ``head`` (size, frontier), ``batch`` (keys of groups, for idempotent retries), ``checkpoint``
-(newest notes by size). One writer a file; any number of readers.
+(newest note by name). One writer a file; any number of readers.
 """
 
 from __future__ import annotations
@@ -15,17 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from xinglin.evidence.checkpoint import parse_checkpoint
-from xinglin.evidence.notes import parse_note
+from xinglin.evidence.ports import AppendGroup
 from xinglin.stores.log_errors import LogClosed, LogCorrupt, LogFull, LogTooNew, LogUnavailable
 from xinglin.stores.log_growth import (
-    KEPT_CHECKPOINTS,
-    AppendGroup,
     Growth,
     check_groups,
     grow,
     pack_frontier,
-    subtree_hash,
     unpack_frontier,
 )
 
@@ -38,7 +34,7 @@ CREATE TABLE IF NOT EXISTS node (level INTEGER, idx INTEGER, hash BLOB NOT NULL,
 CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1),
     size INTEGER NOT NULL, frontier BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (key BLOB PRIMARY KEY, first INTEGER NOT NULL, count INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoint (name TEXT PRIMARY KEY, note BLOB NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO head VALUES (1, 0, x'');
 """
 T = TypeVar("T")
@@ -85,7 +81,7 @@ class SqliteLogStore:
         query = "SELECT body FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
         return [row[0] for row in self._read(lambda c: c.execute(query, (start, end)).fetchall())]
 
-    def tile_hashes(self, level: int, start: int, end: int) -> list[bytes]:
+    def hashes(self, level: int, start: int, end: int) -> list[bytes]:
         """Hashes ``start`` to ``end - 1`` of a tile level (0: leaves, 1: roots of 256 leaves, …)."""
         query = "SELECT hash FROM node WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx"
         values: tuple[int, ...] = (level, start, end)
@@ -93,22 +89,15 @@ class SqliteLogStore:
             query, values = "SELECT hash FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx", (start, end)
         return [row[0] for row in self._read(lambda c: c.execute(query, values).fetchall())]
 
-    def hashes(self, level: int, index: int, /) -> bytes:
-        """The hash of the complete subtree of ``2**level`` leaves at ``index``, or ``MissingHash``."""
-        return subtree_hash(self.tile_hashes, level, index)
+    def put_checkpoint(self, note: bytes, name: str = "latest") -> None:
+        """Keep ``note`` durably as the newest checkpoint under ``name``."""
+        statement = "INSERT OR REPLACE INTO checkpoint VALUES (?, ?)"
+        self._write(lambda connection: connection.execute(statement, (name, note)))
 
-    def put_checkpoint(self, note: str) -> None:
-        """Keep ``note`` durably; it replaces one of the same size, and the newest 256 sizes are kept."""
-        size = parse_checkpoint(parse_note(note).text).size
-        self._write(lambda connection: _keep_checkpoint(connection, size, note))
-
-    def get_checkpoint(self, size: int | None = None) -> str | None:
-        """The newest checkpoint, or that of ``size`` entries; None where there is none (any more)."""
-        query, values = "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1", ()
-        if size is not None:
-            query, values = "SELECT note FROM checkpoint WHERE size = ?", (size,)  # type: ignore[assignment]
-        row = self._read(lambda c: c.execute(query, values).fetchone())
-        return None if row is None else str(row[0])
+    def get_checkpoint(self, name: str = "latest") -> bytes | None:
+        """The newest checkpoint note under ``name``, or None."""
+        row = self._read(lambda c: c.execute("SELECT note FROM checkpoint WHERE name = ?", (name,)).fetchone())
+        return None if row is None else bytes(row[0])
 
     def close(self) -> None:
         """Close both connections; later calls raise ``LogClosed``."""
@@ -189,12 +178,6 @@ class SqliteLogStore:
                 f"The log file has schema {found}; this program knows {SCHEMA_VERSION}.",
                 remedy="Start the newer version of xinglin.",
             )
-
-
-def _keep_checkpoint(connection: sqlite3.Connection, size: int, note: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", (size, note))
-    oldest = "(SELECT size FROM checkpoint ORDER BY size DESC LIMIT 1 OFFSET ?)"
-    connection.execute("DELETE FROM checkpoint WHERE size <= " + oldest, (KEPT_CHECKPOINTS,))
 
 
 def _place(

@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 
-from xinglin.evidence.checkpoint import Checkpoint
-from xinglin.evidence.errors import MalformedNote, MissingHash
-from xinglin.evidence.notes import Note, NoteSignature
-from xinglin.evidence.tree import root_of
+from xinglin.evidence.ports import AppendGroup
+from xinglin.evidence.tiles import TileReader
+from xinglin.evidence.tree import CompactRange, root_of
 from xinglin.kernel import LimitExceeded
 from xinglin.stores.log_errors import LogClosed
-from xinglin.stores.log_growth import AppendGroup, frontier_root
 from xinglin.stores.log_memory import MemoryLogStore
 
 
@@ -28,20 +26,6 @@ def slow_root(entries: list[bytes]) -> bytes:
         return hashlib.sha256(b"\x00" + entries[0]).digest()
     split = 1 << (len(entries) - 1).bit_length() - 1
     return hashlib.sha256(b"\x01" + slow_root(entries[:split]) + slow_root(entries[split:])).digest()
-
-
-def note(size: int, extra: int = 0) -> str:
-    """A checkpoint note with signatures that nobody verifies here."""
-    root = hashlib.sha256(b"%d" % size).digest()
-    lines = tuple(NoteSignature("log.example", n, b"signature") for n in range(1 + extra))
-    return Note(Checkpoint("log.example", size, root).to_text(), lines).to_text()
-
-
-def _or_missing(store: Any, level: int, index: int) -> bytes | None:
-    try:
-        return store.hashes(level, index)
-    except MissingHash:
-        return None
 
 
 class LogStoreContract:
@@ -58,7 +42,7 @@ class LogStoreContract:
         assert store.size() == 0
         assert store.frontier() == (0, ())
         assert store.entries(0, 10) == []
-        assert store.tile_hashes(0, 0, 256) == []
+        assert store.hashes(0, 0, 256) == []
         assert store.get_checkpoint() is None
 
     def test_indices_follow_each_other_and_entries_come_back(self, open_store: Callable[[], Any]) -> None:
@@ -79,14 +63,11 @@ class LogStoreContract:
             entries += batch
             size, frontier = store.frontier()
             assert (size, frontier) == reference.frontier()
-            assert frontier_root(frontier) == slow_root(entries)
+            assert CompactRange(size, frontier).root() == slow_root(entries)
         for level, start, end in [(0, 0, 256), (0, 256, 512), (0, 1_024, 1_280), (1, 0, 256), (1, 2, 4), (2, 0, 256)]:
-            assert store.tile_hashes(level, start, end) == reference.tile_hashes(level, start, end)
-        for level in range(11):
-            for index in range(3):
-                assert _or_missing(store, level, index) == _or_missing(reference, level, index)
-        assert root_of(store.hashes, 777) == slow_root(entries[:777])
-        assert len(store.tile_hashes(1, 0, 256)) == len(entries) // 256
+            assert store.hashes(level, start, end) == reference.hashes(level, start, end)
+        assert root_of(TileReader(store.hashes), 777) == slow_root(entries[:777])
+        assert len(store.hashes(1, 0, 256)) == len(entries) // 256
 
     def test_groups_get_one_transaction_and_own_indices(self, open_store: Callable[[], Any]) -> None:
         store = open_store()
@@ -114,43 +95,33 @@ class LogStoreContract:
             store.append_groups([AppendGroup((b"a",), b"k" * 65)])
         assert store.size() == 1
 
-    def test_checkpoints_are_kept_by_size(self, open_store: Callable[[], Any]) -> None:
+    def test_checkpoints_are_kept_by_name(self, open_store: Callable[[], Any]) -> None:
         store = open_store()
-        first, cosigned, second = note(7), note(7, extra=1), note(9)
-        for each in (first, second, cosigned):
-            store.put_checkpoint(each)
-        assert store.get_checkpoint() == second
-        assert store.get_checkpoint(7) == cosigned
-        assert store.get_checkpoint(8) is None
-        with pytest.raises(MalformedNote):
-            store.put_checkpoint("not a note")
-
-    def test_old_checkpoints_are_forgotten(self, open_store: Callable[[], Any]) -> None:
-        store = open_store()
-        for size in range(1, 260):
-            store.put_checkpoint(note(size))
-        assert store.get_checkpoint(3) is None
-        assert store.get_checkpoint(4) == note(4)
-        assert store.get_checkpoint() == note(259)
+        store.put_checkpoint(b"one")
+        store.put_checkpoint(b"two")
+        store.put_checkpoint(b"other", "quorum")
+        assert store.get_checkpoint() == b"two"
+        assert store.get_checkpoint("quorum") == b"other"
+        assert store.get_checkpoint("nothing") is None
 
     def test_everything_is_there_after_reopening(self, open_store: Callable[[], Any]) -> None:
         if not self.survives_reopening:
             pytest.skip("kept in memory only")
         store = open_store()
         store.append_groups([AppendGroup(tuple(b"%d" % n for n in range(700)), b"key")])
-        store.put_checkpoint(note(700))
+        store.put_checkpoint(b"note")
         before = store.frontier()
         store.close()
         store = open_store()
         assert store.frontier() == before
-        assert store.get_checkpoint() == note(700)
+        assert store.get_checkpoint() == b"note"
         assert store.append_groups([AppendGroup((b"lost answer",), b"key"), AppendGroup((b"new",))]) == [0, 700]
-        assert frontier_root(store.frontier()[1]) == slow_root(store.entries(0, 701))
+        assert CompactRange(*store.frontier()).root() == slow_root(store.entries(0, 701))
 
     def test_closed_is_closed(self, open_store: Callable[[], Any]) -> None:
         store = open_store()
         store.close()
-        for call in (store.size, lambda: store.append_batch([b"a"]), lambda: store.put_checkpoint(note(1))):
+        for call in (store.size, lambda: store.append_batch([b"a"]), lambda: store.put_checkpoint(b"n")):
             with pytest.raises(LogClosed):
                 call()
 
@@ -168,4 +139,4 @@ class LogStoreContract:
         for thread in threads:
             thread.join()
         assert sorted(firsts) == list(range(80))
-        assert frontier_root(stores[0].frontier()[1]) == slow_root(stores[1].entries(0, 80))
+        assert CompactRange(*stores[0].frontier()).root() == slow_root(stores[1].entries(0, 80))

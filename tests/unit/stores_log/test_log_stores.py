@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.stores_log.contract import LogStoreContract
 
 from xinglin.kernel import new_id
 from xinglin.stores.log_errors import LogCorrupt, LogStoreError, LogTooNew
 from xinglin.stores.log_memory import MemoryLogStore
 from xinglin.stores.log_sqlite import SqliteLogStore
 
-_spec = importlib.util.spec_from_file_location("log_store_contract", Path(__file__).with_name("contract.py"))
-assert _spec and _spec.loader
-_contract = importlib.util.module_from_spec(_spec)
-sys.modules["log_store_contract"] = _contract
-_spec.loader.exec_module(_contract)
 
-
-class TestMemory(_contract.LogStoreContract):
+class TestMemory(LogStoreContract):
     survives_reopening = False
 
     @pytest.fixture
@@ -31,7 +24,7 @@ class TestMemory(_contract.LogStoreContract):
         return MemoryLogStore
 
 
-class TestSqlite(_contract.LogStoreContract):
+class TestSqlite(LogStoreContract):
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> Iterator[Callable[[], Any]]:
         opened: list[SqliteLogStore] = []
@@ -73,7 +66,7 @@ class TestSqlite(_contract.LogStoreContract):
             SqliteLogStore(tmp_path / "log.sqlite")
 
 
-class TestPostgres(_contract.LogStoreContract):
+class TestPostgres(LogStoreContract):
     @pytest.fixture
     def open_store(self, postgres_url: str) -> Iterator[Callable[[], Any]]:
         from xinglin.stores.log_postgres import PostgresLogStore
