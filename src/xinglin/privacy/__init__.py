@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "Charge": "allowance",
     "CHARGE_STATES": "allowance",
-    "Ledger": "allowance",
+    "Charge": "allowance",
+    "Allowance": "allowance",
     "DifferenceSlot": "differencing",
     "ReleasedCell": "differencing",
     "check_differences": "differencing",
