@@ -80,8 +80,7 @@ class Mailbox:
 
 
 def _weight(order: Order) -> int:
-    payloads = getattr(order, "payloads", ())
-    return sum(map(len, payloads)) + len(getattr(order, "entries", b"")) + 256
+    return len(getattr(order, "payload", b"")) + len(getattr(order, "entries", b"")) + 256
 
 
 class Mailboxes:

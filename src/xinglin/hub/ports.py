@@ -61,5 +61,5 @@ class HubStore(Protocol):
     def drop_messages(self, run_id: str) -> None:
         """Forget a run's messages."""
 
-    def seen_once(self, key: str, expires: Instant, now: Instant) -> bool:
-        """True the first time ``key`` is shown before it expires; for nonces and token ids."""
+    def remember(self, key: str, until: Instant, now: Instant) -> bool:
+        """True the first time ``key`` is shown; kept until ``until`` (port ``xinglin.trust.ports.ReplayStore``)."""

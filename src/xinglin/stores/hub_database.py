@@ -202,13 +202,13 @@ class HubDatabase:
         with self._quick.begin() as connection:
             connection.execute(delete(run_message).where(run_message.c.run_id == run_id))
 
-    def seen_once(self, key: str, expires: Instant, now: Instant) -> bool:
+    def remember(self, key: str, until: Instant, now: Instant) -> bool:
         """See the port."""
         with self._quick.begin() as connection:
             connection.execute(delete(seen).where(seen.c.expires < now))
         try:
             with self._quick.begin() as connection:
-                connection.execute(insert(seen).values(key=key, expires=expires))
+                connection.execute(insert(seen).values(key=key, expires=until))
         except IntegrityError:
             return False
         return True

@@ -127,7 +127,7 @@ class Reports(msgspec.Struct, frozen=True):
 
 
 class RunOrder(msgspec.Struct, frozen=True, tag="run-order"):
-    """A researcher's signed request with its plan and the requester-signed nothing else: the node decides."""
+    """A requester-signed use request (``Signed`` as bytes) and the plan it names: the node decides."""
 
     run_id: str
     request: bytes
@@ -135,12 +135,17 @@ class RunOrder(msgspec.Struct, frozen=True, tag="run-order"):
 
 
 class RunRelay(msgspec.Struct, frozen=True, tag="run-relay"):
-    """Messages of the secure sum for this node: ``phase`` says which step they belong to."""
+    """One message of the secure sum for this node, as ``xinglin.secure`` spells it."""
 
     run_id: str
-    phase: str
-    round: int
-    payloads: tuple[bytes, ...]
+    payload: bytes
+
+
+class RunReleases(msgspec.Struct, frozen=True, tag="run-releases"):
+    """Every taking-part node's signed :class:`ReleaseRefs`: what the differencing guard compares with."""
+
+    run_id: str
+    signed: tuple[bytes, ...]
 
 
 class RunEnd(msgspec.Struct, frozen=True, tag="run-end"):
@@ -180,7 +185,7 @@ class AgreementOrder(msgspec.Struct, frozen=True, tag="agreement-order"):
     signed: bytes
 
 
-Order = RunOrder | RunRelay | RunEnd | CosignOrder | CheckpointOrder | LogTicket | AgreementOrder
+Order = RunOrder | RunRelay | RunReleases | RunEnd | CosignOrder | CheckpointOrder | LogTicket | AgreementOrder
 
 
 class Poll(msgspec.Struct, frozen=True):
@@ -251,11 +256,11 @@ SEAL_INFO = b"xinglin run result/1"
 
 
 class ReleaseRefs(msgspec.Struct, frozen=True):
-    """Earlier releases whose persons this node keeps: id and number of cells, for the differencing guard."""
+    """Released cells whose persons this node keeps, as (release, cell), for the differencing guard."""
 
     run_id: str
     node: str
-    releases: tuple[tuple[str, int], ...]
+    cells: tuple[tuple[str, str], ...]
     version: int = 1
 
 

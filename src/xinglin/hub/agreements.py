@@ -1,0 +1,99 @@
+"""Agreements on their way: offered by a consumer, carried to the provider, answered; kept as both signed them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from xinglin.contract import NotThisAgreement, SignedAgreement, open_agreement, open_offer
+from xinglin.hub.mailbox import Mailboxes
+from xinglin.hub.members import Members
+from xinglin.hub.ports import AgreementRow, HubStore
+from xinglin.kernel.verdict import Reason, deny
+from xinglin.trust.envelope import Signed
+from xinglin.wire.calls import AgreementView
+from xinglin.wire.channel import AgreementAnswer, AgreementOrder
+from xinglin.wire.errors import Refused
+
+
+class Agreements:
+    """The hub's copy of every agreement; each party has its own and believes that one."""
+
+    def __init__(self, members: Members, store: HubStore, mailboxes: Mailboxes) -> None:
+        self._members, self._store, self._mailboxes = members, store, mailboxes
+        self._changed = asyncio.Condition()
+
+    def offer(self, signed: Signed) -> AgreementView:
+        """Take an offer in and carry it to the provider; the same offer again changes nothing."""
+        agreement = open_offer(signed, self._members.directory)
+        if signed.signer != agreement.consumer:
+            raise NotThisAgreement("An agreement is offered by its consumer.")
+        row = self._store.agreement(agreement.digest())
+        if row is None:
+            row = AgreementRow(
+                agreement.digest(), "offered", agreement.provider, agreement.consumer, signed.to_bytes()
+            )
+            self._store.put_agreement(row)
+        self._carry(row)
+        return _view(row)
+
+    def arrived(self, node: str) -> None:
+        """A provider came back: carry its open offers again."""
+        for row in self._store.agreements():
+            if row.provider == node and row.state == "offered":
+                self._carry(row)
+
+    async def answered(self, node: str, answer: AgreementAnswer) -> None:
+        """The provider's word: both signatures are checked before the agreement counts as active here."""
+        row = self._store.agreement(answer.agreement_id)
+        if row is None or row.provider != node or row.state != "offered":
+            return
+        if answer.accepted:
+            both = SignedAgreement(Signed.from_bytes(answer.signed), Signed.from_bytes(row.offered))
+            open_agreement(both, self._members.directory)
+            row = msgspec.structs.replace(row, state="active", countersigned=answer.signed)
+        else:
+            row = msgspec.structs.replace(row, state="refused", reasons=msgspec.json.encode(answer.reasons))
+        self._store.put_agreement(row)
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def view(self, agreement_id: str, asker: str, hold_s: float = 0.0) -> AgreementView:
+        """One agreement as one of its parties sees it, waiting up to ``hold_s`` seconds for an answer."""
+        row = self._row_of(agreement_id, asker)
+        if row.state == "offered" and hold_s:
+            try:
+                async with self._changed:
+                    answered = self._changed.wait_for(lambda: self._row_of(agreement_id, asker).state != "offered")
+                    await asyncio.wait_for(answered, hold_s)
+            except TimeoutError:
+                pass
+        return _view(self._row_of(agreement_id, asker))
+
+    def views(self, asker: str) -> tuple[AgreementView, ...]:
+        """Every agreement that the asker is a party of."""
+        return tuple(_view(row) for row in self._store.agreements() if asker in (row.provider, row.consumer))
+
+    def _carry(self, row: AgreementRow) -> None:
+        if row.state == "offered":
+            self._mailboxes.put(row.provider, AgreementOrder(row.agreement_id, row.offered))
+
+    def _row_of(self, agreement_id: str, asker: str) -> AgreementRow:
+        row = self._store.agreement(agreement_id)
+        if row is None or asker not in (row.provider, row.consumer):
+            raise Refused(deny("hub.unknown_agreement", "There is no such agreement of yours.").reasons, status=404)
+        return row
+
+
+def _view(row: AgreementRow) -> AgreementView:
+    return AgreementView(
+        row.agreement_id,
+        row.state,
+        row.provider,
+        Signed.from_bytes(row.offered),
+        Signed.from_bytes(row.countersigned) if row.countersigned else None,
+        msgspec.json.decode(row.reasons, type=tuple[Reason, ...]),
+    )
+
+

@@ -1,0 +1,60 @@
+"""What every HTTP handler of the hub shares: bodies with a limit, answers, and refusals as problems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+
+from xinglin.kernel.errors import LimitExceeded, MalformedMessage, XinglinError
+from xinglin.kernel.limits import Limit
+from xinglin.wire.errors import Problem, Refused
+
+MSGPACK = "application/msgpack"
+JSON = "application/json"
+
+_STATUS = {
+    "kernel.limit": 413,
+    "kernel.malformed": 400,
+    "kernel.illegal_move": 409,
+    "trust.unknown_participant": 401,
+    "trust.bad_signature": 401,
+}
+
+
+async def body_of(request: Request[Any, Any, Any], limit: Limit) -> bytes:
+    """The request's body, read no further than ``limit`` allows."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit():
+        limit.check(int(declared))
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        limit.check(size)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def json_answer(value: Any, status: int = 200) -> Response[bytes]:
+    """``value`` (a msgspec type) as JSON."""
+    return Response(msgspec.json.encode(value), media_type=JSON, status_code=status)
+
+
+def packed_answer(data: bytes) -> Response[bytes]:
+    """MessagePack bytes."""
+    return Response(data, media_type=MSGPACK)
+
+
+def on_error(_request: Request[Any, Any, Any], error: XinglinError) -> Response[bytes]:
+    """A typed error as a problem: its code, its words, what to do; never a trace."""
+    if isinstance(error, Refused):
+        status = error.status
+    elif isinstance(error, LimitExceeded):
+        status = 413
+    elif isinstance(error, MalformedMessage):
+        status = 400
+    else:
+        status = _STATUS.get(error.code, 403)
+    return json_answer(Problem.of_error(error, status), status)

@@ -1,0 +1,146 @@
+"""Members of the space: invites, registrations as log leaves, and the directory folded from the hub's own log."""
+
+from __future__ import annotations
+
+import secrets
+
+from xinglin.evidence.entry import Entry, decode_entry
+from xinglin.hub.log import LogService
+from xinglin.hub.ports import HubStore, ParticipantRow
+from xinglin.kernel.canonical import sha256_digest
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.verdict import Denied, Reason, deny
+from xinglin.trust.credentials import Credential, StatusEntry, issue_credential, issue_status_list
+from xinglin.trust.keys import PrivateKeys, verify
+from xinglin.trust.leaves import KeyRegistration, admit, leaf_body, leaf_from_body, leaf_kind
+from xinglin.trust.registry import KeyDirectory
+from xinglin.trust.status_list import StatusList
+from xinglin.wire.calls import EnrolCall
+from xinglin.wire.errors import Refused
+from xinglin.wire.space import Invite, Space
+
+INVITE_LIFE_MS = 60 * 60 * 1000
+CREDENTIAL_LIFE_MS = 365 * 24 * 3600 * 1000
+STATUS_LIFE_MS = 15 * 60 * 1000
+KEY_KINDS = frozenset({"key-registration", "key-change", "revocation"})
+INVITED_ROLES = {
+    "provider": ("provider", "witness"),
+    "consumer": ("consumer",),
+    "service": ("service",),
+}
+"""What an invite's role becomes: a hospital's node witnesses too."""
+
+
+class InviteRefused(XinglinError):
+    """An invite that is unknown, used or too old: the three are not told apart."""
+
+    code = "hub.invite_refused"
+
+
+class Members:
+    """Who belongs to the space. The log is the truth; the database only finds it quickly."""
+
+    def __init__(self, space: Space, keys: PrivateKeys, store: HubStore, log: LogService, clock: Clock) -> None:
+        self._space, self._keys, self._store, self._log, self._clock = space, keys, store, log, clock
+        self.directory = KeyDirectory(space.operator, space.regulator)
+
+    def fold(self, index: int, entry: Entry) -> None:
+        """Take one leaf of the log into the directory; leaves without effect stay without."""
+        if entry.kind not in KEY_KINDS:
+            return
+        try:
+            leaf = leaf_from_body(entry.kind, entry.body)
+        except XinglinError:
+            return  # a malformed leaf has no effect; it stays in the log for everybody to see
+        following = self.directory.apply(index, leaf)
+        if isinstance(following, Denied):
+            return
+        self.directory = following
+        if isinstance(leaf, KeyRegistration):
+            row = ParticipantRow(leaf.did, leaf.name, tuple(sorted(leaf.roles)), entry.to_bytes(), index)
+            self._store.put_participant(row)
+
+    def fold_log(self, entries: list[bytes]) -> None:
+        """Take the whole log, from index 0."""
+        for index, data in enumerate(entries):
+            self.fold(index, decode_entry(data))
+
+    def invite(self, role: str, life_ms: int = INVITE_LIFE_MS) -> Invite:
+        """A single-use invite for ``role`` that lives ``life_ms`` milliseconds."""
+        if role not in INVITED_ROLES:
+            known = ", ".join(sorted(INVITED_ROLES))
+            raise Refused((Reason("hub.unknown_role", f"There is no role {role!r}.", f"Choose one of {known}."),))
+        secret = secrets.token_urlsafe(32)
+        expires = self._clock() + life_ms
+        self._store.add_invite(sha256_digest(secret.encode()), role, expires)
+        return Invite(self._space, role, secret, expires)
+
+    async def enrol(self, call: EnrolCall) -> tuple[KeyRegistration, int]:
+        """Use up the invite and put the registration into the log; every check comes before the invite is used."""
+        registration = decode_json(call.registration, KeyRegistration)
+        admitted = admit(registration, self._keys)
+        probe = self.directory.apply(self.directory.last + 1, admitted)
+        if isinstance(probe, Denied):
+            raise Refused(probe.reasons)
+        role = self._store.use_invite(sha256_digest(call.secret.encode()), registration.did, self._clock())
+        if role is None:
+            raise InviteRefused(
+                "This invite is not valid: it is unknown, was used, or is too old.",
+                remedy="Ask the operator for a new one.",
+            )
+        if tuple(sorted(INVITED_ROLES[role])) != tuple(sorted(registration.roles)):
+            raise Refused(deny("hub.role", "The registration asks for other roles than the invite.").reasons)
+        return admitted, await self.record_registration(admitted)
+
+    async def record_registration(self, registration: KeyRegistration) -> int:
+        """Log a registration and take it into the directory; returns its index."""
+        entry = Entry(
+            kind=leaf_kind(registration),
+            at=self._clock(),
+            submitter=self._keys.did,
+            parties=(registration.did,),
+            subject=registration.did,
+            body=leaf_body(registration),
+        )
+        (index,) = await self._log.append([entry.to_bytes()])
+        return index
+
+    def membership(self, registration: KeyRegistration, index: int) -> Credential:
+        """The operator's credential (VC 2.0) that the registered party is a member, with its place in the status list."""
+        now = self._clock()
+        return issue_credential(
+            self._keys,
+            credential_id=f"{self._space.hub_url}/v1/participants/{registration.did}",
+            kind="Membership",
+            subject=registration.did,
+            claims={"name": registration.name, "roles": list(registration.roles), "space": self._space.name},
+            valid_from=now,
+            valid_until=now + CREDENTIAL_LIFE_MS,
+            status=StatusEntry(self._status_url, index),
+        )
+
+    def status_list(self) -> Credential:
+        """The published status list: a bit for each registration's index, set once it is revoked."""
+        entries = StatusList()
+        for one in self.directory.participants.values():
+            if one.revoked >= 0:
+                entries = entries.with_entry(one.since, True)
+        now = self._clock()
+        return issue_status_list(
+            self._keys, list_id=self._status_url, entries=entries, valid_from=now, valid_until=now + STATUS_LIFE_MS
+        )
+
+    @property
+    def _status_url(self) -> str:
+        return f"{self._space.hub_url}/v1/status/1"
+
+    def check_batch(self, submitter: str, context: str, payload: bytes, signature: bytes) -> None:
+        """Verify a submission's signature by the directory (``xinglin.evidence.submission.Verify``)."""
+        verify(self.directory.keys(submitter), context, payload, signature)
+
+    def names(self) -> dict[str, str]:
+        """DID to label."""
+        return {row.did: row.name for row in self._store.participants()}
+

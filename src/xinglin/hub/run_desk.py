@@ -1,0 +1,160 @@
+"""All runs of the hub: taking requests in, finding the coordinator of each report, restoring after a start."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+
+import msgspec
+
+from xinglin.hub.members import Members
+from xinglin.hub.ports import HubStore, RunRow
+from xinglin.hub.runs import Coordinator, Line, Patience
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.limits import Limit
+from xinglin.kernel.verdict import Denied, Reason, deny
+from xinglin.secure import Member, Session
+from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan, check_request
+from xinglin.trust.envelope import Signed, open_signed
+from xinglin.trust.errors import TrustError
+from xinglin.trust.keys import verify
+from xinglin.wire.calls import RunResult, RunView
+from xinglin.wire.channel import Report
+from xinglin.wire.errors import Refused
+
+log = logging.getLogger("xinglin.hub.runs")
+OPEN_RUNS = Limit("runs open at one time", 64, "runs")
+WATCH_EVERY_S = 0.5
+
+
+def run_id_of(request: Signed) -> str:
+    """The run's id follows from the signed request, so that one request is one run."""
+    digest = hashlib.sha256(b"xinglin:run\0" + request.payload).digest()[:16]
+    return "run-" + base64.b32encode(digest).decode().rstrip("=").lower()
+
+
+class RunDesk:
+    """Where requests come in and reports about runs go to."""
+
+    def __init__(
+        self, members: Members, store: HubStore, line: Line, clock: Clock, patience: Patience
+    ) -> None:
+        self._members, self._store, self._line, self._clock, self._patience = members, store, line, clock, patience
+        self._open: dict[str, Coordinator] = {}
+
+    def ask(self, signed: Signed, plan_data: bytes) -> str:
+        """Take a request in and ask its hospitals; the run's id. The same request again is the same run."""
+        payload = open_signed(signed, USE_REQUEST, self._members.directory)
+        request = decode_json(payload, UseRequest)
+        plan = decode_json(plan_data, Plan)
+        _check(signed, request, plan, plan_data)
+        run_id = run_id_of(signed)
+        if self._store.run(run_id) is not None:
+            return run_id
+        OPEN_RUNS.check(len(self._open) + 1)
+        row = RunRow(run_id, "open", request.requester, signed.to_bytes(), plan_data, b"")
+        coordinator = self._coordinator(row, plan)
+        if self._store.add_run(row):
+            self._open[run_id] = coordinator
+            coordinator.begin()
+        return run_id
+
+    async def restore(self) -> None:
+        """Take up every open run again from what was kept."""
+        for row in self._store.open_runs():
+            coordinator = self._coordinator(row, decode_json(row.plan, Plan))
+            self._open[row.run_id] = coordinator
+            for message in self._store.messages(row.run_id):
+                await coordinator.replay(message)
+
+    def arrived(self, node: str) -> None:
+        """A node (re)appeared: every open run sends it what is current."""
+        for coordinator in self._open.values():
+            coordinator.arrived(node)
+
+    async def take(self, node: str, report: Report) -> None:
+        """Hand a report to its run; reports of runs that are over are dropped."""
+        coordinator = self._open.get(getattr(report, "run_id", ""))
+        if coordinator is None:
+            return
+        try:
+            await coordinator.take(node, report)
+        except (XinglinError, msgspec.DecodeError) as error:
+            log.warning("run %s: report of %s is unusable: %s", coordinator.run_id, node, type(error).__name__)
+        self._forget_ended()
+
+    async def watch(self) -> None:
+        """Watch the clock of every open run until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            for coordinator in tuple(self._open.values()):
+                await coordinator.watch()
+            self._forget_ended()
+
+    async def view(self, run_id: str, requester: str, after: int = -1, hold_s: float = 0.0) -> RunView:
+        """The run as its asker sees it."""
+        row = self._row_of(run_id, requester)
+        coordinator = self._open.get(run_id)
+        if coordinator is not None:
+            return await coordinator.follow(after, hold_s)
+        return msgspec.json.decode(row.view, type=RunView)
+
+    def result(self, run_id: str, requester: str) -> RunResult:
+        """The attestations and the sealed outcome of a run that has ended with one."""
+        row = self._row_of(run_id, requester)
+        if not row.result:
+            raise Refused(deny("hub.no_result", "This run has no result.", "Look at the run's state.").reasons, status=404)
+        return msgspec.json.decode(row.result, type=RunResult)
+
+    async def cancel(self, run_id: str, requester: str) -> RunView:
+        """Stop a run at its asker's word."""
+        self._row_of(run_id, requester)
+        coordinator = self._open.get(run_id)
+        if coordinator is not None:
+            await coordinator.cancel()
+            self._forget_ended()
+        return await self.view(run_id, requester)
+
+    def _row_of(self, run_id: str, requester: str) -> RunRow:
+        row = self._store.run(run_id)
+        if row is None or row.requester != requester:
+            reasons = deny("hub.unknown_run", "There is no such run of yours.", "Check the run's id.").reasons
+            raise Refused(reasons, status=404)
+        return row
+
+    def _coordinator(self, row: RunRow, plan: Plan) -> Coordinator:
+        directory = self._members.directory
+        members = tuple(Member(did, directory.keys(did).digest()) for did in plan.roster)
+        session = Session(plan=plan.digest(), run=row.run_id, members=members)
+        names = self._members.names()
+        return Coordinator(row, session, names, self._store, self._line, self._clock, self._patience, self._verify)
+
+    def _verify(self, did: str, context: str, payload: bytes, signature: bytes) -> bool:
+        try:
+            verify(self._members.directory.keys(did), context, payload, signature)
+        except TrustError:
+            return False
+        return True
+
+    def _forget_ended(self) -> None:
+        for run_id in [run_id for run_id, coordinator in self._open.items() if coordinator.over]:
+            del self._open[run_id]
+
+
+def _check(signed: Signed, request: UseRequest, plan: Plan, plan_data: bytes) -> None:
+    reasons: list[Reason] = []
+    for verdict in (check_request(request), check_plan(plan)):
+        if isinstance(verdict, Denied):
+            reasons += verdict.reasons
+    if request.requester != signed.signer:
+        reasons.append(Reason("hub.not_the_requester", "The request names another requester than its signer."))
+    if canonical_bytes(plan) != plan_data or plan.digest() != request.plan:
+        reasons.append(Reason("hub.other_plan", "The plan is not the one that the request names."))
+    if reasons:
+        raise Refused(tuple(reasons), status=400)
+

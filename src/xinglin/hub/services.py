@@ -1,0 +1,121 @@
+"""The hub's parts in one value, and what a report of a node sets in motion outside its run."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from xinglin.catalogue import DataSetDescription
+from xinglin.evidence.submission import decode_batch, open_batch
+from xinglin.hub.agreements import Agreements
+from xinglin.hub.log import LogService
+from xinglin.hub.mailbox import Mailboxes
+from xinglin.hub.members import Members
+from xinglin.hub.ports import HubStore
+from xinglin.hub.run_desk import RunDesk
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.ids import new_id
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.limits import Limit
+from xinglin.kernel.verdict import Reason
+from xinglin.trust.keys import PrivateKeys
+from xinglin.wire.channel import CosignAnswer, CosignOrder, LogSubmission, LogTicket
+from xinglin.wire.space import Space
+
+COSIGN_WAIT_S = 5.0
+DATA_SETS = Limit("data sets a provider publishes", 256, "data sets")
+
+
+class NodeWitnesses:
+    """Add-checkpoint requests to the nodes, carried by their mailboxes; the answer finds its request by ticket."""
+
+    def __init__(self, mailboxes: Mailboxes) -> None:
+        self._mailboxes = mailboxes
+        self._waiting: dict[str, asyncio.Future[tuple[int, bytes]]] = {}
+
+    async def add_checkpoint(self, node: str, body: bytes, entries: bytes) -> tuple[int, bytes]:
+        """Ask ``node`` to cosign; 503 when it is away or does not answer in time."""
+        if not self._mailboxes.of(node).connected:
+            return 503, b"away\n"
+        ticket = new_id("cosign")
+        future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._waiting[ticket] = future
+        try:
+            self._mailboxes.put(node, CosignOrder(ticket, body, entries))
+            return await asyncio.wait_for(future, COSIGN_WAIT_S)
+        except TimeoutError:
+            return 503, b"no answer\n"
+        finally:
+            del self._waiting[ticket]
+
+    def answered(self, answer: CosignAnswer) -> None:
+        """Hand an answer to who waits for it."""
+        future = self._waiting.get(answer.ticket)
+        if future is not None and not future.done():
+            future.set_result((answer.status, answer.body))
+
+
+class Hub:
+    """Everything the handlers call; built by ``wiring``, owned by ``main``."""
+
+    def __init__(
+        self,
+        space: Space,
+        keys: PrivateKeys,
+        store: HubStore,
+        log: LogService,
+        members: Members,
+        mailboxes: Mailboxes,
+        witnesses: NodeWitnesses,
+        agreements: Agreements,
+        runs: RunDesk,
+        clock: Clock,
+    ) -> None:
+        self.space, self.keys, self.store, self.log, self.members = space, keys, store, log, members
+        self.mailboxes, self.witnesses, self.agreements, self.runs, self.clock = (
+            mailboxes,
+            witnesses,
+            agreements,
+            runs,
+            clock,
+        )
+        self._sends: dict[str, tuple[str, int]] = {}
+
+    def first_time(self, node: str, boot: str, number: int) -> bool:
+        """Whether this batch of reports is new; a re-sent one was acted on before."""
+        last_boot, last = self._sends.get(node, ("", 0))
+        if boot == last_boot and number <= last:
+            return False
+        self._sends[node] = (boot, number)
+        return True
+
+    def cosigned(self, answer: CosignAnswer) -> None:
+        """A node witness answered."""
+        self.witnesses.answered(answer)
+
+    async def submit(self, node: str, submission: LogSubmission) -> None:
+        """Append a node's batch; the ticket goes back with the indices, or with the reason why not."""
+        try:
+            indices = await self.append_batch(submission.batch)
+        except XinglinError as error:
+            reason = Reason(error.code, error.what, error.remedy)
+            self.mailboxes.put(node, LogTicket(submission.ticket, (), (reason,)))
+            return
+        self.mailboxes.put(node, LogTicket(submission.ticket, tuple(indices)))
+
+    async def append_batch(self, data: bytes) -> list[int]:
+        """Verify and append a signed batch; the same batch again gets the same indices."""
+        batch = decode_batch(data)
+        entries = open_batch(batch, self.space.origin, self.members.check_batch)
+        indices = await self.log.append_group(batch.entries, batch.key)
+        for index, entry in zip(indices, entries, strict=True):
+            self.members.fold(index, entry)
+        return indices
+
+    def publish(self, provider: str, descriptions: bytes) -> None:
+        """Keep what a provider publishes, once it reads as descriptions."""
+        data_sets = decode_json(descriptions, tuple[DataSetDescription, ...])  # type: ignore[arg-type]
+        DATA_SETS.check(len(data_sets))
+        self.store.put_publication(provider, msgspec.json.encode(data_sets))

@@ -1,0 +1,190 @@
+"""What this node knows of the log: its own verified copy, and the part of it that a quorum cosigned.
+
+The node witnesses (it cosigns only what it checked, entry by entry), and it *trusts* a checkpoint only
+when the node's own policy accepts its cosignatures. Keys, policies and revocations are read below the
+trusted size, never from the hub. An entry counts as accepted when it is included there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from xinglin.evidence.entry import Entry, decode_entry
+from xinglin.evidence.errors import EvidenceError
+from xinglin.evidence.policy import Policy, parse_policy, verify_checkpoint
+from xinglin.evidence.receipt import build_receipt
+from xinglin.evidence.notes import Note, parse_note
+from xinglin.evidence.tiles import TileReader
+from xinglin.evidence.tree import leaf_hash, root_of
+from xinglin.evidence.witnessing import Fetch, Witness, WitnessMemory, attend
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock, Instant
+from xinglin.kernel.verdict import Denied
+from xinglin.trust.leaves import leaf_from_body
+from xinglin.trust.registry import KeyDirectory
+from xinglin.wire.channel import CosignAnswer, CosignOrder
+from xinglin.wire.endings import open_ending
+from xinglin.wire.policy import next_policy
+from xinglin.wire.space import Space
+
+log = logging.getLogger("xinglin.node.log")
+_KEY_KINDS = frozenset({"key-registration", "key-change", "revocation"})
+
+
+class Trusted(msgspec.Struct, frozen=True):
+    """The newest checkpoint that the node's policy accepted: size, when a quorum attested it (ms), and the note."""
+
+    size: int = 0
+    attested_at: Instant = 0
+    note: Note | None = None
+
+
+class LogView:
+    """One node's log: ``directory``, ``policy``, ``revoked`` and ``ended`` as of ``trusted.size``.
+
+    ``ended`` maps the digest of an agreement to who said that it ends; whether they may is in the agreement.
+    """
+
+    def __init__(self, space: Space, witness: Witness, memory: WitnessMemory, fetch: Fetch, clock: Clock) -> None:
+        self._witness, self._memory, self._fetch, self._clock = witness, memory, fetch, clock
+        self._hashes = TileReader(memory.hashes)
+        self._turn = asyncio.Lock()
+        self._grown = asyncio.Condition()
+        self._folded = 0
+        self._policy_text = space.policy
+        self.policy: Policy = parse_policy(space.policy)
+        self.directory = KeyDirectory(space.operator, space.regulator)
+        self.revoked: frozenset[str] = frozenset()
+        self.ended: dict[str, frozenset[str]] = {}
+        self.trusted = Trusted()
+        self.on_trusted: list[Callable[[], None]] = []
+
+    @property
+    def size(self) -> int:
+        """How many entries this node holds and checked."""
+        return self._memory.replica().size
+
+    @property
+    def age_ms(self) -> int | None:
+        """How long ago a quorum attested the newest trusted checkpoint; None before the first."""
+        return None if self.trusted.note is None else max(0, self._clock() - self.trusted.attested_at)
+
+    async def cosign(self, order: CosignOrder) -> CosignAnswer:
+        """Answer the hub's add-checkpoint request as ``tlog-witness`` says."""
+        async with self._turn:
+            answer = await attend(self._witness, order.body, order.entries, self._fetch)
+        return CosignAnswer(order.ticket, answer.status, answer.body)
+
+    async def take_checkpoint(self, data: bytes) -> None:
+        """Trust a published checkpoint if the policy accepts it and it agrees with this node's own copy."""
+        try:
+            note = parse_note(data)
+            verified = verify_checkpoint(self.policy, note)
+        except EvidenceError as error:
+            log.warning("checkpoint not trusted: %s", error.code)
+            return
+        size = verified.checkpoint.size
+        if size < self.trusted.size or size > self.size:
+            return  # older news, or entries that have not come yet: the next one will do
+        if size and root_of(self._hashes, size) != verified.checkpoint.root:
+            log.error("a quorum cosigned another history than this node's: nothing of it is trusted")
+            return
+        attested = verified.attested_at_s * 1000
+        if size == self.trusted.size and attested <= self.trusted.attested_at:
+            return
+        self.trusted = Trusted(size, attested, note)
+        self._fold(size)
+        async with self._grown:
+            self._grown.notify_all()
+        for tell in self.on_trusted:
+            tell()
+
+    async def included(self, entry: bytes, timeout_s: float) -> int:
+        """The index of ``entry`` once it lies under a trusted checkpoint; ``NotIncluded`` after ``timeout_s``."""
+        leaf = leaf_hash(entry)
+        index: int | None = None
+
+        def there() -> bool:
+            nonlocal index
+            index = self._memory.index_of(leaf) if index is None else index
+            return index is not None and index < self.trusted.size
+
+        try:
+            async with self._grown:
+                await asyncio.wait_for(self._grown.wait_for(there), timeout_s)
+        except TimeoutError as error:
+            raise NotIncluded(
+                f"An entry was not included under a trusted checkpoint within {timeout_s:g} s.",
+                remedy="Check that the witnesses can be reached; the node goes on by itself when they are back.",
+            ) from error
+        assert index is not None  # noqa: S101 - wait_for returned, so there() was true
+        return index
+
+    def receipt(self, index: int) -> str:
+        """The ``.tlog-proof`` of the entry at ``index`` under the newest trusted checkpoint."""
+        note = self.trusted.note
+        if note is None or index >= self.trusted.size:
+            raise NotIncluded(f"Entry {index} is not under a trusted checkpoint yet.", remedy="Ask again shortly.")
+        (data,) = self._memory.entries(index, index + 1)
+        return build_receipt(data, index, self._hashes, note).to_text()
+
+    def entry(self, index: int) -> Entry:
+        """The entry at ``index`` of this node's copy."""
+        (data,) = self._memory.entries(index, index + 1)
+        return decode_entry(data)
+
+    @property
+    def policy_text(self) -> str:
+        """The policy in force, as tlog-policy text."""
+        return self._policy_text
+
+    def _fold(self, size: int) -> None:
+        while self._folded < size:
+            entries = self._memory.entries(self._folded, min(size, self._folded + 1024))
+            for offset, data in enumerate(entries):
+                self._fold_one(self._folded + offset, data)
+            self._folded += len(entries)
+
+    def _fold_one(self, index: int, data: bytes) -> None:
+        try:
+            entry = decode_entry(data)
+            if entry.kind in _KEY_KINDS:
+                self._fold_key(index, entry)
+            elif entry.kind == "policy":
+                self._fold_policy(index, entry)
+            elif entry.kind in ("agreement-end", "freeze"):
+                self._fold_end(index, entry)
+        except XinglinError as error:
+            log.warning("leaf %d has no effect: %s", index, error.code)
+
+    def _fold_key(self, index: int, entry: Entry) -> None:
+        leaf = leaf_from_body(entry.kind, entry.body)
+        following = self.directory.apply(index, leaf)
+        if isinstance(following, Denied):
+            log.warning("leaf %d has no effect: %s", index, following.codes[0])
+            return
+        self.directory = following
+        if entry.kind == "revocation":
+            self.revoked |= {leaf.did}
+
+    def _fold_policy(self, index: int, entry: Entry) -> None:
+        following = next_policy(self._policy_text, entry.body, self.directory, index)
+        if following is not None:
+            self.policy, self._policy_text = following, str(entry.body["text"])
+
+    def _fold_end(self, index: int, entry: Entry) -> None:
+        leaf, by_regulator = open_ending(entry, self.directory, index)
+        if by_regulator:
+            self.revoked |= {leaf.subject}
+        elif entry.kind == "agreement-end":
+            self.ended[leaf.subject] = self.ended.get(leaf.subject, frozenset()) | {leaf.by}
+
+
+class NotIncluded(XinglinError):
+    """An entry that is not in the quorum-cosigned part of the log (in time)."""
+
+    code = "node.not_included"
