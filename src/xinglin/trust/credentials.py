@@ -184,7 +184,7 @@ def open_status_list(
     try:
         shape = msgspec.convert(found.claims, _ListClaims)
         entries = StatusList.decode(shape.encoded_list)
-    except (msgspec.ValidationError, XinglinError):
+    except (msgspec.ValidationError, UnicodeEncodeError, XinglinError):
         return _no("malformed", "The credential holds no readable status list.")
     return PublishedStatusList(found.id, found.issuer, shape.status_purpose, found.valid_until, entries)
 

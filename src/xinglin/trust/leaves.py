@@ -157,7 +157,7 @@ def leaf_from_body(kind: str, body: dict[str, Any]) -> KeyLeaf:
         raise MalformedMessage(f"{kind[:40]!r} is not a kind of key leaf.")
     try:
         leaf: KeyLeaf = msgspec.convert(body, _KINDS[kind])
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, UnicodeEncodeError, OverflowError, RecursionError) as error:
         raise MalformedMessage(f"Not a valid {kind}: {error}.") from error
     if leaf.version != 1:
         raise MalformedMessage(f"A {kind} of version {leaf.version} is not known here.", remedy="Update the software.")
