@@ -140,6 +140,7 @@ class Algorithm(ABC):
     ) -> None:
         self.spec, self.domain, self.rules = spec, domain, rules
         self.max_rows, self.differences = max_rows, differences
+        self._checked: tuple[Table, bool] | None = None
 
     # What a subclass says.
 
@@ -210,7 +211,7 @@ class Algorithm(ABC):
         values: dict[str, Floats] = {}
         if state.round == 0:
             values |= self._guard_block(table, differences)
-        healthy = table.n_rows <= self.max_rows and self._within(table)
+        healthy = self._within(table)
         if healthy:
             values |= self.contribute(table, state)
             healthy = _fits(parts, values)
@@ -246,6 +247,8 @@ class Algorithm(ABC):
             verdict = self._first_rules(guard, hospitals)
             if isinstance(verdict, Denied):
                 return verdict
+            if not guard.rows_used:
+                return NamedFailure("no_rows", "No hospital has a complete row.", "Widen the cohort.")
             state = msgspec.structs.replace(state, guard=guard)
         if state.round + 1 >= ROUNDS.value:
             return NamedFailure("not_converged", f"No result after {ROUNDS.value} rounds.", "Use fewer terms.")
@@ -274,8 +277,14 @@ class Algorithm(ABC):
         return every(verdicts)
 
     def _within(self, table: Table) -> bool:
+        if self._checked is None or self._checked[0] is not table:
+            self._checked = (table, table.n_rows <= self.max_rows and self._ranges_hold(table))
+        return self._checked[1]
+
+    def _ranges_hold(self, table: Table) -> bool:
+        used = self.used(table)
         columns = [column_of(self.domain, name) for name in self.columns]
-        return all(in_range(table, column, self.used(table)) for column in columns)
+        return all(in_range(table, column, used) for column in columns)
 
     def _guard_block(self, table: Table, differences: Sequence[int]) -> dict[str, Floats]:
         if len(differences) not in (0, self.differences):

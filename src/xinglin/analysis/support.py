@@ -1,0 +1,104 @@
+"""Whether a numeric column stands on enough persons to be averaged.
+
+A mean, a covariance or a coefficient can hide one person's value: the column that is constant for all
+but one, or whose spread is the work of a few. Two rules, both on additive counts of persons:
+
+*Mode rule.* Values are hashed into buckets. For every bucket the persons with some value outside it
+must be none or at least ``min_cell``: otherwise nearly everyone has one and the same value, and the
+mean gives away the others'. Two independent hashes, so that a collision hides nothing twice.
+
+*Dominance rule.* A person's contribution is Σ (x − mean)² over that person's rows. Persons are counted,
+and contributions added, by the binary logarithm of the contribution. Taken from the largest down, fewer
+than ``min_cell`` persons must not carry ``SPREAD_SHARE`` of the whole (the (n, k) rule of statistical
+disclosure control, Hundepool et al. 2012, §4.2.2, on centred contributions).
+
+Both are defences against named attacks, not proofs: only noise proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from xinglin.analysis.arithmetic import total
+from xinglin.analysis.table import Codes, Floats
+from xinglin.kernel.verdict import Allowed, Verdict, deny
+from xinglin.privacy.disclosure import DisclosureRules
+
+SPREAD_SHARE = 0.9
+"""The part of a column's spread that fewer than ``min_cell`` persons may not carry."""
+
+BUCKETS = 64
+_MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
+_BINS = 128
+_LOWEST_EXPONENT = -79
+OUTSIDE = BUCKETS * len(_MULTIPLIERS)
+"""Counts of the mode rule, a column."""
+PROFILE = _BINS
+"""Bins of the dominance rule, a column: persons, and as many sums."""
+
+
+def outside_counts(values: Floats, persons: Codes) -> Floats:
+    """Persons with a value outside each bucket, shape (OUTSIDE,); the two hashes one after the other."""
+    if not values.size:
+        return np.zeros(OUTSIDE)
+    rows = np.bincount(persons).astype(np.float64)
+    someone = rows > 0
+    bits = (values + 0.0).view(np.uint64)
+    counts = []
+    for multiplier in _MULTIPLIERS:
+        mixed = (bits ^ (bits >> np.uint64(32))) * np.uint64(multiplier)
+        bucket = ((mixed ^ (mixed >> np.uint64(29))) * np.uint64(_MULTIPLIERS[0]) >> np.uint64(58)).astype(np.float64)
+        sums = np.bincount(persons, weights=bucket)
+        # All rows of a person share a bucket exactly when n·Σb² = (Σb)²; whole numbers, so exact.
+        alike = someone & (rows * np.bincount(persons, weights=bucket * bucket) == sums * sums)
+        whole = np.bincount((sums[alike] / rows[alike]).astype(np.int64), minlength=BUCKETS)
+        counts.append(float(someone.sum()) - whole)
+    return np.concatenate(counts)
+
+
+def spread_profile(centred: Floats, persons: Codes) -> tuple[Floats, Floats]:
+    """(persons, Σ contributions) by bin of the contribution's binary logarithm, shape (PROFILE,) each."""
+    if not centred.size:
+        return np.zeros(_BINS), np.zeros(_BINS)
+    someone = np.bincount(persons) > 0
+    contributions = np.bincount(persons, weights=centred * centred)[someone]
+    bins = np.clip(np.frexp(contributions)[1] - _LOWEST_EXPONENT, 0, _BINS - 1)
+    bins[contributions == 0] = 0
+    counted = np.bincount(bins, minlength=_BINS).astype(np.float64)
+    return counted, np.bincount(bins, weights=contributions, minlength=_BINS).astype(np.float64)
+
+
+def check_support(
+    rules: DisclosureRules, name: str, outside: Sequence[float], persons: Sequence[float], sums: Sequence[float]
+) -> Verdict:
+    """The two rules on one column's pooled counts. The refusal names the column and no count."""
+    hashes = [outside[i : i + BUCKETS] for i in range(0, len(outside), BUCKETS)]
+    spread = total(sums)
+    hidden = all(0 in counts for counts in hashes) and spread > 1e-9 * max(1.0, total(persons))
+    if hidden or any(0 < count < rules.min_cell for count in outside):
+        return deny(
+            "analysis.nearly_constant",
+            f"All but fewer than {rules.min_cell} persons have one and the same value of {name!r}.",
+            f"Leave {name!r} out, or widen the cohort.",
+        )
+    if _share_of_few(persons, sums, rules.min_cell) > SPREAD_SHARE and spread > 0:
+        return deny(
+            "analysis.dominance",
+            f"Fewer than {rules.min_cell} persons make nearly all of the spread of {name!r}.",
+            f"Bound {name!r} in the query (LEAST, GREATEST), take its logarithm, or widen the cohort.",
+        )
+    return Allowed()
+
+
+def _share_of_few(persons: Sequence[float], sums: Sequence[float], enough: int) -> float:
+    """The part of the sum that the topmost whole bins with fewer than ``enough`` persons hold."""
+    counted, held = 0.0, []
+    for count, amount in zip(reversed(persons), reversed(sums), strict=True):
+        counted += count
+        if counted >= enough:
+            break
+        held.append(amount)
+    spread = total(sums)
+    return total(held) / spread if spread > 0 else 0.0
