@@ -1,0 +1,150 @@
+"""A use on its way: its states, its record, and the answers it can end with."""
+
+from __future__ import annotations
+
+import msgspec
+
+from xinglin.kernel.instants import Instant
+from xinglin.kernel.limits import Limit
+from xinglin.kernel.states import StateTable
+from xinglin.kernel.verdict import Reason
+from xinglin.privacy.differencing import DifferenceSlot
+from xinglin.terms.request import Plan, UseRequest
+from xinglin.trust.envelope import Signed
+
+RESULT_BYTES = Limit("result size", 4 * 1024 * 1024, "bytes")
+
+USE_STATES = StateTable(
+    "use",
+    "asked",
+    (
+        ("asked", "allow", "allowed"),
+        ("asked", "refuse", "refused"),
+        ("allowed", "charge", "charged"),
+        ("allowed", "refuse", "refused"),
+        ("charged", "admit", "admitted"),
+        ("charged", "refuse", "refused"),
+        ("admitted", "compute", "computed"),
+        ("admitted", "end", "ended"),
+        ("admitted", "withhold", "withheld"),
+        ("computed", "protect", "protected"),
+        ("computed", "withhold", "withheld"),
+        ("protected", "authorise", "authorised"),
+        ("protected", "withhold", "withheld"),
+        ("authorised", "deliver", "delivered"),
+        ("delivered", "settle", "settled"),
+    ),
+)
+"""Each state is durable; a step's effects come before its move, and doing them twice is doing them once."""
+
+
+class Use(msgspec.Struct, frozen=True):
+    """One run of one plan, asked for by one request. ``signed`` is the envelope around the request."""
+
+    run: str
+    signed: Signed
+    request: UseRequest
+    plan: Plan
+
+
+class PooledGuard(msgspec.Struct, frozen=True):
+    """What the pooled total says about itself: all that the disclosure rules need.
+
+    ``persons``: distinct persons by released cell. ``contributors``: DIDs whose parts are in the total.
+    ``dof`` and ``parameters``: of a fitted model. ``layout`` and ``differences``: the guard's counts
+    against earlier releases. ``rows`` and ``rows_squared``: for dominance; both ``None`` where each person
+    has one row.
+    """
+
+    persons: dict[str, int]
+    contributors: tuple[str, ...]
+    layout: tuple[DifferenceSlot, ...] = ()
+    differences: tuple[int, ...] = ()
+    dof: int | None = None
+    parameters: int = 0
+    rows: int | None = None
+    rows_squared: int | None = None
+
+
+class Computed(msgspec.Struct, frozen=True):
+    """The opened, unprotected outcome of a run, the same at every contributor.
+
+    ``result``: canonical bytes of what would be released. ``salt``: 32 bytes that all contributors derive
+    alike and the hub does not know.
+    """
+
+    result: bytes
+    guard: PooledGuard
+    salt: bytes
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """A run that ended without a total to release: a named failure of the pooled data or of the run."""
+
+    code: str
+    words: str
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a store keeps of a use. ``salt``: this node's own 32 secret bytes for its commitments.
+
+    ``reasons`` or ``stopped``: the use will end without a release; written before anything follows from it.
+    ``authenticated``: the request was found signed by its requester. ``index``: of the node's own
+    release-authorised leaf (−1: none). ``commitment``: the salted digest of the
+    result. ``charge``: none, reserved, spent or returned.
+    """
+
+    run: str
+    request: str
+    nonce: str
+    state: str
+    salt: bytes
+    opened: Instant
+    conditions: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    computed: Computed | None = None
+    stopped: Stopped | None = None
+    commitment: str = ""
+    index: int = -1
+    charge: str = "none"
+    authenticated: bool = False
+    version: int = 1
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """Not admitted: nothing was computed for it, nothing left, nothing is charged."""
+
+    reasons: tuple[Reason, ...]
+
+
+class Withheld(msgspec.Struct, frozen=True, tag="withheld"):
+    """Admitted, and not released; the charge is given back only if nothing left."""
+
+    reasons: tuple[Reason, ...]
+    given_back: bool = False
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    """Ended without a total; ``given_back`` tells whether the charge was, which is only if nothing left."""
+
+    code: str
+    words: str
+    given_back: bool
+
+
+class Released(msgspec.Struct, frozen=True, tag="released"):
+    """Delivered and settled; ``index`` is the node's own release-authorised leaf."""
+
+    commitment: str
+    index: int
+
+
+class Paused(msgspec.Struct, frozen=True, tag="paused"):
+    """Neither done nor lost: carry the same use through again later; ``reason`` is a stable word."""
+
+    state: str
+    reason: str
+    words: str
+
+
+Answer = Released | Refused | Withheld | Ended | Paused

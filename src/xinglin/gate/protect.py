@@ -1,0 +1,60 @@
+"""The disclosure rules on the pooled total, applied by the gate whatever the computation applied itself."""
+
+from __future__ import annotations
+
+from xinglin.gate.model import RESULT_BYTES, Computed, PooledGuard
+from xinglin.kernel.verdict import Allowed, Verdict, deny, every
+from xinglin.privacy.differencing import check_differences
+from xinglin.privacy.disclosure import check_dominance, check_total
+from xinglin.privacy.errors import BadLayout
+from xinglin.terms.request import Plan
+
+
+def protect(plan: Plan, node: str, computed: Computed) -> Verdict:
+    """Whether the total may leave under the plan's rules; pure, with every reason about the pooled data.
+
+    Checks persons a cell, contributors (of the roster, this node among them), degrees of freedom,
+    parameters, dominance where rows are not persons, difference counts, and the size of the result.
+    """
+    guard = computed.guard
+    verdicts = [
+        check_total(
+            plan.rules,
+            persons=guard.persons,
+            hospitals=len(set(guard.contributors)),
+            dof=guard.dof,
+            parameters=guard.parameters,
+        ),
+        _contributors(plan, node, guard),
+        _differences(plan, guard),
+        _size(computed.result),
+    ]
+    if guard.rows is not None or guard.rows_squared is not None:
+        verdicts.append(check_dominance(plan.rules, rows=guard.rows or 0, rows_squared=guard.rows_squared or 0))
+    return every(verdicts)
+
+
+def _contributors(plan: Plan, node: str, guard: PooledGuard) -> Verdict:
+    listed = guard.contributors
+    if set(listed) <= set(plan.roster) and node in listed and len(set(listed)) == len(listed):
+        return Allowed()
+    return deny("gate.contributors", "The total is not of the plan's hospitals.", "Start the run again.")
+
+
+def _differences(plan: Plan, guard: PooledGuard) -> Verdict:
+    if guard.layout and not set(guard.persons) <= {slot.cell for slot in guard.layout}:
+        return deny("gate.uncompared", "A released cell was not compared with earlier ones.", "Plan the run again.")
+    if len(guard.layout) != len(guard.differences):
+        return deny("gate.uncompared", "Difference counts are missing.", "Start the run again.")
+    # Cells that are not released (suppressed ones) give no difference either.
+    pairs = [(s, n) for s, n in zip(guard.layout, guard.differences, strict=True) if s.cell in guard.persons]
+    try:
+        return check_differences(plan.rules, [slot for slot, _ in pairs], [count for _, count in pairs])
+    except BadLayout as error:
+        return deny(error.code, error.what, "Start the run again.")
+
+
+def _size(result: bytes) -> Verdict:
+    if 0 < len(result) <= RESULT_BYTES.value:
+        return Allowed()
+    return deny("gate.result_size", "The result is empty or too large to be released.", "Ask for less at a time.")
