@@ -110,9 +110,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         _check_fields(self)
 
     def to_bytes(self) -> bytes:
-        """The leaf: canonical JSON, at most 65,535 bytes (``LimitExceeded`` beyond)."""
+        """The leaf: canonical JSON, at most 65,535 bytes (``LimitExceeded`` beyond).
+
+        Guarantee: ``decode_entry`` reads what this writes. ``MalformedEntry`` or ``MalformedMessage`` for a body
+        that no reader would take (a whole number beyond 2^53 − 1, or nesting beyond the limit).
+        """
         data = canonical_bytes(self)
         ENTRY_BYTES.check(len(data))
+        if self.body:
+            # A float such as 2.0**53 is written as an integer that is refused when read: it must never be a leaf.
+            decode_entry(data)
         return data
 
 

@@ -151,7 +151,7 @@ def parse_policy(data: str | bytes) -> Policy:
     return Policy(
         tuple(LogKey(parse_vkey(row[0]), *row[1:]) for row in _sized(rows["log"], 1, 2)),
         tuple(Witness(row[0], parse_vkey(row[1]), *row[2:]) for row in _sized(rows["witness"], 2, 3)),
-        tuple(_parse_group(row) for row in _sized(rows["group"], 3, POLICY_LINES.value)),
+        tuple(_parse_group(row) for row in _sized(rows["group"], 3, 2 * POLICY_LINES.value + 2)),
         rows["quorum"][0][0],
     )
 

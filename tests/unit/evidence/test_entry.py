@@ -11,7 +11,7 @@ from tests.unit.evidence.space import DID, OTHER_DID, RUN, entry
 from xinglin.evidence.commitments import commit, derive_salt, new_salt, open_commitment
 from xinglin.evidence.entry import ENTRY_BYTES, KINDS, Entry, decode_entry
 from xinglin.evidence.errors import CommitmentMismatch, EvidenceError, MalformedEntry, NewerVersion
-from xinglin.kernel import LimitExceeded
+from xinglin.kernel import LimitExceeded, MalformedMessage
 
 SALTED = "salted-sha256:" + "0" * 64
 
@@ -110,6 +110,18 @@ def test_one_byte_more_than_the_limit_is_refused() -> None:
         sized(spare + 1).to_bytes()
     with pytest.raises(LimitExceeded):
         decode_entry(data + b" ")
+
+
+@pytest.mark.parametrize("number", [2.0**53, -(2.0**53), 1e20, 2**53])
+def test_a_body_that_no_reader_would_take_is_never_written(number: float) -> None:
+    with pytest.raises((MalformedEntry, MalformedMessage)):
+        Entry(kind="usage", at=0, submitter=DID, body={"units": number}).to_bytes()
+    deep: object = 1
+    for _ in range(64):
+        deep = [deep]
+    with pytest.raises((MalformedEntry, LimitExceeded)):
+        Entry(kind="usage", at=0, submitter=DID, body={"units": deep}).to_bytes()
+    assert decode_entry(Entry(kind="usage", at=0, submitter=DID, body={"units": 2.0**53 - 1}).to_bytes())
 
 
 def test_parties_and_commitments_are_limited() -> None:

@@ -50,21 +50,8 @@ SOFA = (
 TESSERA_VKEY = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"
 TESSERA_SEED = decode_base64("AeymY/SZAX0jZcJ8enZ5FY1Dz+wTML2yWSkK+9DSF3eg")[1:]
 TESSERA_LEAVES = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eit",
-    "nain",
-    "ten",
-    "ileven",
-    "twelf",
-    "threeten",
-    "fourten",
-    "fivten",
+    *("one", "two", "three", "four", "five", "six", "seven", "eit"),
+    *("nain", "ten", "ileven", "twelf", "threeten", "fourten", "fivten"),
 ]
 TESSERA = {
     0: "M9e0lhxJACzE1KoUdqKuPa+9p6R7dSW8BlEvrg/noo8FkGg6PbJoRNOcdjqjOq89wVvTA60eubCc4oufo5BvIVEgtQc=",
