@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+from collections.abc import Callable
 
 from xinglin.evidence.entry import Entry, decode_entry
+from xinglin.evidence.notes import parse_vkey
+from xinglin.evidence.policy import Cosigner, LogKey, default_policy
 from xinglin.hub.log import LogService
-from xinglin.hub.ports import HubStore, ParticipantRow
+from xinglin.hub.ports import HubStore
 from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
@@ -15,11 +19,14 @@ from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.trust.credentials import Credential, StatusEntry, issue_credential, issue_status_list
 from xinglin.trust.keys import PrivateKeys, verify
 from xinglin.trust.leaves import KeyRegistration, admit, leaf_body, leaf_from_body, leaf_kind
-from xinglin.trust.registry import KeyDirectory
+from xinglin.trust.registry import KeyDirectory, Participant
 from xinglin.trust.status_list import StatusList
 from xinglin.wire.calls import EnrolCall
 from xinglin.wire.errors import Refused
+from xinglin.wire.policy import cosigning_key, next_policy
 from xinglin.wire.space import Invite, Space
+
+log = logging.getLogger("xinglin.hub.members")
 
 INVITE_LIFE_MS = 60 * 60 * 1000
 CREDENTIAL_LIFE_MS = 365 * 24 * 3600 * 1000
@@ -40,32 +47,56 @@ class InviteRefused(XinglinError):
 
 
 class Members:
-    """Who belongs to the space. The log is the truth; the database only finds it quickly."""
+    """Who belongs to the space: what the log says, and nothing else. ``on_member`` hears of every change of keys."""
 
-    def __init__(self, space: Space, keys: PrivateKeys, store: HubStore, log: LogService, clock: Clock) -> None:
-        self._space, self._keys, self._store, self._log, self._clock = space, keys, store, log, clock
+    def __init__(self, space: Space, keys: PrivateKeys, store: HubStore, log_service: LogService, clock: Clock) -> None:
+        self._space, self._keys, self._store, self._log, self._clock = space, keys, store, log_service, clock
         self.directory = KeyDirectory(space.operator, space.regulator)
+        self.policy_text = space.policy
+        self.on_member: list[Callable[[Participant], None]] = []
+        self._folded = 0
 
-    def fold(self, index: int, entry: Entry) -> None:
-        """Take one leaf of the log into the directory; leaves without effect stay without."""
-        if entry.kind not in KEY_KINDS:
-            return
+    def catch_up(self) -> None:
+        """Take every leaf of the log that is new here, in order; those without effect stay without."""
+        size = self._log.size()
+        while self._folded < size:
+            entries = self._log.entries(self._folded, min(size, self._folded + 1024))
+            for offset, data in enumerate(entries):
+                self._fold(self._folded + offset, data)
+            self._folded += len(entries)
+
+    def _fold(self, index: int, data: bytes) -> None:
         try:
-            leaf = leaf_from_body(entry.kind, entry.body)
-        except XinglinError:
-            return  # a malformed leaf has no effect; it stays in the log for everybody to see
+            entry = decode_entry(data)
+            if entry.kind in KEY_KINDS:
+                self._fold_key(index, entry)
+            elif entry.kind == "policy":
+                self._fold_policy(index, entry)
+        except XinglinError as error:
+            log.warning("leaf %d has no effect: %s", index, error.code)
+
+    def _fold_key(self, index: int, entry: Entry) -> None:
+        leaf = leaf_from_body(entry.kind, entry.body)
         following = self.directory.apply(index, leaf)
         if isinstance(following, Denied):
+            log.warning("leaf %d has no effect: %s", index, following.codes[0])
             return
         self.directory = following
-        if isinstance(leaf, KeyRegistration):
-            row = ParticipantRow(leaf.did, leaf.name, tuple(sorted(leaf.roles)), entry.to_bytes(), index)
-            self._store.put_participant(row)
+        for tell in self.on_member:
+            tell(following.participant(leaf.did))
 
-    def fold_log(self, entries: list[bytes]) -> None:
-        """Take the whole log, from index 0."""
-        for index, data in enumerate(entries):
-            self.fold(index, decode_entry(data))
+    def _fold_policy(self, index: int, entry: Entry) -> None:
+        following = next_policy(self.policy_text, entry.body, self.directory, index)
+        if following is not None:
+            self.policy_text = str(entry.body["text"])
+            self._log.set_policy(following)
+
+    def proposed_policy(self) -> str:
+        """The quorum policy over today's members, for the regulator to sign."""
+        directory = self.directory
+        seats = [_cosigner(directory, did) for did in directory.holders("witness") if did != self._space.regulator]
+        log_key = LogKey(parse_vkey(self._space.log_vkey), self._space.hub_url)
+        return default_policy(log_key, [_cosigner(directory, self._space.regulator)], seats).to_text()
 
     def invite(self, role: str, life_ms: int = INVITE_LIFE_MS) -> Invite:
         """A single-use invite for ``role`` that lives ``life_ms`` milliseconds."""
@@ -105,6 +136,7 @@ class Members:
             body=leaf_body(registration),
         )
         (index,) = await self._log.append([entry.to_bytes()])
+        self.catch_up()
         return index
 
     def membership(self, registration: KeyRegistration, index: int) -> Credential:
@@ -142,5 +174,8 @@ class Members:
 
     def names(self) -> dict[str, str]:
         """DID to label."""
-        return {row.did: row.name for row in self._store.participants()}
+        return {did: one.name for did, one in self.directory.participants.items()}
 
+
+def _cosigner(directory: KeyDirectory, did: str) -> Cosigner:
+    return Cosigner(did, (cosigning_key(did, directory.keys(did)),))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from xinglin.kernel.instants import Instant
-from xinglin.stores.hub_rows import AgreementRow, MessageRow, ParticipantRow, RunRow
+from xinglin.stores.hub_rows import AgreementRow, MessageRow, RunRow
 
-__all__ = ["AgreementRow", "HubStore", "MessageRow", "ParticipantRow", "RunRow"]
+__all__ = ["AgreementRow", "HubStore", "MessageRow", "RunRow"]
 
 
 class HubStore(Protocol):
@@ -18,12 +18,6 @@ class HubStore(Protocol):
 
     def use_invite(self, secret_digest: str, did: str, now: Instant) -> str | None:
         """The role, once: None when unknown, used or expired."""
-
-    def put_participant(self, row: ParticipantRow) -> None:
-        """Insert or replace a participant."""
-
-    def participants(self) -> tuple[ParticipantRow, ...]:
-        """All participants, in order of registration."""
 
     def put_publication(self, provider: str, descriptions: bytes) -> None:
         """Replace what ``provider`` publishes."""

@@ -81,15 +81,19 @@ def open_routes(hub: Hub) -> Router:
     async def participants() -> Response[bytes]:
         return json_answer([_participant(hub, did) for did in sorted(hub.members.directory.participants)])
 
+    @get("/policy")
+    async def policy() -> Response[bytes]:
+        return json_answer({"text": hub.members.policy_text, "proposed": hub.members.proposed_policy()})
+
     @get("/status/1")
     async def status() -> Response[bytes]:
         return json_answer(hub.members.status_list())
 
     @get("/healthz")
     async def healthz() -> Response[bytes]:
-        return json_answer({"state": "ready", "now": hub.clock(), "log_size": hub.log.size})
+        return json_answer({"state": "ready", "now": hub.clock(), "log_size": hub.log.size()})
 
-    return Router("/v1", route_handlers=[enrol, door, space, participants, status, healthz])
+    return Router("/v1", route_handlers=[enrol, door, space, participants, policy, status, healthz])
 
 
 def door_routes(hub: Hub) -> Router:

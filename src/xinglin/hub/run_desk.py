@@ -46,6 +46,7 @@ class RunDesk:
     ) -> None:
         self._members, self._store, self._line, self._clock, self._patience = members, store, line, clock, patience
         self._open: dict[str, Coordinator] = {}
+        self._taking = 0
 
     def ask(self, signed: Signed, plan_data: bytes) -> str:
         """Take a request in and ask its hospitals; the run's id. The same request again is the same run."""
@@ -63,6 +64,11 @@ class RunDesk:
             self._open[run_id] = coordinator
             coordinator.begin()
         return run_id
+
+    @property
+    def busy(self) -> bool:
+        """Whether a message of a run is being worked on right now."""
+        return self._taking > 0
 
     async def restore(self) -> None:
         """Take up every open run again from what was kept."""
@@ -82,10 +88,13 @@ class RunDesk:
         coordinator = self._open.get(getattr(report, "run_id", ""))
         if coordinator is None:
             return
+        self._taking += 1
         try:
             await coordinator.take(node, report)
         except (XinglinError, msgspec.DecodeError) as error:
             log.warning("run %s: report of %s is unusable: %s", coordinator.run_id, node, type(error).__name__)
+        finally:
+            self._taking -= 1
         self._forget_ended()
 
     async def watch(self) -> None:

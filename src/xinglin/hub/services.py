@@ -7,7 +7,6 @@ import asyncio
 import msgspec
 
 from xinglin.catalogue import DataSetDescription
-from xinglin.evidence.submission import decode_batch, open_batch
 from xinglin.hub.agreements import Agreements
 from xinglin.hub.log import LogService
 from xinglin.hub.mailbox import Mailboxes
@@ -28,6 +27,12 @@ COSIGN_WAIT_S = 5.0
 DATA_SETS = Limit("data sets a provider publishes", 256, "data sets")
 
 
+class NodeAway(XinglinError, OSError):
+    """A node that witnesses holds no line to the hub at present."""
+
+    code = "hub.node_away"
+
+
 class NodeWitnesses:
     """Add-checkpoint requests to the nodes, carried by their mailboxes; the answer finds its request by ticket."""
 
@@ -36,17 +41,15 @@ class NodeWitnesses:
         self._waiting: dict[str, asyncio.Future[tuple[int, bytes]]] = {}
 
     async def add_checkpoint(self, node: str, body: bytes, entries: bytes) -> tuple[int, bytes]:
-        """Ask ``node`` to cosign; 503 when it is away or does not answer in time."""
+        """Ask ``node`` to cosign; ``NodeAway`` or ``TimeoutError`` without an answer."""
         if not self._mailboxes.of(node).connected:
-            return 503, b"away\n"
+            raise NodeAway("The node is not connected.")
         ticket = new_id("cosign")
         future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
         try:
             self._mailboxes.put(node, CosignOrder(ticket, body, entries))
             return await asyncio.wait_for(future, COSIGN_WAIT_S)
-        except TimeoutError:
-            return 503, b"no answer\n"
         finally:
             del self._waiting[ticket]
 
@@ -107,12 +110,9 @@ class Hub:
 
     async def append_batch(self, data: bytes) -> list[int]:
         """Verify and append a signed batch; the same batch again gets the same indices."""
-        batch = decode_batch(data)
-        entries = open_batch(batch, self.space.origin, self.members.check_batch)
-        indices = await self.log.append_group(batch.entries, batch.key)
-        for index, entry in zip(indices, entries, strict=True):
-            self.members.fold(index, entry)
-        return indices
+        taken = await self.log.submit(data, self.members.check_batch)
+        self.members.catch_up()
+        return list(range(taken.first, taken.first + taken.count))
 
     def publish(self, provider: str, descriptions: bytes) -> None:
         """Keep what a provider publishes, once it reads as descriptions."""

@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 
 from xinglin.kernel.instants import Instant
 from xinglin.stores.database import create_tables, open_database, sqlite_url
-from xinglin.stores.hub_rows import AgreementRow, MessageRow, ParticipantRow, RunRow
+from xinglin.stores.hub_rows import AgreementRow, MessageRow, RunRow
 
 SCHEMA_VERSION = 1
 _meta = MetaData()
@@ -36,15 +36,6 @@ invite = Table(
     Column("role", String(40), nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("used_by", _key),
-)
-participant = Table(
-    "participant",
-    _meta,
-    Column("did", _key, primary_key=True),
-    Column("name", String(400), nullable=False),
-    Column("roles", String(400), nullable=False),
-    Column("registration", LargeBinary, nullable=False),
-    Column("index", BigInteger, nullable=False),
 )
 publication = Table(
     "publication",
@@ -127,16 +118,6 @@ class HubDatabase:
                 return None
             role = select(invite.c.role).where(invite.c.secret_digest == secret_digest)
             return connection.execute(role).scalar_one()
-
-    def put_participant(self, row: ParticipantRow) -> None:
-        """See the port."""
-        values = msgspec.structs.asdict(row) | {"roles": " ".join(row.roles)}
-        self._put(participant, "did", values)
-
-    def participants(self) -> tuple[ParticipantRow, ...]:
-        """See the port."""
-        rows = self._rows(select(participant).order_by(participant.c.index))
-        return tuple(ParticipantRow(**(row | {"roles": tuple(row["roles"].split())})) for row in rows)
 
     def put_publication(self, provider: str, descriptions: bytes) -> None:
         """See the port."""

@@ -5,16 +5,6 @@ from __future__ import annotations
 import msgspec
 
 
-class ParticipantRow(msgspec.Struct, frozen=True):
-    """A registered participant and where its registration stands in the log."""
-
-    did: str
-    name: str
-    roles: tuple[str, ...]
-    registration: bytes
-    index: int
-
-
 class AgreementRow(msgspec.Struct, frozen=True):
     """An agreement in its negotiation state; the signed forms are canonical JSON of ``Signed``."""
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from xinglin.evidence.notes import MLDSA44_COSIGNATURE, Signer, VerifierKey
 from xinglin.evidence.policy import Policy, parse_policy
 from xinglin.kernel.canonical import canonical_bytes, sha256_digest
 from xinglin.kernel.errors import MalformedMessage
-from xinglin.trust.keys import PrivateKeys, verify
+from xinglin.trust.keys import PrivateKeys, PublicKeys, verify
 from xinglin.trust.ports import Directory
 
 POLICY_CONTEXT = "quorum-policy"
@@ -23,6 +24,16 @@ class PolicyLeaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: str
     signature: bytes
     version: int = 1
+
+
+def cosigning_key(did: str, keys: PublicKeys) -> VerifierKey:
+    """The key under which a participant cosigns checkpoints: ML-DSA-44, named by its DID."""
+    return VerifierKey(did, MLDSA44_COSIGNATURE, keys.mldsa44)
+
+
+def cosigner(private: PrivateKeys) -> Signer:
+    """A participant's cosigner."""
+    return Signer(cosigning_key(private.did, private.public), private.sign_mldsa44)
 
 
 def sign_policy(text: str, previous: str, regulator: PrivateKeys) -> dict[str, Any]:

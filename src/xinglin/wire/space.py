@@ -44,6 +44,14 @@ class Space(msgspec.Struct, frozen=True):
         return {"operator": self.operator, "regulator": self.regulator}
 
 
+class WitnessCard(msgspec.Struct, frozen=True):
+    """What the regulator hands to whoever founds the space: its self-signed registration and its witness's URL."""
+
+    registration: bytes
+    url: str
+    version: int = 1
+
+
 class Invite(msgspec.Struct, frozen=True):
     """Admits one participant of ``role`` once, before ``expires``. The hub keeps only the secret's digest."""
 

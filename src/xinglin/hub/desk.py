@@ -1,0 +1,48 @@
+"""The operator's desk: what the hub's own folder may ask of the running hub."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from xinglin.hub.members import INVITE_LIFE_MS
+from xinglin.hub.services import Hub
+from xinglin.kernel.verdict import deny
+from xinglin.wire.desk import DeskAnswer, DeskCall
+
+
+async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
+    """``status``, ``invite``, ``log``, ``stop``."""
+    if call.verb == "status":
+        return DeskAnswer(_status(hub))
+    if call.verb == "invite":
+        life_ms = int(float(call.arguments.get("life_s", INVITE_LIFE_MS / 1000)) * 1000)
+        invite = hub.members.invite(call.arguments.get("role", ""), life_ms)
+        return DeskAnswer({"invite": invite.text(), "role": invite.role, "expires": invite.expires})
+    if call.verb == "stop":
+        stop.set()
+        return DeskAnswer({"stopping": True})
+    known = "status, invite, stop"
+    return DeskAnswer(None, deny("hub.unknown_verb", f"The hub knows no verb {call.verb!r}.", f"Known: {known}.").reasons)
+
+
+def _status(hub: Hub) -> dict[str, object]:
+    directory = hub.members.directory
+    return {
+        "space": hub.space.name,
+        "url": hub.space.hub_url,
+        "log_size": hub.log.size(),
+        "log_trouble": hub.log.trouble,
+        "fork_protection": hub.log.policy.fork_protection,
+        "witnesses": [msgspec.structs.asdict(standing) for standing in hub.log.witnesses()],
+        "nodes": [
+            {
+                "did": did,
+                "name": directory.participants[did].name,
+                "connected": hub.mailboxes.of(did).connected,
+                "clock_off_ms": hub.mailboxes.of(did).clock_off_ms,
+            }
+            for did in directory.holders("provider")
+        ],
+    }

@@ -1,0 +1,125 @@
+"""Builds the hub from its folder and settings: the only place that constructs its stores."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import httpx
+import msgspec
+from litestar import Litestar
+
+from xinglin.evidence.policy import parse_policy
+from xinglin.hub.agreements import Agreements
+from xinglin.hub.doorway import on_error
+from xinglin.hub.founding import CARD_FILE, SPACE_FILE, log_signer, open_keys
+from xinglin.hub.log import GroupLogStore, LogService, LogSettings
+from xinglin.hub.log_routes import log_router
+from xinglin.hub.log_witnesses import http_transport
+from xinglin.hub.mailbox import Mailboxes
+from xinglin.hub.members import Members
+from xinglin.hub.node_routes import node_routes
+from xinglin.hub.routes import door_routes, open_routes
+from xinglin.hub.run_desk import RunDesk
+from xinglin.hub.runs import Line
+from xinglin.hub.services import Hub, NodeWitnesses
+from xinglin.hub.settings import HubSettings
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock, system_clock
+from xinglin.stores.hub_database import HubDatabase
+from xinglin.stores.log_sqlite import SqliteLogStore
+from xinglin.stores.tls import client_context
+from xinglin.trust.leaves import KeyRegistration
+from xinglin.trust.registry import Participant
+from xinglin.wire.channel import CheckpointOrder
+from xinglin.wire.policy import cosigning_key
+from xinglin.wire.space import WitnessCard, parse_space
+
+
+class HubParts(msgspec.Struct, frozen=True):
+    """What ``main`` starts and stops."""
+
+    hub: Hub
+    app: Litestar
+    database: HubDatabase
+    log_store: GroupLogStore
+    witness_client: httpx.AsyncClient
+    card: WitnessCard
+    regulator: KeyRegistration
+
+
+def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: Clock = system_clock) -> HubParts:
+    """All parts, connected; nothing runs yet."""
+    space = parse_space((folder / SPACE_FILE).read_bytes())
+    card = decode_json((folder / CARD_FILE).read_bytes(), WitnessCard)
+    keys = open_keys(folder, passphrase)
+    database = HubDatabase(settings.database_url) if settings.database_url else HubDatabase.in_folder(folder)
+    log_store = _log_store(folder, settings.log_url)
+    log = LogService(
+        log_store,
+        log_signer(space.name, keys),
+        parse_policy(space.policy),
+        LogSettings(heartbeat_s=settings.heartbeat_s),
+    )
+    members = Members(space, keys, database, log, clock)
+    mailboxes = Mailboxes(clock, uuid.uuid4().hex)
+    witnesses = NodeWitnesses(mailboxes)
+    agreements = Agreements(members, database, mailboxes)
+    line = Line(mailboxes.put, lambda did: mailboxes.of(did).connected)
+    runs = RunDesk(members, database, line, clock, settings.patience)
+    hub = Hub(space, keys, database, log, members, mailboxes, witnesses, agreements, runs, clock)
+    app = Litestar(
+        [node_routes(hub), open_routes(hub), door_routes(hub), log_router(log, members.check_batch)],
+        exception_handlers={XinglinError: on_error},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+    )
+    ca = Path(settings.witness_ca) if settings.witness_ca else None
+    client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30)
+    regulator = decode_json(card.registration, KeyRegistration)
+    return HubParts(hub, app, database, log_store, client, card, regulator)
+
+
+def connect_parts(parts: HubParts) -> None:
+    """Tell the parts of each other: who witnesses, who hears of checkpoints and arrivals. Needs a running loop."""
+    hub = parts.hub
+
+    def on_member(one: Participant) -> None:
+        if "witness" not in one.roles or one.did == hub.space.operator:
+            return
+        keys = [cosigning_key(one.did, one.history[-1][1])]
+        if one.did == hub.space.regulator:
+            hub.log.add_witness(one.did, keys, http_transport(parts.card.url, parts.witness_client))
+            return
+
+        async def by_mailbox(body: bytes, entries: bytes) -> tuple[int, bytes]:
+            return await hub.witnesses.add_checkpoint(one.did, body, entries)
+
+        hub.log.add_witness(one.did, keys, by_mailbox)
+
+    def on_checkpoint(note: str) -> None:
+        hub.members.catch_up()
+        for did in hub.members.directory.holders("provider"):
+            if hub.mailboxes.of(did).connected:
+                hub.mailboxes.put(did, CheckpointOrder(note.encode()))
+
+    def on_arrival(node: str) -> None:
+        hub.agreements.arrived(node)
+        hub.runs.arrived(node)
+        newest = hub.log.latest_with_quorum()
+        if newest:
+            hub.mailboxes.put(node, CheckpointOrder(newest.encode()))
+
+    hub.members.on_member.append(on_member)
+    hub.log.on_checkpoint(on_checkpoint)
+    hub.mailboxes.on_arrival.append(on_arrival)
+
+
+def _log_store(folder: Path, url: str) -> GroupLogStore:
+    if url:
+        from xinglin.stores.log_postgres import PostgresLogStore
+
+        return PostgresLogStore(url)
+    return SqliteLogStore(folder / "log.db")
