@@ -1,0 +1,48 @@
+"""Errors of the lake; none of them holds a value of a row."""
+
+from __future__ import annotations
+
+from xinglin.kernel.errors import XinglinError
+
+
+class LakeError(XinglinError):
+    """Anything that goes wrong with tables and queries."""
+
+    code = "lake.error"
+
+
+class TableMissing(LakeError):
+    """A table that is not there, or was not there yet at the instant asked for."""
+
+    code = "lake.table_missing"
+
+
+class BadTableName(LakeError):
+    """A table's name is lower-case letters, digits and '_', at most 63, a letter first."""
+
+    code = "lake.bad_name"
+
+
+class SnapshotChanged(LakeError):
+    """The files of a pinned version are no longer those that were pinned."""
+
+    code = "lake.snapshot_changed"
+
+
+class WriteFailed(LakeError):
+    """Rows were not appended; nothing was acknowledged."""
+
+    code = "lake.write_failed"
+
+
+class QueryFailed(LakeError):
+    """A query that did not end with rows. ``cause``: ``time``, ``memory``, ``rows`` or ``error``.
+
+    The engine's own message is not carried: it may quote a row.
+    """
+
+    code = "lake.query_failed"
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(f"The query ended without rows ({cause}).", remedy=remedy)
+        self.cause = cause
