@@ -21,6 +21,7 @@ _HOMES = {
     "data_set": "describe",
     "descriptions": "describe",
     "heart_descriptions": "describe",
+    "write_hospital": "publish",
     "SampleError": "errors",
 }
 __all__ = sorted(_HOMES)

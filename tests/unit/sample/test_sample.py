@@ -13,6 +13,7 @@ import statsmodels.formula.api as smf
 
 from xinglin.catalogue import TableDescription, check_data_set
 from xinglin.kernel import Allowed
+from xinglin.lake import Lake
 from xinglin.sample import (
     PLANTED,
     PROFILES,
@@ -23,6 +24,7 @@ from xinglin.sample import (
     generate_space,
     heart_descriptions,
     read_heart_disease,
+    write_hospital,
 )
 
 DID = "did:xinglin:" + "a" * 26
@@ -182,3 +184,17 @@ def test_files_that_are_not_the_data_set_are_refused(tmp_path: Path, line: str, 
 def test_an_absent_folder_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(SampleError, match="cannot be read"):
         read_heart_disease(tmp_path / "none")
+
+
+def test_a_hospital_is_written_as_delta_tables_and_read_back(space: tuple[SampleHospital, ...], tmp_path: Path) -> None:
+    clinic, lake = space[3], Lake(tmp_path / "lake")
+    assert set(write_hospital(clinic, lake)) == {"cardiac", "patient", "encounter", "observation"}
+    write_hospital(clinic, lake)
+    datasets = lake.datasets(lake.current(lake.names()))
+    for name, table in clinic.tables.items():
+        read, written = datasets[name].to_table(), table.to_arrow()
+        assert read.num_rows == written.num_rows == lake.statistics(name).rows
+        assert read.column_names == written.column_names
+        for column in read.column_names:
+            assert read[column].null_count == written[column].null_count, column
+            assert sorted(map(str, read[column].to_pylist())) == sorted(map(str, written[column].to_pylist()))
