@@ -19,15 +19,15 @@ test-slow:       ## real processes, faults, attacks
 
 check:           ## ruff, mypy, floors
 	@tools/bootstrap.sh core test lint
-	@tools/python -m ruff check src tests tools
-	@tools/python -m ruff format --check src tests tools
+	@tools/python -m ruff check src tests tools bench
+	@tools/python -m ruff format --check src tests tools bench
 	@tools/python -m mypy
 	@tools/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 fix:             ## format, and mend what ruff can
 	@tools/bootstrap.sh lint
-	@tools/python -m ruff check --fix src tests tools
-	@tools/python -m ruff format src tests tools
+	@tools/python -m ruff check --fix src tests tools bench
+	@tools/python -m ruff format src tests tools bench
 
 bench:           ## measure, and write BENCHMARKS.md
 	@tools/bootstrap.sh core test
