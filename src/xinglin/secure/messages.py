@@ -31,7 +31,7 @@ Boxes = Annotated[dict[Index, Box], msgspec.Meta(max_length=512)]
 Members = Annotated[tuple[Index, ...], msgspec.Meta(max_length=512)]
 ShareMap = Annotated[dict[Index, Bytes32], msgspec.Meta(max_length=512)]
 Digest = Annotated[str, msgspec.Meta(max_length=128)]
-Masked = Annotated[bytes, msgspec.Meta(max_length=WORDS.value * 8)]
+Masked = Annotated[memoryview, msgspec.Meta(max_length=WORDS.value * 8)]
 
 _UNSIGNED = b"\0" * 64
 

@@ -204,7 +204,7 @@ class Party:
         if state.round > state.session.rounds:
             raise WrongRound(state.round, state.session.rounds)
         fixed = FixedPoint(tuple(parts), len(state.session.members))
-        masked = self._masked(values, fixed).tobytes()
+        masked = self._masked(values, fixed)
         fresh = dealing.fresh_keys(state.session, state.me, state.round + 1, self._entropy)
         shares = dealing.deal(state.session, state.me, fresh, self._entropy)
         near = {member: share for member, share in shares.items() if member in state.pairs}
@@ -383,7 +383,7 @@ class Party:
             "chains": {other: channels.next_chain(state.chains[other]) for other in near},
         }
 
-    def _masked(self, values: Floats, fixed: FixedPoint) -> NDArray[np.uint64]:
+    def _masked(self, values: Floats, fixed: FixedPoint) -> memoryview:
         state, session, shape = self._state, self._state.session, fixed.shape
         vector = fixed.encode(values)
         tag.write(vector, shape, channels.derive(state.pad_chain, "tag", state.round))
@@ -394,13 +394,13 @@ class Party:
         ]
         masks += [(key, state.me < other) for other, key in state.pairs.items()]
         ring.apply(vector, shape, masks)
-        return vector
+        return vector.data.cast("B")
 
     def _opened(self, message: Total, total: LastTotal) -> Opened:
         session, fixed, shape = self._state.session, total.fixed, total.fixed.shape
         if len(message.padded) != shape.words * 8:
             self._refuse()
-        vector = np.frombuffer(message.padded, dtype="<u8").copy()
+        vector = ring.from_bytes(message.padded).copy()
         ring.take_pad(vector, shape, channels.derive(total.pad_chain, "pad", total.round), len(total.survivors))
         whole = ring.shift_right(vector, shape, session.shift_bits)
         tagged = tag.holds(vector, shape, channels.derive(total.pad_chain, "tag", total.round), session.shift_bits)

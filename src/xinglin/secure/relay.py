@@ -188,7 +188,7 @@ class Relay:
         shape = now.uploads[now.chosen[0]].shape
         total = now.sum.copy()
         ring.apply(total, shape, masks, executor, workers)
-        now.total = encode(Total(1, self.session.id, now.number, now.chosen, total.tobytes()))
+        now.total = encode(Total(1, self.session.id, now.number, now.chosen, total.data.cast("B")))
         now.sum = None
         self._move("total")
         self._members = now.chosen

@@ -187,6 +187,6 @@ def _times(low: Words, high: Words, factor: np.uint64) -> tuple[Words, Words]:
     return (top << _HALF) | (bottom & _LOW), high * factor + (top >> _HALF)
 
 
-def from_bytes(data: bytes) -> Words:
+def from_bytes(data: bytes | memoryview) -> Words:
     """The vector in little-endian ``data`` (a read-only view)."""
     return np.frombuffer(data, dtype="<u8")

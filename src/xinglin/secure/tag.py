@@ -21,8 +21,8 @@ from xinglin.secure.ring import Shape, limbs
 _KEY = np.uint64((1 << 24) - 1)
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
-_ROW = 64
-"""Products below 2^56 of which 64 are added before they leave 64 bits."""
+_ROWS = 64
+"""Products are below 2^56 in size: 64 of them are added within 64 bits."""
 
 _FULL = (1 << 64) - 1
 
@@ -72,6 +72,9 @@ def _sums(vector: Words, shape: Shape, key: bytes) -> tuple[int, int]:
 def _dot(keys: NDArray[np.int64], piece: NDArray[np.int64], scratch: NDArray[np.int64]) -> int:
     """Σ keys · piece exactly; keys < 2^24, |piece| < 2^32."""
     products = np.multiply(keys, piece, out=scratch[: keys.size])
-    whole = keys.size - keys.size % _ROW
-    total = sum(np.add.reduce(products[:whole].reshape(-1, _ROW), axis=1).tolist()) if whole else 0
-    return int(total + sum(products[whole:].tolist()))
+    whole = keys.size - keys.size % _ROWS
+    total = sum(products[whole:].tolist())
+    if whole:
+        columns = np.add.reduce(products[:whole].reshape(_ROWS, -1), axis=0)
+        total += (int((columns >> 32).sum()) << 32) + int((columns & 0xFFFFFFFF).sum())
+    return int(total)
