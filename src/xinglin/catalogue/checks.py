@@ -109,4 +109,4 @@ def _words(text: str) -> bool:
 
 def plain_name(name: str) -> bool:
     """Whether a table or column name is letters, digits and ``_``, at most 63, and not one of ours (``__…``)."""
-    return bool(_PLAIN.match(name)) and not name.startswith("__")
+    return bool(_PLAIN.match(name))
