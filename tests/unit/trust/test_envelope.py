@@ -85,6 +85,9 @@ def test_a_post_quantum_signature_cannot_be_stripped_where_it_is_needed(space: S
     open_signed(signed, "agreement", space.directory, need_pq=True)
     bare = msgspec.structs.replace(signed, pq_signature=b"")
     open_signed(bare, "agreement", space.directory)
+    wrong = msgspec.structs.replace(signed, pq_signature=bytes(3309))
+    with pytest.raises(BadSignature):
+        open_signed(wrong, "agreement", space.directory)
     with pytest.raises(BadSignature):
         open_signed(bare, "agreement", space.directory, need_pq=True)
 

@@ -158,6 +158,8 @@ def test_the_operator_alone_makes_no_second_authority(space: Space, role: str) -
     assert codes(space.directory, leaf) == ("no_consent",)
     assert codes(space.directory, consent(leaf, space.operator)) == ("no_consent",)
     assert codes(space.directory, consent(leaf, space.hospital)) == ("no_consent",)
+    forged = Attestation(space.regulator.did, space.operator.sign("key-consent", leaf.claim()))
+    assert codes(space.directory, replace(leaf, consent=forged)) == ("trust.bad_signature",)
     assert accepted(space.directory, 9, consent(leaf, space.regulator)).roles(standby.did) == {role}
 
 

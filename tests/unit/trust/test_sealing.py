@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives import hpke
 from tests.unit.trust.conftest import Space
 
 from xinglin.kernel import LimitExceeded, MalformedMessage
@@ -59,3 +60,12 @@ def test_weak_keys_and_nameless_purposes_are_refused(space: Space) -> None:
 def test_one_byte_more_than_a_message_is_refused(space: Space) -> None:
     with pytest.raises(LimitExceeded):
         seal(space.hospital.public, bytes(64 * 1024 * 1024 - OVERHEAD_BYTES + 1), b"i")
+
+
+def test_version_and_suite_are_bound_into_the_purpose(space: Space) -> None:
+    # Also: what is sealed is plain RFC 9180 behind the first line, so that other tools open it.
+    head, message = seal(space.hospital.public, b"s", b"i").split(b"\n", 1)
+    assert head == b"xinglin-sealed/1 intl-1"
+    suite = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+    key = hpke.MLKEM768X25519PrivateKey(space.hospital.mlkem768_key, space.hospital.x25519_key)
+    assert suite.decrypt(message, key, head + b"\n" + b"i") == b"s"
