@@ -26,8 +26,8 @@ ENTRY_BYTES = Limit("log entry", 65_535, "bytes")
 PARTIES = Limit("parties of an entry", 256, "parties")
 COMMITMENTS = Limit("commitments of an entry", 32, "commitments")
 
-_DID = re.compile(r"did:xinglin:[a-z2-7]{26}")
-_SUBJECT = re.compile(r"(?:[a-z]{1,32}-[a-z2-7]{26}|sha256:[0-9a-f]{64}|did:xinglin:[a-z2-7]{26})?")
+_DID = re.compile(r"did:xinglin:[a-z2-7]{25}[aeimquy4]")
+_SUBJECT = re.compile(r"(?:[a-z]{1,32}-[a-z2-7]{26}|sha256:[0-9a-f]{64}|did:xinglin:[a-z2-7]{25}[aeimquy4])?")
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _COMMITMENT = re.compile(re.escape(PREFIX) + "[0-9a-f]{64}")
 
