@@ -38,7 +38,7 @@ make_home() {
         echo site
     elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         say "installing python3-venv with apt-get"
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } >&2
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } >/dev/null
         "$python" -m venv .venv >&2
         echo venv
     else
@@ -56,6 +56,8 @@ install_locked() {
         UV_PYTHON_DOWNLOADS=never uv pip install --quiet --python .venv/bin/python --require-hashes \
             --only-binary :all: -r "requirements/$1.txt" >&2
     else
+        # A venv that uv made has no pip of its own.
+        .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
             --only-binary :all: -r "requirements/$1.txt" >&2
     fi
