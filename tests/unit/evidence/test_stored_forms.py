@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.evidence.space import DID, ORIGIN, OTHER_DID, RUN, entry
+
 from xinglin.evidence import KINDS, commit, decode_entry, derive_salt, leaf_hash, sign_batch
 
 PLAN = "salted-sha256:f9a62a3ae68568aaae66f63359a7be835edf4885e0ed6e71ab167874c6118ff4"
