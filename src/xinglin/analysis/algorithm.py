@@ -28,10 +28,13 @@ from xinglin.analysis.table import (
     complete_cases,
     in_range,
     persons_in,
+    present,
 )
 from xinglin.kernel.limits import Limit
-from xinglin.kernel.verdict import Denied, Verdict, deny, every
-from xinglin.privacy.disclosure import DisclosureRules, check_dominance, check_total
+from xinglin.kernel.verdict import Denied, Verdict, every
+from xinglin.privacy.differencing import SLOTS, DifferenceSlot, check_differences
+from xinglin.privacy.disclosure import check_dominance, check_total
+from xinglin.terms.thresholds import DisclosureRules
 
 MAX_ROWS = 2**24
 """Pooled rows of one run unless the plan says otherwise; the fixed-point scale follows from it."""
@@ -136,7 +139,12 @@ class Algorithm(ABC):
     state_type: ClassVar[type[State]] = State
 
     def __init__(
-        self, spec: AlgorithmSpec, domain: Domain, rules: DisclosureRules, max_rows: int, differences: int
+        self,
+        spec: AlgorithmSpec,
+        domain: Domain,
+        rules: DisclosureRules,
+        max_rows: int,
+        differences: tuple[DifferenceSlot, ...],
     ) -> None:
         self.spec, self.domain, self.rules = spec, domain, rules
         self.max_rows, self.differences = max_rows, differences
@@ -195,7 +203,7 @@ class Algorithm(ABC):
                 Part("counts", 4, float(self.max_rows), integer=True),
                 Part("rows_squared", 1, float(self.max_rows) ** 2, integer=True),
                 Part("cells", len(names), float(self.max_rows), integer=True),
-                Part("differences", self.differences, float(self.max_rows), integer=True),
+                Part("differences", len(self.differences), float(self.max_rows), integer=True),
             )
         parts = (flags, *guard, *self.payload_parts(state))
         VECTOR.check(sum(part.length for part in parts))
@@ -204,7 +212,7 @@ class Algorithm(ABC):
     def local(self, table: Table, state: State, differences: Sequence[int] = ()) -> Floats:
         """This hospital's vector: float64 of the layout's length, finite and within its bounds.
 
-        ``differences``: the one-sided person counts against earlier releases, first round only. A value
+        ``differences``: this hospital's counts for the agreed places, first round only. A value
         outside a published range, or a sum beyond its bound, gives zeros and the overflow flag.
         """
         parts = self.layout(state)
@@ -266,14 +274,8 @@ class Algorithm(ABC):
         verdicts = [self.release_rules(guard, hospitals)]
         if guard.rows_used:
             verdicts.append(check_dominance(self.rules, rows=guard.rows_used, rows_squared=guard.rows_squared))
-        if any(0 < count < self.rules.min_cell for count in guard.differences):
-            verdicts.append(
-                deny(
-                    "privacy.differencing",
-                    "The answer differs from an earlier one by too few persons.",
-                    "Ask with the same cohort as before, or with one that differs by more persons.",
-                )
-            )
+        if self.differences:
+            verdicts.append(check_differences(self.rules, self.differences, guard.differences))
         return every(verdicts)
 
     def _within(self, table: Table) -> bool:
@@ -284,21 +286,20 @@ class Algorithm(ABC):
     def _ranges_hold(self, table: Table) -> bool:
         used = self.used(table)
         columns = [column_of(self.domain, name) for name in self.columns]
-        return all(in_range(table, column, used) for column in columns)
+        return all(in_range(table, column, used & present(table, column.name)) for column in columns)
 
     def _guard_block(self, table: Table, differences: Sequence[int]) -> dict[str, Floats]:
-        if len(differences) not in (0, self.differences):
+        if len(differences) != len(self.differences):
             raise BadTable("The difference counts do not fit the slots of the plan.")
         used = self.used(table)
         rows, persons = int(np.count_nonzero(used)), persons_in(table, used)
         per_person = np.bincount(table.persons[used], minlength=1).astype(np.float64)
-        given = np.asarray(differences if len(differences) else [0] * self.differences, dtype=np.float64)
         counts = [rows, table.n_rows - rows, persons, table.n_persons - persons]
         return {
             "counts": np.asarray(counts, dtype=np.float64),
             "rows_squared": np.asarray([np.dot(per_person, per_person)]),
             "cells": np.asarray([persons_in(table, cell.mask) for cell in self.cells(table)], dtype=np.float64),
-            "differences": given,
+            "differences": np.asarray(differences, dtype=np.float64),
         }
 
 
@@ -320,11 +321,11 @@ def build(
     domain: Domain,
     rules: DisclosureRules,
     max_rows: int = MAX_ROWS,
-    differences: int = 0,
+    differences: Sequence[DifferenceSlot] = (),
 ) -> Algorithm:
     """The algorithm of a plan on a published domain; pure, the same on every node.
 
-    ``max_rows``: pooled rows, at most 2^26. ``differences``: slots for difference counts. Raises
+    ``max_rows``: pooled rows, at most 2^26. ``differences``: the agreed places of difference counts. Raises
     ``BadParameters``, ``UnknownColumn``, ``NoPublishedRange`` or ``FormulaRefused``, each with what is
     allowed, before any row is read.
     """
@@ -333,11 +334,12 @@ def build(
             f"There is no algorithm {spec.name!r} of version {spec.version}.",
             remedy=f"Algorithms: {', '.join(sorted(_HOMES))}.",
         )
-    if not 1 <= max_rows <= 2**26 or not 0 <= differences <= CELLS.value:
-        raise BadParameters("The row limit or the difference slots are out of range.")
+    SLOTS.check(len(differences))
+    if not 1 <= max_rows <= 2**26:
+        raise BadParameters("The row limit is out of range.", remedy="State 1 to 2^26 pooled rows.")
     module, _, name = _HOMES[spec.name].partition(":")
     home: type[Algorithm] = getattr(import_module(f"xinglin.analysis.{module}"), name)
-    algorithm = home(spec, domain, rules, max_rows, differences)
+    algorithm = home(spec, domain, rules, max_rows, tuple(differences))
     algorithm.layout(algorithm.initial_state())
     return algorithm
 

@@ -38,7 +38,9 @@ from xinglin.analysis.parameters import read_params
 from xinglin.analysis.support import OUTSIDE, PROFILE, check_support
 from xinglin.analysis.table import Domain, Floats, Table, column_of
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
-from xinglin.privacy.disclosure import DisclosureRules, check_total
+from xinglin.privacy.differencing import DifferenceSlot
+from xinglin.privacy.disclosure import check_total
+from xinglin.terms.thresholds import DisclosureRules
 
 INDEPENDENT = 1e-12
 """A pivot at most this part of its diagonal means that a column is a combination of others."""
@@ -79,7 +81,12 @@ class Glm(Algorithm):
     state_type = GlmState
 
     def __init__(
-        self, spec: AlgorithmSpec, domain: Domain, rules: DisclosureRules, max_rows: int, differences: int
+        self,
+        spec: AlgorithmSpec,
+        domain: Domain,
+        rules: DisclosureRules,
+        max_rows: int,
+        differences: tuple[DifferenceSlot, ...],
     ) -> None:
         super().__init__(spec, domain, rules, max_rows, differences)
         self.params = read_params(spec, GlmParams)

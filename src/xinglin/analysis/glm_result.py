@@ -12,7 +12,7 @@ from xinglin.analysis.algorithm import Guard, Result
 from xinglin.analysis.families import PEARSON_LIMIT
 from xinglin.analysis.glm_scaling import Scaling
 from xinglin.analysis.missing import counts_payload
-from xinglin.privacy.disclosure import DisclosureRules
+from xinglin.terms.thresholds import DisclosureRules
 
 
 class Fit(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from xinglin.analysis.algorithm import Guard
-from xinglin.privacy.disclosure import DisclosureRules, report_missing
+from xinglin.privacy.disclosure import report_missing
+from xinglin.terms.thresholds import DisclosureRules
 
 
 def counts_payload(guard: Guard, rules: DisclosureRules) -> dict[str, Any]:

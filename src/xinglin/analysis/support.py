@@ -24,7 +24,7 @@ import numpy as np
 from xinglin.analysis.arithmetic import total
 from xinglin.analysis.table import Codes, Floats
 from xinglin.kernel.verdict import Allowed, Verdict, deny
-from xinglin.privacy.disclosure import DisclosureRules
+from xinglin.terms.thresholds import DisclosureRules
 
 SPREAD_SHARE = 0.9
 """The part of a column's spread that fewer than ``min_cell`` persons may not carry."""
@@ -33,6 +33,7 @@ BUCKETS = 64
 _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 _BINS = 128
 _LOWEST_EXPONENT = -79
+_NO_SPREAD = 1e-24
 OUTSIDE = BUCKETS * len(_MULTIPLIERS)
 """Counts of the mode rule, a column."""
 PROFILE = _BINS
@@ -76,7 +77,7 @@ def check_support(
     """The two rules on one column's pooled counts. The refusal names the column and no count."""
     hashes = [outside[i : i + BUCKETS] for i in range(0, len(outside), BUCKETS)]
     spread = total(sums)
-    hidden = all(0 in counts for counts in hashes) and spread > 1e-9 * max(1.0, total(persons))
+    hidden = all(0 in counts for counts in hashes) and spread > _NO_SPREAD * max(1.0, total(persons))
     if hidden or any(0 < count < rules.min_cell for count in outside):
         return deny(
             "analysis.nearly_constant",

@@ -15,5 +15,3 @@ def main() -> None:
     from xinglin.cli.app import run
 
     run()
-
-

@@ -31,9 +31,7 @@ class Agreements:
             raise NotThisAgreement("An agreement is offered by its consumer.")
         row = self._store.agreement(agreement.digest())
         if row is None:
-            row = AgreementRow(
-                agreement.digest(), "offered", agreement.provider, agreement.consumer, signed.to_bytes()
-            )
+            row = AgreementRow(agreement.digest(), "offered", agreement.provider, agreement.consumer, signed.to_bytes())
             self._store.put_agreement(row)
         self._carry(row)
         return _view(row)
@@ -95,5 +93,3 @@ def _view(row: AgreementRow) -> AgreementView:
         Signed.from_bytes(row.countersigned) if row.countersigned else None,
         msgspec.json.decode(row.reasons, type=tuple[Reason, ...]),
     )
-
-

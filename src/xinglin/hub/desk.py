@@ -24,7 +24,9 @@ async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskA
         stop.set()
         return DeskAnswer({"stopping": True})
     known = "status, invite, stop"
-    return DeskAnswer(None, deny("hub.unknown_verb", f"The hub knows no verb {call.verb!r}.", f"Known: {known}.").reasons)
+    return DeskAnswer(
+        None, deny("hub.unknown_verb", f"The hub knows no verb {call.verb!r}.", f"Known: {known}.").reasons
+    )
 
 
 def _status(hub: Hub) -> dict[str, object]:

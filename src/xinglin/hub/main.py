@@ -56,9 +56,7 @@ async def run_hub(folder: Path, settings: HubSettings, passphrase: str = "") -> 
         serving.result()
 
 
-async def _close(
-    parts: HubParts, server: Server, tasks: tuple[asyncio.Task[object], ...], drain_s: float
-) -> None:
+async def _close(parts: HubParts, server: Server, tasks: tuple[asyncio.Task[object], ...], drain_s: float) -> None:
     for _ in range(int(drain_s * 10)):
         if not parts.hub.runs.busy:
             break
@@ -80,5 +78,3 @@ async def _register_founders(parts: HubParts, folder: Path) -> None:
     own = decode_json((folder / OWN_FILE).read_bytes(), KeyRegistration)
     for registration in (own, parts.regulator):
         await parts.hub.members.record_registration(registration)
-
-

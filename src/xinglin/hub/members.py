@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Callable
 
-from xinglin.evidence.entry import Entry, decode_entry
+from xinglin.evidence.entry import Entry
 from xinglin.evidence.notes import parse_vkey
 from xinglin.evidence.policy import Cosigner, LogKey, default_policy
 from xinglin.hub.log import LogService
@@ -18,20 +16,18 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.trust.credentials import Credential, StatusEntry, issue_credential, issue_status_list
 from xinglin.trust.keys import PrivateKeys, verify
-from xinglin.trust.leaves import KeyRegistration, admit, leaf_body, leaf_from_body, leaf_kind
-from xinglin.trust.registry import KeyDirectory, Participant
+from xinglin.trust.leaves import KeyRegistration, admit, leaf_body, leaf_kind
+from xinglin.trust.registry import KeyDirectory
 from xinglin.trust.status_list import StatusList
 from xinglin.wire.calls import EnrolCall
 from xinglin.wire.errors import Refused
-from xinglin.wire.policy import cosigning_key, next_policy
+from xinglin.wire.policy import cosigning_key
+from xinglin.wire.record import SpaceRecord
 from xinglin.wire.space import Invite, Space
-
-log = logging.getLogger("xinglin.hub.members")
 
 INVITE_LIFE_MS = 60 * 60 * 1000
 CREDENTIAL_LIFE_MS = 365 * 24 * 3600 * 1000
 STATUS_LIFE_MS = 15 * 60 * 1000
-KEY_KINDS = frozenset({"key-registration", "key-change", "revocation"})
 INVITED_ROLES = {
     "provider": ("provider", "witness"),
     "consumer": ("consumer",),
@@ -47,49 +43,26 @@ class InviteRefused(XinglinError):
 
 
 class Members:
-    """Who belongs to the space: what the log says, and nothing else. ``on_member`` hears of every change of keys."""
+    """Who belongs to the space: what the log says (``record``), and nothing else."""
 
     def __init__(self, space: Space, keys: PrivateKeys, store: HubStore, log_service: LogService, clock: Clock) -> None:
         self._space, self._keys, self._store, self._log, self._clock = space, keys, store, log_service, clock
-        self.directory = KeyDirectory(space.operator, space.regulator)
-        self.policy_text = space.policy
-        self.on_member: list[Callable[[Participant], None]] = []
-        self._folded = 0
+        self.record = SpaceRecord(space)
+
+    @property
+    def directory(self) -> KeyDirectory:
+        """Keys and roles as of the newest leaf."""
+        return self.record.directory
 
     def catch_up(self) -> None:
-        """Take every leaf of the log that is new here, in order; those without effect stay without."""
-        size = self._log.size()
-        while self._folded < size:
-            entries = self._log.entries(self._folded, min(size, self._folded + 1024))
-            for offset, data in enumerate(entries):
-                self._fold(self._folded + offset, data)
-            self._folded += len(entries)
-
-    def _fold(self, index: int, data: bytes) -> None:
-        try:
-            entry = decode_entry(data)
-            if entry.kind in KEY_KINDS:
-                self._fold_key(index, entry)
-            elif entry.kind == "policy":
-                self._fold_policy(index, entry)
-        except XinglinError as error:
-            log.warning("leaf %d has no effect: %s", index, error.code)
-
-    def _fold_key(self, index: int, entry: Entry) -> None:
-        leaf = leaf_from_body(entry.kind, entry.body)
-        following = self.directory.apply(index, leaf)
-        if isinstance(following, Denied):
-            log.warning("leaf %d has no effect: %s", index, following.codes[0])
-            return
-        self.directory = following
-        for tell in self.on_member:
-            tell(following.participant(leaf.did))
-
-    def _fold_policy(self, index: int, entry: Entry) -> None:
-        following = next_policy(self.policy_text, entry.body, self.directory, index)
-        if following is not None:
-            self.policy_text = str(entry.body["text"])
-            self._log.set_policy(following)
+        """Take every leaf of the log that is new here, in order."""
+        size, policy = self._log.size(), self.record.policy_text
+        while self.record.size < size:
+            start = self.record.size
+            for data in self._log.entries(start, min(size, start + 1024)):
+                self.record.take(data)
+        if self.record.policy_text != policy:
+            self._log.set_policy(self.record.policy)
 
     def proposed_policy(self) -> str:
         """The quorum policy over today's members, for the regulator to sign."""

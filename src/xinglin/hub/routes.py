@@ -83,7 +83,7 @@ def open_routes(hub: Hub) -> Router:
 
     @get("/policy")
     async def policy() -> Response[bytes]:
-        return json_answer({"text": hub.members.policy_text, "proposed": hub.members.proposed_policy()})
+        return json_answer({"text": hub.members.record.policy_text, "proposed": hub.members.proposed_policy()})
 
     @get("/status/1")
     async def status() -> Response[bytes]:

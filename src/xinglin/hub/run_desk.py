@@ -41,9 +41,7 @@ def run_id_of(request: Signed) -> str:
 class RunDesk:
     """Where requests come in and reports about runs go to."""
 
-    def __init__(
-        self, members: Members, store: HubStore, line: Line, clock: Clock, patience: Patience
-    ) -> None:
+    def __init__(self, members: Members, store: HubStore, line: Line, clock: Clock, patience: Patience) -> None:
         self._members, self._store, self._line, self._clock, self._patience = members, store, line, clock, patience
         self._open: dict[str, Coordinator] = {}
         self._taking = 0
@@ -117,7 +115,9 @@ class RunDesk:
         """The attestations and the sealed outcome of a run that has ended with one."""
         row = self._row_of(run_id, requester)
         if not row.result:
-            raise Refused(deny("hub.no_result", "This run has no result.", "Look at the run's state.").reasons, status=404)
+            raise Refused(
+                deny("hub.no_result", "This run has no result.", "Look at the run's state.").reasons, status=404
+            )
         return msgspec.json.decode(row.result, type=RunResult)
 
     async def cancel(self, run_id: str, requester: str) -> RunView:
@@ -166,4 +166,3 @@ def _check(signed: Signed, request: UseRequest, plan: Plan, plan_data: bytes) ->
         reasons.append(Reason("hub.other_plan", "The plan is not the one that the request names."))
     if reasons:
         raise Refused(tuple(reasons), status=400)
-

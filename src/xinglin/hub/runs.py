@@ -18,7 +18,8 @@ from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Reason
-from xinglin.secure import Relay, SecureError, Session
+from xinglin.secure import Relay, SecureError, Session, WrongRound
+from xinglin.secure import errors as secure_errors
 from xinglin.trust.envelope import Signed
 from xinglin.wire.calls import NodeProgress, RunResult, RunView
 from xinglin.wire.channel import (
@@ -87,6 +88,8 @@ class Coordinator:
         self.state = RUN_STATES.start
         self.version = 1
         self.changed = asyncio.Condition()
+        self._turn = asyncio.Lock()
+        self._pumped: tuple[str, int] = ("", 0)
         self.result: RunResult | None = None
 
     # --- what followers see ------------------------------------------------------------------
@@ -137,7 +140,7 @@ class Coordinator:
 
     async def replay(self, row: MessageRow) -> None:
         """Take one kept message again, in its old order, after the hub was started anew."""
-        if row.kind == _PROCEED:
+        if row.kind.startswith(_PROCEED):
             await self._go_on_without([])
         elif row.kind == "admitted":
             await self.take(row.node, decode_msgpack(row.payload, RunAdmitted), replay=True)
@@ -148,10 +151,15 @@ class Coordinator:
 
     async def take(self, node: str, report: Report, *, replay: bool = False) -> None:
         """Act on one report of ``node``; what is kept is kept before this returns."""
-        if self.over or node not in self.roster:
-            return
+        async with self._turn:
+            if not self.over and node in self.roster:
+                await self._act(node, report, replay)
+
+    async def _act(self, node: str, report: Report, replay: bool) -> None:
         if isinstance(report, RunAdmitted):
-            kept = replay or self._store.add_message(self.run_id, MessageRow(node, "admitted", 0, encode_msgpack(report)))
+            kept = replay or self._store.add_message(
+                self.run_id, MessageRow(node, "admitted", 0, encode_msgpack(report))
+            )
             if kept and self.state == "deciding":
                 self._admitted[node] = report
                 self._node_states[node] = "ready"
@@ -178,14 +186,18 @@ class Coordinator:
 
     async def cancel(self) -> None:
         """End the run at its asker's word."""
-        if not self.over:
-            self._end("cancel")
-            await self._tell()
+        async with self._turn:
+            if not self.over:
+                self._end("cancel")
+                await self._tell()
 
     async def watch(self) -> None:
         """Decide about time: whom not to wait for any longer. Called every half second while the run lasts."""
-        if self.over:
-            return
+        async with self._turn:
+            if not self.over:
+                await self._watch()
+
+    async def _watch(self) -> None:
         waited_s = (self._clock() - self._since) / 1000
         missing = self._missing()
         away = [did for did in missing if not self._line.connected(did)]
@@ -232,6 +244,10 @@ class Coordinator:
             self._relay.receive(node, report.payload)
             if self._relay.ready:
                 await asyncio.to_thread(self._relay.reconstruct)
+        except (WrongRound, secure_errors.Refused) as error:
+            # Late or repeated: the node was told what is current, and that is enough.
+            log.info("run %s: message of %s not taken: %s", self.run_id, node, error.code)
+            return
         except SecureError as error:
             log.warning("run %s: message of %s refused: %s", self.run_id, node, error.code)
             self._words = error.what
@@ -240,17 +256,20 @@ class Coordinator:
         self._pump()
 
     def _pump(self) -> None:
+        now = (self._relay.phase, self._relay.round)
+        if now == self._pumped:
+            return
+        self._pumped = now
         for did in self._admitted:
             message = self._relay.message_for(did)
-            if message is not None and message != self._sent.get(did):
+            if message is not None:
                 self._sent[did] = message
                 self._line.put(did, RunRelay(self.run_id, message))
-                self._since = self._clock()
-        following = self._relay.round
-        if self.state == "preparing" and following >= 1:
+        self._since = self._clock()
+        if self.state == "preparing" and self._relay.phase == "uploading":
             self._move("prepare")
-        if following != self._round:
-            self._round = following
+        if self.state == "computing" and self._relay.round != self._round:
+            self._round = self._relay.round
             for did in self._relay.survivors:
                 self._node_states[did] = "computing"
 
@@ -286,10 +305,10 @@ class Coordinator:
                     raise_lost()
                 self._prepare()
             else:
+                phase, number = self._relay.phase, self._relay.round
                 self._relay.proceed()
-                number = self._relay.round
-                self._store.add_message(self.run_id, MessageRow("", _PROCEED, number, b""))
-                if self._relay.ready:
+                self._store.add_message(self.run_id, MessageRow("", f"{_PROCEED}-{phase}", number, b""))
+                if self._relay.can_reconstruct:
                     await asyncio.to_thread(self._relay.reconstruct)
                 self._pump()
             self._since = self._clock()
@@ -318,7 +337,9 @@ class Coordinator:
         for did in self.roster:
             self._line.put(did, RunEnd(self.run_id, self.state, self._words))
         result = msgspec.json.encode(self.result) if self.result else b""
-        self.row = msgspec.structs.replace(self.row, state="ended", view=msgspec.json.encode(self.view()), result=result)
+        self.row = msgspec.structs.replace(
+            self.row, state="ended", view=msgspec.json.encode(self.view()), result=result
+        )
         self._store.put_run(self.row)
         self._store.drop_messages(self.run_id)
 

@@ -112,7 +112,7 @@ def connect_parts(parts: HubParts) -> None:
         if newest:
             hub.mailboxes.put(node, CheckpointOrder(newest.encode()))
 
-    hub.members.on_member.append(on_member)
+    hub.members.record.on_member.append(on_member)
     hub.log.on_checkpoint(on_checkpoint)
     hub.mailboxes.on_arrival.append(on_arrival)
 

@@ -41,7 +41,7 @@ class QuerySession:
         raw, codes = f"__raw_{name}", f"__codes_{name}"
         self.table(raw, data)
         key = f"CAST({quoted(patient_key)} AS VARCHAR)"
-        found: Any = self._engine.execute(f"SELECT DISTINCT {key} AS k FROM {quoted(raw)}").to_arrow_table()  # noqa: S608
+        found: Any = self._engine.sql(f"SELECT DISTINCT {key} AS k FROM {quoted(raw)}").to_arrow_table()  # noqa: S608
         self.table(codes, person_codes(found.column("k"), salt))
         self.view(
             name,
@@ -104,7 +104,7 @@ class QuerySession:
         import duckdb
 
         try:
-            return self._engine.execute(sql).to_arrow_table()
+            return self._engine.sql(sql).to_arrow_table()
         except duckdb.InterruptException as error:
             raise QueryFailed("time", "Read less, or join fewer relations.") from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:

@@ -15,24 +15,20 @@ import msgspec
 
 from xinglin.evidence.entry import Entry, decode_entry
 from xinglin.evidence.errors import EvidenceError
-from xinglin.evidence.policy import Policy, parse_policy, verify_checkpoint
-from xinglin.evidence.receipt import build_receipt
 from xinglin.evidence.notes import Note, parse_note
+from xinglin.evidence.policy import verify_checkpoint
+from xinglin.evidence.receipt import build_receipt
 from xinglin.evidence.tiles import TileReader
 from xinglin.evidence.tree import leaf_hash, root_of
-from xinglin.evidence.witnessing import Fetch, Witness, WitnessMemory, attend
+from xinglin.evidence.attending import Fetch, attend
+from xinglin.evidence.witnessing import Witness, WitnessMemory
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant
-from xinglin.kernel.verdict import Denied
-from xinglin.trust.leaves import leaf_from_body
-from xinglin.trust.registry import KeyDirectory
 from xinglin.wire.channel import CosignAnswer, CosignOrder
-from xinglin.wire.endings import open_ending
-from xinglin.wire.policy import next_policy
+from xinglin.wire.record import SpaceRecord
 from xinglin.wire.space import Space
 
 log = logging.getLogger("xinglin.node.log")
-_KEY_KINDS = frozenset({"key-registration", "key-change", "revocation"})
 
 
 class Trusted(msgspec.Struct, frozen=True):
@@ -44,22 +40,14 @@ class Trusted(msgspec.Struct, frozen=True):
 
 
 class LogView:
-    """One node's log: ``directory``, ``policy``, ``revoked`` and ``ended`` as of ``trusted.size``.
-
-    ``ended`` maps the digest of an agreement to who said that it ends; whether they may is in the agreement.
-    """
+    """One node's log; ``record`` is what its first ``trusted.size`` leaves say."""
 
     def __init__(self, space: Space, witness: Witness, memory: WitnessMemory, fetch: Fetch, clock: Clock) -> None:
         self._witness, self._memory, self._fetch, self._clock = witness, memory, fetch, clock
         self._hashes = TileReader(memory.hashes)
         self._turn = asyncio.Lock()
         self._grown = asyncio.Condition()
-        self._folded = 0
-        self._policy_text = space.policy
-        self.policy: Policy = parse_policy(space.policy)
-        self.directory = KeyDirectory(space.operator, space.regulator)
-        self.revoked: frozenset[str] = frozenset()
-        self.ended: dict[str, frozenset[str]] = {}
+        self.record = SpaceRecord(space)
         self.trusted = Trusted()
         self.on_trusted: list[Callable[[], None]] = []
 
@@ -83,7 +71,7 @@ class LogView:
         """Trust a published checkpoint if the policy accepts it and it agrees with this node's own copy."""
         try:
             note = parse_note(data)
-            verified = verify_checkpoint(self.policy, note)
+            verified = verify_checkpoint(self.record.policy, note)
         except EvidenceError as error:
             log.warning("checkpoint not trusted: %s", error.code)
             return
@@ -121,7 +109,7 @@ class LogView:
                 f"An entry was not included under a trusted checkpoint within {timeout_s:g} s.",
                 remedy="Check that the witnesses can be reached; the node goes on by itself when they are back.",
             ) from error
-        assert index is not None  # noqa: S101 - wait_for returned, so there() was true
+        assert index is not None
         return index
 
     def receipt(self, index: int) -> str:
@@ -137,51 +125,11 @@ class LogView:
         (data,) = self._memory.entries(index, index + 1)
         return decode_entry(data)
 
-    @property
-    def policy_text(self) -> str:
-        """The policy in force, as tlog-policy text."""
-        return self._policy_text
-
     def _fold(self, size: int) -> None:
-        while self._folded < size:
-            entries = self._memory.entries(self._folded, min(size, self._folded + 1024))
-            for offset, data in enumerate(entries):
-                self._fold_one(self._folded + offset, data)
-            self._folded += len(entries)
-
-    def _fold_one(self, index: int, data: bytes) -> None:
-        try:
-            entry = decode_entry(data)
-            if entry.kind in _KEY_KINDS:
-                self._fold_key(index, entry)
-            elif entry.kind == "policy":
-                self._fold_policy(index, entry)
-            elif entry.kind in ("agreement-end", "freeze"):
-                self._fold_end(index, entry)
-        except XinglinError as error:
-            log.warning("leaf %d has no effect: %s", index, error.code)
-
-    def _fold_key(self, index: int, entry: Entry) -> None:
-        leaf = leaf_from_body(entry.kind, entry.body)
-        following = self.directory.apply(index, leaf)
-        if isinstance(following, Denied):
-            log.warning("leaf %d has no effect: %s", index, following.codes[0])
-            return
-        self.directory = following
-        if entry.kind == "revocation":
-            self.revoked |= {leaf.did}
-
-    def _fold_policy(self, index: int, entry: Entry) -> None:
-        following = next_policy(self._policy_text, entry.body, self.directory, index)
-        if following is not None:
-            self.policy, self._policy_text = following, str(entry.body["text"])
-
-    def _fold_end(self, index: int, entry: Entry) -> None:
-        leaf, by_regulator = open_ending(entry, self.directory, index)
-        if by_regulator:
-            self.revoked |= {leaf.subject}
-        elif entry.kind == "agreement-end":
-            self.ended[leaf.subject] = self.ended.get(leaf.subject, frozenset()) | {leaf.by}
+        while self.record.size < size:
+            start = self.record.size
+            for data in self._memory.entries(start, min(size, start + 1024)):
+                self.record.take(data)
 
 
 class NotIncluded(XinglinError):

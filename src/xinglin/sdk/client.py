@@ -1,0 +1,118 @@
+"""The SDK's line to the hub: TLS pinned to the space's certificate, door tokens, refusals as exceptions."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from xinglin.kernel.errors import MalformedMessage
+from xinglin.kernel.instants import Clock, system_clock
+from xinglin.kernel.verdict import Reason
+from xinglin.sdk.account import Account
+from xinglin.sdk.errors import Unreachable
+from xinglin.stores.tls import client_context
+from xinglin.trust.doors import request_door_token
+from xinglin.trust.dpop import DoorKey, prove
+from xinglin.wire.errors import Problem, Refused
+from xinglin.wire.space import Space
+
+T = TypeVar("T")
+SCOPES = frozenset({"runs", "agreements", "catalogue"})
+_RENEW_MS = 240_000
+_TIMEOUT = httpx.Timeout(10.0, read=60.0)
+
+
+class HubClient:
+    """Calls of one account. Not for several threads at once."""
+
+    def __init__(self, account: Account, clock: Clock = system_clock, proxy: str | None = None) -> None:
+        self._account, self._clock = account, clock
+        self._http = _http(account.space, proxy)
+        self._door_key = DoorKey.generate()
+        self._token = ""
+        self._token_at = 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, kind: type[T], **params: Any) -> T:
+        """``GET path`` behind the door, as ``kind``."""
+        return self._call("GET", path, kind, None, params)
+
+    def post(self, path: str, value: Any, kind: type[T]) -> T:
+        """``POST path`` behind the door, as ``kind``."""
+        return self._call("POST", path, kind, msgspec.json.encode(value), {})
+
+    def get_open(self, path: str) -> bytes:
+        """``GET path`` of what needs no token."""
+        return _send(self._http, "GET", path, None, {}, {})
+
+    def _call(self, method: str, path: str, kind: type[T], body: bytes | None, params: dict[str, Any]) -> T:
+        token = self._door_token()
+        url = self._account.space.hub_url + path
+        proof = prove(self._door_key, method, url, token, now=self._clock())
+        headers = {"authorization": f"DPoP {token}", "dpop": proof}
+        return _read(_send(self._http, method, path, body, params, headers), kind)
+
+    def _door_token(self) -> str:
+        now = self._clock()
+        if not self._token or now - self._token_at > _RENEW_MS:
+            space = self._account.space
+            wish = request_door_token(
+                self._account.keys,
+                self._door_key,
+                issuer=space.operator,
+                audience=(space.operator,),
+                scope=SCOPES,
+                now=now,
+            )
+            answer = _send(self._http, "POST", "/v1/door", msgspec.json.encode(wish), {}, {})
+            self._token, self._token_at = _read(answer, _Granted).access_token, now
+        return self._token
+
+
+class _Granted(msgspec.Struct, frozen=True):
+    access_token: str
+
+
+def post_open(space: Space, path: str, value: Any, kind: type[T]) -> T:
+    """One call without a token, such as enrolment."""
+    with _http(space, None) as http:
+        return _read(_send(http, "POST", path, msgspec.json.encode(value), {}, {}), kind)
+
+
+def _http(space: Space, proxy: str | None) -> httpx.Client:
+    context = client_context(space.certificate_pem)
+    return httpx.Client(base_url=space.hub_url, verify=context, timeout=_TIMEOUT, proxy=proxy, trust_env=False)
+
+
+def _send(
+    http: httpx.Client, method: str, path: str, body: bytes | None, params: dict[str, Any], headers: dict[str, str]
+) -> bytes:
+    try:
+        answer = http.request(method, path, content=body, params=params, headers=headers)
+    except httpx.HTTPError as error:
+        raise Unreachable(
+            f"The hub at {http.base_url} does not answer ({type(error).__name__}).",
+            remedy="Check the network, then run 'xinglin doctor'.",
+        ) from error
+    if answer.is_success:
+        return answer.content
+    raise Refused(_reasons(answer), status=answer.status_code)
+
+
+def _reasons(answer: httpx.Response) -> tuple[Reason, ...]:
+    try:
+        return msgspec.json.decode(answer.content, type=Problem).reasons
+    except msgspec.DecodeError:
+        return (Reason("sdk.http", f"The hub answered {answer.status_code}.", "Run 'xinglin doctor'."),)
+
+
+def _read(data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise MalformedMessage(f"The hub's answer cannot be read: {error}.", remedy="Compare versions.") from error

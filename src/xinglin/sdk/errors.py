@@ -1,0 +1,61 @@
+"""Errors of the SDK. A "no" of a hospital, the hub or the rules is ``Refused``, with every reason."""
+
+from __future__ import annotations
+
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.verdict import Reason
+from xinglin.wire.errors import Refused
+
+__all__ = ["NoAgreement", "NotVerified", "Refused", "RunEnded", "SdkError", "Unreachable", "Withheld"]
+
+
+class SdkError(XinglinError):
+    """Root of this room's errors."""
+
+    code = "sdk.error"
+
+
+class Unreachable(SdkError):
+    """The hub does not answer."""
+
+    code = "sdk.unreachable"
+
+
+class NoAgreement(SdkError):
+    """The study has no active agreement to run under."""
+
+    code = "sdk.no_agreement"
+
+
+class NotVerified(SdkError):
+    """Something that the hub handed over does not check out: it is not used."""
+
+    code = "sdk.not_verified"
+
+
+class RunEnded(SdkError):
+    """A run that ended without a result; ``state`` is its final state, ``run_id`` its id."""
+
+    code = "sdk.run_ended"
+
+    def __init__(self, run_id: str, state: str, words: str) -> None:
+        super().__init__(f"The run ended as '{state}': {words}", remedy=_REMEDIES.get(state, "Ask again."))
+        self.run_id, self.state = run_id, state
+
+
+class Withheld(Refused):
+    """The pooled result was computed and may not be released; ``reasons`` are facts about the pool, not a hospital."""
+
+    code = "sdk.withheld"
+
+    def __init__(self, run_id: str, reasons: tuple[Reason, ...]) -> None:
+        super().__init__(reasons)
+        self.run_id = run_id
+
+
+_REMEDIES = {
+    "too_few": "Ask again when the hospitals are connected, or with other hospitals.",
+    "failed": "Show the run's id to the operator; the evidence log tells how far it came.",
+    "cancelled": "Ask again when you want the result.",
+    "no_result": "Change the model or the cohort as the words say.",
+}

@@ -1,0 +1,82 @@
+"""Proposing a study: one agreement for each hospital, pinned to keys that the verified log holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from xinglin.contract import Agreement, sign_agreement
+from xinglin.sdk.errors import NoAgreement
+from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
+from xinglin.terms.thresholds import DisclosureRules
+from xinglin.wire.calls import AgreementCall, AgreementView
+
+if TYPE_CHECKING:
+    from xinglin.sdk.space import Space
+
+_DAY_MS = 24 * 3600 * 1000
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """The parts of an agreement that a study may bargain about; a hospital's officer sees all of them."""
+
+    days: int = 365
+    allowance: int = 50
+    grade: str = "L2"
+    operations: tuple[str, ...] = ("statistics",)
+    rules: DisclosureRules = DisclosureRules()
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """A study as it is offered to each hospital."""
+
+    study: str
+    data_set: str
+    cohort: dict[str, str]
+    variables: tuple[str, ...]
+    purpose: str
+
+    def send(self, space: Space, offer: Offer, hospitals: Sequence[str] | None) -> list[AgreementView]:
+        """Sign and send one agreement for each hospital; every hospital names all the others as peers."""
+        publishing = space.data_sets().get(self.data_set, {})
+        chosen = sorted(publishing if hospitals is None else hospitals)
+        if not chosen or not set(chosen) <= set(publishing):
+            raise NoAgreement(
+                f"No chosen hospital publishes {self.data_set!r}.",
+                remedy=f"Published: {', '.join(sorted(space.data_sets())) or 'nothing yet'}.",
+            )
+        space.log.refresh()
+        views = []
+        for provider in chosen:
+            signed = sign_agreement(space.account.keys, self._agreement(space, offer, provider, chosen))
+            views.append(space.client.post("/v1/agreements", AgreementCall(signed), AgreementView))
+        return views
+
+    def _agreement(self, space: Space, offer: Offer, provider: str, chosen: list[str]) -> Agreement:
+        directory, now = space.log.record.directory, space.clock()
+        keys = {did: directory.keys(did).digest() for did in chosen}
+        terms = AgreedTerms(
+            grade=offer.grade,
+            cohort=tuple(CohortView(name, select) for name, select in sorted(self.cohort.items())),
+            variables=tuple(sorted(self.variables)),
+            purposes=(self.purpose,),
+            operations=offer.operations,
+            not_before=now,
+            expires=now + offer.days * _DAY_MS,
+            allowance=offer.allowance,
+            recipients=(space.account.did,),
+            peers=tuple(Peer(did, keys[did]) for did in chosen if did != provider),
+            rules=offer.rules,
+        )
+        return Agreement(
+            provider=provider,
+            provider_keys=keys[provider],
+            consumer=space.account.did,
+            consumer_keys=space.account.keys.public.digest(),
+            study=self.study,
+            data_set=self.data_set,
+            terms=terms,
+            made=now,
+        )

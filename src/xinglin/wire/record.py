@@ -1,0 +1,84 @@
+"""The space's record: keys, policy and endings, folded leaf by leaf from a verified log.
+
+Everybody who reads the log folds it the same way, so nobody has to take these from the hub.
+A leaf that is malformed, badly signed or out of place has no effect and stays in the log for all to see.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from xinglin.evidence.entry import Entry, decode_entry
+from xinglin.evidence.policy import Policy, parse_policy
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.verdict import Denied
+from xinglin.trust.leaves import leaf_from_body
+from xinglin.trust.registry import KeyDirectory, Participant
+from xinglin.wire.endings import open_ending
+from xinglin.wire.policy import next_policy
+from xinglin.wire.space import Space
+
+log = logging.getLogger("xinglin.wire.record")
+KEY_KINDS = frozenset({"key-registration", "key-change", "revocation"})
+
+
+class SpaceRecord:
+    """What the first ``size`` leaves say.
+
+    ``directory``: keys and roles. ``policy``: the quorum policy in force, ``policy_text`` as it was signed.
+    ``revoked``: DIDs, study ids and digests that a regulator ended, or keys that were revoked. ``ended`` maps the
+    digest of an agreement to who said that it ends; whether they may is in the reader's copy of the agreement.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.size = 0
+        self.directory = KeyDirectory(space.operator, space.regulator)
+        self.policy_text = space.policy
+        self.policy: Policy = parse_policy(space.policy)
+        self.revoked: frozenset[str] = frozenset()
+        self.ended: dict[str, frozenset[str]] = {}
+        self.on_member: list[Callable[[Participant], None]] = []
+        self.on_entry: list[Callable[[int, Entry], None]] = []
+
+    def take(self, data: bytes) -> None:
+        """Fold the next leaf."""
+        index = self.size
+        self.size += 1
+        try:
+            entry = decode_entry(data)
+            if entry.kind in KEY_KINDS:
+                self._key(index, entry)
+            elif entry.kind == "policy":
+                self._policy(index, entry)
+            elif entry.kind in ("agreement-end", "freeze"):
+                self._ending(index, entry)
+        except XinglinError as error:
+            log.warning("leaf %d has no effect: %s", index, error.code)
+            return
+        for tell in self.on_entry:
+            tell(index, entry)
+
+    def _key(self, index: int, entry: Entry) -> None:
+        leaf = leaf_from_body(entry.kind, entry.body)
+        following = self.directory.apply(index, leaf)
+        if isinstance(following, Denied):
+            log.warning("leaf %d has no effect: %s", index, following.codes[0])
+            return
+        self.directory = following
+        if entry.kind == "revocation":
+            self.revoked |= {leaf.did}
+        for tell in self.on_member:
+            tell(following.participant(leaf.did))
+
+    def _policy(self, index: int, entry: Entry) -> None:
+        following = next_policy(self.policy_text, entry.body, self.directory, index)
+        if following is not None:
+            self.policy, self.policy_text = following, str(entry.body["text"])
+
+    def _ending(self, index: int, entry: Entry) -> None:
+        leaf, by_regulator = open_ending(entry, self.directory, index)
+        if by_regulator:
+            self.revoked |= {leaf.subject}
+        elif entry.kind == "agreement-end":
+            self.ended[leaf.subject] = self.ended.get(leaf.subject, frozenset()) | {leaf.by}
