@@ -114,9 +114,7 @@ def _binomial(eta: Floats, y: Floats, low: float, high: float) -> Rows | None:
     with np.errstate(divide="ignore", over="ignore"):
         pearson = np.minimum(score * score / weight, PEARSON_LIMIT)
     extreme = int(np.count_nonzero(lower < EXTREME))
-    return Rows(
-        score, weight, weight, 2.0 * (saturated - likelihood), pearson, likelihood, np.zeros_like(eta), extreme
-    )
+    return Rows(score, weight, weight, 2.0 * (saturated - likelihood), pearson, likelihood, np.zeros_like(eta), extreme)
 
 
 def _entropy(y: Floats) -> Floats:
@@ -194,9 +192,7 @@ def _gamma_rows(mean: Floats, y: Floats, link: str) -> Rows:
         score, observed, expected = residual, ratio, np.ones_like(ratio)
     else:
         score, observed, expected = mean - y, mean * mean, mean * mean
-    return Rows(
-        score, observed, expected, 2.0 * (residual - log_ratio), residual * residual, log_ratio, ratio, 0
-    )
+    return Rows(score, observed, expected, 2.0 * (residual - log_ratio), residual * residual, log_ratio, ratio, 0)
 
 
 def _gamma_unit(y: Floats, mean: float) -> Floats:

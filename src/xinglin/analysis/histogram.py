@@ -1,0 +1,112 @@
+"""A histogram over agreed bins: one round of exact counts, small bins hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, Outcome, Part, Result, State
+from xinglin.analysis.errors import BadParameters
+from xinglin.analysis.parameters import numbers, read_params
+from xinglin.analysis.table import Domain, Floats, Mask, Table
+from xinglin.kernel.limits import Limit
+from xinglin.kernel.verdict import Verdict
+from xinglin.privacy.differencing import DifferenceSlot
+from xinglin.privacy.disclosure import check_total
+from xinglin.privacy.suppression import suppress_list
+from xinglin.terms.thresholds import DisclosureRules
+
+BINS = Limit("bins a histogram", 256, "bins")
+
+
+class HistogramParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``column``: a number. ``bins`` equal bins over its published range, or the ``edges`` themselves."""
+
+    column: str
+    bins: int = 20
+    edges: tuple[float, ...] = ()
+
+
+class Histogram(Algorithm):
+    """Rows a bin; bins hold their lower edge, the last one both edges. Rows outside all edges are not used."""
+
+    kind = "histogram"
+
+    def __init__(
+        self,
+        spec: AlgorithmSpec,
+        domain: Domain,
+        rules: DisclosureRules,
+        max_rows: int,
+        differences: tuple[DifferenceSlot, ...],
+    ) -> None:
+        super().__init__(spec, domain, rules, max_rows, differences)
+        self.params = read_params(spec, HistogramParams)
+        column = numbers(domain, (self.params.column,))[0]
+        self.edges = self.params.edges or _equal(*column.range(), self.params.bins)
+        if len(self.edges) < 2 or any(not a < b for a, b in zip(self.edges[:-1], self.edges[1:], strict=True)):
+            raise BadParameters("The edges of a histogram rise, and there are at least two.")
+        BINS.check(len(self.edges) - 1)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one column."""
+        return (self.params.column,)
+
+    def used(self, table: Table) -> Mask:
+        """Rows whose value lies within the edges."""
+        values = table.columns[self.params.column]
+        return super().used(table) & (values >= self.edges[0]) & (values <= self.edges[-1])
+
+    def cell_names(self) -> tuple[str, ...]:
+        """``all``, then each bin by its edges."""
+        last = len(self.edges) - 2
+        pairs = enumerate(zip(self.edges[:-1], self.edges[1:], strict=True))
+        return ("all", *(f"[{low!r}, {high!r}{']' if k == last else ')'}" for k, (low, high) in pairs))
+
+    def cells(self, table: Table) -> list[Cell]:
+        """The used rows, then those of each bin."""
+        used, places = self.used(table), self._places(table)
+        names = self.cell_names()
+        return [Cell("all", used), *(Cell(name, used & (places == k)) for k, name in enumerate(names[1:]))]
+
+    def release_rules(self, guard: Guard, hospitals: int) -> Verdict:
+        """The whole must be large enough; small bins are hidden."""
+        return check_total(self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals)
+
+    def payload_parts(self, state: State) -> tuple[Part, ...]:
+        """Rows a bin."""
+        return (Part("bins", len(self.edges) - 1, float(self.max_rows), integer=True),)
+
+    def contribute(self, table: Table, state: State) -> dict[str, Floats]:
+        """This hospital's rows a bin."""
+        places = self._places(table)[self.used(table)]
+        return {"bins": np.bincount(places, minlength=len(self.edges) - 1).astype(np.float64)}
+
+    def advance(self, state: State, totals: Mapping[str, tuple[float, ...]]) -> State | Outcome:
+        """The counts, hidden where few persons stand behind them or where they would give others away."""
+        counts = [int(value) for value in totals["bins"]]
+        persons = state.guard.cells
+        hidden, total_hidden = suppress_list(self.rules, counts, [*persons[1:], persons[0]])
+        payload: dict[str, Any] = {
+            "column": self.params.column,
+            "edges": list(self.edges),
+            "counts": [None if h else count for h, count in zip(hidden, counts, strict=True)],
+            "total": None if total_hidden else sum(counts),
+            "min_cell": self.rules.min_cell,
+        }
+        return Result("histogram", payload)
+
+    def _places(self, table: Table) -> np.ndarray[Any, np.dtype[np.int64]]:
+        inner = np.asarray(self.edges[1:-1])
+        return np.searchsorted(inner, table.columns[self.params.column], side="right").astype(np.int64)
+
+
+def _equal(low: float, high: float, bins: int) -> tuple[float, ...]:
+    BINS.check(bins)
+    if bins < 1 or not low < high:
+        raise BadParameters("A histogram has at least one bin of some width.", remedy="State the edges.")
+    return (*(low + (high - low) * k / bins for k in range(bins)), high)
