@@ -12,7 +12,7 @@ Castro, "Network flows heuristics for complementary cell suppression" (2002).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -26,6 +26,7 @@ TABLE_CELLS = Limit("cells a table", 4096, "cells")
 Counts = Sequence[Sequence[int]]
 Place = tuple[int, int]
 Node = int
+_UNBOUNDED = 2**62
 
 
 class TableMask(msgspec.Struct, frozen=True):
@@ -139,33 +140,37 @@ class _Cover:
         self._hidden: set[Place] = set()
         self._own: set[Place] = set()
         self._free: set[Place] = set()
+        self._safe: set[Place] = set()
+        self._links: dict[Node, dict[Node, int]] = {}
         self._kept = {(self._last_row, j) for j in range(self._last_column + 1)} if keep_columns else set()
 
     def ignore(self, places: Sequence[Place]) -> None:
         self._free.update(places)
-        self._hidden.update(places)
+        self._hide(places)
 
     def hide(self, places: set[Place]) -> None:
         self._own = places - self._free
-        self._hidden |= self._own
+        self._hide(self._own)
 
     def protect(self) -> None:
         """Hide more until every hidden entry is wide enough, or everything is hidden."""
-        for place in sorted(self._hidden - self._free):
-            if not self._wide(place):
-                self._hidden |= self._cheapest(place)
-        # Later choices only widen earlier ones: hiding an entry never takes freedom from another.
-        # The entries hidden on the way need room of their own, hence the second look.
         pending = self._narrow()
         while pending:
-            more = self._cheapest(pending[0]) - self._hidden
-            if not more:
-                self._hidden |= {place for place in self._places() if place not in self._kept}
+            if not all(self._widen(place) for place in pending):
+                self._hide([place for place in self._places() if place not in self._kept])
                 break
-            self._hidden |= more
+            # The entries hidden on the way need room of their own, hence another look.
             pending = self._narrow()
         if self._narrow():
-            self._hidden |= set(self._places())
+            self._hide(list(self._places()))
+
+    def _widen(self, place: Place) -> bool:
+        """Give ``place`` room by hiding others; false when there is no way."""
+        if self._wide(place):
+            return True
+        more = self._cheapest(place) - self._hidden
+        self._hide(more)
+        return bool(more)
 
     def mask(self) -> TableMask:
         rows, columns = range(self._last_row), range(self._last_column)
@@ -179,8 +184,16 @@ class _Cover:
     def _places(self) -> Iterator[Place]:
         return ((i, j) for i in range(self._last_row + 1) for j in range(self._last_column + 1))
 
+    def _hide(self, places: Iterable[Place]) -> None:
+        """Between two nodes runs one arc at most: it rises without bound, and falls to zero."""
+        for place in places:
+            tail, head = self._arc(place)
+            self._links.setdefault(tail, {})[head] = _UNBOUNDED
+            self._links.setdefault(head, {})[tail] = self._grid[place[0]][place[1]]
+            self._hidden.add(place)
+
     def _narrow(self) -> list[Place]:
-        return [place for place in sorted(self._hidden - self._free) if not self._wide(place)]
+        return [place for place in sorted(self._hidden - self._free - self._safe) if not self._wide(place)]
 
     def _need(self, place: Place) -> int:
         value = self._grid[place[0]][place[1]]
@@ -194,28 +207,16 @@ class _Cover:
         return (row, column) if inner else (column, row)
 
     def _wide(self, place: Place) -> bool:
-        need = self._need(place)
-        tail, head = self._arc(place)
-        links = self._residual(place, need)
-        value = self._grid[place[0]][place[1]]
-        rise = _max_flow(links, head, tail, need)
-        if rise >= need:
+        """Whether it can move by all that it needs; hiding more never takes that away again."""
+        if place in self._safe:
             return True
-        links = self._residual(place, need)
-        return rise + min(value, _max_flow(links, tail, head, need - rise)) >= need
-
-    def _residual(self, without: Place, ceiling: int) -> dict[Node, dict[Node, int]]:
-        """How much can still be pushed between nodes; a rise has no bound, a fall ends at zero."""
-        links: dict[Node, dict[Node, int]] = {}
-        for place in self._hidden:
-            if place == without:
-                continue
-            tail, head = self._arc(place)
-            links.setdefault(tail, {})
-            links.setdefault(head, {})
-            links[tail][head] = links[tail].get(head, 0) + ceiling
-            links[head][tail] = links[head].get(tail, 0) + min(ceiling, self._grid[place[0]][place[1]])
-        return links
+        need, value = self._need(place), self._grid[place[0]][place[1]]
+        tail, head = self._arc(place)
+        rise = _max_flow(self._links, head, tail, need)
+        fall = 0 if rise >= need else min(value, _max_flow(self._links, tail, head, need - rise))
+        if rise + fall >= need:
+            self._safe.add(place)
+        return place in self._safe
 
     def _cheapest(self, place: Place) -> set[Place]:
         """The entries of least cost that, hidden too, let ``place`` rise by all that it needs."""
@@ -241,30 +242,38 @@ class _Cover:
 
 
 def _max_flow(links: dict[Node, dict[Node, int]], source: Node, sink: Node, enough: int) -> int:
-    """Edmonds–Karp on ``links`` (consumed), stopped once ``enough`` flows."""
+    """Edmonds–Karp without the arc between ``source`` and ``sink`` itself, stopped once ``enough`` flows."""
+    flow: dict[tuple[Node, Node], int] = {}
     pushed = 0
     while pushed < enough:
-        path = _shortest(links, source, sink)
+        path = _shortest(links, flow, source, sink)
         if not path:
             break
-        amount = min([links[a][b] for a, b in path] + [enough - pushed])
+        amount = min([links[a][b] - flow.get((a, b), 0) for a, b in path] + [enough - pushed])
         for a, b in path:
-            links[a][b] -= amount
-            links[b][a] = links[b].get(a, 0) + amount
+            flow[a, b] = flow.get((a, b), 0) + amount
+            flow[b, a] = flow.get((b, a), 0) - amount
         pushed += amount
     return pushed
 
 
-def _shortest(links: dict[Node, dict[Node, int]], source: Node, sink: Node) -> list[tuple[Node, Node]]:
+def _shortest(
+    links: dict[Node, dict[Node, int]], flow: dict[tuple[Node, Node], int], source: Node, sink: Node
+) -> list[tuple[Node, Node]]:
     came: dict[Node, Node] = {source: source}
     queue = [source]
     for node in queue:
         for following, room in links.get(node, {}).items():
-            if room > 0 and following not in came:
-                came[following] = node
-                queue.append(following)
-    if sink not in came:
-        return []
+            if following in came or (node == source and following == sink) or room <= flow.get((node, following), 0):
+                continue
+            came[following] = node
+            if following == sink:
+                return _traced(came, source, sink)
+            queue.append(following)
+    return []
+
+
+def _traced(came: dict[Node, Node], source: Node, sink: Node) -> list[tuple[Node, Node]]:
     path, node = [], sink
     while node != source:
         path.append((came[node], node))

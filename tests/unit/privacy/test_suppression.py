@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from random import Random
 
 import numpy as np
 import pytest
@@ -82,6 +83,19 @@ def test_every_hidden_entry_stays_wide(counts: list[list[int]], least: int, zero
         assert hidden[grid < least].all()
     for low, high in attack(grid, hidden).values():
         assert high - low >= least - 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables, st.booleans(), st.randoms(use_true_random=False))
+def test_fewer_persons_than_rows_and_kept_columns(counts: list[list[int]], keep: bool, random: Random) -> None:
+    grid = entries(counts)
+    persons = np.array([[random.randint(min(n, 1), n) if n else 0 for n in row] for row in grid.tolist()])
+    hidden = flags(suppress_table(DisclosureRules(), counts, persons.tolist(), keep_columns=keep))
+    assert hidden[persons < 10].all()
+    for place, (low, high) in attack(grid, hidden).items():
+        assert high - low >= 10 - 1e-6
+        if persons[place] < 10:
+            assert high - low >= grid[place] - 1e-6, "as far as all the rows of those few persons"
 
 
 EVERY_TABLE = np.array([entries([[a, b], [c, d]]) for a, b, c, d in itertools.product(range(10), repeat=4)])
@@ -174,6 +188,15 @@ def test_persons_fit_the_table() -> None:
         suppress_table(DisclosureRules(), [[20, 20]], [[20, 20]])
     with pytest.raises(BadTable):
         suppress_table(DisclosureRules(), [[20]], [[21, 20], [20, 20]])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_larger_tables_stay_wide(seed: int) -> None:
+    random = Random(seed)
+    counts = [[random.choice([0, 3, 15, 60]) for _ in range(9)] for _ in range(7)]
+    grid, hidden = entries(counts), flags(suppress_table(DisclosureRules(), counts))
+    assert not hidden.all()
+    assert all(high - low >= 10 - 1e-6 for low, high in attack(grid, hidden).values())
 
 
 def test_one_more_cell_than_the_limit() -> None:
