@@ -82,7 +82,7 @@ def _parameter(one: Any) -> str:
     spelled = " ".join(f"`{text}`" for text in [*one.opts, *one.secondary_opts])
     if one.param_type_name == "argument":
         spelled = f"`{one.name.upper()}`"
-    default = "" if one.default in (None, False, ()) or callable(one.default) else f"`{one.default}`"
+    default = "" if one.default in (None, False, (), []) or callable(one.default) else f"`{one.default}`"
     words = " ".join((getattr(one, "help", "") or "").split()).replace("|", "\\|")
     return f"| {spelled} | {'required' if one.required else default} | {words} |"
 
