@@ -1,0 +1,166 @@
+"""What a node and its computing child say to each other: frames of a length and a MessagePack value."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+import msgspec
+
+from xinglin.analysis.admit import OutputColumn
+from xinglin.analysis.algorithm import AlgorithmSpec
+from xinglin.analysis.table import Column
+from xinglin.catalogue.views import ExposedTable
+from xinglin.kernel.errors import MalformedMessage
+from xinglin.kernel.limits import Limit
+from xinglin.kernel.verdict import Reason
+from xinglin.lake.model import QueryLimits, Snapshot
+from xinglin.privacy.differencing import DifferenceSlot
+from xinglin.privacy.disclosure import DisclosureRules
+from xinglin.terms.agreed import CohortView
+
+FRAME_BYTES = Limit("frame between a node and its child", 512 * 1024 * 1024, "bytes")
+HEADER = struct.Struct(">I")
+
+
+class Configure(msgspec.Struct, frozen=True, tag="configure"):
+    """First frame: what the child may use. ``cpu_s`` counts anew with each request."""
+
+    memory_bytes: int
+    cpu_s: int
+    open_files: int
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Admit a study's ``sql`` over the agreement's views of pinned tables; reads no row.
+
+    ``lake``: the folder. ``tables``: what the agreement exposes. ``cohort``: its views; without any, the
+    exposed tables are the views. ``salt``: 32 secret bytes of the node, for the codes of persons.
+    """
+
+    session: str
+    lake: str
+    snapshot: Snapshot
+    tables: tuple[ExposedTable, ...]
+    cohort: tuple[CohortView, ...]
+    sql: str
+    salt: bytes
+    limits: QueryLimits = QueryLimits()
+
+
+class Start(msgspec.Struct, frozen=True, tag="start"):
+    """Run the admitted query and hold its table for an algorithm on the plan's ``domain``.
+
+    ``differences``: the agreed places of difference counts and indicators; the names of their cells may
+    be finer than the algorithm's (see ``engine_sets``).
+    """
+
+    session: str
+    spec: AlgorithmSpec
+    domain: tuple[Column, ...]
+    rules: DisclosureRules
+    max_rows: int
+    differences: tuple[DifferenceSlot, ...] = ()
+
+
+class Local(msgspec.Struct, frozen=True, tag="local"):
+    """This hospital's vector for a state; ``differences`` (the counts) go with the first round."""
+
+    session: str
+    state: bytes
+    differences: tuple[int, ...] = ()
+
+
+class Cells(msgspec.Struct, frozen=True, tag="cells"):
+    """Count the started run's one-sided differences; keep the persons of its cells in file ``keep``.
+
+    ``earlier``: (release, file) of releases this node took part in. ``names``: further, finer sets to keep.
+    """
+
+    session: str
+    keep: str = ""
+    earlier: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
+
+
+class Unload(msgspec.Struct, frozen=True, tag="unload"):
+    """Forget a session and its rows."""
+
+    session: str
+
+
+Request = Configure | Load | Start | Local | Cells | Unload
+
+
+class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
+    """The admitted query: what would leave is described, never counted."""
+
+    columns: tuple[OutputColumn, ...]
+    grade: str
+    touched: tuple[str, ...]
+    digest: str
+
+
+class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
+    """The rules say no; reasons depend on text and published domains, never on rows."""
+
+    reasons: tuple[Reason, ...]
+
+
+class Started(msgspec.Struct, frozen=True, tag="started"):
+    """The table is held, or the query failed: the reply is the same. ``cells``: names of released cells."""
+
+    cells: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+class Vector(msgspec.Struct, frozen=True, tag="vector"):
+    """Little-endian float64 values."""
+
+    data: bytes
+
+
+class Counted(msgspec.Struct, frozen=True, tag="counted"):
+    """This node's own counts, in the order asked for; they leave the node masked, or not at all."""
+
+    differences: tuple[int, ...]
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """Carried out."""
+
+
+class Fault(msgspec.Struct, frozen=True, tag="fault"):
+    """The request could not be carried out; ``code`` is of an error of this house."""
+
+    code: str
+    words: str
+
+
+Reply = Loaded | Refusal | Started | Vector | Counted | Done | Fault
+
+_encoder = msgspec.msgpack.Encoder()
+requests = msgspec.msgpack.Decoder(Request)
+replies = msgspec.msgpack.Decoder(Reply)
+
+
+def frame(message: Request | Reply) -> bytes:
+    """A message with its length in front; raises ``LimitExceeded``."""
+    body = _encoder.encode(message)
+    FRAME_BYTES.check(len(body))
+    return HEADER.pack(len(body)) + body
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """The next frame's body; None at the end; raises ``MalformedMessage`` or ``LimitExceeded``."""
+    header = stream.read(HEADER.size)
+    if not header:
+        return None
+    if len(header) < HEADER.size:
+        raise MalformedMessage("A frame ends within its length.")
+    (length,) = HEADER.unpack(header)
+    FRAME_BYTES.check(length)
+    body = stream.read(length)
+    if len(body) < length:
+        raise MalformedMessage("A frame ends early.")
+    return body

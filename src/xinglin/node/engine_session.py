@@ -1,0 +1,214 @@
+"""One study's query in the computing child: admitted, run once, held as a table for an algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from xinglin.analysis.admit import Admitted, OutputColumn, ViewColumn, ViewSchema, admit
+from xinglin.analysis.algorithm import Algorithm, build
+from xinglin.analysis.table import Column, Table
+from xinglin.catalogue.model import ColumnDescription
+from xinglin.catalogue.views import ExposedTable
+from xinglin.kernel.errors import MalformedMessage, XinglinError
+from xinglin.kernel.verdict import Denied, Reason, deny
+from xinglin.lake.delta import Lake
+from xinglin.lake.query import PERSON, QuerySession
+from xinglin.node import engine_sets
+from xinglin.node.engine_messages import Cells, Counted, Load, Loaded, Local, Refusal, Start, Started, Vector
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_COMPUTING_FAULTS = (XinglinError, ArithmeticError, ValueError, TypeError, LookupError, MemoryError)
+_KINDS = {"integer": "number", "instant": "date"}
+
+
+class Session:
+    """Loaded, then started, then asked for vectors; every step is repeatable."""
+
+    def __init__(self, load: Load, admitted: Admitted, engine: QuerySession) -> None:
+        self._load, self._admitted, self._engine = load, admitted, engine
+        self._start: Start | None = None
+        self._algorithm: Algorithm | None = None
+        self._table: Table | None = None
+        self._codes: engine_sets.Codes = np.zeros(0, dtype=np.uint64)
+
+    @classmethod
+    def load(cls, load: Load) -> Session | Denied:
+        """Admit the cohort's views and the study's query, and let a locked engine plan it; reads no row."""
+        schemas = {f"{table.name}": _schema(table) for table in load.tables}
+        cohort = _cohort(load, schemas)
+        if isinstance(cohort, Denied):
+            return cohort
+        views, selects = cohort
+        admitted = admit(load.sql, views)
+        if isinstance(admitted, Denied):
+            return admitted
+        engine = QuerySession(load.limits)
+        datasets = Lake(load.lake).datasets(load.snapshot)
+        for table in load.tables:
+            if table.name not in datasets:
+                return deny("lake.not_pinned", f"Table {table.name!r} is not in the snapshot.", "Pin it.")
+            engine.person_table(_base(table.name), datasets[table.name], table.patient_key, load.salt)
+        for name, select in selects:
+            engine.view(name, select)
+        engine.lock()
+        if not engine.check(admitted.sql_rewritten):
+            engine.close()
+            return deny("sql.engine", "The engine cannot plan this query.", "Simplify it.")
+        return cls(load, admitted, engine)
+
+    def loaded(self) -> Loaded:
+        """What was admitted."""
+        known = self._admitted
+        return Loaded(known.columns, known.grade, known.touched, known.digest)
+
+    def start(self, start: Start) -> Started | Refusal:
+        """Build the algorithm and run the query; a query that fails leaves no table and the same reply."""
+        misfit = _misfit(self._admitted.columns, start.domain)
+        if misfit:
+            return Refusal(misfit)
+        try:
+            algorithm = build(start.spec, start.domain, start.rules, start.max_rows, start.differences)
+        except XinglinError as error:
+            return Refusal((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
+        if self._start is None or self._start.domain != start.domain:
+            self._table = None
+            try:
+                self._hold(self._engine.run(self._admitted.sql_rewritten), start.domain)
+            except _COMPUTING_FAULTS:
+                self._table = None
+        self._start, self._algorithm = start, algorithm
+        return Started(tuple(algorithm.cell_names()), tuple(algorithm.columns))
+
+    def local(self, request: Local) -> Vector:
+        """This hospital's vector; zeros and the failed flag where there is no table or computing fails."""
+        algorithm = self._started()
+        state = algorithm.decode_state(request.state)
+        if self._table is None:
+            vector = algorithm.failed(state)
+        else:
+            try:
+                vector = algorithm.local(self._table, state, request.differences)
+            except _COMPUTING_FAULTS:
+                vector = algorithm.failed(state)
+        return Vector(np.asarray(vector, dtype="<f8").tobytes())
+
+    def cells(self, request: Cells) -> Counted:
+        """Difference counts; the cells' persons are kept in a file where one is named."""
+        algorithm = self._started()
+        table = self._table if self._table is not None else Table.empty(self._domain())
+        codes = self._codes if self._table is not None else np.zeros(0, dtype=np.uint64)
+        slots = algorithm.differences
+        names = {*algorithm.cell_names(), *(slot.cell for slot in slots), *request.names}
+        now = _sets(names, algorithm, table, codes)
+        before = {release: engine_sets.read_sets(path) for release, path in request.earlier}
+        counts = engine_sets.difference_counts(slots, now, before)
+        if request.keep:
+            engine_sets.write_sets(request.keep, now)
+        return Counted(counts)
+
+    def close(self) -> None:
+        """Forget the rows."""
+        self._table = None
+        self._engine.close()
+
+    def _started(self) -> Algorithm:
+        if self._algorithm is None:
+            raise MalformedMessage("The session is not started.")
+        return self._algorithm
+
+    def _domain(self) -> tuple[Column, ...]:
+        return self._start.domain if self._start is not None else ()
+
+    def _hold(self, rows: pa.Table, domain: tuple[Column, ...]) -> None:
+        persons = rows.column(PERSON).to_numpy()
+        columns = {column.name: _array(rows.column(column.name), column) for column in domain}
+        self._table = Table.of(domain, columns, persons)
+        self._codes = np.ascontiguousarray(persons).view(np.uint64)
+
+
+def _sets(names: set[str], algorithm: Algorithm, table: Table, codes: engine_sets.Codes) -> engine_sets.Sets:
+    masks = {"": algorithm.used(table)} | {cell.name: cell.mask for cell in algorithm.cells(table)}
+    found: engine_sets.Sets = {}
+    for name in sorted(names):
+        cell, mark, finer = (name, "", "") if name in masks else engine_sets.split_name(name)
+        if cell not in masks:
+            raise MalformedMessage("A cell of the layout is not one of this run's.")
+        if mark == "#":
+            found[name] = engine_sets.finer_set(finer, table, codes, masks[cell])
+        elif mark == "?":
+            found[name] = engine_sets.person_set(codes, masks[cell] & engine_sets.indicated(finer, table))
+        else:
+            found[name] = engine_sets.person_set(codes, masks[cell])
+    return found
+
+
+def _base(table: str) -> str:
+    return f"__published_{table}"
+
+
+def _schema(table: ExposedTable) -> ViewSchema:
+    columns = tuple(_view_column(column, table.grades[column.name]) for column in table.columns)
+    return ViewSchema(columns, _base(table.name))
+
+
+def _view_column(column: ColumnDescription, grade: str) -> ViewColumn:
+    return ViewColumn(
+        column.name,
+        _KINDS.get(column.kind, column.kind),
+        column.low,
+        column.high,
+        column.levels,
+        grade,
+        column.kind == "integer",
+        identifier=column.role != "data",
+    )
+
+
+def _cohort(load: Load, schemas: dict[str, ViewSchema]) -> tuple[dict[str, ViewSchema], list[tuple[str, str]]] | Denied:
+    """The study's views and the SELECTs behind them; without a cohort, the exposed tables themselves."""
+    if not load.cohort:
+        return schemas, []
+    views: dict[str, ViewSchema] = {}
+    selects: list[tuple[str, str]] = []
+    for position, view in enumerate(load.cohort):
+        admitted = admit(view.select, schemas, cohort=True)
+        if isinstance(admitted, Denied):
+            words = tuple(msgspec.structs.replace(r, words=f"View {view.name!r}: {r.words}") for r in admitted.reasons)
+            return Denied(words)
+        relation = f"__view_{position}"
+        selects.append((relation, admitted.sql_rewritten))
+        columns = tuple(column.as_view_column() for column in admitted.columns)
+        graded = tuple(msgspec.structs.replace(column, grade=admitted.grade) for column in columns)
+        views[view.name] = ViewSchema(graded, relation)
+    return views, selects
+
+
+def _misfit(columns: Iterable[OutputColumn], domain: tuple[Column, ...]) -> tuple[Reason, ...]:
+    known = {column.name: column for column in columns}
+    reasons = []
+    for column in domain:
+        given = known.get(column.name)
+        if given is None or given.kind != column.kind:
+            words = f"The query gives no {column.kind} {column.name!r}."
+            reasons.append(Reason("sql.domain", words, "Plan the run again from the query's columns."))
+        elif column.kind == "category" and not set(given.levels) <= set(column.levels):
+            words = f"The declared levels of {column.name!r} leave out published ones."
+            reasons.append(Reason("sql.domain", words, "Declare every level."))
+    return tuple(reasons)
+
+
+def _array(column: Any, described: Column) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if described.kind == "category":
+        levels = pa.array(list(described.levels), pa.string())
+        codes = pc.index_in(column.cast(pa.string()), value_set=levels, skip_nulls=True)
+        return codes.fill_null(-1).to_numpy().astype(np.int64)
+    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
