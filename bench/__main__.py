@@ -8,7 +8,7 @@ A benchmark is a module here that prints one JSON object a line (figures), or pl
 from __future__ import annotations
 
 import ast
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -53,7 +53,7 @@ def section(name: str, title: str) -> str:
     said = (
         done.stdout.strip() if done.returncode == 0 else f"failed with {done.returncode}\n{done.stderr.strip()[-2000:]}"
     )
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
     head = f"## {name}\n\n{title}\n\n`make bench ARGS={name}` · {stamp} · {machine()}\n\n"
     return head + render(said) + "\n"
 
@@ -134,7 +134,7 @@ def main(arguments: list[str]) -> int:
         print(f"{name} ...", flush=True)
         sections[name] = section(name, known[name])
         print(sections[name])
-    intro = "# Benchmarks\n\nWritten by `make bench`; each figure was measured on the machine and at the time beside it.\n\n"
+    intro = "# Benchmarks\n\nWritten by `make bench`; the machine and the time stand beside each figure.\n\n"
     PAGE.write_text(intro + "\n".join(sections[name] for name in known if name in sections), encoding="utf-8")
     return 1 if any("\nfailed with " in sections[name] for name in arguments or known) else 0
 

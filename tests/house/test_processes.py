@@ -62,13 +62,13 @@ def test_only_settings_read_the_environment(modules: Modules) -> None:
 
 
 def _stores_built(tree: ast.Module) -> list[str]:
-    """Classes of the room ``stores`` that a module calls (errors and values that stores define are not stores)."""
+    """Classes of the room ``stores`` that a module calls (rows and errors that stores define are values)."""
     classes = {
         alias.asname or alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("xinglin.stores")
         for alias in node.names
-        if alias.name[0].isupper()
+        if alias.name[0].isupper() and not alias.name.endswith(("Row", "Error"))
     }
     raised = {node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)}
     return [
