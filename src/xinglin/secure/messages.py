@@ -75,16 +75,16 @@ class Begin(_Base, frozen=True, tag="begin"):
 class Endorsement(_Base, frozen=True, tag="endorsement"):
     """A node's signature over one set of survivors of one round, and over what it sent in that round.
 
-    ``masked`` is the digest of its masked values, ``state`` the digest of the state they were computed
-    from, ``layout`` that of the encoding, ``confirm`` proves its roster key, ``mask_key`` and
-    ``commitment`` are those of the next round.
+    ``masked`` is the digest of its masked values, ``layout`` that of the encoding. ``state`` (the digest of
+    the state they were computed from) and ``confirm`` are keyed with the roster key: nodes compare them, the
+    hub cannot guess what is behind. ``mask_key`` and ``commitment`` are those of the next round.
     """
 
     round: Round
     sender: Index
     survivors: Members
     masked: Bytes32
-    state: Digest
+    state: Bytes32
     layout: Digest
     shape: Shape
     confirm: Bytes32

@@ -216,7 +216,7 @@ class Party:
             state.me,
             state.members,
             hashlib.sha256(masked).digest(),
-            state_digest,
+            channels.derive(state.pad_chain, "state", state.round, state_digest),
             fixed.digest,
             fixed.shape,
             channels.derive(state.pad_chain, "confirm", state.round),
@@ -277,7 +277,9 @@ class Party:
         return opened
 
     def close(self) -> None:
-        """End the run at this node: every secret is gone from its state and snapshot."""
+        """End the run at this node, in any phase: every secret is gone from its state and snapshot."""
+        if self.phase in PARTY_STATES.final:
+            return
         phase = PARTY_STATES.move(self.phase, "close")
         self._settle(self._state.emptied(phase))
 

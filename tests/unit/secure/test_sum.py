@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xinglin.secure import NotEnoughShares, Part, Refused
-
 
 def exact(opened, expected):
     for one in opened.values():

@@ -1,0 +1,619 @@
+"""What does a lying hub, a forger, a thief of keys, or a colluding hospital get? Each test tries it."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from tests.unit.secure.space import PARTS, Space
+
+from xinglin.kernel import IllegalMove, MalformedMessage
+from xinglin.secure import (
+    AlreadyAnswered,
+    AlteredTotal,
+    BadShare,
+    BadSignature,
+    Begin,
+    Endorsed,
+    FixedPoint,
+    ForeignMessage,
+    InvalidSession,
+    Member,
+    Party,
+    Refused,
+    Reveal,
+    SecureError,
+    Session,
+    Survivors,
+    Total,
+    Upload,
+    WeakExchange,
+    WrongRound,
+    channels,
+    encode,
+    parse,
+    ring,
+    rules,
+    shamir,
+)
+from xinglin.secure.messages import signed
+from xinglin.secure.party_state import from_bytes
+
+replace = msgspec.structs.replace
+
+
+def codes(error: pytest.ExceptionInfo[Refused]) -> set[str]:
+    return set(error.value.codes)
+
+
+def survivors(here: Space, chosen: tuple[int, ...], number: int = 1) -> bytes:
+    return encode(Survivors(1, here.session.id, number, chosen))
+
+
+def ready(count: int, **options: object) -> Space:
+    here = Space(count, **options)
+    here.start()
+    here.upload(here.vectors())
+    return here
+
+
+# --- the hub lies about survivors ---------------------------------------------------------------------
+
+
+def test_different_survivors_told_to_different_nodes_open_nothing():
+    here = Space(6)
+    here.start()
+    vectors = here.vectors()
+    here.upload({did: values for did, values in vectors.items() if did != here.dids[5]})
+    uploads = {i: parse(here.sent[did][-1]).endorsement for i, did in enumerate(here.dids[:5])}
+    one, other = (0, 1, 2, 3), (1, 2, 3, 4)
+    signed = {one: [], other: []}
+    for member, told in ((0, one), (1, one), (2, other), (3, other), (4, other)):
+        signed[told].append(parse(here.parties[here.dids[member]].answer(survivors(here, told))))
+    for told, signatures in signed.items():
+        assert len(signatures) < here.session.threshold
+        message = Endorsed(1, here.session.id, 1, told, tuple(uploads[m] for m in told), tuple(signatures), {})
+        for member in told:
+            with pytest.raises(Refused):
+                here.parties[here.dids[member]].answer(encode(message))
+
+
+def test_a_second_smaller_set_is_not_endorsed():
+    here = ready(6)
+    party = here.parties[here.dids[0]]
+    first = party.answer(survivors(here, (0, 1, 2, 3, 4)))
+    with pytest.raises(AlreadyAnswered):
+        party.answer(survivors(here, (0, 1, 2, 3, 5)))
+    with pytest.raises(AlreadyAnswered):
+        party.answer(survivors(here, (0, 1, 2, 3)))
+    assert party.answer(survivors(here, (0, 1, 2, 3, 4))) == first
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code"),
+    [
+        ((0, 1, 2), "secure.too_few"),
+        ((1, 2, 3, 4), "secure.not_me"),
+        ((0, 0, 1, 2, 3), "secure.not_nested"),
+        ((3, 2, 1, 0), "secure.not_nested"),
+        ((0, 1, 2, 3, 7), "secure.not_nested"),
+    ],
+)
+def test_unsuitable_survivors_are_refused(chosen, code):
+    here = ready(6)
+    party = here.parties[here.dids[0]]
+    with pytest.raises(Refused) as refusal:
+        party.answer(survivors(here, chosen))
+    assert code in codes(refusal)
+    assert party.phase == "uploaded"
+
+
+def test_a_node_that_endorsed_fewer_does_not_reveal_for_all():
+    here = ready(6)
+    party = here.parties[here.dids[0]]
+    for_all = here.relay.message_for(here.dids[0])
+    party.answer(survivors(here, (0, 1, 2, 3, 4)))
+    with pytest.raises(Refused) as refusal:
+        party.answer(for_all)
+    assert codes(refusal) == {"secure.another_set"}
+
+
+def test_both_kinds_of_share_are_never_given():
+    here = ready(6)
+    did = here.dids[0]
+    party = here.parties[did]
+    reveal = parse(party.answer(here.relay.message_for(did)))
+    assert isinstance(reveal, Reveal)
+    assert set(reveal.seeds) == set(range(6))
+    assert not reveal.keys
+    with pytest.raises(IllegalMove):
+        party.answer(survivors(here, (0, 1, 2, 3, 4)))
+    smaller = encode(replace(parse(here.relay.message_for(did)), survivors=(0, 1, 2, 3, 4)))
+    with pytest.raises(AlreadyAnswered):
+        party.answer(smaller)
+
+
+def test_shares_of_a_vanished_hospital_are_of_its_key_only():
+    here = Space(6)
+    here.start()
+    here.upload({did: v for did, v in here.vectors().items() if did != here.dids[2]})
+    here.relay.proceed()
+    here.settle()
+    reveals = [parse(data) for did in here.dids for data in here.sent[did] if isinstance(parse(data), Reveal)]
+    assert len(reveals) == 5
+    for reveal in reveals:
+        assert set(reveal.keys) == {2}
+        assert not set(reveal.keys) & set(reveal.seeds)
+
+
+@pytest.mark.parametrize("colluders", [1, 2, 3])
+def test_split_reveals_never_reach_both_thresholds(colluders):
+    """The arithmetic behind it, at every roster size: one reveal a node, c nodes that tell both kinds."""
+    for count in range(colluders + 2, 120):
+        members = tuple(Member(f"did:{i}", "") for i in range(count))
+        try:
+            session = Session("p", "r", members, colluders)
+        except InvalidSession:
+            assert count <= colluders + 2
+            continue
+        holders = session.degree + 1
+        honest_told_apart = holders - colluders
+        for one_way in range(honest_told_apart + 1):
+            kinds = (one_way + colluders, honest_told_apart - one_way + colluders)
+            assert min(kinds) < session.share_threshold
+        assert 2 * session.threshold - count > colluders
+
+
+def test_too_many_gone_would_cut_the_graph():
+    here = Space(45)
+    assert rules.check_set(here.session, range(27), tuple(range(45)), False)
+    refusal = rules.check_set(here.session, range(26), tuple(range(45)), False)
+    assert refusal.codes == ("secure.graph_cut",)
+
+
+def test_only_pinned_hospitals_count_towards_the_minimum():
+    here = Space(5)
+    did = here.dids[0]
+    here.parties[did] = here.party(did, pinned=here.dids[:2])
+    for each in here.dids:
+        here.send(each, here.parties[each].advertise())
+    with pytest.raises(Refused) as refusal:
+        here.parties[did].answer(here.relay.message_for(did))
+    assert codes(refusal) == {"secure.not_pinned"}
+
+
+# --- never fewer --------------------------------------------------------------------------------------
+
+
+def test_after_the_first_opened_total_no_smaller_set_is_signed():
+    here = Space(6)
+    here.start()
+    here.round()
+    here.upload({did: v for did, v in here.vectors().items() if did != here.dids[5]})
+    with pytest.raises(Refused) as hub:
+        here.relay.proceed()
+    assert codes(hub) == {"secure.never_fewer"}
+    for did in here.dids[:5]:
+        with pytest.raises(Refused) as refusal:
+            here.parties[did].answer(survivors(here, (0, 1, 2, 3, 4), 2))
+        assert codes(refusal) == {"secure.never_fewer"}
+
+
+def test_a_restored_node_still_refuses_fewer():
+    here = Space(6)
+    here.start()
+    here.round()
+    here.upload(here.vectors())
+    party = here.restore(here.dids[0])
+    with pytest.raises(Refused) as refusal:
+        party.answer(survivors(here, (0, 1, 2, 3, 4), 2))
+    assert codes(refusal) == {"secure.never_fewer"}
+
+
+# --- the roster ---------------------------------------------------------------------------------------
+
+
+def advertised(count: int) -> Space:
+    here = Space(count)
+    for did in here.dids:
+        here.send(did, here.parties[did].advertise())
+    return here
+
+
+def test_invented_hospitals_are_refused():
+    here = advertised(4)
+    adverts = parse(here.relay.message_for(here.dids[0]))
+    stranger = replace(adverts.adverts[1], sender=9)
+    with pytest.raises(ForeignMessage):
+        here.parties[here.dids[0]].answer(encode(replace(adverts, adverts=(*adverts.adverts, stranger))))
+    twice = replace(adverts, adverts=(*adverts.adverts, adverts.adverts[1]))
+    with pytest.raises(Refused):
+        here.parties[here.dids[0]].answer(encode(twice))
+
+
+@pytest.mark.parametrize("field", ["channel_key", "mask_key", "commitment"])
+def test_a_substituted_key_is_refused(field):
+    here = advertised(4)
+    adverts = parse(here.relay.message_for(here.dids[0]))
+    evil = channels.public_key(bytes(range(32)))
+    changed = replace(adverts.adverts[1], **{field: evil})
+    message = replace(adverts, adverts=(adverts.adverts[0], changed, *adverts.adverts[2:]))
+    with pytest.raises(BadSignature) as refusal:
+        here.parties[here.dids[0]].answer(encode(message))
+    assert refusal.value.who == here.dids[1]
+    assert here.parties[here.dids[0]].phase == "advertised"
+
+
+def test_my_own_advert_changed_or_missing_is_refused():
+    here = advertised(4)
+    adverts = parse(here.relay.message_for(here.dids[0]))
+    with pytest.raises(Refused):
+        here.parties[here.dids[0]].answer(encode(replace(adverts, adverts=adverts.adverts[1:])))
+    again = parse(here.party(here.dids[0]).advertise())
+    with pytest.raises(Refused) as refusal:
+        here.parties[here.dids[0]].answer(encode(replace(adverts, adverts=(again, *adverts.adverts[1:]))))
+    assert codes(refusal) == {"secure.not_mine"}
+
+
+LOW_ORDER = [
+    bytes(32),
+    (1).to_bytes(32, "little"),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+    (2**255 - 19 - 1).to_bytes(32, "little"),
+    (2**255 - 19).to_bytes(32, "little"),
+    (2**255 - 18).to_bytes(32, "little"),
+]
+
+
+@pytest.mark.parametrize("key", LOW_ORDER, ids=range(len(LOW_ORDER)))
+@pytest.mark.parametrize("field", ["channel_key", "mask_key"])
+def test_a_low_order_key_is_refused_though_signed(key, field):
+    here = advertised(4)
+    adverts = parse(here.relay.message_for(here.dids[0]))
+    weak = signed(replace(adverts.adverts[1], **{field: key}), here.sign_as(here.dids[1]))
+    message = replace(adverts, adverts=(adverts.adverts[0], weak, *adverts.adverts[2:]))
+    with pytest.raises(WeakExchange) as refusal:
+        here.parties[here.dids[0]].answer(encode(message))
+    assert refusal.value.who == here.dids[1]
+
+
+def test_nodes_shown_different_adverts_do_not_begin():
+    here = Space(5)
+    for did in here.dids:
+        here.send(did, here.parties[did].advertise())
+    adverts = parse(here.relay.message_for(here.dids[0]))
+    shares = {did: parse(here.parties[did].answer(encode(adverts))) for did in here.dids[:4]}
+    # The fifth sees a roster without the first.
+    fewer = replace(adverts, adverts=adverts.adverts[1:])
+    shares[here.dids[4]] = parse(here.parties[here.dids[4]].answer(encode(fewer)))
+    begin = encode(Begin(1, here.session.id, tuple(shares.values())))
+    with pytest.raises(Refused) as refusal:
+        here.parties[here.dids[1]].answer(begin)
+    assert codes(refusal) == {"secure.other_adverts"}
+
+
+# --- shares -------------------------------------------------------------------------------------------
+
+
+def begun(count: int) -> tuple[Space, object]:
+    here = advertised(count)
+    for did in here.dids:
+        here.hand(did)
+    return here, parse(here.relay.message_for(here.dids[0]))
+
+
+def test_a_forged_share_is_refused_and_named():
+    here, begin = begun(4)
+    box = bytearray(begin.shares[2].boxes[0])
+    box[-1] ^= 1
+    shares = tuple(replace(s, boxes={0: bytes(box)}) if s.sender == 2 else s for s in begin.shares)
+    with pytest.raises(BadShare) as refusal:
+        here.parties[here.dids[0]].answer(encode(replace(begin, shares=shares)))
+    assert refusal.value.who == here.dids[2]
+    # The right one still begins the run.
+    here.parties[here.dids[0]].answer(encode(begin))
+    assert here.parties[here.dids[0]].phase == "ready"
+
+
+def test_a_misdirected_share_is_refused():
+    here, begin = begun(4)
+    other = parse(here.relay.message_for(here.dids[1]))
+    boxes = {share.sender: share.boxes.get(1) for share in other.shares}
+    shares = tuple(replace(s, boxes={0: boxes[2]}) if s.sender == 2 else s for s in begin.shares)
+    with pytest.raises(BadShare) as refusal:
+        here.parties[here.dids[0]].answer(encode(replace(begin, shares=shares)))
+    assert refusal.value.who == here.dids[2]
+    swapped = tuple(replace(s, boxes={0: begin.shares[3].boxes[0]}) if s.sender == 2 else s for s in begin.shares)
+    with pytest.raises(BadShare):
+        here.parties[here.dids[0]].answer(encode(replace(begin, shares=swapped)))
+
+
+def test_a_withheld_share_is_refused():
+    here, begin = begun(4)
+    shares = tuple(replace(s, boxes={}) if s.sender == 2 else s for s in begin.shares)
+    with pytest.raises(BadShare):
+        here.parties[here.dids[0]].answer(encode(replace(begin, shares=shares)))
+
+
+def test_the_hub_survives_one_false_share_and_names_an_owner_of_many():
+    for liars, works in ((1, True), (4, False)):
+        here = ready(7)
+        for place, did in enumerate(here.dids):
+            reveal = parse(here.parties[did].answer(here.relay.message_for(did)))
+            if place < liars:
+                seeds = dict(reveal.seeds) | {3: shamir.random_element(lambda count: bytes(range(1, count + 1)))}
+                reveal = signed(replace(reveal, seeds=seeds), here.sign_as(did))
+            here.relay.receive(did, encode(reveal))
+        if works:
+            here.parties[here.dids[6]].open(here.relay.reconstruct())
+        else:
+            with pytest.raises(BadShare) as refusal:
+                here.relay.reconstruct()
+            assert refusal.value.who == here.dids[3]
+
+
+# --- totals, rounds, runs -----------------------------------------------------------------------------
+
+
+def revealed(count: int = 4) -> tuple[Space, Total]:
+    here = ready(count)
+    return here, parse(here.settle())
+
+
+@pytest.mark.parametrize("word", range(12))
+@pytest.mark.parametrize("change", [1 << 3, 1 << 40, 1 << 62, 1 << 63])
+def test_an_altered_total_is_refused_whatever_was_altered(word, change):
+    here, total = revealed()
+    words = np.frombuffer(total.padded, dtype="<u8").copy()
+    words[word % words.size] ^= np.uint64(change)
+    party = here.parties[here.dids[0]]
+    with pytest.raises(AlteredTotal):
+        party.open(encode(replace(total, padded=words.data.cast("B"))))
+    assert party.phase == "refused"
+    with pytest.raises(IllegalMove):
+        party.open(encode(total))
+    with pytest.raises(SecureError):
+        party.derive("salt")
+
+
+def test_a_total_of_another_length_or_set_is_refused():
+    here, total = revealed()
+    with pytest.raises(Refused):
+        here.parties[here.dids[0]].open(encode(replace(total, survivors=(0, 1, 2))))
+    with pytest.raises(AlteredTotal):
+        here.parties[here.dids[0]].open(encode(replace(total, padded=total.padded[:-8])))
+
+
+def test_the_total_of_an_earlier_round_or_run_is_refused():
+    here, first = revealed()
+    for did in here.dids:
+        here.parties[did].open(encode(first))
+    here.upload(here.vectors(), state="sha256:s1")
+    here.settle()
+    for number, expected in ((1, WrongRound), (2, AlteredTotal)):
+        with pytest.raises(expected):
+            here.parties[here.dids[0]].open(encode(replace(first, round=number)))
+    other, _ = revealed()
+    with pytest.raises((AlteredTotal, ForeignMessage)):
+        here.parties[here.dids[1]].open(encode(replace(first, session=other.session.id, round=2)))
+
+
+def test_messages_of_another_run_are_refused():
+    here, other = ready(4), ready(4, run="run-2")
+    for did in here.dids:
+        with pytest.raises(ForeignMessage):
+            here.parties[did].answer(other.relay.message_for(did))
+        with pytest.raises(ForeignMessage):
+            here.relay.receive(did, other.sent[did][0])
+
+
+def test_a_message_of_a_finished_round_is_refused():
+    here = Space(4)
+    here.start()
+    here.round()
+    old = here.got[here.dids[0]][-1]
+    here.upload(here.vectors(), state="sha256:s1")
+    with pytest.raises(WrongRound):
+        here.parties[here.dids[0]].answer(old)
+    with pytest.raises(WrongRound):
+        here.parties[here.dids[0]].answer(survivors(here, (0, 1, 2)))
+
+
+def test_different_states_are_noticed_before_anything_is_revealed():
+    here = Space(4)
+    here.start()
+    sent = {}
+    for place, (did, values) in enumerate(here.vectors().items()):
+        sent[place] = parse(here.parties[did].upload(values, PARTS, f"sha256:{place == 3}"))
+    uploads = tuple(upload.endorsement for upload in sent.values())
+    message = Endorsed(
+        1, here.session.id, 1, (0, 1, 2, 3), uploads, (), {m: u.boxes.get(0, b"0" * 28) for m, u in sent.items()}
+    )
+    with pytest.raises(Refused) as refusal:
+        here.parties[here.dids[0]].answer(encode(message))
+    assert codes(refusal) == {"secure.state_differs"}
+    assert here.dids[3] in str(refusal.value)
+    here.relay.receive(here.dids[0], encode(sent[0]))
+    with pytest.raises(Refused):
+        here.relay.receive(here.dids[3], encode(sent[3]))
+
+
+def test_the_state_digest_is_not_readable_by_the_hub():
+    here = ready(3)
+    assert not any(b"sha256:s0" in data for data in here.wire)
+    seen = parse(here.sent[here.dids[0]][-1]).endorsement.state
+    other = ready(3)
+    assert seen != parse(other.sent[other.dids[0]][-1]).endorsement.state
+
+
+def test_an_upload_in_anothers_name_or_altered_is_refused_by_the_hub():
+    here = Space(4)
+    here.start()
+    did = here.dids[0]
+    upload = parse(here.parties[did].upload(here.vectors()[did], PARTS, "sha256:s0"))
+    assert isinstance(upload, Upload)
+    with pytest.raises(ForeignMessage):
+        here.relay.receive(here.dids[1], encode(upload))
+    with pytest.raises(BadShare):
+        here.relay.receive(did, encode(replace(upload, masked=memoryview(bytes(len(upload.masked))))))
+    with pytest.raises(MalformedMessage):
+        here.relay.receive(did, b"\xc1")
+
+
+# --- what hub and thieves can compute -----------------------------------------------------------------
+
+
+def strip(here: Space, upload: Upload, masks: list[tuple[bytes, bool]]) -> np.ndarray:
+    """The attack: take known streams from an upload and read what is left as numbers."""
+    fixed = FixedPoint(PARTS, len(here.dids))
+    vector = np.frombuffer(upload.masked, dtype="<u8").copy()
+    ring.apply(vector, fixed.shape, masks)
+    ring.shift_right(vector, fixed.shape, here.session.shift_bits)
+    return fixed.decode(vector)
+
+
+def own_masks(here: Space, before, number: int) -> list[tuple[bytes, bool]]:
+    """Every stream on the upload that follows state ``before``, to take away again."""
+    masks = [
+        (channels.extract(here.session.id, before.seed, "self", number, before.me), False),
+        (channels.derive(before.pad_chain, "pad", number), False),
+    ]
+    return masks + [(key, other < before.me) for other, key in before.pairs.items()]
+
+
+def test_hub_and_one_hospital_cannot_strip_another_hospitals_mask():
+    here = Space(4)
+    here.start()
+    victim, colluder = 0, 3
+    before = {i: from_bytes(here.kept[did]) for i, did in enumerate(here.dids)}
+    taken = [here.kept[here.dids[colluder]]]
+    vectors = here.vectors()
+    here.upload(vectors)
+    taken.append(here.kept[here.dids[colluder]])
+    here.settle()
+    taken.append(here.kept[here.dids[colluder]])
+    upload = next(m for m in map(parse, here.sent[here.dids[victim]]) if isinstance(m, Upload))
+    values = vectors[here.dids[victim]]
+    everything = own_masks(here, before[victim], 1)
+    # Control: with all of its masks the attack reads the contribution.
+    np.testing.assert_allclose(strip(here, upload, everything), values, atol=1e-9)
+    # Hub and colluder know: the revealed seed, the pad, and the pair stream between victim and colluder.
+    known = [*everything[:2], (before[colluder].pairs[victim], colluder < victim)]
+    left = strip(here, upload, known)
+    assert not np.any(np.isclose(left, values, rtol=1e-3))
+    # What is missing is the honest hospitals' keys; no byte string that hub or colluder ever held is one.
+    for other in (1, 2):
+        honest = before[victim].pairs[other]
+        assert honest == before[other].pairs[victim]
+        assert not any(honest in data for data in (*here.wire, *taken))
+        for secret in (before[victim].seed, before[other].seed):
+            assert not any(secret in data for data in (*here.wire, *taken))
+
+
+def test_a_key_recovered_in_round_five_opens_no_earlier_round():
+    here = Space(5)
+    here.start()
+    victim = here.dids[0]
+    history, uploads, vectors, kept = {}, {}, {}, b""
+    for number in range(1, 6):
+        history[number] = from_bytes(here.kept[victim])
+        vectors[number] = here.vectors()
+        here.upload(vectors[number], state=f"sha256:{number}")
+        uploads[number] = parse(here.sent[victim][-1])
+        kept = here.kept[victim]
+        total = here.settle()
+        if number < 5:
+            for did in here.dids:
+                here.parties[did].open(total)
+    # The thief has the whole transcript, the victim's snapshots of round 5, and its mask key of round 5.
+    stolen = from_bytes(here.kept[victim])
+    loot = (kept, here.kept[victim])
+    for number in range(1, 5):
+        secrets = history[number]
+        np.testing.assert_allclose(
+            strip(here, uploads[number], own_masks(here, secrets, number)), vectors[number][victim], atol=1e-9
+        )
+        gone = [secrets.seed, secrets.pad_chain, *secrets.pairs.values(), *secrets.chains.values()]
+        gone += secrets.held.values()
+        for secret in gone:
+            assert len(secret) >= 32
+            assert not any(secret in data for data in (*loot, *here.wire)), number
+        earlier = (
+            parse(here.sent[here.dids[1]][0]).mask_key if number == 1 else uploads[number - 1].endorsement.mask_key
+        )
+        assert earlier not in loot[0]
+        # Stolen keys, and those derived from them, fit no earlier pad and no earlier box.
+        tried = [stolen.pad_chain, stolen.coming.seed, *stolen.chains.values(), *stolen.coming.pairs.values()]
+        for key in tried:
+            left = strip(here, uploads[number], [(channels.derive(key, "pad", number), False), (key, False)])
+            assert not np.any(np.isclose(left, vectors[number][victim], rtol=1e-3))
+            for to, box in uploads[number].boxes.items():
+                for chain in (key, channels.next_chain(key)):
+                    with pytest.raises(BadShare):
+                        channels.unseal(chain, here.session.id, number + 1, 0, to, box, "")
+
+
+def test_a_mask_key_of_one_round_gives_no_pair_key_of_another():
+    here = Space(3)
+    here.start()
+    first = from_bytes(here.kept[here.dids[0]])
+    here.upload(here.vectors())
+    uploaded = from_bytes(here.kept[here.dids[0]])
+    stolen = uploaded.fresh.private  # the mask key of round 2
+    adverts = {parse(here.sent[did][0]).sender: parse(here.sent[did][0]) for did in here.dids}
+    for other, key in first.pairs.items():
+        shared = channels.exchange(stolen, adverts[other].mask_key, "")
+        for number in (1, 2):
+            assert channels.pair_key(here.session.id, shared, "mask", number, 0, other) != key
+
+
+def test_the_pad_hides_the_total_from_the_hub():
+    """For every set size each candidate total is equally possible; and the same inputs give unrelated totals."""
+    here = ready(4)
+    vectors = here.vectors()
+    padded = []
+    for seed in range(2):
+        again = Space(4, seed=seed)
+        again.start()
+        again.upload(vectors)
+        padded.append(np.frombuffer(parse(again.settle()).padded, dtype="<u8"))
+    bits = again.session.shift_bits
+    assert not np.any((padded[0] >> np.uint64(bits)) == (padded[1] >> np.uint64(bits)))
+    modulus = 2**64
+    for size in range(3, 129):
+        shift = size.bit_length()
+        # total·2^shift + size·P: for any two totals there is a P that explains the same padded word.
+        for difference in (1, 3, 2**40 + 5, 2**50):
+            wanted = (difference << shift) % modulus
+            power = size & -size
+            assert wanted % power == 0
+            pad = wanted // power * pow(size // power, -1, modulus) % modulus
+            assert pad * size % modulus == wanted
+
+
+def test_the_hub_never_sees_a_value_in_any_message():
+    here = Space(3)
+    here.start()
+    values = np.array([1234.0, -77.0, 5.5, 123456.789, -9.25])
+    here.upload(dict.fromkeys(here.dids, values))
+    here.settle()
+    fixed = FixedPoint(PARTS, 3)
+    plain = fixed.encode(values)
+    for data in here.wire:
+        for word in plain[np.abs(plain.view("<i8")) > 1000]:
+            assert int(word).to_bytes(8, "little") not in data
+
+
+def test_a_failing_disk_lets_nothing_out():
+    here = Space(3)
+    did = here.dids[0]
+
+    def full(snapshot: bytes) -> None:
+        raise OSError("no space left")
+
+    party = Party(here.session, did, sign=here.sign_as(did), verify=here.verify, keep=full)
+    with pytest.raises(OSError, match="no space"):
+        party.advertise()
+    assert party.phase == "new"
+    assert party.resend() is None
