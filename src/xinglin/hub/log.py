@@ -208,9 +208,11 @@ class LogService:
     async def _produce(self) -> None:
         """A round whenever the log has grown, and every heartbeat."""
         while True:
+            # asyncio.timeout, not wait_for: the latter (before Python 3.12) can swallow a cancellation.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._grown.wait(), self.settings.heartbeat_s)
-                await asyncio.sleep(self.settings.gather_ms / 1000)
+                async with asyncio.timeout(self.settings.heartbeat_s):
+                    await self._grown.wait()
+            await asyncio.sleep(self.settings.gather_ms / 1000)
             self._grown.clear()
             try:
                 await self._one_round()
@@ -231,7 +233,8 @@ class LogService:
             link.offer(round_)
         if not round_.quorum.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(round_.quorum.wait(), self.settings.quorum_wait_s)
+                async with asyncio.timeout(self.settings.quorum_wait_s):
+                    await round_.quorum.wait()
         self._publish(round_)
         if time.monotonic() - self._kept_at >= _KEEP_EVERY_S:
             await asyncio.to_thread(self._keep_notes)
@@ -282,7 +285,8 @@ class LogService:
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[waiting] = index
         try:
-            await asyncio.wait_for(waiting, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await waiting
         except TimeoutError as error:
             trouble = "; ".join(f"{s.name}: {s.trouble}" for s in self.witnesses() if s.trouble)
             raise NotYetCosigned(

@@ -161,7 +161,8 @@ class WitnessLink:
             round_.parcels[old, target] = parcel
         proof, entries = parcel
         body = format_request(old, proof, note.to_text())
-        status, answer = await asyncio.wait_for(self._transport(body, entries), self._call_timeout_s)
+        async with asyncio.timeout(self._call_timeout_s):
+            status, answer = await self._transport(body, entries)
         ANSWER_BYTES.check(len(answer))
         return status, answer
 
