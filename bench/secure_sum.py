@@ -45,63 +45,75 @@ class Timed:
         }
 
 
-def run(count: int, parts: tuple[Part, ...], vanish: int, rounds: int = 1, workers: int = 1) -> dict[str, Any]:
-    """One run of ``count`` hospitals of which the last ``vanish`` go before round 1 ends; all in this process."""
-    keys = {f"did:{i}": Ed25519PrivateKey.generate() for i in range(count)}
+class Bench:
+    """One run in this process, each step timed."""
 
-    def verify(did: str, context: str, payload: bytes, signature: bytes) -> bool:
+    def __init__(self, count: int) -> None:
+        self.keys = {f"did:{i}": Ed25519PrivateKey.generate() for i in range(count)}
+        session = Session("sha256:plan", "run-bench", tuple(Member(did, "sha256:k") for did in self.keys))
+        self.timed, self.relay = Timed(), Relay(session, verify=self.verify)
+        self.parties = {
+            did: Party(session, did, sign=self.signer(did), verify=self.verify, keep=lambda snapshot: None)
+            for did in self.keys
+        }
+
+    def signer(self, did: str) -> Callable[[str, bytes], bytes]:
+        return lambda context, payload: self.keys[did].sign(context.encode() + payload)
+
+    def verify(self, did: str, context: str, payload: bytes, signature: bytes) -> bool:
         try:
-            keys[did].public_key().verify(signature, context.encode() + payload)
+            self.keys[did].public_key().verify(signature, context.encode() + payload)
         except InvalidSignature:
             return False
         return True
 
-    session = Session("sha256:plan", "run-bench", tuple(Member(did, "sha256:k") for did in keys))
-    timed, relay = Timed(), Relay(session, verify=verify)
-    parties = {
-        did: Party(
-            session, did, sign=lambda c, p, k=key: k.sign(c.encode() + p), verify=verify, keep=lambda snapshot: None
-        )
-        for did, key in keys.items()
-    }
-    for did, party in parties.items():
-        relay.receive(did, timed("party advertise", party.advertise))
-    for step in ("party share", "party begin"):
-        for did, party in parties.items():
-            reply = timed(step, party.answer, relay.message_for(did))
-            if reply is not None:
-                timed("hub share", relay.receive, did, reply)
-    alive = list(parties)[: count - vanish]
-    rng = np.random.default_rng(1)
-    for number in range(rounds):
-        vectors = {did: np.concatenate([rng.uniform(-p.bound, p.bound, p.length) for p in parts]) for did in alive}
-        uploads = {did: timed("party upload", parties[did].upload, vectors[did], parts, str(number)) for did in alive}
+    def start(self) -> None:
+        for did, party in self.parties.items():
+            self.relay.receive(did, self.timed("party advertise", party.advertise))
+        for step in ("party share", "party begin"):
+            for did, party in self.parties.items():
+                reply = self.timed(step, party.answer, self.relay.message_for(did))
+                if reply is not None:
+                    self.timed("hub take shares", self.relay.receive, did, reply)
+
+    def round(self, alive: list[str], parts: tuple[Part, ...], number: int, workers: int) -> int:
+        timed, rng = self.timed, np.random.default_rng(number)
+        total = np.zeros(sum(part.length for part in parts))
         for did in alive:
-            timed("hub take upload", relay.receive, did, uploads[did])
-        if relay.phase == "uploading":
-            relay.proceed()
-        while relay.phase != "revealing" or not relay.ready:
+            values = np.concatenate([rng.uniform(-p.bound, p.bound, p.length) for p in parts])
+            total += values
+            upload = timed("party upload", self.parties[did].upload, values, parts, str(number))
+            timed("hub take upload", self.relay.receive, did, upload)
+        if self.relay.phase == "uploading":
+            self.relay.proceed()
+        while not self.relay.ready:
             for did in alive:
-                message = timed("hub message", relay.message_for, did)
+                message = timed("hub message", self.relay.message_for, did)
                 if message is not None:
-                    timed("hub take answer", relay.receive, did, timed("party answer", parties[did].answer, message))
-        if workers > 1:
-            with ThreadPoolExecutor(workers) as pool:
-                total = timed("hub reconstruct", relay.reconstruct, pool, workers)
-        else:
-            total = timed("hub reconstruct", relay.reconstruct)
-        expected = np.sum(list(vectors.values()), axis=0)
+                    reply = timed("party answer", self.parties[did].answer, message)
+                    timed("hub take answer", self.relay.receive, did, reply)
+        with ThreadPoolExecutor(workers) as pool:
+            padded = timed("hub reconstruct", self.relay.reconstruct, pool if workers > 1 else None, workers)
         for did in alive:
-            opened = timed("party open", parties[did].open, total)
-        assert np.abs(opened.values - expected).max() <= 1e-9 * max(p.bound for p in parts)
+            opened = timed("party open", self.parties[did].open, padded)
+        assert np.abs(opened.values - total).max() <= 1e-9 * max(part.bound for part in parts)
+        return len(upload)
+
+
+def run(count: int, parts: tuple[Part, ...], vanish: int, rounds: int = 1, workers: int = 1) -> dict[str, Any]:
+    """``count`` hospitals, of which the last ``vanish`` go before round 1 ends."""
+    bench = Bench(count)
+    bench.start()
+    alive = list(bench.parties)[: count - vanish]
+    sizes = [bench.round(alive, parts, number, workers) for number in range(rounds)]
     return {
         "hospitals": count,
-        "values": sum(p.length for p in parts),
+        "values": sum(part.length for part in parts),
         "vanish": vanish,
         "rounds": rounds,
-        "workers": workers,
-        "upload_bytes": len(uploads[alive[0]]),
-        "times": timed.figures(),
+        "hub_threads": workers,
+        "upload_bytes": sizes[-1],
+        "times": bench.timed.figures(),
     }
 
 
@@ -115,7 +127,8 @@ def main(arguments: list[str]) -> None:
     else:
         large = (Part("weights", 10**6, 1.0),)
         results = [run(3, small, 0, rounds=50), run(50, large, 5), run(50, large, 5, workers=2)]
-    print(json.dumps({"machine": platform.processor(), "python": platform.python_version(), "runs": results}, indent=1))
+    report = {"machine": platform.machine(), "python": platform.python_version(), "runs": results}
+    sys.stdout.write(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

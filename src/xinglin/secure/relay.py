@@ -1,6 +1,7 @@
 """The hub's side of the secure sum: collects, relays, strips the masks, and returns a total it cannot read.
 
-It is handed bytes and gives bytes; time-outs are its caller's: ``proceed`` says "go on without them".
+It is handed bytes and gives bytes; time-outs are its caller's: ``proceed`` says "go on without them". It
+draws no randomness: the same calls in the same order make the same relay, which is how a hub restores it.
 """
 
 from __future__ import annotations

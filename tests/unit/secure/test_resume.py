@@ -7,7 +7,7 @@ import pytest
 from tests.unit.secure.space import PARTS, Space
 
 from xinglin.kernel import MalformedMessage
-from xinglin.secure import AlreadyAnswered, InvalidSession, Party, SecureError, encode, parse
+from xinglin.secure import AlreadyAnswered, InvalidSession, Party, Relay, SecureError, encode, parse
 from xinglin.secure.party_state import from_bytes
 
 
@@ -134,6 +134,24 @@ def test_a_node_late_in_naming_survivors_catches_up_too():
     opened = here.parties[late].open(here.relay.message_for(late))
     assert here.relay.message_for(late) == total
     np.testing.assert_allclose(opened.values, np.sum(list(vectors.values()), axis=0), atol=1e-8)
+
+
+def test_a_relay_is_restored_by_the_same_calls_in_the_same_order():
+    here = Space(5)
+    here.start()
+    here.upload({did: v for did, v in here.vectors().items() if did != here.dids[1]})
+    here.relay.proceed()
+    total = here.settle()
+    again = Relay(here.session, verify=here.verify)
+    owner = {data: did for did in here.dids for data in here.sent[did]}
+    for data in here.wire:
+        if data in owner:
+            kind = type(parse(data)).__name__
+            if kind == "Endorsement" and again.phase == "uploading":
+                again.proceed()
+            again.receive(owner[data], data)
+    assert again.reconstruct() == total
+    assert [again.message_for(did) for did in here.dids] == [here.relay.message_for(did) for did in here.dids]
 
 
 def test_nothing_is_left_after_close_or_round():
