@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import logging
 
 import msgspec
@@ -26,16 +24,11 @@ from xinglin.trust.keys import verify
 from xinglin.wire.calls import RunResult, RunView
 from xinglin.wire.channel import Report
 from xinglin.wire.errors import Refused
+from xinglin.wire.runs import run_id_of
 
 log = logging.getLogger("xinglin.hub.runs")
 OPEN_RUNS = Limit("runs open at one time", 64, "runs")
 WATCH_EVERY_S = 0.5
-
-
-def run_id_of(request: Signed) -> str:
-    """The run's id follows from the signed request, so that one request is one run."""
-    digest = hashlib.sha256(b"xinglin:run\0" + request.payload).digest()[:16]
-    return "run-" + base64.b32encode(digest).decode().rstrip("=").lower()
 
 
 class RunDesk:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from xinglin.evidence.attending import Fetch, attend
 from xinglin.evidence.entry import Entry, decode_entry
 from xinglin.evidence.errors import EvidenceError
 from xinglin.evidence.notes import Note, parse_note
@@ -20,7 +21,6 @@ from xinglin.evidence.policy import verify_checkpoint
 from xinglin.evidence.receipt import build_receipt
 from xinglin.evidence.tiles import TileReader
 from xinglin.evidence.tree import leaf_hash, root_of
-from xinglin.evidence.attending import Fetch, attend
 from xinglin.evidence.witnessing import Witness, WitnessMemory
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant

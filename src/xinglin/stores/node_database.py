@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from xinglin.gate import Record, RecordMoved, Use
+from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, deny
@@ -90,7 +91,8 @@ cell = Table(
 receipt = Table(
     "receipt",
     _meta,
-    Column("index", BigInteger, primary_key=True),
+    Column("key", _key, primary_key=True),
+    Column("index", BigInteger, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("subject", _key, nullable=False),
     Column("entry", LargeBinary, nullable=False),
@@ -101,18 +103,18 @@ receipt = Table(
 class NodeDatabase:
     """SQLite in the node's folder; every write is durable when its call returns."""
 
-    def __init__(self, url: str, clock: Clock, cap_of: dict[str, int] | None = None) -> None:
+    def __init__(self, url: str, clock: Clock, answers_cap: int = 200) -> None:
         self._engine = open_database(url)
         self._clock = clock
-        self.cap_of = cap_of or {}
+        self._cap = answers_cap
         if self._engine.dialect.name == "sqlite":
             _take_the_write_lock_first(self._engine)
         create_tables(self._engine, _meta, SCHEMA_VERSION)
 
     @classmethod
-    def in_folder(cls, folder: Path, clock: Clock) -> NodeDatabase:
+    def in_folder(cls, folder: Path, clock: Clock, answers_cap: int = 200) -> NodeDatabase:
         """The database file ``node.db`` in ``folder``."""
-        return cls(sqlite_url(folder / "node.db"), clock)
+        return cls(sqlite_url(folder / "node.db"), clock, answers_cap)
 
     def close(self) -> None:
         """Close every connection."""
@@ -155,23 +157,31 @@ class NodeDatabase:
 
     # --- receipts ----------------------------------------------------------------------------
 
-    def put_receipt(self, row: ReceiptRow) -> None:
-        """Keep a receipt."""
-        self._put(receipt, "index", msgspec.structs.asdict(row))
+    def intend(self, kind: str, subject: str, entry: bytes) -> ReceiptRow:
+        """Keep an entry that is about to be submitted; it has no index yet."""
+        key = sha256_digest(entry)
+        row = ReceiptRow(key, -1, kind, subject, entry, "")
+        self._put(receipt, "key", msgspec.structs.asdict(row))
+        return row
+
+    def included(self, row: ReceiptRow, index: int, text: str) -> None:
+        """Keep where the entry is, and the receipt."""
+        self._put(receipt, "key", msgspec.structs.asdict(msgspec.structs.replace(row, index=index, receipt=text)))
 
     def receipts(self, subject: str = "") -> tuple[ReceiptRow, ...]:
         """Receipts, of one subject or all, in order of index."""
         query = select(receipt).order_by(receipt.c.index)
-        return tuple(ReceiptRow(**row) for row in self._rows(query.where(receipt.c.subject == subject) if subject else query))
+        query = query.where(receipt.c.subject == subject) if subject else query
+        return tuple(ReceiptRow(**row) for row in self._rows(query))
 
     # --- gate.Ledger -------------------------------------------------------------------------
 
     def allowance(self, data_set: str, connection: Connection | None = None) -> Allowance:
         """All charges on one data set."""
-        query = select(charge.c.run, charge.c.agreement, charge.c.at, charge.c.state).where(charge.c.data_set == data_set)
-        query = query.order_by(charge.c.at)
+        query = select(charge.c.run, charge.c.agreement, charge.c.at, charge.c.state)
+        query = query.where(charge.c.data_set == data_set).order_by(charge.c.at)
         rows = self._rows(query) if connection is None else [dict(r) for r in connection.execute(query).mappings()]
-        return Allowance(data_set, self.cap_of.get(data_set, Allowance("").cap), tuple(Charge(**row) for row in rows))
+        return Allowance(data_set, self._cap, tuple(Charge(**row) for row in rows))
 
     def reserve_for(self, use: Use, agreement_id: str, allowance: int) -> Verdict:
         """Take one answer of the agreement and the data set for the run, in one transaction."""
@@ -240,7 +250,8 @@ class NodeDatabase:
         """Keep a run's cells, unless a cell that another run keeps was not compared with; one transaction."""
         data_set = rows[0].data_set if rows else ""
         with self._engine.begin() as connection:
-            others = select(cell.c.release, cell.c.cell).where((cell.c.data_set == data_set) & (cell.c.release != run_id))
+            of_others = (cell.c.data_set == data_set) & (cell.c.release != run_id)
+            others = select(cell.c.release, cell.c.cell).where(of_others)
             kept = [ReleasedCell(row.release, row.cell) for row in connection.execute(others)]
             verdict = check_layout(compared, kept)
             if isinstance(verdict, Denied):

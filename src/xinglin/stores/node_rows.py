@@ -44,8 +44,9 @@ class CellRow(msgspec.Struct, frozen=True):
 
 
 class ReceiptRow(msgspec.Struct, frozen=True):
-    """An entry that this node submitted: where it is, and the receipt it keeps."""
+    """An entry that this node submits (``key``: its digest): where it is (-1: not known yet), and the receipt."""
 
+    key: str
     index: int
     kind: str
     subject: str

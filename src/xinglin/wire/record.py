@@ -20,7 +20,7 @@ from xinglin.wire.policy import next_policy
 from xinglin.wire.space import Space
 
 log = logging.getLogger("xinglin.wire.record")
-KEY_KINDS = frozenset({"key-registration", "key-change", "revocation"})
+KEY_KINDS = frozenset({"key-registration", "key-change", "key-revocation"})
 
 
 class SpaceRecord:
@@ -66,7 +66,7 @@ class SpaceRecord:
             log.warning("leaf %d has no effect: %s", index, following.codes[0])
             return
         self.directory = following
-        if entry.kind == "revocation":
+        if entry.kind == "key-revocation":
             self.revoked |= {leaf.did}
         for tell in self.on_member:
             tell(following.participant(leaf.did))

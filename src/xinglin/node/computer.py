@@ -1,0 +1,341 @@
+"""The rounds of a run at this node (port ``gate.Computer``): query, secure sum, update; resumed where a stop left it.
+
+The hub's messages come through a queue. Everything is kept before it leaves: the party's snapshot and
+the algorithm's state in one write, the mark ``uploaded`` before the first vector.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from xinglin.gate import Computed, PooledGuard, Stopped, Use
+from xinglin.kernel.canonical import canonical_bytes, sha256_digest
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.verdict import Denied
+from xinglin.node.outbox import Outbox
+from xinglin.node.prepared import Preparations, Prepared
+from xinglin.node.vault import Vault
+from xinglin.privacy.differencing import DifferenceSlot, ReleasedCell, check_layout, difference_layout
+from xinglin.stores.node_database import NodeDatabase
+from xinglin.stores.node_rows import CellRow
+from xinglin.trust.envelope import Signed, open_signed_as, sign
+from xinglin.trust.errors import TrustError
+from xinglin.trust.keys import PrivateKeys, verify
+from xinglin.wire.channel import RELEASES_CONTEXT, ReleaseRefs, RunEnd, RunRelay, RunReleases
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from xinglin.analysis.algorithm import Algorithm, NamedFailure, Result, State
+    from xinglin.node.engine import Engine
+    from xinglin.node.logview import LogView
+    from xinglin.secure import Party
+
+log = logging.getLogger("xinglin.node.computer")
+_SENT = {"shared": "Shares", "uploaded": "Upload", "narrowed": "Endorsement", "revealed": "Reveal"}
+"""What a party has just sent, by its phase."""
+
+Incoming = RunRelay | RunReleases | RunEnd
+
+
+class Ended(XinglinError):
+    """The hub says that the run is over."""
+
+    code = "node.run_ended"
+
+    def __init__(self, end: RunEnd) -> None:
+        super().__init__(end.words or end.code)
+        self.end = end
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """What every computation of this node shares."""
+
+    keys: PrivateKeys
+    folder: Path
+    view: LogView
+    engine: Engine
+    preparations: Preparations
+    database: NodeDatabase
+    outbox: Outbox
+    vault: Vault
+
+
+class Computation:
+    """One run's computing at this node; ``inbox`` is filled by the channel. ``opened``: a total was opened."""
+
+    def __init__(self, desk: Desk, use: Use, inbox: asyncio.Queue[Incoming]) -> None:
+        self._desk, self._use, self._inbox = desk, use, inbox
+        self.opened = False
+        self._party: Party | None = None
+        self._algorithm: Algorithm | None = None
+        self._state: State | None = None
+        self._slots: tuple[DifferenceSlot, ...] = ()
+        self._uploading = False
+
+    @property
+    def party(self) -> Party:
+        """This node's side of the secure sum; there once the computation began."""
+        if self._party is None:
+            raise XinglinError("The computation has not begun.")
+        return self._party
+
+    async def compute(self) -> Computed | Stopped | Denied:
+        """Carry the rounds through. The hub's end of the run, or a failed check, is a ``Stopped``."""
+        try:
+            prepared = await self._desk.preparations.of(self._use)
+            if isinstance(prepared, Denied):
+                return prepared
+            return await self._rounds(prepared)
+        except Ended as ended:
+            return Stopped(ended.end.code, ended.end.words)
+        except XinglinError as error:
+            if not error.code.startswith(("secure.", "engine.", "kernel.")):
+                raise
+            log.warning("run %s stops: %s", self._use.run, error.code)
+            self._desk.outbox.stopped(self._use.run, error.code, error.what)
+            return Stopped(error.code, error.what)
+
+    # --- before the rounds -------------------------------------------------------------------
+
+    async def _rounds(self, prepared: Prepared) -> Computed | Stopped | Denied:
+        self._open_party()
+        known = self._desk.database.run(self._use.run)
+        refs = self._refs()
+        if self.party.phase in ("new", "advertised"):
+            self._desk.outbox.admitted(self._use.run, self.party.advertise(), refs)
+        slots = await self._layout(prepared) if not known or not known.cells else self._kept_layout(known.cells)
+        if isinstance(slots, Denied):
+            return slots
+        self._slots = slots
+        started = await self._start(prepared, slots)
+        if isinstance(started, Denied):
+            return started
+        self._resume_state()
+        return await self._follow()
+
+    def _open_party(self) -> None:
+        from xinglin.secure import Member, Party, Session
+
+        directory = self._desk.view.record.directory
+        row = self._desk.database.run(self._use.run)
+        hands = {"sign": self._desk.keys.sign, "verify": self._verify, "keep": self._keep}
+        if row is not None and row.party:
+            self._party = Party.restore(self._desk.vault.open(row.party), **hands)
+            return
+        members = tuple(Member(did, directory.keys(did).digest()) for did in self._use.plan.roster)
+        session = Session(
+            plan=self._use.request.plan,
+            run=self._use.run,
+            members=members,
+            fewest=max(3, self._use.plan.rules.min_hospitals),
+        )
+        self._party = Party(session, self._desk.keys.did, **hands)
+
+    def _verify(self, did: str, context: str, payload: bytes, signature: bytes) -> bool:
+        try:
+            verify(self._desk.view.record.directory.keys(did), context, payload, signature)
+        except TrustError:
+            return False
+        return True
+
+    def _keep(self, snapshot: bytes) -> None:
+        changes: dict[str, object] = {"party": self._desk.vault.seal(snapshot)}
+        if self._state is not None and self._algorithm is not None:
+            changes["states"] = self._algorithm.encode_state(self._state)
+        if self._uploading:
+            changes["uploaded"] = True
+        self._desk.database.change_run(self._use.run, **changes)
+
+    # --- the differencing guard's layout -------------------------------------------------------
+
+    def _refs(self) -> bytes:
+        rows = self._desk.database.cells_of(self._use.plan.data_set)
+        cells = tuple((row.release, row.cell) for row in rows if row.release != self._use.run)
+        refs = ReleaseRefs(self._use.run, self._desk.keys.did, cells)
+        return sign(self._desk.keys, RELEASES_CONTEXT, refs).to_bytes()
+
+    async def _layout(self, prepared: Prepared) -> tuple[DifferenceSlot, ...] | Denied:
+        """Agree on the earlier cells to compare with: everybody's, each signed by its node."""
+        while True:
+            message = await self._next()
+            if isinstance(message, RunReleases):
+                break
+        opened = [self._opened_refs(data) for data in message.signed]
+        earlier = {ReleasedCell(*cell) for refs in opened for cell in refs.cells}
+        kept = self._desk.database.cells_of(self._use.plan.data_set)
+        own = [ReleasedCell(row.release, row.cell) for row in kept if row.release != self._use.run]
+        complete = check_layout(earlier, own)
+        if isinstance(complete, Denied):
+            return complete
+        algorithm = _build(self._use, prepared, ())
+        slots = difference_layout(earlier, algorithm.cell_names())
+        self._desk.database.change_run(self._use.run, cells=msgspec.msgpack.encode(slots))
+        return slots
+
+    def _kept_layout(self, data: bytes) -> tuple[DifferenceSlot, ...]:
+        return msgspec.msgpack.decode(data, type=tuple[DifferenceSlot, ...])
+
+    def _opened_refs(self, data: bytes) -> ReleaseRefs:
+        signed = Signed.from_bytes(data)
+        refs = open_signed_as(signed, RELEASES_CONTEXT, self._desk.view.record.directory, ReleaseRefs)
+        if refs.node != signed.signer or refs.run_id != self._use.run or refs.node not in self._use.plan.roster:
+            raise XinglinError("A list of earlier releases is not of this run.", remedy="Start a new run.")
+        return refs
+
+    # --- the rounds --------------------------------------------------------------------------
+
+    async def _start(self, prepared: Prepared, slots: tuple[DifferenceSlot, ...]) -> Denied | None:
+        from xinglin.analysis.algorithm import MAX_ROWS, AlgorithmSpec
+        from xinglin.node import engine_messages as em
+
+        plan = self._use.plan
+        spec = AlgorithmSpec(plan.algorithm, plan.params)
+        started = await self._desk.engine.start(
+            em.Start(self._use.run, spec, prepared.domain, plan.rules, MAX_ROWS, slots)
+        )
+        if isinstance(started, Denied):
+            return started
+        self._algorithm = _build(self._use, prepared, slots)
+        return None
+
+    def _resume_state(self) -> None:
+        algorithm = self._algorithm
+        assert algorithm is not None
+        row = self._desk.database.run(self._use.run)
+        self._state = (
+            algorithm.decode_state(row.states) if row is not None and row.states else algorithm.initial_state()
+        )
+
+    async def _follow(self) -> Computed | Stopped | Denied:
+        """Answer the hub until the last total is opened.
+
+        Stopped between a total and the next upload, the node waits for that total again: the hub sends what is current.
+        """
+        if self.party.phase == "ready" and self.party.round == 1:
+            await self._upload()
+        elif self.party.phase in _SENT:
+            self._resend()
+        while True:
+            message = await self._next()
+            if not isinstance(message, RunRelay):
+                continue
+            outcome = await self._take(message.payload)
+            if outcome is not None:
+                return self._concluded(outcome)
+
+    async def _take(self, payload: bytes) -> Result | NamedFailure | Denied | None:
+        from xinglin.secure import Total, WrongRound, parse
+
+        kind = parse(payload)
+        if isinstance(kind, Total):
+            if kind.round < self.party.round and self.party.phase != "ready":
+                return None  # a total that was opened before a stop: the upload after it is out already
+            opened = self.party.open(payload)
+            self.opened = True
+            return await self._after(opened.values, len(opened.survivors))
+        try:
+            answer = self.party.answer(payload)
+        except WrongRound:
+            return None
+        if answer is not None:
+            self._send(answer)
+        elif self.party.phase == "ready":
+            await self._upload()
+        return None
+
+    async def _after(self, values: object, hospitals: int) -> Result | NamedFailure | Denied | None:
+        algorithm, state = self._algorithm, self._state
+        assert algorithm is not None and state is not None
+        following = algorithm.update(state, values, hospitals)  # type: ignore[arg-type]
+        if isinstance(following, type(state)):
+            self._state = following
+            await self._upload()
+            return None
+        return following  # type: ignore[return-value]
+
+    async def _upload(self) -> None:
+        import numpy as np
+
+        from xinglin.node import engine_messages as em
+
+        algorithm, state = self._algorithm, self._state
+        assert algorithm is not None and state is not None
+        counts = await self._differences() if state.round == 0 else ()
+        data = algorithm.encode_state(state)
+        vector = np.frombuffer(await self._desk.engine.local(em.Local(self._use.run, data, counts)), dtype="<f8")
+        self._uploading = True
+        self._send(self.party.upload(vector, _parts(algorithm, state), sha256_digest(data)))
+
+    async def _differences(self) -> tuple[int, ...]:
+        from xinglin.node import engine_messages as em
+
+        folder = self._desk.folder / "releases"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        rows = self._desk.database.cells_of(self._use.plan.data_set)
+        earlier = dict.fromkeys((row.release, str(self._desk.folder / row.file)) for row in rows)
+        keep = str(folder / f"{self._use.run}.cells")
+        counted = await self._desk.engine.cells(em.Cells(self._use.run, keep, tuple(earlier)))
+        return counted.differences
+
+    def _resend(self) -> None:
+        data = self.party.resend()
+        if data is not None:
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        self._desk.outbox.message(self._use.run, _SENT[self.party.phase], self.party.round, data)
+
+    async def _next(self) -> Incoming:
+        message = await self._inbox.get()
+        if isinstance(message, RunEnd):
+            raise Ended(message)
+        return message
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _concluded(self, outcome: Result | NamedFailure | Denied) -> Computed | Stopped | Denied:
+        from xinglin.analysis.algorithm import Result
+
+        if isinstance(outcome, Denied):
+            return outcome
+        algorithm, state = self._algorithm, self._state
+        assert algorithm is not None and state is not None
+        if not isinstance(outcome, Result):
+            return Stopped(outcome.code, f"{outcome.words} {outcome.remedy}".strip())
+        guard = outcome.guard
+        persons = dict(zip(algorithm.cell_names(), guard.cells, strict=True))
+        released = set(outcome.released)
+        chosen = [i for i, slot in enumerate(self._slots) if slot.cell in released]
+        pooled = PooledGuard(
+            persons={name: count for name, count in persons.items() if name in released},
+            contributors=tuple(sorted(self.party.survivors)),
+            layout=tuple(self._slots[i] for i in chosen),
+            differences=tuple(guard.differences[i] for i in chosen),
+            rows=guard.rows_used,
+            rows_squared=guard.rows_squared,
+        )
+        data = canonical_bytes({"kind": outcome.kind, "payload": outcome.payload})
+        return Computed(data, pooled, self.party.derive("release"))
+
+
+def _build(use: Use, prepared: Prepared, slots: tuple[DifferenceSlot, ...]) -> Algorithm:
+    from xinglin.analysis.algorithm import MAX_ROWS, AlgorithmSpec, build
+
+    spec = AlgorithmSpec(use.plan.algorithm, use.plan.params)
+    return build(spec, prepared.domain, use.plan.rules, MAX_ROWS, slots)
+
+
+def _parts(algorithm: Algorithm, state: State) -> list[object]:
+    from xinglin.secure import Part
+
+    return [Part(part.name, part.length, part.bound, part.integer) for part in algorithm.layout(state)]
+
+
+def cell_rows(use: Use, cells: tuple[str, ...]) -> tuple[CellRow, ...]:
+    """The rows by which a run's released cells are found again."""
+    return tuple(CellRow(use.plan.data_set, use.run, cell, f"releases/{use.run}.cells") for cell in cells)

@@ -1,0 +1,101 @@
+"""What this node knows when it decides (port ``gate.Decider``): gathered here, never taken from asker or hub."""
+
+from __future__ import annotations
+
+from xinglin.gate import Use
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.verdict import Denied
+from xinglin.node.agreements import NodeAgreements
+from xinglin.node.logview import LogView
+from xinglin.node.prepared import Preparations
+from xinglin.stores.node_database import NodeDatabase
+from xinglin.terms.facts import AgreementFacts, Facts, KeyStatus
+from xinglin.terms.request import USE_REQUEST
+from xinglin.trust.envelope import open_signed
+from xinglin.trust.errors import TrustError
+from xinglin.trust.registry import KeyDirectory
+
+ALGORITHM_OPERATIONS = dict.fromkeys(
+    ("describe", "covariance", "histogram", "quantiles", "crosstab", "ttest", "anova", "glm", "table1", "flow"),
+    "statistics",
+)
+"""Algorithms that nodes run, and the operation that each belongs to; anything else is not approved."""
+
+PROTECTIONS = frozenset({"evidence", "secure_sum", "differencing_guard", "disclosure_pack"})
+"""What this software carries out for every run, whatever was asked."""
+
+
+class NodeDecider:
+    """Facts for the evaluator: keys and revocations from the quorum-cosigned log, agreements from this node's copy."""
+
+    def __init__(
+        self,
+        node: str,
+        view: LogView,
+        agreements: NodeAgreements,
+        preparations: Preparations,
+        database: NodeDatabase,
+        clock: Clock,
+    ) -> None:
+        self._node, self._view, self._agreements = node, view, agreements
+        self._preparations, self._database, self._clock = preparations, database, clock
+
+    async def facts(self, use: Use, below: int | None = None) -> Facts:
+        """See the port."""
+        directory = self._view.record.directory if below is None else self._view.record.directory.at(below - 1)
+        signer, status = _signer(use, directory)
+        held = self._held(use)
+        prepared = await self._preparations.of(use) if held is not None else None
+        touched = None
+        if prepared is not None and not isinstance(prepared, Denied):
+            touched = prepared.touched
+        return Facts(
+            now=self._clock(),
+            node=self._node,
+            signer=signer,
+            key_status=status,
+            institution=directory.participants[signer].institution if signer in directory.participants else "",
+            authorised=status == "active" and bool(directory.roles(signer) & {"consumer", "service"}),
+            nonce_seen=self._database.nonce_used(use.request.nonce, use.run),
+            agreement=held,
+            roster_keys=_roster_keys(use, directory),
+            revoked=self._view.record.revoked,
+            touched=touched,
+            algorithm_operation=ALGORITHM_OPERATIONS.get(use.plan.algorithm),
+            checkpoint_age_ms=self._view.age_ms,
+            protections=PROTECTIONS,
+            **self._left(use, held),
+        )
+
+    def _held(self, use: Use) -> AgreementFacts | None:
+        digest = use.plan.agreements.get(self._node, "")
+        try:
+            found = self._agreements.facts(digest)
+        except TrustError:
+            return None
+        return found[1] if found is not None else None
+
+    def _left(self, use: Use, held: AgreementFacts | None) -> dict[str, int]:
+        if held is None:
+            return {}
+        allowance = self._database.allowance(use.plan.data_set)
+        own = allowance.charge(use.run)
+        mine = 1 if own is not None and own.counts else 0
+        return {
+            "allowance_left": allowance.left_of(held.digest, held.terms.allowance) + mine,
+            "answers_left": allowance.left + mine,
+        }
+
+
+def _signer(use: Use, directory: KeyDirectory) -> tuple[str, KeyStatus]:
+    """Whose verified signature the request carries; nobody's when it does not verify."""
+    try:
+        open_signed(use.signed, USE_REQUEST, directory)
+    except TrustError:
+        status = directory.status(use.signed.signer)
+        return "", "revoked" if status == "revoked" else "unknown"
+    return use.signed.signer, "active"
+
+
+def _roster_keys(use: Use, directory: KeyDirectory) -> dict[str, str]:
+    return {did: directory.keys(did).digest() for did in use.plan.roster if directory.status(did) == "active"}

@@ -1,0 +1,85 @@
+"""The hospital's desk: what the node's own folder may ask of the running node."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from xinglin.catalogue import DataSetDescription
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.verdict import deny
+from xinglin.node.channel import Channel
+from xinglin.node.wiring import Node
+from xinglin.wire.channel import Published
+from xinglin.wire.desk import DeskAnswer, DeskCall
+
+VERBS = ("status", "tables", "publish", "agreements", "approve", "refuse", "end", "runs", "receipts", "stop")
+
+
+async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
+    """One of ``VERBS``; anything else is refused with the list."""
+    if call.verb == "status":
+        return DeskAnswer(_status(node, channel))
+    if call.verb == "tables":
+        return DeskAnswer(msgspec.to_builtins(tuple(node.tables.published.values())))
+    if call.verb == "publish":
+        described = decode_json(call.arguments.get("description", "").encode(), DataSetDescription)
+        mine = node.tables.publish(described)
+        channel.report(Published(node.tables.encoded()))
+        return DeskAnswer({"data_set": mine.name, "digest": mine.digest()})
+    if call.verb in ("agreements", "approve", "refuse", "end"):
+        return DeskAnswer(await _agreements(node, call))
+    if call.verb == "runs":
+        return DeskAnswer({"open": list(node.runs.open)})
+    if call.verb == "receipts":
+        return DeskAnswer(_receipts(node))
+    if call.verb == "stop":
+        stop.set()
+        return DeskAnswer({"stopping": True})
+    words = f"The node knows no verb {call.verb!r}."
+    return DeskAnswer(None, deny("node.unknown_verb", words, f"Known: {', '.join(VERBS)}.").reasons)
+
+
+async def _agreements(node: Node, call: DeskCall) -> object:
+    agreement_id = call.arguments.get("id", "")
+    if call.verb == "approve":
+        return await node.agreements.approve(agreement_id, node.tables.published.get(_data_set(node, agreement_id)))
+    if call.verb == "refuse":
+        return node.agreements.refuse(agreement_id, call.arguments.get("words", ""))
+    if call.verb == "end":
+        return await node.agreements.end(agreement_id)
+    return node.agreements.list()
+
+
+def _data_set(node: Node, agreement_id: str) -> str:
+    row = node.database.agreement(agreement_id)
+    return row.data_set if row is not None else ""
+
+
+def _receipts(node: Node) -> list[dict[str, object]]:
+    lost = set(node.evidence.lost())
+    return [
+        {
+            "index": row.index,
+            "kind": row.kind,
+            "subject": row.subject,
+            "in_log": row.index >= 0 and row.index not in lost,
+        }
+        for row in node.database.receipts()
+    ]
+
+
+def _status(node: Node, channel: Channel) -> dict[str, object]:
+    return {
+        "did": node.keys.did,
+        "space": node.space.name,
+        "hub": node.space.hub_url,
+        "connected": channel.connected,
+        "clock_off_ms": channel.clock_off_ms,
+        "log_size": node.view.size,
+        "trusted_size": node.view.trusted.size,
+        "trusted_age_ms": node.view.age_ms,
+        "fork_protection": node.view.record.policy.fork_protection,
+        "runs": list(node.runs.open),
+    }

@@ -1,0 +1,83 @@
+"""Joining a space: keys made here, an invite used up, the descriptor kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import system_clock
+from xinglin.node.settings import SETTINGS_FILE, NodeSettings
+from xinglin.stores.tls import client_context, write_private
+from xinglin.trust.key_file import key_file_bytes, read_key_file
+from xinglin.trust.keys import PrivateKeys
+from xinglin.trust.leaves import register
+from xinglin.wire.calls import EnrolCall, Enrolled
+from xinglin.wire.errors import Problem, Refused
+from xinglin.wire.space import Invite, parse_invite
+
+KEY_FILE, SPACE_FILE, CREDENTIAL_FILE, SALT_FILE = "node.key", "space.json", "membership.json", "persons.salt"
+
+
+class CannotJoin(XinglinError):
+    """An invite that is not for a hospital, is too old, or a folder that belongs to another node."""
+
+    code = "node.cannot_join"
+
+
+def join_space(invite: str, folder: Path, name: str, settings: NodeSettings, passphrase: str = "") -> str:
+    """Join with an invite; the node's DID. Raises ``CannotJoin`` or ``Refused`` with the hub's reasons.
+
+    The keys are kept when the hub refuses, so that the next invite registers the same hospital.
+    """
+    found = parse_invite(invite)
+    if found.role != "provider":
+        raise CannotJoin(f"This invite is for a {found.role}.", remedy="Ask the operator for a provider's invite.")
+    if found.expires < system_clock():
+        raise CannotJoin("This invite is too old.", remedy="Ask the operator for a new one.")
+    if (folder / SPACE_FILE).exists():
+        raise CannotJoin(f"{folder} has joined already.", remedy="Start it: xinglin node run --folder FOLDER.")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = _keys_in(folder, passphrase)
+    registration = msgspec.json.encode(register(keys, name, ("provider", "witness")))
+    enrolled = _enrol(found, registration, settings)
+    (folder / CREDENTIAL_FILE).write_bytes(msgspec.json.encode(enrolled))
+    write_private(folder / SALT_FILE, os.urandom(32))
+    if not (folder / SETTINGS_FILE).exists():
+        (folder / SETTINGS_FILE).write_text("# Settings of the node; 'xinglin settings node' lists them all.\n")
+    (folder / SPACE_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(found.space), indent=2))
+    return keys.did
+
+
+def open_node_keys(folder: Path, passphrase: str = "") -> PrivateKeys:
+    """The node's keys from its folder."""
+    data = (folder / KEY_FILE).read_bytes()
+    return read_key_file(data, passphrase) if passphrase else read_key_file(data)
+
+
+def _keys_in(folder: Path, passphrase: str) -> PrivateKeys:
+    if (folder / KEY_FILE).exists():
+        return open_node_keys(folder, passphrase)
+    keys = PrivateKeys.generate()
+    write_private(folder / KEY_FILE, key_file_bytes(keys, passphrase) if passphrase else key_file_bytes(keys))
+    return keys
+
+
+def _enrol(invite: Invite, registration: bytes, settings: NodeSettings) -> Enrolled:
+    ca = Path(settings.ca_file) if settings.ca_file else None
+    context = client_context(invite.space.certificate_pem, ca)
+    call = msgspec.json.encode(EnrolCall(invite.secret, registration))
+    try:
+        with httpx.Client(verify=context, timeout=30, proxy=settings.proxy or None, trust_env=False) as client:
+            answer = client.post(invite.space.hub_url + "/v1/enrol", content=call)
+    except httpx.HTTPError as error:
+        raise CannotJoin(
+            f"The hub at {invite.space.hub_url} cannot be reached ({type(error).__name__}).",
+            remedy="Check the network, and 'proxy' and 'ca_file' in the settings.",
+        ) from error
+    if answer.status_code != 200:
+        raise Refused(msgspec.json.decode(answer.content, type=Problem).reasons, status=answer.status_code)
+    return msgspec.json.decode(answer.content, type=Enrolled)

@@ -1,0 +1,119 @@
+"""A node's process: one line out, everything else in its folder; drains on SIGTERM and resumes at the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from xinglin.kernel.errors import XinglinError
+from xinglin.node.channel import Channel
+from xinglin.node.desk import answer_at_desk
+from xinglin.node.settings import NodeSettings
+from xinglin.node.wiring import Node, build_node, connect_channel
+from xinglin.stores.desk import serve_desk
+from xinglin.wire.channel import (
+    AgreementOrder,
+    CheckpointOrder,
+    CosignOrder,
+    LogTicket,
+    Order,
+    Published,
+    RunEnd,
+    RunOrder,
+    RunRelay,
+    RunReleases,
+)
+
+log = logging.getLogger("xinglin.node")
+
+
+async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -> None:
+    """Run until SIGTERM or SIGINT."""
+    node = build_node(folder, settings, passphrase)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    dispatch = Dispatch(node)
+    channel = Channel(node.client, node.keys, node.clock, dispatch.take, lambda: node.view.size, dispatch.new_hub)
+    connect_channel(node, channel)
+    node.view.on_trusted.append(dispatch.trusted)
+    desk = await serve_desk(folder, lambda call: answer_at_desk(node, channel, call, stop))
+    talking = asyncio.create_task(channel.run())
+    stopping = asyncio.create_task(stop.wait())
+    channel.report(Published(node.tables.encoded()))
+    node.evidence.resubmit()
+    await asyncio.wait((talking, stopping), return_when=asyncio.FIRST_COMPLETED)
+    await node.runs.drain(settings.drain_s)
+    await channel.drain(settings.drain_s)
+    for task in (talking, stopping):
+        task.cancel()
+    await asyncio.wait((talking, stopping), timeout=5)
+    desk.close()
+    await node.desk.engine.close()
+    await node.client.aclose()
+    node.database.close()
+    node.memory.close()
+    if not stop.is_set():
+        talking.result()
+
+
+class Dispatch:
+    """Hands each order to who is responsible for it; never raises for what an order says."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resumed = False
+
+    def take(self, order: Order) -> None:
+        """One order of the hub."""
+        try:
+            self._take(order)
+        except XinglinError as error:
+            log.warning("order %s not taken: %s", type(order).__name__, error.code)
+
+    def new_hub(self) -> None:
+        """The hub was started anew: tell it again what it may have lost."""
+        self._node.evidence.resubmit()
+
+    def trusted(self) -> None:
+        """A checkpoint is trusted: with the first one, what a stop left open is taken up."""
+        if not self._resumed:
+            self._resumed = True
+            self._node.runs.resume()
+            self._start(self._node.agreements.finish_countersigning(self._node.tables.published))
+            lost = self._node.evidence.lost()
+            if lost:
+                log.error("the log no longer holds what receipts %s prove: tell the regulator", lost[:10])
+
+    def _take(self, order: Order) -> None:
+        node = self._node
+        if isinstance(order, RunRelay | RunReleases | RunEnd):
+            node.runs.fed(order)
+        elif isinstance(order, RunOrder):
+            node.runs.ordered(order)
+        elif isinstance(order, CosignOrder):
+            self._start(self._cosign(order))
+        elif isinstance(order, CheckpointOrder):
+            self._start(node.view.take_checkpoint(order.note))
+        elif isinstance(order, LogTicket):
+            node.evidence.take_ticket(order)
+        elif isinstance(order, AgreementOrder):
+            node.agreements.offered(order)
+
+    async def _cosign(self, order: CosignOrder) -> None:
+        channel = self._node.outbox.channel
+        if channel is not None:
+            channel.report(await self._node.view.cosign(order))
+
+    def _start(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("an order failed: %s", type(task.exception()).__name__)

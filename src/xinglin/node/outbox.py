@@ -1,0 +1,38 @@
+"""Reports about runs on their way to the hub; the channel is put in once it exists."""
+
+from __future__ import annotations
+
+from xinglin.kernel.verdict import Reason
+from xinglin.node.channel import Channel
+from xinglin.wire.channel import RunAdmitted, RunMessage, RunRefused, RunReleased, RunStopped
+
+
+class Outbox:
+    """Says what happened; nothing said here depends on one hospital's rows."""
+
+    def __init__(self) -> None:
+        self.channel: Channel | None = None
+
+    def admitted(self, run: str, advert: bytes, refs: bytes) -> None:
+        """The node takes part."""
+        self._put(RunAdmitted(run, advert, refs))
+
+    def refused(self, run: str, reasons: tuple[Reason, ...]) -> None:
+        """The node does not take part, for these reasons."""
+        self._put(RunRefused(run, reasons))
+
+    def message(self, run: str, kind: str, number: int, payload: bytes) -> None:
+        """A message of the secure sum."""
+        self._put(RunMessage(run, kind, number, payload))
+
+    def released(self, run: str, attestation: bytes, sealed: dict[str, bytes]) -> None:
+        """The outcome as this node signs it."""
+        self._put(RunReleased(run, attestation, sealed))
+
+    def stopped(self, run: str, code: str, words: str) -> None:
+        """The node ends its part of the run."""
+        self._put(RunStopped(run, code, words))
+
+    def _put(self, report: RunAdmitted | RunRefused | RunMessage | RunReleased | RunStopped) -> None:
+        if self.channel is not None:
+            self.channel.report(report)

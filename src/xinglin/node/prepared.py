@@ -1,0 +1,108 @@
+"""A use made ready on this node: tables pinned, SQL admitted, the domain of its columns known. Reads no row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from xinglin.catalogue import ExposedTable, study_view
+from xinglin.gate import Use
+from xinglin.kernel.codec import decode_msgpack, encode_msgpack
+from xinglin.kernel.verdict import Denied, Reason
+from xinglin.node.agreements import NodeAgreements
+from xinglin.node.tables import Tables
+from xinglin.stores.node_database import NodeDatabase
+from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.facts import TouchedColumn
+
+if TYPE_CHECKING:
+    from xinglin.analysis.table import Column
+    from xinglin.lake.model import QueryLimits, Snapshot
+    from xinglin.node.engine import Engine
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What admission found: the columns as the algorithm sees them, and which published columns are touched."""
+
+    domain: tuple[Column, ...]
+    touched: tuple[TouchedColumn, ...]
+    digest: str
+
+
+class Preparations:
+    """Prepares each use once per engine; the pinned snapshot is kept durably, so a restarted run reads the same."""
+
+    def __init__(
+        self,
+        node: str,
+        folder: Path,
+        salt: bytes,
+        agreements: NodeAgreements,
+        tables: Tables,
+        database: NodeDatabase,
+        engine: Engine,
+        limits: Callable[[], QueryLimits],
+    ) -> None:
+        self._node, self._lake, self._salt = node, folder, salt
+        self._agreements, self._tables, self._database = agreements, tables, database
+        self._engine, self._limits = engine, limits
+        self._known: dict[str, Prepared | Denied] = {}
+
+    async def of(self, use: Use) -> Prepared | Denied:
+        """The use's preparation, made at first call; ``Denied`` depends on text and published facts alone."""
+        if use.run not in self._known:
+            self._known[use.run] = await self._prepare(use)
+        return self._known[use.run]
+
+    async def forget(self, use: Use) -> None:
+        """The run is over: its rows leave the memory."""
+        self._known.pop(use.run, None)
+        await self._engine.unload(use.run)
+
+    async def _prepare(self, use: Use) -> Prepared | Denied:
+        from xinglin.node import engine_messages as em
+
+        scope = self._scope(use)
+        if isinstance(scope, Denied):
+            return scope
+        terms, exposed = scope
+        snapshot = self._pinned(use, exposed)
+        load = em.Load(
+            use.run, str(self._lake), snapshot, exposed, terms.cohort, use.plan.sql, self._salt, self._limits()
+        )
+        loaded = await self._engine.load(load)
+        if isinstance(loaded, Denied):
+            return loaded
+        from xinglin.analysis.domain import domain_of
+
+        return Prepared(domain_of(loaded.columns), _touched(exposed), loaded.digest)
+
+    def _scope(self, use: Use) -> tuple[AgreedTerms, tuple[ExposedTable, ...]] | Denied:
+        found = self._agreements.facts(use.plan.agreements.get(self._node, ""))
+        if found is None:
+            return Denied((Reason("node.no_agreement", "There is no such agreement here.", "Negotiate one."),))
+        terms = found[1].terms
+        exposed = study_view(self._tables.described(use.plan.data_set), terms)
+        return exposed if isinstance(exposed, Denied) else (terms, exposed.tables)
+
+    def _pinned(self, use: Use, exposed: tuple[ExposedTable, ...]) -> Snapshot:
+        """The snapshot of this run: pinned once, at the plan's instant, and from then on the same."""
+        from xinglin.lake.delta import Lake
+        from xinglin.lake.model import Snapshot
+
+        row = self._database.run(use.run)
+        if row is not None and row.pinned:
+            return decode_msgpack(row.pinned, Snapshot)
+        snapshot = Lake(self._lake).pin([table.name for table in exposed], use.plan.as_of)
+        self._database.change_run(use.run, pinned=encode_msgpack(snapshot))
+        return snapshot
+
+
+def _touched(exposed: tuple[ExposedTable, ...]) -> tuple[TouchedColumn, ...]:
+    """Every published column that the agreement's views may read: a use is graded by all of them."""
+    return tuple(
+        TouchedColumn(table.name, column, grade) for table in exposed for column, grade in sorted(table.grades.items())
+    )

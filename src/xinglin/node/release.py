@@ -1,0 +1,111 @@
+"""Ports ``gate.Releaser``, ``gate.Ledger`` and ``gate.ReleaseStore`` over the node's database and channel."""
+
+from __future__ import annotations
+
+import msgspec
+
+from xinglin.evidence.commitments import commit
+from xinglin.gate import NotNow, Record, Use
+from xinglin.kernel.canonical import sha256_digest
+from xinglin.kernel.verdict import Denied, Reason, Verdict, deny
+from xinglin.node.agreements import NodeAgreements
+from xinglin.node.computer import cell_rows
+from xinglin.node.logview import LogView
+from xinglin.node.outbox import Outbox
+from xinglin.privacy.differencing import ReleasedCell
+from xinglin.stores.node_database import NodeDatabase
+from xinglin.trust.envelope import sign
+from xinglin.trust.keys import PrivateKeys
+from xinglin.trust.sealing import seal
+from xinglin.wire.channel import ATTESTATION_CONTEXT, SEAL_INFO, Attestation, Sealed
+
+
+class NodeLedger:
+    """Charges in the node's database."""
+
+    def __init__(self, database: NodeDatabase, agreements: NodeAgreements, node: str) -> None:
+        self._database, self._agreements, self._node = database, agreements, node
+
+    async def reserve(self, use: Use) -> Verdict:
+        """See the port."""
+        digest = use.plan.agreements.get(self._node, "")
+        held = self._agreements.facts(digest)
+        if held is None:
+            return deny("node.no_agreement", "There is no such agreement here.", "Negotiate one.")
+        return self._database.reserve_for(use, digest, held[1].terms.allowance)
+
+    async def spend(self, run: str) -> None:
+        """See the port."""
+        self._database.move_charge(run, "spend")
+
+    async def give_back(self, run: str) -> None:
+        """See the port."""
+        self._database.move_charge(run, "give_back")
+
+
+class NodeReleaseStore:
+    """Records and released cells in the node's database."""
+
+    def __init__(self, database: NodeDatabase) -> None:
+        self._database = database
+
+    async def open(self, fresh: Record) -> Record | Denied:
+        """See the port."""
+        return await self._database.open(fresh)
+
+    async def save(self, before: Record, after: Record) -> None:
+        """See the port."""
+        await self._database.save(before, after)
+
+    async def keep_cells(self, use: Use, cells: tuple[str, ...], compared: tuple[ReleasedCell, ...]) -> Verdict:
+        """See the port."""
+        return self._database.keep_cell_rows(use.run, cell_rows(use, cells), compared)
+
+    async def drop_cells(self, run: str) -> None:
+        """See the port."""
+        await self._database.drop_cells(run)
+
+
+class NodeReleaser:
+    """Signs an attestation of the outcome, and seals the result to its recipients."""
+
+    def __init__(self, keys: PrivateKeys, view: LogView, outbox: Outbox, database: NodeDatabase) -> None:
+        self._keys, self._view, self._outbox, self._database = keys, view, outbox, database
+
+    async def deliver(self, use: Use, result: bytes, commitment: str) -> None:
+        """See the port. Every survivor attests; each seals, so that one that vanishes takes no answer with it."""
+        record = self._database.record(use.run)
+        if record is None or record.computed is None:
+            raise NotNow("no_result", "The record of the run holds no result.")
+        salt, survivors = record.computed.salt, record.computed.guard.contributors
+        content = msgspec.msgpack.encode(Sealed(use.run, salt, result))
+        directory = self._view.record.directory
+        sealed = {did: seal(directory.keys(did), content, SEAL_INFO) for did in use.request.recipients}
+        self._attest(use.run, survivors, "result", commitment, sealed)
+
+    def withhold(self, use: Use, salt: bytes, survivors: tuple[str, ...], reasons: tuple[Reason, ...]) -> None:
+        """Attest that the pooled result may not leave; the reasons are pooled facts that every survivor finds."""
+        commitment = commit(salt, [reason.code for reason in reasons])
+        self._attest(use.run, survivors, "withheld", commitment, {}, reasons=reasons)
+
+    def fail(self, use: Use, salt: bytes, survivors: tuple[str, ...], code: str, words: str) -> None:
+        """Attest that the statistic does not exist for the pooled data."""
+        reasons = (Reason(code, words),)
+        self._attest(use.run, survivors, "failure", commit(salt, [code, words]), {}, words=words, reasons=reasons)
+
+    def _attest(
+        self,
+        run: str,
+        survivors: tuple[str, ...],
+        kind: str,
+        commitment: str,
+        sealed: dict[str, bytes],
+        *,
+        words: str = "",
+        reasons: tuple[Reason, ...] = (),
+    ) -> None:
+        attestation = Attestation(
+            run, self._keys.did, survivors, kind, commitment, sha256_digest(run.encode()), words, reasons
+        )
+        signed = sign(self._keys, ATTESTATION_CONTEXT, attestation)
+        self._outbox.released(run, signed.to_bytes(), sealed)

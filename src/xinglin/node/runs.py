@@ -1,0 +1,183 @@
+"""All runs of this node: orders become uses that the gate carries, and every stop is taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from xinglin.gate import Computed, Ended, Gate, Paused, Refused, Released, Stopped, Use, Withheld
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import Limit
+from xinglin.kernel.verdict import Denied, Reason, deny
+from xinglin.node.computer import Computation, Desk, Incoming
+from xinglin.node.release import NodeReleaser
+from xinglin.stores.node_rows import RunRow
+from xinglin.terms.request import Plan, UseRequest, check_plan, check_request
+from xinglin.trust.envelope import Signed
+from xinglin.wire.channel import RunOrder
+from xinglin.wire.runs import run_id_of
+
+log = logging.getLogger("xinglin.node.runs")
+RUNS_AT_ONCE = Limit("runs a node works on at once", 16, "runs")
+_AGAIN_S = 1.0
+_POOLED_FAILURES = frozenset(
+    {"failed", "out_of_range", "no_rows", "separation", "collinear", "not_converged", "constant"}
+)
+
+
+class NodeRuns:
+    """Starts, feeds, resumes and ends the runs of this node. Also the gate's ``Computer``."""
+
+    def __init__(self, desk: Desk, releaser: NodeReleaser) -> None:
+        self._desk, self._releaser = desk, releaser
+        self.gate: Gate | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._computations: dict[str, Computation] = {}
+        self._inboxes: dict[str, asyncio.Queue[Incoming]] = {}
+
+    # --- gate.Computer -----------------------------------------------------------------------
+
+    async def compute(self, use: Use) -> Computed | Stopped | Denied:
+        """See the port."""
+        computation = Computation(self._desk, use, self._inbox(use.run))
+        self._computations[use.run] = computation
+        return await computation.compute()
+
+    async def uploaded(self, run: str) -> bool:
+        """See the port."""
+        row = self._desk.database.run(run)
+        return row is not None and row.uploaded
+
+    # --- orders ------------------------------------------------------------------------------
+
+    def ordered(self, order: RunOrder) -> None:
+        """The hub asks for a run: what is not in order in itself is refused before anything is kept."""
+        if order.run_id in self._tasks:
+            return
+        try:
+            use = use_of(order)
+            RUNS_AT_ONCE.check(len(self._tasks) + 1)
+        except XinglinError as error:
+            self._refuse(order.run_id, error)
+            return
+        row = self._desk.database.run(order.run_id)
+        if row is None:
+            self._desk.database.put_run(RunRow(order.run_id, "open", order.request, order.plan))
+        elif row.state != "open":
+            log.info("run %s was ended before and is not taken up again", order.run_id)
+            return
+        self._begin(use)
+
+    def fed(self, message: Incoming) -> None:
+        """A message of the hub for a run in progress; others are dropped."""
+        if message.run_id in self._tasks:
+            self._inbox(message.run_id).put_nowait(message)
+
+    def resume(self) -> None:
+        """Take up every run that a stop left open."""
+        for row in self._desk.database.open_runs():
+            if row.run not in self._tasks:
+                self._begin(use_of(RunOrder(row.run, row.request, row.plan)))
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Runs in progress."""
+        return tuple(self._tasks)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait for runs to end, then leave them where they are: they are taken up again at the next start."""
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _begin(self, use: Use) -> None:
+        task = asyncio.create_task(self._carry(use), name=f"run-{use.run}")
+        self._tasks[use.run] = task
+        task.add_done_callback(lambda _: self._tasks.pop(use.run, None))
+
+    async def _carry(self, use: Use) -> None:
+        try:
+            await self._carry_through(use)
+            self._desk.database.change_run(use.run, state="ended", party=b"", states=b"", pinned=b"")
+        except XinglinError as error:
+            log.error("run %s stopped with %s", use.run, error.code)
+            self._desk.outbox.stopped(use.run, error.code, error.what)
+        finally:
+            computation = self._computations.pop(use.run, None)
+            self._inboxes.pop(use.run, None)
+            if computation is not None or use.run in self._tasks:
+                await self._desk.preparations.forget(use)
+
+    async def _carry_through(self, use: Use) -> None:
+        gate = self.gate
+        assert gate is not None
+        while True:
+            answer = await gate.carry(use)
+            if isinstance(answer, Paused):
+                log.info("run %s waits in '%s': %s", use.run, answer.state, answer.reason)
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            self._tell(use, answer)
+            return
+
+    def _tell(self, use: Use, answer: Released | Refused | Withheld | Ended) -> None:
+        if isinstance(answer, Refused):
+            self._desk.outbox.refused(use.run, answer.reasons)
+            return
+        computation = self._computations.get(use.run)
+        if isinstance(answer, Released) or computation is None or not computation.opened:
+            return
+        salt, survivors = computation.party.derive("release"), tuple(sorted(computation.party.survivors))
+        if isinstance(answer, Withheld):
+            self._releaser.withhold(use, salt, survivors, answer.reasons)
+        elif answer.code in _POOLED_FAILURES:
+            self._releaser.fail(use, salt, survivors, answer.code, answer.words)
+
+    def _refuse(self, run_id: str, error: XinglinError) -> None:
+        reasons = (
+            error.denied.reasons if isinstance(error, BadOrder) else (Reason(error.code, error.what, error.remedy),)
+        )
+        self._desk.outbox.refused(run_id, reasons)
+
+    def _inbox(self, run: str) -> asyncio.Queue[Incoming]:
+        return self._inboxes.setdefault(run, asyncio.Queue())
+
+
+class BadOrder(XinglinError):
+    """An order that is not in order in itself; ``denied`` holds every reason."""
+
+    code = "node.bad_order"
+
+    def __init__(self, denied: Denied) -> None:
+        super().__init__(" ".join(reason.words for reason in denied.reasons))
+        self.denied = denied
+
+
+def use_of(order: RunOrder) -> Use:
+    """The use that an order asks for, its parts bound to each other; raises ``BadOrder`` or a parser's error.
+
+    Signature, keys and agreement are not looked at here: that is the gate's decision.
+    """
+    signed = Signed.from_bytes(order.request)
+    request = decode_json(signed.payload, UseRequest)
+    plan = decode_json(order.plan, Plan)
+    for verdict in (check_request(request), check_plan(plan)):
+        if isinstance(verdict, Denied):
+            raise BadOrder(verdict)
+    if (
+        canonical_bytes(plan) != order.plan
+        or plan.digest() != request.plan
+        or canonical_bytes(request) != signed.payload
+    ):
+        raise BadOrder(deny("node.other_plan", "The plan is not the one that the request names."))
+    if run_id_of(signed) != order.run_id or request.requester != signed.signer:
+        raise BadOrder(deny("node.other_run", "The run's id does not follow from the signed request."))
+    return Use(order.run_id, signed, request, plan)

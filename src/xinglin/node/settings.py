@@ -1,0 +1,52 @@
+"""Settings of a node; the only place of this process that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from xinglin.stores.settings_file import Loaded, load_settings
+
+SETTINGS_FILE = "node.toml"
+
+
+class NodeSettings(msgspec.Struct, frozen=True):
+    """How the node runs.
+
+    ``proxy``: URL of a CONNECT proxy. ``ca_file``: PEM file of the site's own CA, where a proxy ends TLS. ``database_url``:
+    PostgreSQL by URL, or SQLite in the folder (empty). ``lake``: folder of the tables (empty: ``lake`` in the node's).
+    ``answers_cap``: exact answers a data set gives over all studies. Memory in MB, times in seconds.
+    """
+
+    proxy: str = ""
+    ca_file: str = ""
+    database_url: str = ""
+    lake: str = ""
+    answers_cap: int = 200
+    engine_memory_mb: int = 2048
+    engine_request_s: float = 120.0
+    engine_idle_s: float = 60.0
+    query_memory_mb: int = 1024
+    query_s: float = 60.0
+    query_rows: int = 5_000_000
+    log_wait_s: float = 20.0
+    merge_delay_s: float = 60.0
+    drain_s: float = 10.0
+
+
+def node_settings(
+    folder: Path, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> Loaded[NodeSettings]:
+    """Defaults, then ``node.toml`` in the folder, then ``XINGLIN_NODE_…``, then flags."""
+    file = folder / SETTINGS_FILE
+    return load_settings(
+        NodeSettings,
+        "node",
+        environ=os.environ if environ is None else environ,
+        file=file if file.exists() else None,
+        flags=flags,
+    )

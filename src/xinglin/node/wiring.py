@@ -1,0 +1,134 @@
+"""Builds a node from its folder and settings: the only place that constructs its stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from xinglin.evidence.notes import parse_vkey
+from xinglin.evidence.replica import FollowedLog
+from xinglin.evidence.tiles import TILE_WIDTH, Tile, parse_bundle
+from xinglin.evidence.witnessing import Witness
+from xinglin.gate import Gate, Ports
+from xinglin.kernel.instants import Clock, system_clock
+from xinglin.node.agreements import NodeAgreements
+from xinglin.node.channel import Channel
+from xinglin.node.computer import Desk
+from xinglin.node.decider import NodeDecider
+from xinglin.node.evidence import NodeEvidence
+from xinglin.node.joining import SALT_FILE, SPACE_FILE, open_node_keys
+from xinglin.node.lazy_engine import lazy_engine, query_limits
+from xinglin.node.logview import LogView
+from xinglin.node.outbox import Outbox
+from xinglin.node.prepared import Preparations
+from xinglin.node.release import NodeLedger, NodeReleaser, NodeReleaseStore
+from xinglin.node.runs import NodeRuns
+from xinglin.node.settings import NodeSettings
+from xinglin.node.tables import Tables
+from xinglin.node.vault import Vault
+from xinglin.stores.node_database import NodeDatabase
+from xinglin.stores.replica_sqlite import SqliteReplicaStore
+from xinglin.stores.tls import client_context
+from xinglin.trust.keys import PrivateKeys
+from xinglin.wire.policy import cosigner
+from xinglin.wire.space import Space, parse_space
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node's parts, connected; ``main`` starts and stops them."""
+
+    folder: Path
+    space: Space
+    keys: PrivateKeys
+    settings: NodeSettings
+    client: httpx.AsyncClient
+    database: NodeDatabase
+    memory: SqliteReplicaStore
+    view: LogView
+    evidence: NodeEvidence
+    agreements: NodeAgreements
+    tables: Tables
+    desk: Desk
+    runs: NodeRuns
+    outbox: Outbox
+    clock: Clock
+
+
+def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock: Clock = system_clock) -> Node:
+    """All parts; nothing runs yet."""
+    space = parse_space((folder / SPACE_FILE).read_bytes())
+    keys = open_node_keys(folder, passphrase)
+    database = _database(folder, settings, clock)
+    client = _client(space, settings)
+    memory = SqliteReplicaStore(folder / "log.db", space.origin)
+    view = _view(space, keys, memory, client, settings, clock)
+    evidence = NodeEvidence(keys, space.origin, view, database, clock, settings.log_wait_s)
+    agreements = NodeAgreements(keys, view, evidence, database, clock)
+    tables = Tables(folder, keys.did)
+    outbox = Outbox()
+    engine = lazy_engine(settings)
+    lake = Path(settings.lake) if settings.lake else folder / "lake"
+    salt = (folder / SALT_FILE).read_bytes()
+    preparations = Preparations(
+        keys.did, lake, salt, agreements, tables, database, engine, lambda: query_limits(settings)
+    )
+    desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys))
+    releaser = NodeReleaser(keys, view, outbox, database)
+    runs = NodeRuns(desk, releaser)
+    ports = Ports(
+        decider=NodeDecider(keys.did, view, agreements, preparations, database, clock),
+        ledger=NodeLedger(database, agreements, keys.did),
+        computer=runs,
+        evidence=evidence,
+        releaser=releaser,
+        store=NodeReleaseStore(database),
+    )
+    runs.gate = Gate(keys.did, ports, clock)
+    return Node(
+        folder, space, keys, settings, client, database, memory, view, evidence, agreements, tables, desk, runs,
+        outbox, clock,
+    )  # fmt: skip
+
+
+def connect_channel(node: Node, channel: Channel) -> None:
+    """Give the channel to everybody who reports."""
+    node.outbox.channel = channel
+    node.evidence.channel = channel
+    node.agreements.channel = channel
+
+
+def _database(folder: Path, settings: NodeSettings, clock: Clock) -> NodeDatabase:
+    if settings.database_url:
+        return NodeDatabase(settings.database_url, clock, settings.answers_cap)
+    return NodeDatabase.in_folder(folder, clock, settings.answers_cap)
+
+
+def _client(space: Space, settings: NodeSettings) -> httpx.AsyncClient:
+    context = client_context(space.certificate_pem, Path(settings.ca_file) if settings.ca_file else None)
+    limits = httpx.Limits(keepalive_expiry=45)
+    return httpx.AsyncClient(
+        base_url=space.hub_url, verify=context, limits=limits, proxy=settings.proxy or None, trust_env=False
+    )
+
+
+def _view(
+    space: Space, keys: PrivateKeys, memory: SqliteReplicaStore, client: httpx.AsyncClient, settings: NodeSettings,
+    clock: Clock,
+) -> LogView:  # fmt: skip
+    followed = FollowedLog(space.origin, (parse_vkey(space.log_vkey),))
+    witness = Witness(followed, [cosigner(keys)], memory, clock, merge_delay_ms=round(settings.merge_delay_s * 1000))
+
+    async def fetch(start: int, end: int) -> list[bytes]:
+        entries: list[bytes] = []
+        while start < end:
+            index = start // TILE_WIDTH
+            width = min(end - index * TILE_WIDTH, TILE_WIDTH)
+            answer = await client.get("/" + Tile(None, index, width).to_path(), timeout=30)
+            answer.raise_for_status()
+            entries.extend(parse_bundle(answer.content, width)[start - index * TILE_WIDTH :])
+            start = index * TILE_WIDTH + width
+        return entries
+
+    return LogView(space, witness, memory, fetch, clock)
