@@ -37,7 +37,7 @@ class ViewColumn(msgspec.Struct, frozen=True):
     ``low`` and ``high`` bound a number, or a date in days since 1970-01-01; values outside are read as
     missing. ``levels`` lists a category's values (empty: not published). A ``key`` column joins,
     groups and counts only. ``chosen``: its value depends on a predicate (indicator); ``values`` lists
-    what such a number can be; ``filtered``: a predicate can make it missing.
+    what such a number can be; ``filtered``: a predicate can make it missing; ``stepped``: clipped or rounded.
     """
 
     name: str
@@ -51,6 +51,7 @@ class ViewColumn(msgspec.Struct, frozen=True):
     chosen: bool = False
     filtered: bool = False
     values: tuple[float, ...] = ()
+    stepped: bool = False
 
 
 class ViewSchema(msgspec.Struct, frozen=True):
@@ -68,7 +69,8 @@ class OutputColumn(msgspec.Struct, frozen=True):
 
     ``sources`` are ``view.column`` texts. ``bounded`` is false where a range (number) or levels (category)
     must be declared by the study. ``chosen``: each value is a constant picked by a predicate, so a
-    release must count persons for each value of it; ``values`` lists them where they are few.
+    release must count persons for each value of it; ``values`` lists them where they are few. ``stepped``:
+    clipped or rounded, so a release must count persons away from its ends (``admit_indicators``).
     """
 
     name: str
@@ -82,6 +84,7 @@ class OutputColumn(msgspec.Struct, frozen=True):
     chosen: bool = False
     filtered: bool = False
     values: tuple[float, ...] = ()
+    stepped: bool = False
 
     @property
     def bounded(self) -> bool:
@@ -94,7 +97,7 @@ class OutputColumn(msgspec.Struct, frozen=True):
         """The same column as a study's view shows it (an agreement's cohort is admitted first)."""
         return ViewColumn(
             self.name, self.kind, self.low, self.high, self.levels, self.grade, self.integer,
-            chosen=self.chosen, filtered=self.filtered, values=self.values,
+            chosen=self.chosen, filtered=self.filtered, values=self.values, stepped=self.stepped,
         )  # fmt: skip
 
 

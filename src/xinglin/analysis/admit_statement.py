@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,8 @@ _SELECT_CLAUSES = (
     "expressions", "from_", "from", "joins", "where", "group", "having", "qualify", "with_", "with", "distinct",
 )  # fmt: skip
 Sources = Mapping[str, Query]
+# The parser logs the text that it cannot read; a study's text is no matter for a log.
+logging.getLogger("sqlglot").addFilter(lambda record: False)
 _PARSER_FAULTS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError, OverflowError, AssertionError)
 
 
@@ -66,6 +69,7 @@ def output_columns(query: Query, *, cohort: bool) -> Iterator[OutputColumn]:
             name, value.kind, value.low, value.high, value.levels, value.integer,
             av.highest([value.grade, query.influence_grade]), tuple(sorted(value.sources)),
             value.role == av.CHOSEN, value.filtered, value.values if value.role == av.CHOSEN else (),
+            value.stepped and value.role == av.PLAIN,
         )  # fmt: skip
 
 

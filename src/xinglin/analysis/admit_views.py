@@ -66,6 +66,7 @@ def _value(view: str, column: ViewColumn) -> Value:
     high = None if column.high is None else float(column.high)
     return Value(
         "", column.kind, low, high, column.levels, values, whole,
-        av.CHOSEN if chosen else av.PLAIN, bare=not chosen, filtered=column.filtered, grade=column.grade,
+        av.CHOSEN if chosen else av.PLAIN, bare=not (chosen or column.stepped),
+        filtered=column.filtered, stepped=column.stepped, grade=column.grade,
         sources=frozenset({f"{view}.{column.name}"}),
     )  # fmt: skip

@@ -2,13 +2,14 @@
 
 Beside a cell ``c`` there are finer sets: ``c#rows`` holds (person, number of rows) and ``c#column`` (person,
 the values that person brings to the column), each hashed to 64 bits; two releases about the same persons
-that differ in what one of them brings differ there by one. ``c?column=value`` and ``c?column`` (not 0) hold
-the persons of an indicator. An empty ``c`` stands for all rows that the algorithm uses.
+that differ in what one of them brings differ there by one. ``c?indicator`` holds
+the persons of an indicator (``analysis.admit_indicators``). An empty ``c`` stands for all rows that the algorithm uses.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ from xinglin.privacy.differencing import NEW_ONLY, DifferenceSlot
 Sets = dict[str, NDArray[np.uint64]]
 Codes = NDArray[np.uint64]
 _VERSION = 1
+_INDICATOR = re.compile(r"(\w+)(?:=([^:]+)|:(above|below|inside):([^:]+):([^:]+))?")
+_END = 1e-9
+"""Part of a range that counts as its end: ranges are rounded outward."""
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -46,11 +50,31 @@ def split_name(name: str) -> tuple[str, str, str]:
 
 
 def indicated(name: str, table: Table) -> NDArray[np.bool_]:
-    """The rows of an indicator ``column=value`` or ``column``."""
-    column, given, value = name.partition("=")
-    values = _column(column, table).astype(np.float64)
-    hit: NDArray[np.bool_] = values == float(value) if given else np.isfinite(values) & (values != 0)
-    return hit
+    """The rows of an indicator: ``column=value``, ``column`` or ``column:side:low:high``."""
+    found = _INDICATOR.fullmatch(name)
+    if found is None:
+        raise MalformedMessage("An indicator is column, column=value or column:side:low:high.")
+    column, value, side, low, high = found.groups()
+    values = _column(column, table)
+    if value is not None:
+        return _rows(values == _number(value))
+    if side is None:
+        return _rows(np.isfinite(values) & (values != 0))
+    ends = _number(low), _number(high)
+    slack = _END * (ends[1] - ends[0])
+    above, below = values > ends[0] + slack, values < ends[1] - slack
+    return _rows({"above": above, "below": below, "inside": above & below}[side])
+
+
+def _rows(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return mask
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise MalformedMessage("An indicator holds something that is no number.") from error
 
 
 def _column(name: str, table: Table) -> NDArray[np.float64]:

@@ -1,0 +1,90 @@
+"""What is admitted never mixes persons: run on one person at a time, it gives the same rows as on all."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.analysis_admit.conftest import Engine, admitted
+
+QUERIES = [
+    "SELECT age, sex, bp, smoker FROM visit WHERE age > 30 AND sex = 'F'",
+    "SELECT bp / age AS r, ln(bp) AS l, greatest(least(chol, 40), 0) AS c FROM visit",
+    "SELECT floor(age / 10) AS band, round(bp, 1) AS r, abs(bp - 100) AS a, power(bp / 100, 2) AS p FROM visit",
+    "SELECT CASE WHEN bp > 140 THEN 1 ELSE 0 END AS high, year(seen) AS y FROM visit",
+    "SELECT date_diff('day', DATE '2000-01-01', seen) AS days, seen - DATE '2001-01-01' AS d FROM visit",
+    "SELECT count(*) AS n, avg(bp) AS m, stddev(bp) AS s, median(age) AS md FROM visit",
+    "SELECT sex, avg(bp) AS m FROM visit GROUP BY sex HAVING count(*) > 1",
+    "SELECT DISTINCT sex FROM visit",
+    "SELECT v.age, o.value FROM visit v JOIN obs o USING (enc)",
+    "SELECT v.age, o.value FROM visit v JOIN obs o ON v.bp < o.value",
+    "SELECT v.age, o.value FROM visit v LEFT JOIN obs o ON o.taken BETWEEN v.seen AND v.seen + INTERVAL 30 DAY",
+    "SELECT v.age, o.value FROM visit v RIGHT JOIN obs o ON v.enc = o.enc",
+    "SELECT v.age, o.value, w.bp FROM visit v FULL JOIN obs o ON v.enc = o.enc FULL JOIN visit w ON w.enc = o.enc",
+    "SELECT a.age, b.bp FROM visit a, visit b",
+    "SELECT a.age FROM visit a CROSS JOIN obs b",
+    "SELECT age FROM visit UNION ALL SELECT bp FROM visit",
+    "SELECT sex FROM visit UNION SELECT code FROM obs",
+    "SELECT bp - lag(bp) OVER (ORDER BY seen, bp) AS delta FROM visit",
+    "SELECT rank() OVER (ORDER BY bp) AS r, count(*) OVER () AS n, max(bp) OVER (PARTITION BY sex) AS m FROM visit",
+    "SELECT bp FROM visit QUALIFY row_number() OVER (PARTITION BY sex ORDER BY seen DESC, bp) = 1",
+    "WITH o AS (SELECT enc, max(CASE WHEN code = 'sbp' THEN value END) AS s, count(*) AS n FROM obs GROUP BY enc) "
+    "SELECT v.age, o.s, o.n, p.n AS again FROM visit v LEFT JOIN o ON v.enc = o.enc LEFT JOIN o p ON v.enc = p.enc",
+    "SELECT sum(smoker::INT) AS s, count(DISTINCT enc) AS e, arg_max(bp, seen) AS last FROM visit",
+    "SELECT z.m FROM (SELECT avg(bp) AS m, sex FROM visit GROUP BY 2) z WHERE z.m > 60",
+]
+
+
+@pytest.mark.parametrize("sql", QUERIES)
+def test_no_row_mixes_persons(engine: Engine, sql: str) -> None:
+    verdict = admitted(sql)
+    assert engine.rows(verdict) == engine.rows_one_by_one(verdict)
+
+
+@pytest.mark.parametrize("sql", QUERIES)
+def test_values_keep_to_the_derived_domain(engine: Engine, sql: str) -> None:
+    verdict = admitted(sql)
+    for row in engine.rows(verdict):
+        for column, value in zip(verdict.columns, row[1:], strict=True):
+            if value is None:
+                continue
+            if column.kind == "category" and column.levels:
+                assert value in column.levels
+            if column.low is not None:
+                assert value >= column.low - 1e-9
+            if column.high is not None:
+                assert value <= column.high + 1e-9
+            if column.integer:
+                assert float(value).is_integer()
+            if column.values:
+                assert value in column.values
+
+
+def test_a_value_outside_the_published_domain_is_read_as_missing(engine: Engine) -> None:
+    rows = engine.rows(admitted("SELECT age, sex, bp FROM visit"))
+    assert {row[2] for row in rows} == {"F", "M", None}
+    assert all(row[1] is None or 18 <= row[1] <= 100 for row in rows)
+
+
+def test_failing_expressions_give_null(engine: Engine) -> None:
+    sql = "SELECT ln(chol) AS l, sqrt(chol) AS s, CAST(code AS DOUBLE) AS c FROM visit JOIN obs USING (enc)"
+    rows = engine.rows(admitted(sql))
+    assert any(row[1] is None for row in rows)
+    assert all(row[3] is None for row in rows)
+    assert engine.rows(admitted("SELECT seen + INTERVAL 900000 YEAR AS x FROM visit", cohort=True))
+
+
+def test_lineage_and_grades_cover_predicates() -> None:
+    verdict = admitted("SELECT age FROM visit WHERE gene = 1")
+    assert verdict.grade == "L3"
+    assert verdict.columns[0].grade == "L3"
+    assert verdict.touched == ("visit.age", "visit.gene")
+    assert admitted("SELECT age FROM visit").grade == "L2"
+
+
+def test_the_digest_binds_the_text() -> None:
+    assert admitted("SELECT age FROM visit").digest == admitted("select age from VISIT").digest
+    assert admitted("SELECT age FROM visit").digest != admitted("SELECT bp AS age FROM visit").digest
+
+
+def test_the_meaning_of_date_diff_is_the_engines(engine: Engine) -> None:
+    verdict = admitted("SELECT date_diff('day', DATE '2000-01-01', seen) AS d FROM visit")
+    assert min(row[1] for row in engine.rows(verdict)) >= 0
