@@ -110,11 +110,12 @@ class FixedPoint(msgspec.Struct, frozen=True):
         shape = self.shape
         vector = shape.zeros()
         narrow, low, high = limbs(vector, shape)
+        scratch = np.empty(min(CHUNK_WORDS, max(self.length, 1)), dtype=np.float64)
         for slot in self._slots():
             for start in range(0, slot.part.length, CHUNK_WORDS):
                 stop = min(start + CHUNK_WORDS, slot.part.length)
                 given = np.asarray(values[slot.start + start : slot.start + stop], dtype=np.float64)
-                scaled = _scaled(given, slot)
+                scaled = _scaled(given, slot, scratch[: given.size])
                 here = slice(slot.place + start, slot.place + stop)
                 if slot.wide:
                     _split(scaled, low[here], high[here])
@@ -171,7 +172,7 @@ def _size_bits(largest: float) -> int:
     return math.frexp(largest)[1] + 1 if largest else 1
 
 
-def _scaled(given: Floats, slot: _Slot) -> Floats:
+def _scaled(given: Floats, slot: _Slot, out: Floats) -> Floats:
     part = slot.part
     # A NaN makes both comparisons false, so it is refused here too.
     if not (given.max() <= part.bound and given.min() >= -part.bound):
@@ -180,8 +181,7 @@ def _scaled(given: Floats, slot: _Slot) -> Floats:
             why="Such a sum could wrap around and be wrong unnoticed.",
             remedy="Clip the values to the published range, or publish a wider one.",
         )
-    scaled = given * 2.0**slot.scale_bits
-    whole = np.rint(scaled, out=np.empty_like(scaled))
+    whole = np.rint(np.multiply(given, 2.0**slot.scale_bits, out=out), out=out)
     if part.integer and not np.array_equal(whole, given):
         raise ValueRefused(f"A value of '{part.name}' is not a whole number.", remedy="Send counts as whole numbers.")
     return whole

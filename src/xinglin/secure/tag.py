@@ -10,6 +10,7 @@ Cost: one key stream and four products an element.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,12 @@ from xinglin.secure.encoding import TAG_ELEMENTS
 from xinglin.secure.prg import CHUNK_WORDS, TAG, Stream, Words, cipher
 from xinglin.secure.ring import Shape, limbs
 
+Signed = NDArray[np.int64]
+
 _KEY = np.uint64((1 << 24) - 1)
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
+_RIGHT = np.uint64(40)
 _ROWS = 64
 """Products are below 2^56 in size: 64 of them are added within 64 bits."""
 
@@ -49,29 +53,43 @@ def holds(vector: Words, shape: Shape, key: bytes, shift_bits: int) -> bool:
 def _sums(vector: Words, shape: Shape, key: bytes) -> tuple[int, int]:
     narrow, low, high = limbs(vector, shape)
     count = shape.wide - TAG_ELEMENTS
-    stream, source = Stream(), cipher(key)
+    stream, source, scratch = Stream(), cipher(key), _Scratch()
     first = second = index = 0
-    scratch = np.empty(CHUNK_WORDS, dtype=np.int64)
     for words, tops in ((narrow, None), (low[:count], high[:count])):
         for start in range(0, words.size, CHUNK_WORDS):
             here = words[start : start + CHUNK_WORDS]
             keys = stream.chunk(source, TAG, index, here.size)
-            pieces = [(0, (here & _LOW).view(np.int64))]
-            if tops is None:
-                pieces.append((32, here.view(np.int64) >> 32))
-            else:
-                pieces.append((32, (here >> _HALF).view(np.int64)))
-                pieces.append((64, tops[start : start + CHUNK_WORDS].view(np.int64)))
-            left, right = (keys & _KEY).view(np.int64), (keys >> np.uint64(40)).view(np.int64)
-            first += sum(_dot(left, piece, scratch) << place for place, piece in pieces)
-            second += sum(_dot(right, piece, scratch) << place for place, piece in pieces)
+            left = np.bitwise_and(keys, _KEY, out=scratch.left[: here.size]).view(np.int64)
+            right = np.right_shift(keys, _RIGHT, out=keys).view(np.int64)
+            for place, piece in _pieces(here, None if tops is None else tops[start : start + CHUNK_WORDS], scratch):
+                first += _dot(left, piece, scratch) << place
+                second += _dot(right, piece, scratch) << place
             index += 1
     return first, second
 
 
-def _dot(keys: NDArray[np.int64], piece: NDArray[np.int64], scratch: NDArray[np.int64]) -> int:
+class _Scratch:
+    """Buffers that stay in cache."""
+
+    def __init__(self) -> None:
+        self.left, self.piece = (np.empty(CHUNK_WORDS, dtype=np.uint64) for _ in range(2))
+        self.products = np.empty(CHUNK_WORDS, dtype=np.int64)
+
+
+def _pieces(here: Words, tops: Words | None, scratch: _Scratch) -> Iterator[tuple[int, Signed]]:
+    """Signed pieces of 32 bits and their places; each is valid until the next."""
+    piece = scratch.piece[: here.size]
+    yield 0, np.bitwise_and(here, _LOW, out=piece).view(np.int64)
+    if tops is None:
+        yield 32, np.right_shift(here.view(np.int64), np.int64(32), out=piece.view(np.int64))
+    else:
+        yield 32, np.right_shift(here, _HALF, out=piece).view(np.int64)
+        yield 64, tops.view(np.int64)
+
+
+def _dot(keys: Signed, piece: Signed, scratch: _Scratch) -> int:
     """Σ keys · piece exactly; keys < 2^24, |piece| < 2^32."""
-    products = np.multiply(keys, piece, out=scratch[: keys.size])
+    products = np.multiply(keys, piece, out=scratch.products[: keys.size])
     whole = keys.size - keys.size % _ROWS
     total = sum(products[whole:].tolist())
     if whole:
