@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from xinglin.analysis import admit_values as av
-from xinglin.analysis.admit_expressions import (
+from xinglin.analysis.admit_dispatch import (
     Rule,
     condition,
     constant_integer,

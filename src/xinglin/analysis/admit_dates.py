@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from xinglin.analysis import admit_values as av
-from xinglin.analysis.admit_expressions import Rule, constant_integer, constant_number, constant_text, expression
+from xinglin.analysis.admit_dispatch import Rule, constant_integer, constant_number, constant_text, expression
 from xinglin.analysis.admit_scope import Scope, only
 from xinglin.analysis.admit_values import Value, refuse
 

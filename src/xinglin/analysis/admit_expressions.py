@@ -3,54 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from sqlglot import exp
 
 from xinglin.analysis import admit_values as av
-from xinglin.analysis.admit import LIST_ITEMS, LITERAL_CHARACTERS, REWRITTEN_CHARACTERS
-from xinglin.analysis.admit_scope import Scope, checked_name, describe, only
+from xinglin.analysis.admit_dates import as_date, date_arithmetic, shifted
+from xinglin.analysis.admit_dispatch import Rule, condition, expression
+from xinglin.analysis.admit_model import LIST_ITEMS, LITERAL_CHARACTERS
+from xinglin.analysis.admit_scope import Scope, checked_name, only
 from xinglin.analysis.admit_values import Value, refuse
-
-Rule = Callable[[exp.Expression, Scope], Value]
-
-
-def expression(node: exp.Expression, scope: Scope) -> Value:
-    """``node`` as SQL in person scope, with what is known of its value."""
-    scope.deeper()
-    try:
-        rule = _rules().get(type(node))
-        if rule is None:
-            refuse("not_admitted", f"{describe(node)} is not admitted.", "See the list of admitted functions.")
-        if scope.group_keys is not None and not isinstance(node, exp.Literal | exp.Column):
-            key = _as_group_key(node, scope, rule)
-            if key is not None:
-                return key
-        value = rule(node, scope)
-        if len(value.sql) > REWRITTEN_CHARACTERS.value // 4:
-            refuse("size", "An expression is too large once rewritten.", "Split it with WITH.")
-        return value
-    finally:
-        scope.depth -= 1
-
-
-def _as_group_key(node: exp.Expression, scope: Scope, rule: Rule) -> Value | None:
-    free = scope.within("GROUP BY", group_keys=None, aggregates=False, windows=False)
-    try:
-        value = rule(node, free)
-    except av.Refused:
-        return None
-    return value if value.sql in (scope.group_keys or ()) else None
-
-
-def condition(node: exp.Expression, scope: Scope) -> Value:
-    """``node`` as a boolean."""
-    value = expression(node, scope)
-    if value.kind == "null":
-        return value.with_(sql="CAST(NULL AS BOOLEAN)", kind="boolean")
-    if value.kind != "boolean":
-        refuse("kind", f"A condition is true or false, not a {value.kind}.", "Compare it with something.")
-    return value
 
 
 def _column(node: exp.Expression, scope: Scope) -> Value:
@@ -97,30 +58,6 @@ def text_constant(text: str) -> Value:
     return Value(av.quote_text(text), "category", levels=(text,), role=av.CONSTANT, degree=0)
 
 
-def constant_text(node: exp.Expression, scope: Scope, place: str) -> str:
-    """The text that ``node`` spells out, or refused."""
-    value = expression(node, scope)
-    if value.kind != "category" or value.role != av.CONSTANT or len(value.levels) != 1:
-        refuse("constant", f"{place} takes a text constant.")
-    return value.levels[0]
-
-
-def constant_number(node: exp.Expression, scope: Scope, place: str) -> float:
-    """The number that ``node`` spells out, or refused."""
-    value = expression(node, scope.within(scope.place, group_keys=None))
-    if value.kind != "number" or value.role != av.CONSTANT or len(value.values) != 1:
-        refuse("constant", f"{place} takes a number constant.")
-    return value.values[0]
-
-
-def constant_integer(node: exp.Expression, scope: Scope, place: str, low: int, high: int) -> int:
-    """The whole number in ``low … high`` that ``node`` spells out, or refused."""
-    value = constant_number(node, scope, place)
-    if not value.is_integer() or not low <= value <= high:
-        refuse("constant", f"{place} takes a whole number from {low} to {high}.")
-    return int(value)
-
-
 def _null(node: exp.Expression, scope: Scope) -> Value:
     return av.null()
 
@@ -141,8 +78,6 @@ def _neg(node: exp.Expression, scope: Scope) -> Value:
 
 def _arithmetic(op: str) -> Rule:
     def rule(node: exp.Expression, scope: Scope) -> Value:
-        from xinglin.analysis.admit_dates import date_arithmetic, shifted
-
         only(node, "this", "expression")
         left, right = node.this, node.expression
         if op in "+-" and isinstance(right, exp.Interval):
@@ -159,8 +94,6 @@ def _arithmetic(op: str) -> Rule:
 
 def comparable(a: Value, b: Value, op: str) -> tuple[Value, Value]:
     """Both sides as one kind; a text constant becomes a date beside a date; keys meet only keys."""
-    from xinglin.analysis.admit_dates import as_date
-
     if "date" in (a.kind, b.kind):
         return as_date(a), as_date(b)
     if "key" in (a.kind, b.kind):
@@ -276,8 +209,6 @@ def _cased(conditions: list[Value], branches: list[Value], last: Value) -> Value
 
 
 def _one_kind(values: list[Value]) -> tuple[list[Value], Value]:
-    from xinglin.analysis.admit_dates import as_date
-
     if any(v.kind == "date" for v in values):
         values = [v if v.kind == "null" else as_date(v) for v in values]
     if {v.kind for v in values} - {"null"} == {"number", "boolean"}:
@@ -314,20 +245,7 @@ def _nullif(node: exp.Expression, scope: Scope) -> Value:
     return a.with_(sql=f"NULLIF({a.sql}, {b.sql})", bare=False, filtered=True)
 
 
-_TABLE: dict[type[exp.Expression], Rule] = {}
-
-
-def _rules() -> dict[type[exp.Expression], Rule]:
-    if not _TABLE:
-        from xinglin.analysis.admit_aggregates import AGGREGATE_RULES
-        from xinglin.analysis.admit_dates import DATE_RULES
-        from xinglin.analysis.admit_functions import FUNCTION_RULES
-
-        _TABLE.update({**_OPERATOR_RULES, **FUNCTION_RULES, **DATE_RULES, **AGGREGATE_RULES})
-    return _TABLE
-
-
-_OPERATOR_RULES: dict[type[exp.Expression], Rule] = {
+OPERATOR_RULES: dict[type[exp.Expression], Rule] = {
     exp.Column: _column,
     exp.Literal: _literal,
     exp.Null: _null,

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from xinglin.analysis import admit_values as av
-from xinglin.analysis.admit import KNOWN_LEVELS, KNOWN_VALUES
 from xinglin.analysis.admit_dates import as_date
-from xinglin.analysis.admit_expressions import Rule, constant_integer, constant_number, constant_text, expression
+from xinglin.analysis.admit_dispatch import Rule, constant_integer, constant_number, constant_text, expression
+from xinglin.analysis.admit_model import KNOWN_LEVELS, KNOWN_VALUES
 from xinglin.analysis.admit_scope import Scope, only
 from xinglin.analysis.admit_values import Value, refuse
 

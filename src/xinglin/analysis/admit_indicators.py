@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from xinglin.analysis.admit import OutputColumn
+from xinglin.analysis.admit_model import OutputColumn
 from xinglin.kernel.limits import Limit
 from xinglin.privacy.differencing import NEW_ONLY, DifferenceSlot, ReleasedCell
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from sqlglot import exp
 
-from xinglin.analysis.admit import EXPRESSIONS, SQL_DEPTH
+from xinglin.analysis.admit_model import EXPRESSIONS, SQL_DEPTH
 from xinglin.analysis.admit_values import Value, highest, refuse
 
 PERSON = '"__person"'
@@ -62,8 +62,9 @@ class Relation(msgspec.Struct, frozen=True):
 class Scope:
     """Names and permissions at one place of the text; children copy it with changes."""
 
-    def __init__(self, relations: list[Relation], place: str = "SELECT") -> None:
+    def __init__(self, relations: list[Relation], rules: Mapping[type[exp.Expression], Rule], place: str) -> None:
         self.relations = relations
+        self.rules = rules
         self.place = place
         self.aliases: dict[str, exp.Expression] = {}
         self.group_keys: frozenset[str] | None = None
@@ -75,7 +76,7 @@ class Scope:
 
     def within(self, place: str, **changes: object) -> Scope:
         """A copy for ``place`` with other permissions."""
-        child = Scope(self.relations, place)
+        child = Scope(self.relations, self.rules, place)
         child.__dict__.update({**self.__dict__, "place": place, **changes})
         return child
 
@@ -137,3 +138,6 @@ def lineage(values: Iterable[Value], queries: Iterable[Query]) -> tuple[frozense
     known, below = list(values), list(queries)
     sources = frozenset().union(*(v.sources for v in known), *(q.influence for q in below))
     return sources, highest([*(v.grade for v in known), *(q.influence_grade for q in below)])
+
+
+Rule = Callable[[exp.Expression, Scope], Value]

@@ -12,7 +12,12 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from xinglin.analysis import admit_values as av
-from xinglin.analysis.admit import (
+from xinglin.analysis.admit_aggregates import AGGREGATE_RULES
+from xinglin.analysis.admit_dates import DATE_RULES
+from xinglin.analysis.admit_dispatch import condition, expression
+from xinglin.analysis.admit_expressions import OPERATOR_RULES
+from xinglin.analysis.admit_functions import FUNCTION_RULES
+from xinglin.analysis.admit_model import (
     OUTPUT_COLUMNS,
     RELATIONS,
     SQL_CHARACTERS,
@@ -20,7 +25,6 @@ from xinglin.analysis.admit import (
     OutputColumn,
     ViewSchema,
 )
-from xinglin.analysis.admit_expressions import condition, expression
 from xinglin.analysis.admit_scope import PERSON, Query, Relation, Scope, checked_name, describe, lineage, only
 from xinglin.analysis.admit_values import Refused, Value, refuse
 from xinglin.analysis.admit_views import base_query
@@ -29,6 +33,7 @@ from xinglin.kernel.verdict import Reason
 _SELECT_CLAUSES = (
     "expressions", "from_", "from", "joins", "where", "group", "having", "qualify", "with_", "with", "distinct",
 )  # fmt: skip
+_RULES = {**OPERATOR_RULES, **FUNCTION_RULES, **DATE_RULES, **AGGREGATE_RULES}
 Sources = Mapping[str, Query]
 # The parser logs the text that it cannot read; a study's text is no matter for a log.
 logging.getLogger("sqlglot").addFilter(lambda record: False)
@@ -176,14 +181,14 @@ class _Builder:
                 right = _filtered(right)
             right, using = _using(join, relations, right, side)
             relations = [*relations, right]
-            scope = Scope(relations, "ON")
+            scope = Scope(relations, _RULES, "ON")
             tests = [*using, *([condition(join.args["on"], scope)] if join.args.get("on") is not None else [])]
             conditions += tests
             theirs = f"{right.alias}.{PERSON}"
             on = " AND ".join([f"{person} = {theirs}", *(t.sql for t in tests)])
             text += f" {word} ({right.query.sql}) AS {right.alias} ON {on}"
             person = {"RIGHT": theirs, "FULL": f"COALESCE({person}, {theirs})"}.get(side, person)
-        scope = Scope(relations)
+        scope = Scope(relations, _RULES, "SELECT")
         scope.person = person
         return scope, text, conditions
 
@@ -391,7 +396,7 @@ def _using(join: exp.Expression, left: list[Relation], right: Relation, side: st
     tests = []
     for name in names:
         column = exp.Column(this=exp.Identifier(this=name))
-        a, b = Scope(left, "USING").find(column), right.column(name)
+        a, b = Scope(left, _RULES, "USING").find(column), right.column(name)
         if a is None or b is None or a.kind != b.kind:
             refuse("unknown_column", f"USING needs column {name!r} of one kind on both sides.")
         tests.append(av.truth(f"({a.sql} = {b.sql})", (a, b)))

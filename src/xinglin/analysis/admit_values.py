@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from xinglin.analysis.admit import GRADES, KNOWN_LEVELS, KNOWN_VALUES
+from xinglin.analysis.admit_model import GRADES, KNOWN_LEVELS, KNOWN_VALUES
 from xinglin.kernel.verdict import Reason
 
 CONSTANT, PLAIN, CHOSEN = "constant", "plain", "chosen"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from xinglin.analysis import admit_values as av
-from xinglin.analysis.admit import GRADES, KINDS, ViewColumn, ViewSchema
+from xinglin.analysis.admit_model import GRADES, KINDS, ViewColumn, ViewSchema
 from xinglin.analysis.admit_scope import PERSON, Query
 from xinglin.analysis.admit_values import Value, quote_text
 

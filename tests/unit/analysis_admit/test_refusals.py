@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.analysis_admit.conftest import VIEWS, admitted
 
-from xinglin.analysis.admit import EXPRESSIONS, SQL_CHARACTERS, Admitted, admit
+from xinglin.analysis.admit import Admitted, admit
+from xinglin.analysis.admit_model import EXPRESSIONS, SQL_CHARACTERS
 from xinglin.kernel.verdict import Denied
 
 ATTACKS = {
