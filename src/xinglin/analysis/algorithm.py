@@ -34,6 +34,7 @@ from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Verdict, every
 from xinglin.privacy.differencing import SLOTS, DifferenceSlot, check_differences
 from xinglin.privacy.disclosure import check_dominance, check_total
+from xinglin.secure.encoding import Part
 from xinglin.terms.thresholds import DisclosureRules
 
 MAX_ROWS = 2**24
@@ -43,6 +44,8 @@ ROUNDS = Limit("rounds a run", 64, "rounds")
 CELLS = Limit("cells a release", 4096, "cells")
 VECTOR = Limit("numbers a round", 4_000_000, "numbers")
 HOSPITALS = Limit("hospitals a run", 4096, "hospitals")
+
+__all__ = ["Algorithm", "AlgorithmSpec", "Cell", "Guard", "NamedFailure", "Outcome", "Part", "Result", "State", "build"]
 
 _HOMES = {
     "describe": "descriptive:Describe",
@@ -64,19 +67,6 @@ class AlgorithmSpec(msgspec.Struct, frozen=True):
     name: str
     params: dict[str, Any] = {}
     version: int = 1
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A stretch of the vector: what the fixed-point encoding must know of it.
-
-    ``bound``: no entry of the pooled total, nor of one hospital's vector, is larger than this in
-    magnitude. ``integer``: whole numbers, summed exactly at scale 1.
-    """
-
-    name: str
-    length: int
-    bound: float
-    integer: bool = False
 
 
 class Cell(msgspec.Struct, frozen=True, eq=False):
@@ -113,10 +103,11 @@ class Result(msgspec.Struct, frozen=True, tag="result"):
 
 
 class NamedFailure(msgspec.Struct, frozen=True, tag="failure"):
-    """A statistic that does not exist for the pooled data. ``code`` is one of the table below.
+    """A statistic that does not exist for the pooled data. ``code`` is one of these.
 
     ``failed`` (a query ended with an error at one or more hospitals), ``out_of_range`` (a value outside
-    its published range), ``no_rows``, ``separation``, ``collinear``, ``not_converged``, ``constant``.
+    its published range), ``no_rows`` (where rules publish zeros; else it reads as too few persons),
+    ``separation``, ``collinear``, ``not_converged``, ``constant``.
     """
 
     code: str
@@ -170,7 +161,7 @@ class Algorithm(ABC):
         """What follows from the pooled payload; ``state`` already counts this round."""
 
     def cell_names(self) -> tuple[str, ...]:
-        """The names of the released cells, the same at every hospital."""
+        """The names of the released cells, the same at every hospital; the first is ``all``."""
         return ("all",)
 
     def cells(self, table: Table) -> list[Cell]:
@@ -252,15 +243,25 @@ class Algorithm(ABC):
             )
         if state.round == 0:
             guard = _guard_of(totals)
+            if not guard.rows_used and self.rules.publish_zeros:
+                return NamedFailure("no_rows", "No hospital has a complete row.", "Widen the cohort.")
             verdict = self._first_rules(guard, hospitals)
             if isinstance(verdict, Denied):
                 return verdict
-            if not guard.rows_used:
-                return NamedFailure("no_rows", "No hospital has a complete row.", "Widen the cohort.")
             state = msgspec.structs.replace(state, guard=guard)
         if state.round + 1 >= ROUNDS.value:
             return NamedFailure("not_converged", f"No result after {ROUNDS.value} rounds.", "Use fewer terms.")
         return self.advance(msgspec.structs.replace(state, round=state.round + 1), totals)
+
+    def pooled_guard(self, state: State, total: Sequence[float]) -> Guard:
+        """The guard block of the first round's total, for whoever protects the result."""
+        totals = split(self.layout(state), total)
+        totals.pop("flags")
+        return _guard_of(totals)
+
+    def released_cells(self, result: Result) -> tuple[str, ...]:
+        """Names of the cells that ``result`` shows; those it hides are not compared with earlier releases."""
+        return self.cell_names()
 
     def encode_state(self, state: State) -> bytes:
         """The state as JSON bytes that ``decode_state`` reads back to the same bits."""
@@ -271,6 +272,9 @@ class Algorithm(ABC):
         return msgspec.json.decode(data, type=self.state_type)
 
     def _first_rules(self, guard: Guard, hospitals: int) -> Verdict:
+        if guard.cells[0] < self.rules.min_cell:
+            # One reason and no other: which further rules a tiny cohort breaks would tell how tiny it is.
+            return check_total(self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals)
         verdicts = [self.release_rules(guard, hospitals)]
         if guard.rows_used:
             verdicts.append(check_dominance(self.rules, rows=guard.rows_used, rows_squared=guard.rows_squared))

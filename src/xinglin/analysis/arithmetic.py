@@ -61,6 +61,12 @@ def log_gamma(value: float) -> float:
         return float(series - shift.ln())
 
 
+def roof(value: float) -> float:
+    """The smallest power of two that is at least ``value`` (above zero)."""
+    fraction, exponent = math.frexp(value)
+    return math.ldexp(1.0, exponent - (fraction == 0.5))
+
+
 def symmetric(packed: Vector, size: int) -> list[list[float]]:
     """The full symmetric matrix of an upper triangle packed row by row (length size·(size+1)/2)."""
     full = [[0.0] * size for _ in range(size)]

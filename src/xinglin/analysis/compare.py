@@ -100,7 +100,7 @@ class _Compare(Algorithm):
 
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """Sums, then centred squares with support counts."""
-        return self._sums.parts(state.round, self.max_rows)
+        return self._sums.parts(state, self.max_rows)
 
     def contribute(self, table: Table, state: State) -> dict[str, Floats]:
         """This hospital's sums of the round."""

@@ -98,7 +98,7 @@ class Describe(Algorithm):
 
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """Sums, then centred squares with support counts."""
-        return self._sums.parts(state.round, self.max_rows)
+        return self._sums.parts(state, self.max_rows)
 
     def contribute(self, table: Table, state: State) -> dict[str, Floats]:
         """This hospital's sums of the round."""
@@ -157,11 +157,11 @@ class Covariance(Algorithm):
 
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """As ``Describe``, with the centred products in round 1."""
-        parts = self._sums.parts(state.round, self.max_rows)
+        parts = self._sums.parts(state, self.max_rows)
         if state.round == 0:
             return parts
         size = len(self.columns)
-        return (*parts, Part("products", size * (size + 1) // 2, float(self.max_rows) * 4.1))
+        return (*parts, Part("products", size * (size + 1) // 2, exact.roof(state.guard.rows_used) * 4.1))
 
     def contribute(self, table: Table, state: State) -> dict[str, Floats]:
         """This hospital's sums of the round, over complete cases."""

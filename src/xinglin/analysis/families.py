@@ -17,6 +17,10 @@ ETA_LIMIT = 700.0
 """Largest linear predictor in magnitude: beyond it the exponential leaves the doubles."""
 ROOM = 1024.0
 """How far beyond the outcome's range a fitted mean may stray on the way, as a factor."""
+RATIO_LIMIT = 2.0**16
+"""Largest outcome over fitted mean in a Gamma model: a step that leads beyond it was too long."""
+MEAN_LIMIT = 2.0**12
+"""Largest fitted mean under the inverse link, as a multiple of the pooled mean."""
 PEARSON_LIMIT = 2.0**30
 """Largest Pearson contribution of one row that is added up; a sum this large is not reported."""
 EXTREME = 1e-5
@@ -173,19 +177,21 @@ def _poisson_bounds(low: float, high: float) -> Bounds:
 
 
 def _gamma_log(eta: Floats, y: Floats, low: float, high: float) -> Rows | None:
-    if eta.size and not (eta.max() <= np.log(high * ROOM) and eta.min() >= np.log(low / ROOM)):
+    if eta.size and not np.abs(eta).max() <= ETA_LIMIT:
         return None
     return _gamma_rows(np.exp(eta), y, "log")
 
 
 def _gamma_inverse(eta: Floats, y: Floats, low: float, high: float) -> Rows | None:
-    if eta.size and not (eta.min() >= 1.0 / (high * ROOM) and eta.max() <= ROOM / low):
+    if eta.size and not (eta.min() >= 1.0 / MEAN_LIMIT and eta.max() <= MEAN_LIMIT / low):
         return None
     return _gamma_rows(1.0 / eta, y, "inverse")
 
 
-def _gamma_rows(mean: Floats, y: Floats, link: str) -> Rows:
+def _gamma_rows(mean: Floats, y: Floats, link: str) -> Rows | None:
     ratio = y / mean
+    if ratio.size and not ratio.max() <= RATIO_LIMIT:
+        return None
     residual = ratio - 1.0
     log_ratio = np.log(ratio)
     if link == "log":
@@ -201,13 +207,11 @@ def _gamma_unit(y: Floats, mean: float) -> Floats:
 
 
 def _gamma_log_bounds(low: float, high: float) -> Bounds:
-    ratio = ROOM * high / low
-    return Bounds(ratio, ratio, ratio * ratio + 4 * ETA_LIMIT)
+    return Bounds(RATIO_LIMIT, RATIO_LIMIT, RATIO_LIMIT * RATIO_LIMIT)
 
 
 def _gamma_inverse_bounds(low: float, high: float) -> Bounds:
-    ratio, most = ROOM * high / low, ROOM * high
-    return Bounds(most + high, most * most, ratio * ratio + 4 * ETA_LIMIT)
+    return Bounds(MEAN_LIMIT + high, MEAN_LIMIT * MEAN_LIMIT, RATIO_LIMIT * RATIO_LIMIT)
 
 
 def _square_unit(y: Floats, mean: float) -> Floats:

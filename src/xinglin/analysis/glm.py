@@ -33,7 +33,7 @@ from xinglin.analysis.glm_local import (
     support_counts,
 )
 from xinglin.analysis.glm_result import Fit, payload_of
-from xinglin.analysis.glm_scaling import Moments, Scaling, frame, link, moments_of, reach, scaling_of
+from xinglin.analysis.glm_scaling import Moments, Scaling, frame, link, moments_of, scaling_of
 from xinglin.analysis.parameters import read_params
 from xinglin.analysis.support import OUTSIDE, PROFILE, check_support
 from xinglin.analysis.table import Domain, Floats, Table, column_of
@@ -93,10 +93,10 @@ class Glm(Algorithm):
         self.formula = parse_formula(self.params.formula)
         self.family = _family(self.params)
         self.design = Design(self.formula, domain)
+        self._check_outcome()
         self._crossings = self._all_crossings()
         self._prepared: Prepared | None = None
         self._scaling: tuple[object, Scaling] | None = None
-        self._check_outcome()
         self.design.columns({name: range(len(coded.levels)) for name, coded in self.design.coded.items()})
 
     @property
@@ -176,12 +176,14 @@ class Glm(Algorithm):
 
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """Moments in round 0; after that the sums of a step, with the support counts in round 1."""
-        rows, fit = float(self.max_rows), _glm(state)
+        fit = _glm(state)
         if fit.round == 0:
+            rows = float(self.max_rows)
             pieces = len(self.design.pieces) + 1
             extra = (Part("log_outcome", 1, rows * 750.0),) if self.family.name == "gamma" else ()
             return (Part("moments", 2 * pieces, rows * 1.001), *extra)
         scaling, size = self._scaled(fit), len(fit.coefficients)
+        rows = scaling.rows
         packed, bounds = size * (size + 1) // 2, scaling.bounds
         curvature = rows * scaling.largest * scaling.largest * bounds.weight
         parts = [
@@ -194,12 +196,11 @@ class Glm(Algorithm):
             parts.append(Part("expected", packed, curvature))
         if fit.round == 1:
             supported = self._supported(fit)
-            widest = max([reach(piece, m.mean, m.deviation) for piece, m in supported], default=1.0)
             parts += [
                 Part("null", 1, rows * bounds.other),
                 Part("outside", OUTSIDE * len(supported), rows, integer=True),
                 Part("profile_persons", PROFILE * len(supported), rows, integer=True),
-                Part("profile_sums", PROFILE * len(supported), rows * widest * widest),
+                Part("profile_sums", PROFILE * len(supported), 4.0 * rows),
             ]
         return tuple(parts)
 
@@ -343,10 +344,13 @@ class Glm(Algorithm):
         )
 
     def _scaled(self, fit: GlmState) -> Scaling:
-        key = (fit.observed, fit.moments, fit.outcome)
+        key = (fit.observed, fit.moments, fit.outcome, fit.guard.rows_used)
         if self._scaling is None or self._scaling[0] != key:
             columns = self.design.columns(dict(zip(self.design.coded, fit.observed, strict=True)))
-            self._scaling = (key, scaling_of(self.design, self.family, columns, fit.moments, fit.outcome))
+            scaling = scaling_of(
+                self.design, self.family, columns, fit.moments, fit.outcome, fit.guard.rows_used
+            )
+            self._scaling = (key, scaling)
         return self._scaling[1]
 
     def _supported(self, fit: GlmState) -> list[tuple[Piece, Moments]]:

@@ -6,12 +6,16 @@ import math
 
 import msgspec
 
-from xinglin.analysis.arithmetic import log
+from xinglin.analysis.arithmetic import log, roof
 from xinglin.analysis.design import Design, DesignColumn, Piece
 from xinglin.analysis.families import Bounds, Family
 
 CONSTANT = 1e-14
 """A variance at most this, on a range of −1 to 1, means that a column does not vary."""
+
+
+_FAR = 1.2
+"""Room beyond √rows standard deviations, for the rounding of a small variance."""
 
 
 class Moments(msgspec.Struct, frozen=True):
@@ -23,11 +27,16 @@ class Moments(msgspec.Struct, frozen=True):
 
 
 class Scaling(msgspec.Struct, frozen=True):
-    """Design columns with their shift and scale, and those of the outcome: z = (c − shift) / scale."""
+    """Design columns with their shift and scale, and those of the outcome: z = (c − shift) / scale.
+
+    ``rows`` and ``largest`` bound the pooled rows and every |z|; they, and the bounds of the family, are
+    powers of two, since the digest of a layout is seen by the hub and should tell it next to nothing.
+    """
 
     columns: tuple[DesignColumn, ...]
     shift: tuple[float, ...]
     scale: tuple[float, ...]
+    rows: float
     largest: float
     outcome_shift: float
     outcome_scale: float
@@ -61,36 +70,46 @@ def reach(piece: Piece, shift: float, scale: float) -> float:
 
 
 def scaling_of(
-    design: Design, family: Family, columns: tuple[DesignColumn, ...], moments: tuple[Moments, ...], outcome: Moments
+    design: Design,
+    family: Family,
+    columns: tuple[DesignColumn, ...],
+    moments: tuple[Moments, ...],
+    outcome: Moments,
+    rows: int,
 ) -> Scaling:
     """The scaling that pooled moments give; the same bits on every node.
 
     Numeric columns are centred when an intercept can take the shift back and no level multiplies them.
     A Gaussian outcome is standardised, a Gamma outcome divided by its mean, others are left alone.
+    No value lies further from its mean than √rows standard deviations, whatever range was published.
     """
     shift, scale = [0.0] * len(columns), [1.0] * len(columns)
-    largest = 1.0
+    largest, farthest = 1.0, _FAR * math.sqrt(rows)
     for j, column in enumerate(columns):
         if column.piece >= 0:
             known = moments[column.piece]
             centred = design.centred and not column.levels
             shift[j] = known.mean if centred else 0.0
             scale[j] = known.deviation if centred else known.size
-            largest = max(largest, reach(design.pieces[column.piece], shift[j], scale[j]))
+            largest = max(largest, min(farthest, reach(design.pieces[column.piece], shift[j], scale[j])))
     outcome_shift, outcome_scale = _outcome_frame(design, family, outcome)
     low, high = _outcome_range(design.response, family)
+    high = min(high, outcome.mean + farthest * outcome.deviation)
+    low = low if family.above == 0 else max(low, outcome.mean - farthest * outcome.deviation)
     low, high = (low - outcome_shift) / outcome_scale, (high - outcome_shift) / outcome_scale
+    known_bounds = family.bounds(low, high)
     return Scaling(
         columns=columns,
         shift=tuple(shift),
         scale=tuple(scale),
-        largest=largest,
+        rows=roof(rows),
+        largest=roof(largest),
         outcome_shift=outcome_shift,
         outcome_scale=outcome_scale,
         outcome_low=low,
         outcome_high=high,
         null_mean=_null_mean(family, (outcome.mean - outcome_shift) / outcome_scale),
-        bounds=family.bounds(low, high),
+        bounds=Bounds(roof(known_bounds.score), roof(known_bounds.weight), roof(known_bounds.other)),
     )
 
 

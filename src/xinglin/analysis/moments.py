@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from xinglin.analysis.algorithm import Cell, Part
+from xinglin.analysis.algorithm import Cell, Part, State
+from xinglin.analysis.arithmetic import roof
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import is_binary
 from xinglin.analysis.support import BUCKETS, OUTSIDE, PROFILE, check_support, outside_counts, spread_profile
@@ -76,11 +77,12 @@ class MomentSums:
         masks = [group & present(table, column.name) for column in self._columns for group in groups]
         return [Cell(name, mask) for name, mask in zip(self.names, masks, strict=True)]
 
-    def parts(self, turn: int, max_rows: int) -> tuple[Part, ...]:
-        """The parts of round 0 or 1."""
+    def parts(self, state: State, max_rows: int) -> tuple[Part, ...]:
+        """The parts of round 0 or 1; from round 1 on the pooled rows bound the sums (as a power of two)."""
         size, rows = len(self.names), float(max_rows)
-        if turn == 0:
+        if state.round == 0:
             return (Part("rows", size, rows, integer=True), Part("sums", size, rows * 1.001))
+        rows = roof(state.guard.rows_used)
         return (
             Part("residuals", size, rows * 2.1),
             Part("squares", size, rows * 4.1),

@@ -97,12 +97,12 @@ def rows_of(result: Result) -> Rows:
 def result_frame(result: Result, library: Literal["pandas", "polars"] = "pandas") -> Any:
     """The rows as a data frame; raises ``ImportError`` when the library is not installed."""
     if library == "polars":
-        import polars
+        import polars as pl
 
-        return polars.DataFrame(rows_of(result), infer_schema_length=None)
-    import pandas
+        return pl.DataFrame(rows_of(result), infer_schema_length=None)
+    import pandas as pd
 
-    return pandas.DataFrame(rows_of(result))
+    return pd.DataFrame(rows_of(result))
 
 
 def summary(result: Result) -> str:

@@ -100,7 +100,7 @@ class TableOne(Algorithm):
 
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """Counts and sums, then centred squares with support counts."""
-        sums = self._sums.parts(state.round, self.max_rows)
+        sums = self._sums.parts(state, self.max_rows)
         if state.round:
             return sums
         rows = float(self.max_rows)

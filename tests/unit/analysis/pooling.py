@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,16 +11,30 @@ import numpy as np
 from xinglin.analysis.algorithm import AlgorithmSpec, Outcome, State, build
 from xinglin.analysis.table import Column, Domain, Table
 from xinglin.kernel.canonical import canonical_bytes
-from xinglin.privacy.disclosure import DisclosureRules
+from xinglin.secure.encoding import FixedPoint
+from xinglin.secure.ring import limbs
+from xinglin.terms.thresholds import DisclosureRules
 
 Adder = Callable[[Any, list[np.ndarray]], Sequence[float]]
 
 
 def plain_sum(parts: Any, vectors: list[np.ndarray]) -> Sequence[float]:
     """Exact addition: every entry of the total is the correctly rounded sum."""
-    import math
-
     return [math.fsum(column) for column in zip(*(v.tolist() for v in vectors), strict=True)]
+
+
+def fixed_point(parts: Any, vectors: list[np.ndarray]) -> Sequence[float]:
+    """Addition as the secure sum does it: ring elements of the published scale, and back."""
+    coder = FixedPoint(tuple(parts), len(vectors))
+    words = [coder.encode(vector) for vector in vectors]
+    total = coder.shape.zeros()
+    narrow, low, high = limbs(total, coder.shape)
+    for word in words:
+        one, lower, upper = limbs(word, coder.shape)
+        narrow += one
+        low += lower
+        high += upper + (low < lower)
+    return [float(value) for value in coder.decode(total)]
 
 
 def run(
