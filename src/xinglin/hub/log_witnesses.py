@@ -31,7 +31,7 @@ PUSH_ENTRIES = Limit("entries pushed with a checkpoint", 4_096, "entries")
 STEPS = Limit("steps of a witness that catches up in one round", 64, "steps")
 ANSWER_BYTES = Limit("answer of a witness", 64 * 1024, "bytes")
 CALL_TIMEOUT_S = 10.0
-_BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+_BACKOFF_S = (0.1, 0.25, 0.5, 1.0)
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")
 
 
