@@ -85,6 +85,15 @@ class Crosstab(Algorithm):
         counted = np.bincount(index[index >= 0].astype(np.int64), minlength=len(self._crossing.names))
         return {"table": counted.astype(np.float64)}
 
+    def released_cells(self, result: Result) -> tuple[str, ...]:
+        """The complete cases, and the margins and cells that are not hidden."""
+        shown = result.payload
+        rows = zip(self._margins[0].names, shown["row_totals"], strict=True)
+        columns = zip(self._margins[1].names, shown["column_totals"], strict=True)
+        inner = zip(self._crossing.names, (count for row in shown["counts"] for count in row), strict=True)
+        whole = (("all", shown["total"]),)
+        return tuple(name for name, count in (*whole, *rows, *columns, *inner) if count is not None)
+
     def advance(self, state: State, totals: Mapping[str, tuple[float, ...]]) -> State | Outcome:
         """The table after suppression."""
         height, width = len(self._levels[0]), len(self._levels[1])

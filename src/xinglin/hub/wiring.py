@@ -106,6 +106,7 @@ def connect_parts(parts: HubParts) -> None:
                 hub.mailboxes.put(did, CheckpointOrder(note.encode()))
 
     def on_arrival(node: str) -> None:
+        on_member(hub.members.directory.participants[node])  # asked at once, not after the back-off
         hub.agreements.arrived(node)
         hub.runs.arrived(node)
         newest = hub.log.latest_with_quorum()

@@ -30,7 +30,7 @@ from xinglin.wire.channel import RELEASES_CONTEXT, ReleaseRefs, RunEnd, RunRelay
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from xinglin.analysis.algorithm import Algorithm, NamedFailure, Result, State
+    from xinglin.analysis.algorithm import Algorithm, Guard, NamedFailure, Result, State
     from xinglin.node.engine import Engine
     from xinglin.node.logview import LogView
     from xinglin.secure import Party
@@ -71,6 +71,7 @@ class Computation:
     def __init__(self, desk: Desk, use: Use, inbox: asyncio.Queue[Incoming]) -> None:
         self._desk, self._use, self._inbox = desk, use, inbox
         self.opened = False
+        self._guard: Guard | None = None
         self._party: Party | None = None
         self._algorithm: Algorithm | None = None
         self._state: State | None = None
@@ -251,6 +252,8 @@ class Computation:
     async def _after(self, values: object, hospitals: int) -> Result | NamedFailure | Denied | None:
         algorithm, state = self._algorithm, self._state
         assert algorithm is not None and state is not None
+        if state.round == 0:
+            self._guard = algorithm.pooled_guard(state, values)  # type: ignore[arg-type]
         following = algorithm.update(state, values, hospitals)  # type: ignore[arg-type]
         if isinstance(following, type(state)):
             self._state = following
@@ -307,9 +310,9 @@ class Computation:
         assert algorithm is not None and state is not None
         if not isinstance(outcome, Result):
             return Stopped(outcome.code, f"{outcome.words} {outcome.remedy}".strip())
-        guard = outcome.guard
+        guard = state.guard if self._guard is None else self._guard
         persons = dict(zip(algorithm.cell_names(), guard.cells, strict=True))
-        released = set(outcome.released)
+        released = set(algorithm.released_cells(outcome))
         chosen = [i for i, slot in enumerate(self._slots) if slot.cell in released]
         pooled = PooledGuard(
             persons={name: count for name, count in persons.items() if name in released},

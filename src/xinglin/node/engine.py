@@ -87,6 +87,11 @@ class Engine:
         """The child's process id while it lives."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
+    async def warm(self) -> None:
+        """Start the child and let it load its libraries; worth calling when a run is announced."""
+        async with self._turn:
+            await self._ask(em.Warm(), em.Done)
+
     async def load(self, request: em.Load) -> em.Loaded | Denied:
         """Admit and prepare a query; ``Denied`` depends on text and published domains alone."""
         async with self._turn:

@@ -31,6 +31,10 @@ class Configure(msgspec.Struct, frozen=True, tag="configure"):
     open_files: int
 
 
+class Warm(msgspec.Struct, frozen=True, tag="warm"):
+    """Load the libraries, so that the first query need not wait for them."""
+
+
 class Load(msgspec.Struct, frozen=True, tag="load"):
     """Admit a study's ``sql`` over the agreement's views of pinned tables; reads no row.
 
@@ -89,7 +93,7 @@ class Unload(msgspec.Struct, frozen=True, tag="unload"):
     session: str
 
 
-Request = Configure | Load | Start | Local | Cells | Unload
+Request = Configure | Warm | Load | Start | Local | Cells | Unload
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):

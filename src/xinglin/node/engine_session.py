@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from xinglin.analysis.admit import Admitted, OutputColumn, ViewColumn, ViewSchema, admit
+from xinglin.analysis.admit import Admitted, OutputColumn
 from xinglin.analysis.algorithm import Algorithm, build
+from xinglin.analysis.study_views import published_relation, study_views
 from xinglin.analysis.table import Column, Table
-from xinglin.catalogue.model import ColumnDescription
-from xinglin.catalogue.views import ExposedTable
 from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.lake.delta import Lake
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _COMPUTING_FAULTS = (XinglinError, ArithmeticError, ValueError, TypeError, LookupError, MemoryError)
-_KINDS = {"integer": "number", "instant": "date"}
 
 
 class Session:
@@ -40,12 +38,10 @@ class Session:
     @classmethod
     def load(cls, load: Load) -> Session | Denied:
         """Admit the cohort's views and the study's query, and let a locked engine plan it; reads no row."""
-        schemas = {f"{table.name}": _schema(table) for table in load.tables}
-        cohort = _cohort(load, schemas)
-        if isinstance(cohort, Denied):
-            return cohort
-        views, selects = cohort
-        admitted = admit(load.sql, views)
+        views = study_views(load.tables, load.cohort)
+        if isinstance(views, Denied):
+            return views
+        admitted = views.admit(load.sql)
         if isinstance(admitted, Denied):
             return admitted
         engine = QuerySession(load.limits)
@@ -53,8 +49,8 @@ class Session:
         for table in load.tables:
             if table.name not in datasets:
                 return deny("lake.not_pinned", f"Table {table.name!r} is not in the snapshot.", "Pin it.")
-            engine.person_table(_base(table.name), datasets[table.name], table.patient_key, load.salt)
-        for name, select in selects:
+            engine.person_table(published_relation(table.name), datasets[table.name], table.patient_key, load.salt)
+        for name, select in views.selects:
             engine.view(name, select)
         engine.lock()
         if not engine.check(admitted.sql_rewritten):
@@ -146,47 +142,6 @@ def _sets(names: set[str], algorithm: Algorithm, table: Table, codes: engine_set
         else:
             found[name] = engine_sets.person_set(codes, masks[cell])
     return found
-
-
-def _base(table: str) -> str:
-    return f"__published_{table}"
-
-
-def _schema(table: ExposedTable) -> ViewSchema:
-    columns = tuple(_view_column(column, table.grades[column.name]) for column in table.columns)
-    return ViewSchema(columns, _base(table.name))
-
-
-def _view_column(column: ColumnDescription, grade: str) -> ViewColumn:
-    return ViewColumn(
-        column.name,
-        _KINDS.get(column.kind, column.kind),
-        column.low,
-        column.high,
-        column.levels,
-        grade,
-        column.kind == "integer",
-        identifier=column.role != "data",
-    )
-
-
-def _cohort(load: Load, schemas: dict[str, ViewSchema]) -> tuple[dict[str, ViewSchema], list[tuple[str, str]]] | Denied:
-    """The study's views and the SELECTs behind them; without a cohort, the exposed tables themselves."""
-    if not load.cohort:
-        return schemas, []
-    views: dict[str, ViewSchema] = {}
-    selects: list[tuple[str, str]] = []
-    for position, view in enumerate(load.cohort):
-        admitted = admit(view.select, schemas, cohort=True)
-        if isinstance(admitted, Denied):
-            words = tuple(msgspec.structs.replace(r, words=f"View {view.name!r}: {r.words}") for r in admitted.reasons)
-            return Denied(words)
-        relation = f"__view_{position}"
-        selects.append((relation, admitted.sql_rewritten))
-        columns = tuple(column.as_view_column() for column in admitted.columns)
-        graded = tuple(msgspec.structs.replace(column, grade=admitted.grade) for column in columns)
-        views[view.name] = ViewSchema(graded, relation)
-    return views, selects
 
 
 def _misfit(columns: Iterable[OutputColumn], domain: tuple[Column, ...]) -> tuple[Reason, ...]:

@@ -49,6 +49,7 @@ class LogView:
         self._grown = asyncio.Condition()
         self.record = SpaceRecord(space)
         self.trusted = Trusted()
+        self._ahead = b""
         self.on_trusted: list[Callable[[], None]] = []
 
     @property
@@ -65,6 +66,9 @@ class LogView:
         """Answer the hub's add-checkpoint request as ``tlog-witness`` says."""
         async with self._turn:
             answer = await attend(self._witness, order.body, order.entries, self._fetch)
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            await self.take_checkpoint(ahead)
         return CosignAnswer(order.ticket, answer.status, answer.body)
 
     async def take_checkpoint(self, data: bytes) -> None:
@@ -76,8 +80,11 @@ class LogView:
             log.warning("checkpoint not trusted: %s", error.code)
             return
         size = verified.checkpoint.size
-        if size < self.trusted.size or size > self.size:
-            return  # older news, or entries that have not come yet: the next one will do
+        if size > self.size:
+            self._ahead = data  # its entries have not come yet: looked at again when they have
+            return
+        if size < self.trusted.size:
+            return
         if size and root_of(self._hashes, size) != verified.checkpoint.root:
             log.error("a quorum cosigned another history than this node's: nothing of it is trusted")
             return

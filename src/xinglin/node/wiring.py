@@ -9,7 +9,6 @@ import msgspec
 
 from xinglin.evidence.notes import parse_vkey
 from xinglin.evidence.replica import FollowedLog
-from xinglin.evidence.tiles import TILE_WIDTH, Tile, parse_bundle
 from xinglin.evidence.witnessing import Witness
 from xinglin.gate import Gate, Ports
 from xinglin.kernel.instants import Clock, system_clock
@@ -28,6 +27,7 @@ from xinglin.node.runs import NodeRuns
 from xinglin.node.settings import NodeSettings
 from xinglin.node.tables import Tables
 from xinglin.node.vault import Vault
+from xinglin.stores.log_fetch import BundleReader
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context
@@ -120,15 +120,5 @@ def _view(
     followed = FollowedLog(space.origin, (parse_vkey(space.log_vkey),))
     witness = Witness(followed, [cosigner(keys)], memory, clock, merge_delay_ms=round(settings.merge_delay_s * 1000))
 
-    async def fetch(start: int, end: int) -> list[bytes]:
-        entries: list[bytes] = []
-        while start < end:
-            index = start // TILE_WIDTH
-            width = min(end - index * TILE_WIDTH, TILE_WIDTH)
-            answer = await client.get("/" + Tile(None, index, width).to_path(), timeout=30)
-            answer.raise_for_status()
-            entries.extend(parse_bundle(answer.content, width)[start - index * TILE_WIDTH :])
-            start = index * TILE_WIDTH + width
-        return entries
-
+    fetch = BundleReader(space.hub_url, client).fetch
     return LogView(space, witness, memory, fetch, clock)
