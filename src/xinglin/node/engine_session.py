@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from xinglin.analysis.admit import Admitted, OutputColumn
