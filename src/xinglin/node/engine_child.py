@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 from typing import BinaryIO
 
 import msgspec
@@ -102,6 +103,15 @@ class Child:
             resource.setrlimit(resource.RLIMIT_CPU, (spent + self._cpu_s + 1, resource.RLIM_INFINITY))
 
 
+class _WithoutPandas(MetaPathFinder):
+    """pyarrow.dataset loads pandas where it is installed: seconds and 100 MB that no query here needs."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Nothing, except that there is no pandas."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("The computing child goes without pandas.", name="pandas")
+
+
 def _warmed() -> em.Done:
     for name in _LIBRARIES:
         import_module(name)
@@ -130,8 +140,7 @@ def _end_with(parent: int) -> None:
 
 def main() -> None:
     """Serve on the standard streams; whatever prints elsewhere goes nowhere."""
-    # pyarrow.dataset loads pandas where it is installed: seconds and 100 MB that no query here needs.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    sys.meta_path.insert(0, _WithoutPandas())
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sink = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -49,6 +49,15 @@ async def test_a_run_through_the_child(engine: Engine, study: Study) -> None:
         await engine.local(local)
 
 
+async def test_a_warm_child_needs_no_pandas(engine: Engine, study: Study) -> None:
+    await engine.warm()
+    pid = engine.pid
+    await ready(engine, study)
+    assert engine.pid == pid
+    with open(f"/proc/{pid}/maps") as file:
+        assert "/pandas/" not in file.read()
+
+
 async def test_a_refusal_is_a_value(engine: Engine, study: Study) -> None:
     denied = await engine.load(study.load("SELECT * FROM read_csv('/etc/passwd')"))
     assert isinstance(denied, Denied)
