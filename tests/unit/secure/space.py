@@ -114,3 +114,19 @@ class Space:
         total = self.settle()
         opened = {did: self.parties[did].open(total) for did in vectors}
         return opened, np.sum(list(vectors.values()), axis=0)
+
+
+def advertised(count: int) -> Space:
+    """Everybody has advertised; nobody was told yet."""
+    here = Space(count)
+    for did in here.dids:
+        here.send(did, here.parties[did].advertise())
+    return here
+
+
+def ready(count: int, **options: object) -> Space:
+    """Everybody has uploaded round 1."""
+    here = Space(count, **options)
+    here.start()
+    here.upload(here.vectors())
+    return here

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from tests.unit.secure.space import PARTS, Space
+from tests.unit.secure.space import PARTS, Space, advertised, ready
 
 from xinglin.kernel import IllegalMove, MalformedMessage
 from xinglin.secure import (
@@ -31,7 +31,6 @@ from xinglin.secure import (
     encode,
     parse,
     rules,
-    shamir,
 )
 from xinglin.secure.messages import signed
 
@@ -44,13 +43,6 @@ def codes(error: pytest.ExceptionInfo[Refused]) -> set[str]:
 
 def survivors(here: Space, chosen: tuple[int, ...], number: int = 1) -> bytes:
     return encode(Survivors(1, here.session.id, number, chosen))
-
-
-def ready(count: int, **options: object) -> Space:
-    here = Space(count, **options)
-    here.start()
-    here.upload(here.vectors())
-    return here
 
 
 # --- the hub lies about survivors ---------------------------------------------------------------------
@@ -209,13 +201,6 @@ def test_a_restored_node_still_refuses_fewer():
 # --- the roster ---------------------------------------------------------------------------------------
 
 
-def advertised(count: int) -> Space:
-    here = Space(count)
-    for did in here.dids:
-        here.send(did, here.parties[did].advertise())
-    return here
-
-
 def test_invented_hospitals_are_refused():
     here = advertised(4)
     adverts = parse(here.relay.message_for(here.dids[0]))
@@ -289,64 +274,16 @@ def test_nodes_shown_different_adverts_do_not_begin():
     assert codes(refusal) == {"secure.other_adverts"}
 
 
-# --- shares -------------------------------------------------------------------------------------------
-
-
-def begun(count: int) -> tuple[Space, object]:
-    here = advertised(count)
-    for did in here.dids:
-        here.hand(did)
-    return here, parse(here.relay.message_for(here.dids[0]))
-
-
-def test_a_forged_share_is_refused_and_named():
-    here, begin = begun(4)
-    box = bytearray(begin.shares[2].boxes[0])
-    box[-1] ^= 1
-    shares = tuple(replace(s, boxes={0: bytes(box)}) if s.sender == 2 else s for s in begin.shares)
-    with pytest.raises(BadShare) as refusal:
-        here.parties[here.dids[0]].answer(encode(replace(begin, shares=shares)))
-    assert refusal.value.who == here.dids[2]
-    # The right one still begins the run.
-    here.parties[here.dids[0]].answer(encode(begin))
-    assert here.parties[here.dids[0]].phase == "ready"
-
-
-def test_a_misdirected_share_is_refused():
-    here, begin = begun(4)
-    other = parse(here.relay.message_for(here.dids[1]))
-    boxes = {share.sender: share.boxes.get(1) for share in other.shares}
-    shares = tuple(replace(s, boxes={0: boxes[2]}) if s.sender == 2 else s for s in begin.shares)
-    with pytest.raises(BadShare) as refusal:
-        here.parties[here.dids[0]].answer(encode(replace(begin, shares=shares)))
-    assert refusal.value.who == here.dids[2]
-    swapped = tuple(replace(s, boxes={0: begin.shares[3].boxes[0]}) if s.sender == 2 else s for s in begin.shares)
-    with pytest.raises(BadShare):
-        here.parties[here.dids[0]].answer(encode(replace(begin, shares=swapped)))
-
-
-def test_a_withheld_share_is_refused():
-    here, begin = begun(4)
-    shares = tuple(replace(s, boxes={}) if s.sender == 2 else s for s in begin.shares)
-    with pytest.raises(BadShare):
-        here.parties[here.dids[0]].answer(encode(replace(begin, shares=shares)))
-
-
-def test_the_hub_survives_one_false_share_and_names_an_owner_of_many():
-    for liars, works in ((1, True), (4, False)):
-        here = ready(7)
-        for place, did in enumerate(here.dids):
-            reveal = parse(here.parties[did].answer(here.relay.message_for(did)))
-            if place < liars:
-                seeds = dict(reveal.seeds) | {3: shamir.random_element(lambda count: bytes(range(1, count + 1)))}
-                reveal = signed(replace(reveal, seeds=seeds), here.sign_as(did))
-            here.relay.receive(did, encode(reveal))
-        if works:
-            here.parties[here.dids[6]].open(here.relay.reconstruct())
-        else:
-            with pytest.raises(BadShare) as refusal:
-                here.relay.reconstruct()
-            assert refusal.value.who == here.dids[3]
+def test_a_hospital_that_copies_anothers_key_is_refused():
+    here = advertised(4)
+    adverts = parse(here.relay.message_for(here.dids[0]))
+    for field in ("channel_key", "mask_key"):
+        copied = replace(adverts.adverts[1], **{field: getattr(adverts.adverts[2], field)})
+        copied = signed(copied, here.sign_as(here.dids[1]))
+        message = replace(adverts, adverts=(adverts.adverts[0], copied, *adverts.adverts[2:]))
+        with pytest.raises(Refused) as refusal:
+            here.parties[here.dids[0]].answer(encode(message))
+        assert codes(refusal) == {"secure.same_key"}
 
 
 # --- totals, rounds, runs -----------------------------------------------------------------------------
@@ -433,6 +370,41 @@ def test_different_states_are_noticed_before_anything_is_revealed():
     here.relay.receive(here.dids[0], encode(sent[0]))
     with pytest.raises(Refused):
         here.relay.receive(here.dids[3], encode(sent[3]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"survivors": (0, 1, 2)}, "secure.other_set"),
+        ({"round": 2}, "secure.other_set"),
+        ({"layout": "sha256:other"}, "secure.layout_differs"),
+        ({"confirm": bytes(32)}, "secure.confirm_differs"),
+        ({"mask_key": None}, "secure.same_key"),
+    ],
+)
+def test_a_colluding_hospitals_odd_endorsement_is_refused_though_signed(changes, code):
+    here = ready(4)
+    did = here.dids[0]
+    message = parse(here.relay.message_for(did))
+    if "mask_key" in changes:
+        changes = {"mask_key": message.uploads[3].mask_key}
+    odd = signed(replace(message.uploads[2], **changes), here.sign_as(here.dids[2]))
+    uploads = (*message.uploads[:2], odd, message.uploads[3])
+    with pytest.raises(Refused) as refusal:
+        here.parties[did].answer(encode(replace(message, uploads=uploads)))
+    assert codes(refusal) == {code}
+    assert here.parties[did].phase == "uploaded"
+
+
+def test_another_endorsement_in_this_nodes_own_name_is_refused():
+    """A stolen signature key is not enough: a node knows what it sent."""
+    here = ready(4)
+    did = here.dids[0]
+    message = parse(here.relay.message_for(did))
+    odd = signed(replace(message.uploads[0], masked=bytes(32)), here.sign_as(did))
+    with pytest.raises(Refused) as refusal:
+        here.parties[did].answer(encode(replace(message, uploads=(odd, *message.uploads[1:]))))
+    assert codes(refusal) == {"secure.not_mine"}
 
 
 def test_the_state_digest_is_not_readable_by_the_hub():

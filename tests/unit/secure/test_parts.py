@@ -291,6 +291,18 @@ def test_whole_numbers_stay_whole():
         coder.encode(np.zeros(3))
 
 
+def test_whole_numbers_never_wrap_at_any_bound():
+    for hospitals, power in itertools.product((3, 4, 50, 64, 512), range(36, 54)):
+        coder = FixedPoint((Part("n", 1, 2.0**power, True),), hospitals)
+        total = coder.shape.zeros()
+        for _ in range(hospitals):
+            ring.add(total, coder.encode(np.array([2.0**power])), coder.shape)
+        ring.shift_left(total, coder.shape, hospitals.bit_length())
+        ring.shift_right(total, coder.shape, hospitals.bit_length())
+        assert coder.in_range(total)
+        assert coder.decode(total)[0] == hospitals * 2.0**power
+
+
 def test_empty_and_zero_bounded_parts_pass():
     coder = FixedPoint((Part("none", 0, 1.0), Part("zero", 2, 0.0), Part("n", 1, 5, True)), 3)
     assert coder.decode(coder.encode(np.array([0.0, 0.0, 5.0]))).tolist() == [0.0, 0.0, 5.0]

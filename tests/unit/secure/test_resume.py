@@ -179,6 +179,32 @@ def test_nothing_is_left_after_close_or_round():
             use(here.restore(did))
 
 
+def test_each_step_forgets_what_it_used():
+    here = Space(4)
+    did = here.dids[0]
+    for each in here.dids:
+        here.send(each, here.parties[each].advertise())
+    advertised = from_bytes(here.kept[did])
+    for each in here.dids:
+        here.hand(each)
+    gone = [advertised.channel_private, advertised.fresh.private]
+    for each in here.dids:
+        here.hand(each)
+    ready = from_bytes(here.kept[did])
+    gone += [advertised.contribution]
+    here.upload(here.vectors())
+    gone += [ready.seed, *ready.pairs.values()]
+    uploaded = from_bytes(here.kept[did])
+    for each in here.dids:
+        here.hand(each)
+    gone += [uploaded.fresh.private, *uploaded.chains.values()]
+    # The shares of the survivors' mask keys, which nobody will ever be shown.
+    gone += [share[:32] for share in uploaded.held.values()]
+    for secret in gone:
+        assert len(secret) == 32
+        assert secret not in here.kept[did]
+
+
 def test_damaged_or_newer_snapshots_are_refused():
     here = Space(3)
     here.start()
