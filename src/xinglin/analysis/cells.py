@@ -33,10 +33,9 @@ class Crossing(msgspec.Struct, frozen=True):
 
     def index(self, table: Table) -> Floats:
         """The cell of each row, shape (n_rows,); −1 where a value is missing."""
-        every = np.ones(table.n_rows, dtype=np.bool_)
         index, missing = np.zeros(table.n_rows), np.zeros(table.n_rows, dtype=np.bool_)
         for column, size in zip(self.described, self.sizes, strict=True):
-            codes = codes_of(table, column, every)
+            codes = codes_of(table, column, slice(None))
             missing |= (codes < 0) | (codes >= size) | (codes != np.floor(codes))
             index = index * size + codes
         return np.where(missing, -1.0, index)

@@ -20,7 +20,7 @@ import numpy as np
 from xinglin.analysis import arithmetic
 from xinglin.analysis.errors import BadParameters, NoPublishedRange, UnknownColumn
 from xinglin.analysis.formula import Categorical, Factor, Formula, Log, Numeric, Power, Spline, Term
-from xinglin.analysis.table import Column, Domain, Floats, Mask, Table, column_of
+from xinglin.analysis.table import Column, Domain, Floats, Table, column_of
 from xinglin.kernel.limits import Limit
 
 PARAMETERS = Limit("parameters a model", 256, "parameters")
@@ -109,20 +109,27 @@ class Design:
         PARAMETERS.check(len(columns))
         return tuple(columns)
 
-    def matrix(
-        self, table: Table, mask: Mask, columns: Sequence[DesignColumn], shift: Sequence[float], scale: Sequence[float]
-    ) -> Floats:
-        """The standardised matrix of the masked rows, shape (rows, columns), C order."""
+    def fill(
+        self,
+        matrix: Floats,
+        table: Table,
+        rows: slice,
+        columns: Sequence[DesignColumn],
+        shift: Sequence[float],
+        scale: Sequence[float],
+    ) -> None:
+        """Write the standardised columns of these rows into ``matrix``, shape (rows, columns)."""
         cache: dict[int, Floats] = {}
-        matrix = np.ones((int(np.count_nonzero(mask)), len(columns)))
         for j, column in enumerate(columns):
-            if column.piece >= 0:
+            if column.piece < 0:
+                matrix[:, j] = 1.0
+            else:
                 if column.piece not in cache:
-                    cache[column.piece] = values_of(self.pieces[column.piece], table, mask)
-                matrix[:, j] = (cache[column.piece] - shift[j]) / scale[j]
+                    cache[column.piece] = values_of(self.pieces[column.piece], table, rows)
+                np.subtract(cache[column.piece], shift[j], out=matrix[:, j])
+                matrix[:, j] /= scale[j]
             for name, level in column.levels:
-                matrix[:, j] *= codes_of(table, column_of(self._domain, name), mask) == level
-        return matrix
+                matrix[:, j] *= codes_of(table, column_of(self._domain, name), rows) == level
 
     def _split(self, term: Term) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """(indices of the numeric pieces, names of the categorical columns) of one term."""
@@ -212,20 +219,20 @@ def levels_of(column: Column) -> tuple[str, ...]:
     return tuple(str(k) for k in range(int(low), int(high) + 1))
 
 
-def codes_of(table: Table, column: Column, mask: Mask) -> Floats:
-    """The level index of each masked row of a category-like column, as float64; −1 where missing."""
-    values = table.columns[column.name][mask].astype(np.float64)
+def codes_of(table: Table, column: Column, rows: slice) -> Floats:
+    """The level index of each of these rows of a category-like column, as float64; −1 where missing."""
+    values = table.columns[column.name][rows].astype(np.float64, copy=False)
     if column.kind == "category":
         return values
     low = 0.0 if column.kind == "boolean" else column.range()[0]
     return np.where(np.isfinite(values), values - low, -1.0)
 
 
-def values_of(piece: Piece, table: Table, mask: Mask) -> Floats:
-    """The values of a piece on the masked rows, shape (rows,)."""
+def values_of(piece: Piece, table: Table, rows: slice) -> Floats:
+    """The values of a piece on these rows, shape (rows,); it may be a view of the table."""
     answer: Floats | None = None
     for factor, index in piece.factors:
-        values = _evaluate(factor, index, table.columns[factor.column][mask].astype(np.float64))
+        values = _evaluate(factor, index, table.columns[factor.column][rows].astype(np.float64, copy=False))
         answer = values if answer is None else answer * values
     if answer is None:
         raise BadParameters("A piece has at least one factor.")

@@ -15,17 +15,17 @@ import math
 from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
 from xinglin.analysis import arithmetic as exact
 from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, NamedFailure, Outcome, Part, State
 from xinglin.analysis.cells import Crossing, crossing_cells
-from xinglin.analysis.design import Design, Piece, is_binary, values_of
+from xinglin.analysis.design import Design, Piece, is_binary
 from xinglin.analysis.errors import BadParameters, NoPublishedRange
 from xinglin.analysis.families import FAMILIES, Family
 from xinglin.analysis.formula import parse_formula
 from xinglin.analysis.glm_local import (
     Prepared,
+    log_outcome,
     moment_sums,
     null_deviance,
     prepare,
@@ -36,7 +36,7 @@ from xinglin.analysis.glm_result import Fit, payload_of
 from xinglin.analysis.glm_scaling import Moments, Scaling, frame, link, moments_of, scaling_of
 from xinglin.analysis.parameters import read_params
 from xinglin.analysis.support import OUTSIDE, PROFILE, check_support
-from xinglin.analysis.table import Domain, Floats, Table, column_of
+from xinglin.analysis.table import Domain, Floats, Table, column_of, select
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
 from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total
@@ -95,6 +95,7 @@ class Glm(Algorithm):
         self.design = Design(self.formula, domain)
         self._check_outcome()
         self._crossings = self._all_crossings()
+        self._rows: tuple[Table, Table] | None = None
         self._prepared: Prepared | None = None
         self._scaling: tuple[object, Scaling] | None = None
         self.design.columns({name: range(len(coded.levels)) for name, coded in self.design.coded.items()})
@@ -206,21 +207,26 @@ class Glm(Algorithm):
 
     def contribute(self, table: Table, state: State) -> dict[str, Floats]:
         """This hospital's sums at the state's coefficients."""
-        fit = _glm(state)
+        fit, complete = _glm(state), self._complete(table)
         if fit.round == 0:
-            used = self.used(table)
-            values = {"moments": moment_sums(self.design, table, used)}
+            values = {"moments": moment_sums(self.design, complete)}
             if self.family.name == "gamma":
-                values["log_outcome"] = np.asarray([np.log(values_of(self.design.response, table, used)).sum()])
+                values["log_outcome"] = log_outcome(self.design, complete)
             return values
         scaling = self._scaled(fit)
-        if self._prepared is None or self._prepared.table is not table or self._prepared.scaling is not scaling:
-            self._prepared = prepare(self.design, scaling, table, self.used(table))
-        values = step_sums(self.family, self._prepared, fit.coefficients)
+        known = self._prepared
+        if known is None or known.table is not complete or known.scaling is not scaling:
+            known = self._prepared = prepare(self.design, scaling, complete)
+        values = step_sums(self.family, known, fit.coefficients)
         if fit.round == 1:
-            values["null"] = null_deviance(self.family, self._prepared)
-            values |= support_counts(self._supported(fit), table, self.used(table))
+            values["null"] = null_deviance(self.family, known)
+            values |= support_counts(self._supported(fit), complete)
         return values
+
+    def _complete(self, table: Table) -> Table:
+        if self._rows is None or self._rows[0] is not table:
+            self._rows = (table, select(table, self.used(table), self.columns))
+        return self._rows[1]
 
     def advance(self, state: State, totals: Mapping[str, tuple[float, ...]]) -> State | Outcome:
         """The start after round 0; a step, a shorter step, a result or a named failure after that."""
@@ -347,9 +353,7 @@ class Glm(Algorithm):
         key = (fit.observed, fit.moments, fit.outcome, fit.guard.rows_used)
         if self._scaling is None or self._scaling[0] != key:
             columns = self.design.columns(dict(zip(self.design.coded, fit.observed, strict=True)))
-            scaling = scaling_of(
-                self.design, self.family, columns, fit.moments, fit.outcome, fit.guard.rows_used
-            )
+            scaling = scaling_of(self.design, self.family, columns, fit.moments, fit.outcome, fit.guard.rows_used)
             self._scaling = (key, scaling)
         return self._scaling[1]
 

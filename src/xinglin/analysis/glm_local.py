@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 import numpy as np
 
 from xinglin.analysis.design import Design, Piece, values_of
 from xinglin.analysis.families import Family
 from xinglin.analysis.glm_scaling import Moments, Scaling, frame
-from xinglin.analysis.support import outside_counts, spread_profile
-from xinglin.analysis.table import Codes, Floats, Mask, Table
+from xinglin.analysis.support import People, outside_counts, spread_profile
+from xinglin.analysis.table import Floats, Table
 
 BATCH = 8192
 """Rows multiplied at once, so that a block of the matrix stays in the processor's cache."""
 
 
 class Prepared(msgspec.Struct, frozen=True, eq=False):
-    """The standardised matrix (rows, columns) and outcome (rows,) of one table under one scaling."""
+    """The standardised matrix (rows, columns) and outcome (rows,) of the complete cases under one scaling."""
 
     scaling: Scaling
     table: Table
@@ -24,21 +26,39 @@ class Prepared(msgspec.Struct, frozen=True, eq=False):
     outcome: Floats
 
 
-def prepare(design: Design, scaling: Scaling, table: Table, used: Mask) -> Prepared:
-    """The matrix and outcome of the used rows."""
-    matrix = design.matrix(table, used, scaling.columns, scaling.shift, scaling.scale)
-    outcome = (values_of(design.response, table, used) - scaling.outcome_shift) / scaling.outcome_scale
+def prepare(design: Design, scaling: Scaling, table: Table) -> Prepared:
+    """The matrix and outcome of a table of complete cases."""
+    matrix = np.empty((table.n_rows, len(scaling.columns)))
+    outcome = np.empty(table.n_rows)
+    for rows in blocks(table.n_rows):
+        design.fill(matrix[rows], table, rows, scaling.columns, scaling.shift, scaling.scale)
+        np.subtract(values_of(design.response, table, rows), scaling.outcome_shift, out=outcome[rows])
+        outcome[rows] /= scaling.outcome_scale
     return Prepared(scaling, table, matrix, outcome)
 
 
-def moment_sums(design: Design, table: Table, used: Mask) -> Floats:
+def blocks(rows: int) -> Iterator[slice]:
+    """Stretches of ``BATCH`` rows: what is made of one of them stays in the processor's cache."""
+    return (slice(start, min(start + BATCH, rows)) for start in range(0, rows, BATCH))
+
+
+def moment_sums(design: Design, table: Table) -> Floats:
     """Σz and Σz² of the outcome and of every piece, each on −1 … 1. Shape (2 · (1 + pieces),)."""
-    sums: list[float] = []
-    for piece in (design.response, *design.pieces):
-        middle, half = frame(piece)
-        z = (values_of(piece, table, used) - middle) / half
-        sums += [float(z.sum()), float(np.dot(z, z))]
-    return np.asarray(sums)
+    pieces = (design.response, *design.pieces)
+    sums = np.zeros((len(pieces), 2))
+    for rows in blocks(table.n_rows):
+        for k, piece in enumerate(pieces):
+            middle, half = frame(piece)
+            z = (values_of(piece, table, rows) - middle) / half
+            sums[k] += z.sum(), (z * z).sum()
+    return sums.ravel()
+
+
+def log_outcome(design: Design, table: Table) -> Floats:
+    """Σ log y, shape (1,)."""
+    return np.asarray(
+        [sum(float(np.log(values_of(design.response, table, rows)).sum()) for rows in blocks(table.n_rows))]
+    )
 
 
 def step_sums(family: Family, prepared: Prepared, coefficients: tuple[float, ...]) -> dict[str, Floats]:
@@ -50,10 +70,9 @@ def step_sums(family: Family, prepared: Prepared, coefficients: tuple[float, ...
     size, beta, scaling = len(coefficients), np.asarray(coefficients), prepared.scaling
     score, information, expected = np.zeros(size), np.zeros((size, size)), np.zeros((size, size))
     sums, extreme, beyond = np.zeros(4), 0, False
-    for start in range(0, len(prepared.outcome), BATCH):
-        block = prepared.matrix[start : start + BATCH]
-        outcome = prepared.outcome[start : start + BATCH]
-        rows = family.rows(block @ beta, outcome, scaling.outcome_low, scaling.outcome_high)
+    for where in blocks(len(prepared.outcome)):
+        block = prepared.matrix[where]
+        rows = family.rows(block @ beta, prepared.outcome[where], scaling.outcome_low, scaling.outcome_high)
         if rows is None:
             beyond = True
             break
@@ -81,14 +100,14 @@ def null_deviance(family: Family, prepared: Prepared) -> Floats:
     return np.asarray([0.0 if mean is None else family.unit(prepared.outcome, mean).sum()])
 
 
-def support_counts(pieces: list[tuple[Piece, Moments]], table: Table, used: Mask) -> dict[str, Floats]:
+def support_counts(pieces: list[tuple[Piece, Moments]], table: Table) -> dict[str, Floats]:
     """The counts that ``support.check_support`` judges, piece after piece."""
-    persons: Codes = table.persons[used]
+    people = People.of(table.persons)
     outside, counts, sums = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     for piece, moments in pieces:
-        values = values_of(piece, table, used)
-        counted, held = spread_profile((values - moments.mean) / moments.deviation, persons)
-        outside.append(outside_counts(values, persons))
+        values = values_of(piece, table, slice(None))
+        counted, held = spread_profile((values - moments.mean) / moments.deviation, people)
+        outside.append(outside_counts(values, people))
         counts.append(counted)
         sums.append(held)
     return {

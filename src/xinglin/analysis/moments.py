@@ -18,7 +18,7 @@ from xinglin.analysis.algorithm import Cell, Part, State
 from xinglin.analysis.arithmetic import roof
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import is_binary
-from xinglin.analysis.support import BUCKETS, OUTSIDE, PROFILE, check_support, outside_counts, spread_profile
+from xinglin.analysis.support import BUCKETS, OUTSIDE, PROFILE, People, check_support, outside_counts, spread_profile
 from xinglin.analysis.table import Column, Floats, Mask, Table, present
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.privacy.disclosure import hidden_reason
@@ -106,11 +106,11 @@ class MomentSums:
         outside, counts, sums = [], [], []
         for cell, where, mean in zip(self.moment_cells, self.cells(table, used), means, strict=True):
             z = self._scaled(table, cell, where.mask)
-            persons, centred = table.persons[where.mask], z - mean
-            counted, held = spread_profile(centred, persons)
+            people, centred = People.of(table.persons[where.mask]), z - mean
+            counted, held = spread_profile(centred, people)
             residuals.append(float(centred.sum()))
             squares.append(float(np.dot(centred, centred)))
-            outside.append(outside_counts(z, persons))
+            outside.append(outside_counts(z, people))
             counts.append(counted)
             sums.append(held)
         return {

@@ -147,7 +147,7 @@ class Quantiles(Algorithm):
         used = self.used(table)
         values, persons = table.columns[self.params.column][used], table.persons[used]
         masks = [mask for track in tracks for mask in (values <= track.high, values > track.low)]
-        return np.asarray([float(np.unique(persons[mask]).size) for mask in masks])
+        return np.asarray([float(np.count_nonzero(np.bincount(persons[mask]))) for mask in masks])
 
     def _result(self, known: QuantileState, sides: Sequence[float]) -> Result:
         rows = known.guard.rows_used

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from xinglin.analysis.arithmetic import total
@@ -40,33 +41,66 @@ PROFILE = _BINS
 """Bins of the dominance rule, a column: persons, and as many sums."""
 
 
-def outside_counts(values: Floats, persons: Codes) -> Floats:
+class People(msgspec.Struct, frozen=True, eq=False):
+    """Whose each row is: ``place`` numbers the persons present 0 … ``count`` − 1, ``rows`` counts theirs.
+
+    ``alone``: every person has one row, so that rows are persons.
+    """
+
+    place: Codes
+    rows: Floats
+    count: int
+    alone: bool
+
+    @classmethod
+    def of(cls, persons: Codes) -> People:
+        """From the persons' codes of some rows, shape (rows,)."""
+        counted = np.bincount(persons)
+        someone = counted > 0
+        rows = counted[someone].astype(np.float64)
+        place = (np.cumsum(someone) - 1)[persons]
+        return cls(place, rows, len(rows), len(rows) == len(persons))
+
+    def sums(self, values: Floats) -> Floats:
+        """Σ of the values of each person."""
+        return values if self.alone else np.bincount(self.place, weights=values, minlength=self.count)
+
+
+def outside_counts(values: Floats, people: People) -> Floats:
     """Persons with a value outside each bucket, shape (OUTSIDE,); the two hashes one after the other."""
     if not values.size:
         return np.zeros(OUTSIDE)
-    rows = np.bincount(persons).astype(np.float64)
-    someone = rows > 0
     bits = (values + 0.0).view(np.uint64)
+    folded = bits ^ (bits >> np.uint64(32))
     counts = []
     for multiplier in _MULTIPLIERS:
-        mixed = (bits ^ (bits >> np.uint64(32))) * np.uint64(multiplier)
-        bucket = ((mixed ^ (mixed >> np.uint64(29))) * np.uint64(_MULTIPLIERS[0]) >> np.uint64(58)).astype(np.float64)
-        sums = np.bincount(persons, weights=bucket)
-        # All rows of a person share a bucket exactly when n·Σb² = (Σb)²; whole numbers, so exact.
-        alike = someone & (rows * np.bincount(persons, weights=bucket * bucket) == sums * sums)
-        whole = np.bincount((sums[alike] / rows[alike]).astype(np.int64), minlength=BUCKETS)
-        counts.append(float(someone.sum()) - whole)
+        mixed = folded * np.uint64(multiplier)
+        mixed ^= mixed >> np.uint64(29)
+        mixed *= np.uint64(_MULTIPLIERS[0])
+        bucket = (mixed >> np.uint64(58)).astype(np.int64)
+        if not people.alone:
+            bucket = _shared(bucket.astype(np.float64), people)
+        counts.append(float(people.count) - np.bincount(bucket, minlength=BUCKETS))
     return np.concatenate(counts)
 
 
-def spread_profile(centred: Floats, persons: Codes) -> tuple[Floats, Floats]:
+def _shared(bucket: Floats, people: People) -> Codes:
+    """The bucket of every person whose rows all lie in one.
+
+    They do exactly when n·Σb² = (Σb)²: whole numbers far below 2^53, so without rounding.
+    """
+    sums, squares = people.sums(bucket), people.sums(bucket * bucket)
+    alike = people.rows * squares == sums * sums
+    return (sums[alike] / people.rows[alike]).astype(np.int64)
+
+
+def spread_profile(centred: Floats, people: People) -> tuple[Floats, Floats]:
     """(persons, Σ contributions) by bin of the contribution's binary logarithm, shape (PROFILE,) each."""
     if not centred.size:
         return np.zeros(_BINS), np.zeros(_BINS)
-    someone = np.bincount(persons) > 0
-    contributions = np.bincount(persons, weights=centred * centred)[someone]
-    bins = np.clip(np.frexp(contributions)[1] - _LOWEST_EXPONENT, 0, _BINS - 1)
-    bins[contributions == 0] = 0
+    contributions = people.sums(centred * centred)
+    exponents = (contributions.view(np.int64) >> 52) - 1022  # as frexp gives them
+    bins = np.clip(exponents - _LOWEST_EXPONENT, 0, _BINS - 1)
     counted = np.bincount(bins, minlength=_BINS).astype(np.float64)
     return counted, np.bincount(bins, weights=contributions, minlength=_BINS).astype(np.float64)
 

@@ -147,6 +147,14 @@ def in_range(table: Table, column: Column, mask: Mask) -> bool:
     return bool(values.min() >= low - slack and values.max() <= high + slack)
 
 
+def select(table: Table, mask: Mask, names: tuple[str, ...]) -> Table:
+    """The masked rows of these columns; persons keep their codes. The table itself when all are masked."""
+    if mask.all():
+        return table
+    columns = {name: table.columns[name][mask] for name in names}
+    return Table(columns, table.persons[mask], int(np.count_nonzero(mask)))
+
+
 def persons_in(table: Table, mask: Mask) -> int:
     """How many distinct persons have at least one masked row."""
     return int(np.count_nonzero(np.bincount(table.persons[mask], minlength=1)))

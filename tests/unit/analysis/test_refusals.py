@@ -9,6 +9,7 @@ from tests.unit.analysis.pooling import category, fixed_point, flag, number, run
 from xinglin.analysis.algorithm import AlgorithmSpec, NamedFailure, Result, State, build
 from xinglin.analysis.errors import AnalysisError, BadParameters, BadTable, BadVector, NoPublishedRange, UnknownColumn
 from xinglin.analysis.flow import shown_steps
+from xinglin.analysis.support import BUCKETS, OUTSIDE, PROFILE, People, outside_counts, spread_profile
 from xinglin.analysis.table import Table
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.kernel.verdict import Denied
@@ -436,9 +437,25 @@ def test_a_table_that_does_not_fit_its_domain(wrong) -> None:
 
 
 def test_hashes_of_zero_and_one_differ() -> None:
-    from xinglin.analysis.support import BUCKETS, OUTSIDE, outside_counts
-
-    counts = outside_counts(np.array([0.0, -0.0, 1.0]), np.arange(3))
+    counts = outside_counts(np.array([0.0, -0.0, 1.0]), People.of(np.arange(3)))
     assert counts.shape == (OUTSIDE,)
     for start in range(0, OUTSIDE, BUCKETS):
         assert sorted(counts[start : start + BUCKETS])[:2] == [1, 2]
+
+
+def test_support_is_counted_in_persons() -> None:
+    rng = np.random.default_rng(4)
+    persons = rng.integers(0, 30, 200) * 3
+    values = rng.integers(0, 3, 200).astype(float)
+    people = People.of(persons)
+    assert people.count == len(set(persons.tolist()))
+    counts = outside_counts(values, people)
+    for value in range(3):
+        others = len({int(p) for p, v in zip(persons, values, strict=True) if v != value})
+        assert others in counts[:BUCKETS]
+    counted, sums = spread_profile(values - 1, people)
+    assert counted.shape == sums.shape == (PROFILE,)
+    assert counted.sum() == people.count
+    assert sums.sum() == pytest.approx(((values - 1) ** 2).sum())
+    each = {int(p): ((values - 1) ** 2)[persons == p].sum() for p in persons}
+    assert np.count_nonzero(counted) == len({np.frexp(v)[1] if v else None for v in each.values()})
