@@ -53,7 +53,7 @@ install_locked() {
         "$(cat .site/.python)" -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade \
             --target .site --require-hashes --only-binary :all: -r "requirements/$1.txt" >&2
     elif command -v uv >/dev/null 2>&1; then
-        UV_PYTHON_DOWNLOADS=never uv pip install --quiet --python .venv/bin/python --require-hashes \
+        UV_PYTHON_DOWNLOADS=never uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes \
             --only-binary :all: -r "requirements/$1.txt" >&2
     else
         # A venv that uv made has no pip of its own.

@@ -32,7 +32,7 @@ from xinglin.analysis.table import (
 )
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Verdict, every
-from xinglin.privacy.differencing import SLOTS, DifferenceSlot, check_differences
+from xinglin.privacy.differencing import SLOTS, DifferenceSlot
 from xinglin.privacy.disclosure import check_dominance, check_total
 from xinglin.secure.encoding import Part
 from xinglin.terms.thresholds import DisclosureRules
@@ -278,8 +278,6 @@ class Algorithm(ABC):
         verdicts = [self.release_rules(guard, hospitals)]
         if guard.rows_used:
             verdicts.append(check_dominance(self.rules, rows=guard.rows_used, rows_squared=guard.rows_squared))
-        if self.differences:
-            verdicts.append(check_differences(self.rules, self.differences, guard.differences))
         return every(verdicts)
 
     def _within(self, table: Table) -> bool:

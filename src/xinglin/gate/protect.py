@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xinglin.gate.model import RESULT_BYTES, Computed, PooledGuard
 from xinglin.kernel.verdict import Allowed, Verdict, deny, every
-from xinglin.privacy.differencing import check_differences
+from xinglin.privacy.differencing import check_differences, is_finer
 from xinglin.privacy.disclosure import check_dominance, check_total
 from xinglin.privacy.errors import BadLayout
 from xinglin.terms.request import Plan
@@ -47,7 +47,8 @@ def _differences(plan: Plan, guard: PooledGuard) -> Verdict:
     if len(guard.layout) != len(guard.differences):
         return deny("gate.uncompared", "Difference counts are missing.", "Start the run again.")
     # Cells that are not released (suppressed ones) give no difference either.
-    pairs = [(s, n) for s, n in zip(guard.layout, guard.differences, strict=True) if s.cell in guard.persons]
+    counted = zip(guard.layout, guard.differences, strict=True)
+    pairs = [(s, n) for s, n in counted if s.cell in guard.persons or is_finer(s.cell)]
     try:
         return check_differences(plan.rules, [slot for slot, _ in pairs], [count for _, count in pairs])
     except BadLayout as error:

@@ -29,7 +29,7 @@ from xinglin.evidence.tree import CompactRange, consistency_proof, root_of
 from xinglin.hub.log_witnesses import CALL_TIMEOUT_S, LogView, Round, Standing, Transport, WitnessLink
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
-from xinglin.stores.group_commit import GroupCommit
+from xinglin.stores.group_commit import GroupCommit, start_group_commit
 from xinglin.stores.log_errors import LogCorrupt, LogUnavailable
 
 RECEIPT_WAITERS = Limit("receipts waited for", 100_000, "receipts")
@@ -96,7 +96,7 @@ class LogService:
 
     async def start(self) -> None:
         """Open the writer and begin to produce checkpoints."""
-        self._commit = GroupCommit(self.store, self._on_growth)
+        self._commit = start_group_commit(self.store, self._on_growth)
         self._loop_task = asyncio.create_task(self._produce(), name="log-checkpoints")
         if self.store.size():
             self._grown.set()

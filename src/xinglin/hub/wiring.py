@@ -27,6 +27,7 @@ from xinglin.hub.settings import HubSettings
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
+from xinglin.kernel.limits import MESSAGE_BYTES
 from xinglin.stores.hub_database import HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
 from xinglin.stores.tls import client_context
@@ -74,7 +75,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         exception_handlers={XinglinError: on_error},
         openapi_config=None,
         logging_config=None,
-        request_max_body_size=None,
+        request_max_body_size=MESSAGE_BYTES.value,
     )
     ca = Path(settings.witness_ca) if settings.witness_ca else None
     client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30)

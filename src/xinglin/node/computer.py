@@ -19,7 +19,13 @@ from xinglin.kernel.verdict import Denied
 from xinglin.node.outbox import Outbox
 from xinglin.node.prepared import Preparations, Prepared
 from xinglin.node.vault import Vault
-from xinglin.privacy.differencing import DifferenceSlot, ReleasedCell, check_layout, difference_layout
+from xinglin.privacy.differencing import (
+    DifferenceSlot,
+    ReleasedCell,
+    check_layout,
+    difference_layout,
+    is_finer,
+)
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import CellRow
 from xinglin.trust.envelope import Signed, open_signed_as, sign
@@ -173,8 +179,7 @@ class Computation:
         complete = check_layout(earlier, own)
         if isinstance(complete, Denied):
             return complete
-        algorithm = _build(self._use, prepared, ())
-        slots = difference_layout(earlier, algorithm.cell_names())
+        slots = _slots(earlier, prepared, _build(self._use, prepared, ()))
         self._desk.database.change_run(self._use.run, cells=msgspec.msgpack.encode(slots))
         return slots
 
@@ -281,8 +286,9 @@ class Computation:
         folder.mkdir(exist_ok=True, mode=0o700)
         rows = self._desk.database.cells_of(self._use.plan.data_set)
         earlier = dict.fromkeys((row.release, str(self._desk.folder / row.file)) for row in rows)
-        keep = str(folder / f"{self._use.run}.cells")
-        counted = await self._desk.engine.cells(em.Cells(self._use.run, keep, tuple(earlier)))
+        keep = str(self._desk.folder / cells_file(self._use.run))
+        names = finer_names(self._algorithm.columns if self._algorithm is not None else ())
+        counted = await self._desk.engine.cells(em.Cells(self._use.run, keep, tuple(earlier), names))
         return counted.differences
 
     def _resend(self) -> None:
@@ -313,7 +319,7 @@ class Computation:
         guard = state.guard if self._guard is None else self._guard
         persons = dict(zip(algorithm.cell_names(), guard.cells, strict=True))
         released = set(algorithm.released_cells(outcome))
-        chosen = [i for i, slot in enumerate(self._slots) if slot.cell in released]
+        chosen = [i for i, slot in enumerate(self._slots) if slot.cell in released or is_finer(slot.cell)]
         pooled = PooledGuard(
             persons={name: count for name, count in persons.items() if name in released},
             contributors=tuple(sorted(self.party.survivors)),
@@ -339,6 +345,27 @@ def _parts(algorithm: Algorithm, state: State) -> list[object]:
     return [Part(part.name, part.length, part.bound, part.integer) for part in algorithm.layout(state)]
 
 
+def finer_names(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The finer sets that a release keeps: rows of each person, and what each brings to a column."""
+    return ("#rows", *(f"#{column}" for column in columns))
+
+
+def _slots(earlier: set[ReleasedCell], prepared: Prepared, algorithm: Algorithm) -> tuple[DifferenceSlot, ...]:
+    """The places of all counts, the same at every node: cells with cells, finer sets with their like, indicators."""
+    from xinglin.analysis.admit_indicators import indicator_slots
+
+    cells = [cell for cell in earlier if not is_finer(cell.cell)]
+    slots = list(difference_layout(cells, algorithm.cell_names()))
+    for name in finer_names(algorithm.columns):
+        slots += difference_layout([cell for cell in earlier if cell.cell == name], [name])
+    return (*slots, *indicator_slots(prepared.columns, algorithm.columns))
+
+
 def cell_rows(use: Use, cells: tuple[str, ...]) -> tuple[CellRow, ...]:
     """The rows by which a run's released cells are found again."""
-    return tuple(CellRow(use.plan.data_set, use.run, cell, f"releases/{use.run}.cells") for cell in cells)
+    return tuple(CellRow(use.plan.data_set, use.run, cell, cells_file(use.run)) for cell in cells)
+
+
+def cells_file(run: str) -> str:
+    """Where the persons of a run's cells lie, relative to the node's folder."""
+    return f"releases/{run}.cells"

@@ -19,6 +19,7 @@ from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.facts import TouchedColumn
 
 if TYPE_CHECKING:
+    from xinglin.analysis.admit_model import OutputColumn
     from xinglin.analysis.table import Column
     from xinglin.lake.model import QueryLimits, Snapshot
     from xinglin.node.engine import Engine
@@ -28,6 +29,7 @@ class Prepared(msgspec.Struct, frozen=True):
     """What admission found: the columns as the algorithm sees them, and which published columns are touched."""
 
     domain: tuple[Column, ...]
+    columns: tuple[OutputColumn, ...]
     touched: tuple[TouchedColumn, ...]
     digest: str
 
@@ -78,7 +80,7 @@ class Preparations:
             return loaded
         from xinglin.analysis.domain import domain_of
 
-        return Prepared(domain_of(loaded.columns), _touched(exposed), loaded.digest)
+        return Prepared(domain_of(loaded.columns), loaded.columns, _touched(exposed), loaded.digest)
 
     def _scope(self, use: Use) -> tuple[AgreedTerms, tuple[ExposedTable, ...]] | Denied:
         found = self._agreements.facts(use.plan.agreements.get(self._node, ""))

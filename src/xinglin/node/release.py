@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from xinglin.evidence.commitments import commit
@@ -9,7 +11,7 @@ from xinglin.gate import NotNow, Record, Use
 from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.verdict import Denied, Reason, Verdict, deny
 from xinglin.node.agreements import NodeAgreements
-from xinglin.node.computer import cell_rows
+from xinglin.node.computer import cell_rows, cells_file
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
 from xinglin.privacy.differencing import ReleasedCell
@@ -46,8 +48,8 @@ class NodeLedger:
 class NodeReleaseStore:
     """Records and released cells in the node's database."""
 
-    def __init__(self, database: NodeDatabase) -> None:
-        self._database = database
+    def __init__(self, database: NodeDatabase, folder: Path) -> None:
+        self._database, self._folder = database, folder
 
     async def open(self, fresh: Record) -> Record | Denied:
         """See the port."""
@@ -59,7 +61,11 @@ class NodeReleaseStore:
 
     async def keep_cells(self, use: Use, cells: tuple[str, ...], compared: tuple[ReleasedCell, ...]) -> Verdict:
         """See the port."""
-        return self._database.keep_cell_rows(use.run, cell_rows(use, cells), compared)
+        from xinglin.node.engine_sets import read_sets
+
+        kept = read_sets(str(self._folder / cells_file(use.run)))
+        finer = tuple(name for name in sorted(kept) if name.startswith("#"))
+        return self._database.keep_cell_rows(use.run, cell_rows(use, (*cells, *finer)), compared)
 
     async def drop_cells(self, run: str) -> None:
         """See the port."""

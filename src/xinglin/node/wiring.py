@@ -83,7 +83,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
         computer=runs,
         evidence=evidence,
         releaser=releaser,
-        store=NodeReleaseStore(database),
+        store=NodeReleaseStore(database, folder),
     )
     runs.gate = Gate(keys.did, ports, clock)
     return Node(

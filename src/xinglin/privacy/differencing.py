@@ -2,8 +2,8 @@
 
 Each node keeps who stood in every released cell. For every pair of a new and an earlier cell it counts
 the persons that are in one and not in the other, both ways; the counts ride in the same secure sum, and
-pooled they must be nobody or at least the minimum. Guarantee: the difference of two released totals is
-never about 1 to ``min_cell`` − 1 persons. It says nothing about combinations of three releases and more:
+pooled at least one side must be nobody with nobody on the other, or at least the minimum. Guarantee: the
+difference of two released totals is never about 1 to ``min_cell`` − 1 persons on each side. It says nothing about combinations of three releases and more:
 exact answers are defended against named attacks, and proof exists only with noise.
 """
 
@@ -20,6 +20,9 @@ from xinglin.privacy.errors import BadLayout
 from xinglin.terms.thresholds import DisclosureRules
 
 SLOTS = Limit("difference counts a run", 65_536, "counts")
+
+FINER = ("#", "?")
+"""First characters of finer sets: what persons bring to a column (``#``), whom an indicator picks (``?``)."""
 
 NEW_ONLY = "new_only"
 OLD_ONLY = "old_only"
@@ -53,6 +56,11 @@ def difference_layout(earlier: Collection[ReleasedCell], cells: Collection[str])
     old, new = sorted(set(earlier)), sorted(set(cells))
     SLOTS.check(2 * len(old) * len(new))
     return tuple(DifferenceSlot(before, cell, side) for before in old for cell in new for side in (NEW_ONLY, OLD_ONLY))
+
+
+def is_finer(cell: str) -> bool:
+    """Whether ``cell`` names a finer set, compared beside the released cells and never shown."""
+    return cell.startswith(FINER)
 
 
 def check_layout(proposed: Collection[ReleasedCell], kept: Collection[ReleasedCell]) -> Verdict:
@@ -90,19 +98,28 @@ def difference_counts(
 
 
 def check_differences(rules: DisclosureRules, layout: Sequence[DifferenceSlot], pooled: Sequence[int]) -> Verdict:
-    """Whether every pooled count is nobody or at least ``min_cell`` persons.
+    """Whether no two releases differ by a few persons only.
 
-    A refusal names the cell of this run, never the other release: that may be another study's.
+    Of each pair (new cell, earlier cell) the two one-sided counts are looked at together: the pair is refused when
+    it is not the same persons and *both* sides are below ``min_cell``, since then the difference of the two answers
+    is about those few. Where one side is large, the difference mixes its persons in. A side that was not counted is
+    nobody. A refusal names the cell of this run, never the other release: that may be another study's.
 
     >>> slots = difference_layout([ReleasedCell("run-1", "all")], ["all"])
     >>> check_differences(DisclosureRules(), slots, [1, 0]).codes
     ('privacy.differencing',)
+    >>> bool(check_differences(DisclosureRules(), slots, [3, 500]))
+    True
     """
     if len(pooled) != len(layout):
         raise BadLayout(f"{len(layout)} difference counts were agreed, {len(pooled)} came.")
     if any(count < 0 for count in pooled):
         raise BadLayout("A difference count is not negative.")
-    close = sorted({slot.cell for slot, n in zip(layout, pooled, strict=True) if 0 < n < rules.min_cell})
+    pairs: dict[tuple[ReleasedCell, str], int] = {}
+    for slot, count in zip(layout, pooled, strict=True):
+        pair = (slot.earlier, slot.cell)
+        pairs[pair] = max(pairs.get(pair, 0), count)
+    close = sorted({cell for (_, cell), most in pairs.items() if 0 < most < rules.min_cell})
     if not close:
         return Allowed(("differencing_guard",))
     named = ", ".join(f"'{cell}'" for cell in close[:5])

@@ -145,3 +145,8 @@ class GroupCommit:
                 waiting.future.set_result(first)
         if self._on_growth is not None:
             self._on_growth(max(first + len(w.group.entries) for w, first in zip(batch, outcome, strict=True)))
+
+
+def start_group_commit(store: GroupStore, on_growth: Callable[[int], None] | None = None) -> GroupCommit:
+    """A running ``GroupCommit`` on ``store``, answering on the present event loop."""
+    return GroupCommit(store, on_growth)

@@ -29,7 +29,7 @@ from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, deny
 from xinglin.privacy.allowance import Allowance, Charge
-from xinglin.privacy.differencing import ReleasedCell, check_layout
+from xinglin.privacy.differencing import ReleasedCell, check_layout, is_finer
 from xinglin.stores.database import create_tables, open_database, sqlite_url
 from xinglin.stores.node_rows import AgreementRow, CellRow, ReceiptRow, RunRow
 
@@ -252,7 +252,10 @@ class NodeDatabase:
         with self._engine.begin() as connection:
             of_others = (cell.c.data_set == data_set) & (cell.c.release != run_id)
             others = select(cell.c.release, cell.c.cell).where(of_others)
-            kept = [ReleasedCell(row.release, row.cell) for row in connection.execute(others)]
+            # A finer set is compared with its like alone: one of a column that this run does not read is not missed.
+            own = {row.cell for row in rows}
+            found = connection.execute(others)
+            kept = [ReleasedCell(r.release, r.cell) for r in found if not is_finer(r.cell) or r.cell in own]
             verdict = check_layout(compared, kept)
             if isinstance(verdict, Denied):
                 return verdict
