@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.stores_log.contract import LogStoreContract
+from tests.unit.stores_log.contract import DurableLogStoreContract, LogStoreContract
 
 from xinglin.kernel import new_id
 from xinglin.stores.log_errors import LogCorrupt, LogStoreError, LogTooNew
@@ -17,14 +17,12 @@ from xinglin.stores.log_sqlite import SqliteLogStore
 
 
 class TestMemory(LogStoreContract):
-    survives_reopening = False
-
     @pytest.fixture
     def open_store(self) -> Callable[[], Any]:
         return MemoryLogStore
 
 
-class TestSqlite(LogStoreContract):
+class TestSqlite(DurableLogStoreContract):
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> Iterator[Callable[[], Any]]:
         opened: list[SqliteLogStore] = []
@@ -66,7 +64,7 @@ class TestSqlite(LogStoreContract):
             SqliteLogStore(tmp_path / "log.sqlite")
 
 
-class TestPostgres(LogStoreContract):
+class TestPostgres(DurableLogStoreContract):
     @pytest.fixture
     def open_store(self, postgres_url: str) -> Iterator[Callable[[], Any]]:
         from xinglin.stores.log_postgres import PostgresLogStore
