@@ -6,7 +6,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Reason
 from xinglin.wire.errors import Refused
 
-__all__ = ["NoAgreement", "NotVerified", "Refused", "RunEnded", "SdkError", "Unreachable", "Withheld"]
+__all__ = ["NoAgreement", "NotAnswered", "NotVerified", "Refused", "RunEnded", "SdkError", "Unreachable", "Withheld"]
 
 
 class SdkError(XinglinError):
@@ -27,6 +27,19 @@ class NoAgreement(SdkError):
     code = "sdk.no_agreement"
 
 
+class NotAnswered(SdkError):
+    """Hospitals that have not answered in time; ``waiting_for`` holds their labels."""
+
+    code = "sdk.timeout"
+
+    def __init__(self, waiting_for: tuple[str, ...], waited_s: float) -> None:
+        super().__init__(
+            f"{', '.join(waiting_for)} did not answer within {waited_s:g} s.",
+            remedy="Wait again later: the offers stay, and the hospitals' officers decide.",
+        )
+        self.waiting_for = waiting_for
+
+
 class NotVerified(SdkError):
     """Something that the hub handed over does not check out: it is not used."""
 
@@ -34,13 +47,13 @@ class NotVerified(SdkError):
 
 
 class RunEnded(SdkError):
-    """A run that ended without a result; ``state`` is its final state, ``run_id`` its id."""
+    """A run that ended without a result; ``state`` is its final state, ``reasons`` say why where the pool knows."""
 
     code = "sdk.run_ended"
 
-    def __init__(self, run_id: str, state: str, words: str) -> None:
+    def __init__(self, run_id: str, state: str, words: str, reasons: tuple[Reason, ...] = ()) -> None:
         super().__init__(f"The run ended as '{state}': {words}", remedy=_REMEDIES.get(state, "Ask again."))
-        self.run_id, self.state = run_id, state
+        self.run_id, self.state, self.reasons = run_id, state, reasons
 
 
 class Withheld(Refused):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from xinglin.contract import Agreement, sign_agreement
+from xinglin.contract.agreement import Agreement, sign_agreement
 from xinglin.sdk.errors import NoAgreement
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
 from xinglin.terms.thresholds import DisclosureRules
@@ -22,7 +22,7 @@ _DAY_MS = 24 * 3600 * 1000
 class Offer(msgspec.Struct, frozen=True):
     """The parts of an agreement that a study may bargain about; a hospital's officer sees all of them."""
 
-    days: int = 365
+    days: float = 365
     allowance: int = 50
     grade: str = "L2"
     operations: tuple[str, ...] = ("statistics",)
@@ -64,7 +64,7 @@ class Proposal(msgspec.Struct, frozen=True):
             purposes=(self.purpose,),
             operations=offer.operations,
             not_before=now,
-            expires=now + offer.days * _DAY_MS,
+            expires=now + round(offer.days * _DAY_MS),
             allowance=offer.allowance,
             recipients=(space.account.did,),
             peers=tuple(Peer(did, keys[did]) for did in chosen if did != provider),

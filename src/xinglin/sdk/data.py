@@ -1,0 +1,155 @@
+"""Data of a study: an admitted query, and the statistics that hospitals compute on its rows together."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from xinglin.sdk.plans import build_plan, send, snapshot_instant
+from xinglin.sdk.scope import Scope, scope_of
+
+if TYPE_CHECKING:
+    from xinglin.analysis.table import Column
+    from xinglin.kernel.instants import Instant
+    from xinglin.sdk.preview import Preview
+    from xinglin.sdk.results import StudyResult
+    from xinglin.sdk.run import Run
+    from xinglin.sdk.study import Study
+    from xinglin.terms.request import Plan
+
+ALGORITHMS = (
+    "describe", "covariance", "histogram", "quantiles", "crosstab", "ttest", "anova", "glm", "table1", "flow",
+)  # fmt: skip
+
+
+class Data:
+    """Rows that stay where they are. Every method that asks waits for the result; ``ask`` does not wait.
+
+    Made by ``Study.sql``; raises ``Refused`` there when the SQL is not admitted. ``hospitals``: the roster
+    (DIDs or labels), every hospital of the study unless named.
+    """
+
+    def __init__(self, study: Study, sql: str, hospitals: Sequence[str] | None = None) -> None:
+        self.study, self.sql, self._hospitals = study, sql, hospitals
+        self.scope: Scope = self._scope()
+
+    def __repr__(self) -> str:
+        columns = ", ".join(f"{column.name} ({column.kind})" for column in self.scope.columns)
+        return f"Data of {self.study.title!r} at {len(self.scope.roster)} hospitals: {columns}"
+
+    @functools.cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the query's columns."""
+        return tuple(column.name for column in self.scope.columns)
+
+    # --- before anything is asked --------------------------------------------------------------
+
+    def preview(self, algorithm: str = "", **params: Any) -> Preview:
+        """What would leave, in which cells, from whom, under which rules and allowance.
+
+        Reads no row and sends nothing about the question. Without an ``algorithm``: of ``describe`` over every
+        number. Raises what the statistic itself would raise before it is sent.
+        """
+        from xinglin.sdk.preview import preview_of
+
+        if not algorithm:
+            algorithm, params = "describe", {"columns": self._numbers()}
+        return preview_of(self.study, self.sql, self.scope, algorithm, params)
+
+    def plan(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Plan:
+        """The plan that ``ask`` would sign; raises its errors."""
+        scope = self.scope
+        instant = snapshot_instant(self.study.space, scope.roster) if as_of is None else as_of
+        return build_plan(self.study.id, self.study.data_set, self.sql, scope, algorithm, params, instant)
+
+    def ask(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Run:
+        """Ask and do not wait: the run, to be followed now or later by its id.
+
+        An unknown column, a refused formula or other bad parameters raise before anything is sent; ``Refused`` when
+        the hub or a rule says no. ``as_of``: read the tables as they were at that instant (ms), now unless given.
+        """
+        return send(self.study.space, self.plan(algorithm, as_of=as_of, **params), self.scope.purpose)
+
+    # --- statistics ----------------------------------------------------------------------------
+
+    def describe(self, *columns: str, by: Sequence[str] | str = ()) -> StudyResult:
+        """Rows, mean, variance and standard deviation of each number (all of them unless named), by groups if asked."""
+        return self._result("describe", columns=list(columns) or self._numbers(), by=_names(by))
+
+    def mean(self, column: str, by: Sequence[str] | str = ()) -> StudyResult:
+        """The mean of one number; ``result.mean`` where it has one cell."""
+        return self._result("describe", columns=[column], by=_names(by))
+
+    def crosstab(self, rows: str, columns: str) -> StudyResult:
+        """Counts over two columns' levels, with χ² and Fisher's exact test where nothing is hidden."""
+        return self._result("crosstab", rows=rows, columns=columns)
+
+    def histogram(self, column: str, bins: int = 20, edges: Sequence[float] = ()) -> StudyResult:
+        """Counts in ``bins`` equal bins over the published range, or between ``edges``."""
+        return self._result("histogram", column=column, bins=bins, edges=list(edges))
+
+    def quantiles(self, column: str, probabilities: Sequence[float] = (0.25, 0.5, 0.75)) -> StudyResult:
+        """Quantiles, within 1e-6 of the column's published range."""
+        return self._result("quantiles", column=column, probabilities=list(probabilities))
+
+    def covariance(self, *columns: str) -> StudyResult:
+        """Covariance matrix over the complete cases of these numbers."""
+        return self._result("covariance", shows="covariance", columns=list(columns) or self._numbers())
+
+    def correlation(self, *columns: str) -> StudyResult:
+        """Pearson's correlations over the complete cases of these numbers."""
+        return self._result("covariance", columns=list(columns) or self._numbers())
+
+    def ttest(self, column: str, by: str, levels: Sequence[str] = ()) -> StudyResult:
+        """Student's and Welch's t-test of a number between two levels of ``by``."""
+        return self._result("ttest", column=column, by=by, levels=list(levels))
+
+    def anova(self, column: str, by: str, levels: Sequence[str] = ()) -> StudyResult:
+        """One-way analysis of variance of a number over levels of ``by``."""
+        return self._result("anova", column=column, by=by, levels=list(levels))
+
+    def glm(self, formula: str, family: str = "gaussian", link: str = "") -> StudyResult:
+        """A generalised linear model: ``data.glm("disease ~ age + C(sex)", family="binomial")``.
+
+        Families: gaussian, binomial, poisson, gamma. The formula is read against an allow-list, never evaluated.
+        """
+        return self._result("glm", formula=formula, family=family, link=link)
+
+    def table1(self, by: str, columns: Sequence[str] | None = None, categories: Sequence[str] = ()) -> StudyResult:
+        """The baseline table: each column (all others unless named) by ``by``; ``categories``: count by value."""
+        chosen = [name for name in self.columns if name != by] if columns is None else list(columns)
+        return self._result("table1", columns=chosen, by=by, categories=list(categories))
+
+    def flow(self, *steps: str) -> StudyResult:
+        """How many persons each filter removed: ``steps`` are boolean columns of the query, in order."""
+        return self._result("flow", steps=list(steps))
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _result(self, algorithm: str, *, shows: str = "", **params: Any) -> StudyResult:
+        from xinglin.sdk.progress import following
+
+        run = self.ask(algorithm, **params)
+        try:
+            with following(self.study.space.quiet) as tell:
+                found = run.result(tell)
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"The run goes on. Its result: space.run({run.id!r}).result()")
+            raise
+        return found.showing(shows) if shows else found
+
+    def _numbers(self) -> list[str]:
+        def plain(column: Column) -> bool:
+            return column.kind == "number" and column.low is not None and column.high is not None
+
+        return [column.name for column in self.scope.domain if plain(column)]
+
+    def _scope(self) -> Scope:
+        space = self.study.space
+        held = self.study.in_force(self._hospitals)
+        return scope_of(self.sql, held, space.data_sets().get(self.study.data_set, {}), space.names())
+
+
+def _names(given: Sequence[str] | str) -> list[str]:
+    return [given] if isinstance(given, str) else list(given)

@@ -1,0 +1,149 @@
+"""From a question to a signed request: the plan, the request that names it, and sending both."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Instant
+from xinglin.kernel.verdict import Denied
+from xinglin.sdk.errors import NotVerified, Refused, Unreachable
+from xinglin.sdk.run import Run
+from xinglin.stores.tls import write_private
+from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan, check_request
+from xinglin.trust.envelope import Signed, sign
+from xinglin.wire.calls import RunCall, RunView
+from xinglin.wire.runs import run_id_of
+
+if TYPE_CHECKING:
+    from xinglin.analysis.algorithm import Algorithm
+    from xinglin.sdk.scope import Scope
+    from xinglin.sdk.space import Space
+
+REQUEST_LIFE_MS = 10 * 60 * 1000
+OPERATION = "statistics"
+_TRIES, _AGAIN_S = 4, 0.5
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What an account keeps of a run that it asked for: the signed request and the plan it names."""
+
+    request: Signed
+    plan: bytes
+    version: int = 1
+
+    def opened(self) -> Plan:
+        """The plan."""
+        return decode_json(self.plan, Plan)
+
+
+def algorithm_of(scope: Scope, name: str, params: dict[str, Any]) -> Algorithm:
+    """The algorithm as every hospital will build it; raises what ``analysis.build`` raises, before anything is sent."""
+    from xinglin.analysis.algorithm import AlgorithmSpec, build
+
+    return build(AlgorithmSpec(name, params), scope.domain, scope.rules)
+
+
+def build_plan(
+    study: str, data_set: str, sql: str, scope: Scope, name: str, params: dict[str, Any], as_of: Instant
+) -> Plan:
+    """The plan of one statistic: equal questions at one instant give equal plans.
+
+    Raises the analysis room's errors (unknown column, formula refused …) and ``Refused`` for a plan not well formed.
+    """
+    params = msgspec.to_builtins(params)
+    algorithm_of(scope, name, params)
+    plan = Plan(
+        study=study,
+        data_set=data_set,
+        sql=sql,
+        algorithm=name,
+        params=params,
+        roster=scope.roster,
+        as_of=as_of,
+        agreements={did: one.agreement.digest() for did, one in sorted(scope.held.items())},
+        rules=scope.rules,
+    )
+    verdict = check_plan(plan)
+    if isinstance(verdict, Denied):
+        raise Refused(verdict.reasons)
+    return plan
+
+
+def request_for(requester: str, plan: Plan, purpose: str, now: Instant, nonce: str = "") -> UseRequest:
+    """The request of ``requester`` that ``plan`` be run; good for ten minutes, with a fresh nonce."""
+    request = UseRequest(
+        plan=plan.digest(),
+        requester=requester,
+        study=plan.study,
+        purpose=purpose,
+        operation=OPERATION,
+        nonce=nonce or secrets.token_urlsafe(24),
+        issued=now,
+        expires=now + REQUEST_LIFE_MS,
+        recipients=(requester,),
+        nodes=plan.roster,
+    )
+    verdict = check_request(request)
+    if isinstance(verdict, Denied):
+        raise Refused(verdict.reasons)
+    return request
+
+
+def snapshot_instant(space: Space, roster: tuple[str, ...]) -> Instant:
+    """The newest instant in nobody's future: by this clock, the hub's, and the hospitals' as the hub sees them."""
+    hub_now = space.hub_health().now
+    offsets = [one.clock_off_ms for one in space.participants() if one.did in roster]
+    return max(min(space.clock(), hub_now + min([0, *offsets])), 0)
+
+
+def send(space: Space, plan: Plan, purpose: str) -> Run:
+    """Sign a request for ``plan`` and hand it to the hub; the run. Raises ``Refused`` or ``Unreachable``.
+
+    What was asked is kept in the account's folder before it is sent. The same request again is the same
+    run, so an answer that was lost is asked for again.
+    """
+    request = request_for(space.account.did, plan, purpose, space.clock())
+    asked = Asked(sign(space.account.keys, USE_REQUEST, request), canonical_bytes(plan))
+    run_id = run_id_of(asked.request)
+    keep(space, run_id, asked)
+    for again in reversed(range(_TRIES)):
+        try:
+            view = space.client.post("/v1/runs", RunCall(asked.request, asked.plan), RunView)
+            break
+        except Unreachable:
+            if not again:
+                raise
+            time.sleep(_AGAIN_S)
+    if view.run_id != run_id:
+        raise NotVerified("The hub names the run by another id than its request gives.", remedy="Tell the regulator.")
+    return Run(space, run_id)
+
+
+def keep(space: Space, run_id: str, asked: Asked) -> None:
+    """Keep what was asked in the account's folder."""
+    folder = space.account.folder / "runs"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    write_private(folder / f"{run_id}.json", msgspec.json.encode(asked))
+
+
+def kept(space: Space, run_id: str) -> Asked | None:
+    """What this account asked under ``run_id``; None where the folder does not know it, ``NotVerified`` if altered."""
+    file = space.account.folder / "runs" / f"{run_id}.json"
+    if not run_id.startswith("run-") or not run_id[4:].isalnum() or not file.exists():
+        return None
+    try:
+        asked = decode_json(file.read_bytes(), Asked)
+        request = decode_json(asked.request.payload, UseRequest)
+        same = run_id_of(asked.request) == run_id and asked.opened().digest() == request.plan
+    except XinglinError as error:
+        raise NotVerified(f"The record of {run_id} cannot be read.", why=error.what) from error
+    if not same:
+        raise NotVerified(f"The record of {run_id} is not of that run.")
+    return asked

@@ -1,0 +1,120 @@
+"""A preview: what a question would let out, before it is asked. Made of texts and published facts alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from xinglin.kernel.instants import to_text
+from xinglin.sdk.plans import algorithm_of
+from xinglin.terms.thresholds import DisclosureRules
+
+if TYPE_CHECKING:
+    from xinglin.sdk.scope import Scope
+    from xinglin.sdk.study import Study
+
+_CELLS_SHOWN = 12
+
+
+class PreviewColumn(msgspec.Struct, frozen=True):
+    """A column of the query with its published domain; ``sources`` are the study's ``view.column``."""
+
+    name: str
+    kind: str
+    low: float | None
+    high: float | None
+    levels: tuple[str, ...]
+    grade: str
+    sources: tuple[str, ...]
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What would leave: pooled ``cells`` of a statistic, from ``hospitals`` (labels), never one hospital's.
+
+    ``masked``: names and lengths of what each hospital adds to the secure sum in the first round. ``allowance``:
+    exact answers of the agreements; ``expires``: when the first agreement ends.
+    """
+
+    study: str
+    sql: str
+    algorithm: str
+    params: dict[str, Any]
+    hospitals: tuple[str, ...]
+    columns: tuple[PreviewColumn, ...]
+    reads: tuple[str, ...]
+    cells: tuple[str, ...]
+    masked: tuple[tuple[str, int], ...]
+    rules: DisclosureRules
+    grade: str
+    purpose: str
+    allowance: int
+    expires: int
+    recipients: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.cells[:_CELLS_SHOWN])
+        more = f" and {len(self.cells) - _CELLS_SHOWN} more" if len(self.cells) > _CELLS_SHOWN else ""
+        rules = self.rules
+        lines = [
+            f"Preview of {self.algorithm} for {self.study!r}: reads no row, asks nobody",
+            f"  from         {', '.join(self.hospitals)}",
+            f"  reads        {', '.join(self.reads)}",
+            f"  leaves       pooled numbers only, in cells: {shown}{more}",
+            f"  masked sum   {sum(length for _, length in self.masked)} numbers a hospital in the first round",
+            f"  grade        {self.grade}, for {self.purpose}",
+            f"  rules        at least {rules.min_cell} persons a cell, {rules.min_hospitals} hospitals, "
+            f"{rules.min_dof} residual degrees of freedom",
+            f"  allowance    1 of {self.allowance} exact answers a hospital; agreements until {to_text(self.expires)}",
+            f"  sealed to    {', '.join(self.recipients)}",
+            "  columns",
+            *(f"    {column.name:<16}{_domain(column)}" for column in self.columns),
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def preview_of(study: Study, sql: str, scope: Scope, algorithm: str, params: dict[str, Any]) -> Preview:
+    """The preview of one statistic; raises what building it raises."""
+    params = msgspec.to_builtins(params)
+    built = algorithm_of(scope, algorithm, params)
+    names = study.space.names()
+    parts = built.layout(built.initial_state())
+    terms = [one.agreement.terms for one in scope.held.values()]
+    used = set(built.columns)
+    return Preview(
+        study=study.title,
+        sql=sql,
+        algorithm=algorithm,
+        params=params,
+        hospitals=tuple(names.get(did, did) for did in scope.roster),
+        columns=tuple(
+            PreviewColumn(c.name, c.kind, c.low, c.high, c.levels, c.grade, c.sources)
+            for c in scope.columns
+            if c.name in used
+        ),
+        reads=scope.variables,
+        cells=tuple(built.cell_names()),
+        masked=tuple((part.name, part.length) for part in parts),
+        rules=scope.rules,
+        grade=scope.grade,
+        purpose=scope.purpose,
+        allowance=scope.allowance,
+        expires=min(each.expires for each in terms),
+        recipients=(study.space.account.did,),
+    )
+
+
+def _domain(column: PreviewColumn) -> str:
+    if column.kind == "category":
+        return f"category of {len(column.levels)} levels"
+    if column.low is None or column.high is None:
+        return column.kind
+    return f"{column.kind} from {column.low:g} to {column.high:g}"

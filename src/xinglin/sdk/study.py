@@ -1,0 +1,148 @@
+"""A study: agreements with hospitals, and the SQL that runs under them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from xinglin.contract.agreement import Agreement
+from xinglin.kernel.verdict import Denied, Reason
+from xinglin.sdk.errors import NoAgreement, NotAnswered, Refused
+from xinglin.wire.calls import AgreementView
+
+if TYPE_CHECKING:
+    from xinglin.sdk.data import Data
+    from xinglin.sdk.space import Space
+
+_HOLD_S = 20.0
+_WAITING = "offered"
+
+
+class Held(msgspec.Struct, frozen=True):
+    """An agreement of this account: how it stands at the hub, and what it says."""
+
+    view: AgreementView
+    agreement: Agreement
+
+
+class Study:
+    """One study of this account; ``agreements`` maps each hospital's DID to the newest agreement with it."""
+
+    def __init__(self, space: Space, title: str, study_id: str, held: Sequence[Held]) -> None:
+        self.space, self.title, self.id = space, title, study_id
+        self._held: dict[str, Held] = {}
+        self._keep(held)
+
+    def __repr__(self) -> str:
+        lines = [f"Study {self.title!r} ({self.id})"]
+        names = self.space.names()
+        for did, held in sorted(self._held.items()):
+            terms = held.agreement.terms
+            lines.append(
+                f"  {names.get(did, did)}: {self.state_of(held)}, {len(terms.variables)} variables,"
+                f" {terms.allowance} answers, minimum cell {terms.rules.min_cell}"
+            )
+        return "\n".join(lines)
+
+    @property
+    def agreements(self) -> dict[str, Held]:
+        """Provider DID to the newest agreement with it, whatever its state."""
+        return dict(self._held)
+
+    @property
+    def data_set(self) -> str:
+        """The data set that the study's agreements are about."""
+        return next(iter(self._held.values())).agreement.data_set
+
+    @property
+    def waiting_for(self) -> tuple[str, ...]:
+        """Labels of the hospitals that have not answered yet."""
+        names = self.space.names()
+        return tuple(names.get(did, did) for did, held in sorted(self._held.items()) if held.view.state == _WAITING)
+
+    def state_of(self, held: Held) -> str:
+        """The agreement's state as the clock and the verified log make it."""
+        digest, agreement, record = held.agreement.digest(), held.agreement, self.space.log.record
+        if digest in record.revoked or agreement.study in record.revoked:
+            return "revoked"
+        if held.view.state == "active":
+            if record.ended.get(digest, frozenset()) & {agreement.provider, agreement.consumer}:
+                return "terminated"
+            if agreement.terms.expires <= self.space.clock():
+                return "expired"
+        return held.view.state
+
+    def refresh(self) -> Study:
+        """Ask the hub how the agreements stand now."""
+        self._keep([one for one in self.space.agreements() if one.agreement.study == self.id])
+        return self
+
+    def wait(self, timeout_s: float = 3600.0, tell: Callable[[Study], None] | None = None) -> Study:
+        """Wait until every hospital has answered and enough agreements are active; ``tell`` hears of every answer.
+
+        Raises ``NotAnswered`` naming who has not, and ``Refused`` with the hospitals' reasons when too few agreed.
+        """
+        end = time.monotonic() + timeout_s
+        while True:
+            if tell is not None:
+                tell(self)
+            open_ones = [held.view.agreement_id for held in self._held.values() if held.view.state == _WAITING]
+            if not open_ones:
+                return self._enough()
+            left_s = end - time.monotonic()
+            if left_s <= 0:
+                raise NotAnswered(self.waiting_for, timeout_s)
+            path = f"/v1/agreements/{open_ones[0]}"
+            self.space.client.get(path, AgreementView, wait=min(left_s, _HOLD_S))
+            self.refresh()
+
+    def in_force(self, hospitals: Sequence[str] | None = None) -> dict[str, Held]:
+        """Agreements to run under, by DID: every active one, or those of the named ``hospitals`` (DIDs or labels)."""
+        active = {did: held for did, held in self._held.items() if self.state_of(held) == "active"}
+        if hospitals is None:
+            chosen = active
+        else:
+            names = {label: did for did, label in self.space.names().items()}
+            wanted = [names.get(one, one) for one in hospitals]
+            missing = [one for one in wanted if one not in active]
+            if missing:
+                raise NoAgreement(f"No active agreement with {', '.join(missing)}.", remedy="See study.agreements.")
+            chosen = {did: active[did] for did in wanted}
+        if not chosen:
+            raise NoAgreement(
+                "The study has no active agreement.",
+                why="; ".join(sorted({self.state_of(held) for held in self._held.values()})),
+                remedy="Wait for the hospitals: study.wait(); or propose it anew.",
+            )
+        return chosen
+
+    def sql(self, text: str, *, hospitals: Sequence[str] | None = None) -> Data:
+        """The rows that one SELECT over the study's views gives, wherever they are; admitted here, run nowhere yet.
+
+        Raises ``Refused`` with every reason why the SQL is not admitted, and ``NoAgreement``. Nothing is sent.
+        """
+        from xinglin.sdk.data import Data
+
+        return Data(self, text, hospitals)
+
+    def _keep(self, held: Sequence[Held]) -> None:
+        for one in sorted(held, key=lambda each: each.agreement.made):
+            self._held[one.agreement.provider] = one
+
+    def _enough(self) -> Study:
+        active = {did: one for did, one in self._held.items() if self.state_of(one) == "active"}
+        least = max((one.agreement.terms.rules.min_hospitals for one in self._held.values()), default=3)
+        if len(active) >= least:
+            return self
+        names = self.space.names()
+        reasons = [
+            msgspec.structs.replace(reason, words=f"{names.get(did, did)}: {reason.words}")
+            for did, one in sorted(self._held.items())
+            for reason in one.view.reasons
+        ]
+        words = f"{len(active)} hospitals agreed, and {least} are needed."
+        few = Reason("sdk.few_hospitals", words, "Propose other terms, or ask further hospitals.")
+        raise Refused(Denied((few, *reasons)).reasons)
