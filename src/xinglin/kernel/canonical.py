@@ -19,7 +19,7 @@ def canonical_bytes(value: Any) -> bytes:
     """The one spelling of a JSON value: sorted keys (UTF-16), ES6 numbers, no space, UTF-8.
 
     ``value`` is built of ``None bool int float str list tuple dict`` or is a msgspec Struct
-    (bytes become base64). Integers beyond ±(2^53 − 1), NaN, infinities, lone surrogates and
+    (bytes become base64). Integers beyond ±(2^53 − 1) that are no double, NaN, infinities, lone surrogates and
     nesting beyond the limit raise ``MalformedMessage``. Source: RFC 8785 §3.2.
 
     >>> canonical_bytes({"b": 1.0, "a": [True, None, "é"]})
@@ -53,9 +53,7 @@ def _write(value: Any, out: list[str], depth: int) -> None:
     elif isinstance(value, str):
         out.append(_text(value))
     elif isinstance(value, int):
-        if abs(value) > _MAX_SAFE:
-            raise MalformedMessage(f"The integer {value} is beyond 2^53 - 1.", remedy="Write it as a text.")
-        out.append(str(value))
+        out.append(_integer(value))
     elif isinstance(value, float):
         out.append(_number(value))
     elif isinstance(value, list | tuple):
@@ -101,6 +99,13 @@ def _character(ch: str) -> str:
     if point in _ESCAPES:
         return _ESCAPES[point]
     return f"\\u{point:04x}" if point < 0x20 else ch
+
+
+def _integer(value: int) -> str:
+    """Beyond 2^53 - 1 only what a double is spelled like: so that a large whole float can be read back and written."""
+    if abs(value) > _MAX_SAFE and (abs(value) >= 10**21 or _number(float(value)) != str(value)):
+        raise MalformedMessage(f"The integer {value} is beyond 2^53 - 1.", remedy="Write it as a text.")
+    return str(value)
 
 
 def _number(value: float) -> str:
