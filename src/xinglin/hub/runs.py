@@ -39,6 +39,7 @@ from xinglin.wire.channel import (
 
 log = logging.getLogger("xinglin.hub.runs")
 _PROCEED = "proceed"
+TELL_EVERY_MS = 250
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -90,6 +91,8 @@ class Coordinator:
         self.changed = asyncio.Condition()
         self._turn = asyncio.Lock()
         self._pumped: tuple[str, int] = ("", 0)
+        self._shown: object = None
+        self._told_at = 0
         self.result: RunResult | None = None
 
     # --- what followers see ------------------------------------------------------------------
@@ -324,7 +327,6 @@ class Coordinator:
     def _move(self, event: str) -> None:
         self.state = RUN_STATES.move(self.state, event)
         self._since = self._clock()
-        self.version += 1
 
     def _end(self, event: str) -> None:
         if event in ("deliver", "withhold", "end") and self.state == "computing":
@@ -344,6 +346,12 @@ class Coordinator:
         self._store.drop_messages(self.run_id)
 
     async def _tell(self) -> None:
+        """Wake the followers when what they see has changed; rounds alone do so a few times a second at most."""
+        shown = (self.state, tuple(self._node_states.values()), self._words)
+        quiet = shown == self._shown and self._clock() - self._told_at < TELL_EVERY_MS
+        if quiet and not self.over:
+            return
+        self._shown, self._told_at = shown, self._clock()
         self.version += 1
         async with self.changed:
             self.changed.notify_all()

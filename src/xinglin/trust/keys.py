@@ -168,19 +168,6 @@ class PrivateKeys:
         require_suite(suite)
         return cls(PrivateSeeds(**{name: entropy(size) for name, size in _SEED_SIZES.items()}), suite=suite)
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> PrivateKeys:
-        """Keys from what ``to_bytes`` gave; raises ``BadKeyFile``."""
-        from xinglin.trust.key_file import read_key_file
-
-        return read_key_file(data)
-
-    def to_bytes(self) -> bytes:
-        """The keys as an unencrypted key file (see ``key_file_bytes`` for one with a passphrase)."""
-        from xinglin.trust.key_file import key_file_bytes
-
-        return key_file_bytes(self)
-
     def for_did(self, did: str) -> PrivateKeys:
         """These keys under an older DID, after a key change."""
         return PrivateKeys(self.seeds, did, self.suite)

@@ -86,7 +86,7 @@ KeyLeaf = KeyRegistration | KeyChange | Revocation
 _KINDS: dict[str, type[KeyRegistration] | type[KeyChange] | type[Revocation]] = {
     "key-registration": KeyRegistration,
     "key-change": KeyChange,
-    "revocation": Revocation,
+    "key-revocation": Revocation,
 }
 
 
@@ -141,7 +141,7 @@ def revoke(did: str, reason: str, by: PrivateKeys) -> Revocation:
 
 
 def leaf_kind(leaf: KeyLeaf) -> str:
-    """The entry kind that carries this leaf: ``key-registration``, ``key-change`` or ``revocation``."""
+    """The entry kind that carries this leaf: ``key-registration``, ``key-change`` or ``key-revocation``."""
     return next(kind for kind, shape in _KINDS.items() if isinstance(leaf, shape))
 
 

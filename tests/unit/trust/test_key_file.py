@@ -12,14 +12,14 @@ from xinglin.trust import BadKeyFile, PrivateKeys, SuiteUnavailable, WrongPassph
 
 
 def test_a_plain_file_gives_the_same_keys(space: Space) -> None:
-    read = PrivateKeys.from_bytes(space.hospital.to_bytes())
+    read = read_key_file(key_file_bytes(space.hospital))
     assert read.public == space.hospital.public
     assert read.did == space.hospital.did
 
 
 def test_keys_after_a_change_keep_their_did(space: Space) -> None:
     moved = space.other.for_did(space.hospital.did)
-    assert PrivateKeys.from_bytes(moved.to_bytes()).did == space.hospital.did
+    assert read_key_file(key_file_bytes(moved)).did == space.hospital.did
 
 
 def test_a_passphrase_opens_and_nothing_else_does(space: Space) -> None:

@@ -73,10 +73,10 @@ def test_a_leaf_of_another_kind_shape_or_version_is_refused(space: Space) -> Non
     for kind, wrong in (
         ("key-registration", body),
         ("agreement", body),
-        ("revocation", {**body, "extra": 1}),
-        ("revocation", {**body, "version": 2}),
-        ("revocation", {**body, "did": 7}),
-        ("revocation", {}),
+        ("key-revocation", {**body, "extra": 1}),
+        ("key-revocation", {**body, "version": 2}),
+        ("key-revocation", {**body, "did": 7}),
+        ("key-revocation", {}),
     ):
         with pytest.raises(MalformedMessage):
             leaf_from_body(kind, wrong)
@@ -253,7 +253,7 @@ def test_who_revokes_and_from_when_on(space: Space) -> None:
     assert codes(space.directory, revoke(target, "dislike", space.hospital)) == ("reason",)
     forged = replace(
         revoke(target, "left", space.hospital),
-        by=Attestation(space.hospital.did, space.other.sign("revocation", b"")),
+        by=Attestation(space.hospital.did, space.other.sign("key-revocation", b"")),
     )
     assert codes(space.directory, forged) == ("trust.bad_signature",)
     for entitled in (space.researcher, space.hospital, space.regulator):
