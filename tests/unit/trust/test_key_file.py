@@ -59,7 +59,7 @@ def test_the_readable_part_is_bound_to_the_cipher_text(space: Space) -> None:
     ],
 )
 def test_an_altered_plain_file_is_refused(space: Space, change: dict[str, object]) -> None:
-    body = json.loads(space.hospital.to_bytes())
+    body = json.loads(key_file_bytes(space.hospital))
     with pytest.raises(BadKeyFile):
         read_key_file(json.dumps({**body, **change}).encode())
 
@@ -75,7 +75,7 @@ def test_absurd_scrypt_parameters_are_refused_before_they_run(space: Space, chan
 
 
 def test_another_suite_is_refused_by_name(space: Space) -> None:
-    body = json.loads(space.hospital.to_bytes())
+    body = json.loads(key_file_bytes(space.hospital))
     with pytest.raises(SuiteUnavailable):
         read_key_file(json.dumps({**body, "suite": "cn-1"}).encode())
 
