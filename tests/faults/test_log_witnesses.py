@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import shutil
 import signal
 import socket
 import ssl
@@ -19,7 +20,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 from tests.unit.hub_log.space import QUICK, Member, Space
-from tests.unit.witness.kit import LyingLog, leaf
+from tests.unit.witness.kit import ORIGIN, LyingLog, leaf
 
 from xinglin.evidence.checkpoint import Checkpoint, sign_checkpoint
 from xinglin.evidence.errors import QuorumMissed
@@ -36,6 +37,7 @@ from xinglin.hub.log_witnesses import http_transport
 from xinglin.kernel.codec import decode_json
 from xinglin.stores.log_memory import MemoryLogStore
 from xinglin.stores.log_sqlite import SqliteLogStore
+from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context, make_certificate
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.leaves import KeyRegistration
@@ -225,6 +227,30 @@ async def test_a_fork_shown_to_one_witness_stops_that_witness_only() -> None:
     verify_receipt(await service.receipt(4), space.policy)  # three of four still make the quorum
     await _until(lambda: "forked" in _trouble(service, victim))
     await service.stop()
+
+
+async def test_a_lost_log_goes_on_from_a_witness_copy(tmp_path: Path) -> None:
+    copy = SqliteReplicaStore(tmp_path / "w.db", ORIGIN)
+    space = Space()
+    space.members[1].memory = copy
+    space.members[1].restart()
+    service = await space.start()
+    await service.append([leaf(n) for n in range(600)])
+    await service.receipt(599)
+    await _until(lambda: all(member.witness.state().size == 600 for member in space.members))
+    await service.stop()
+    copy.close()
+    shutil.copy(tmp_path / "w.db", tmp_path / "log.db")
+    copy = space.members[1].memory = SqliteReplicaStore(tmp_path / "w.db", ORIGIN)
+    space.members[1].restart()
+    service = await space.start(SqliteLogStore(tmp_path / "log.db"))
+    await service.append([leaf(600)])
+    verify_receipt(await service.receipt(600), space.policy)
+    verify_receipt(await service.receipt(0), space.policy)
+    await _until(lambda: all(member.witness.state().size == 601 for member in space.members))
+    await service.stop()
+    copy.close()
+    service.store.close()  # type: ignore[attr-defined]
 
 
 def _trouble(service: LogService, member: Member) -> str:

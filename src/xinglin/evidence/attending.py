@@ -12,7 +12,7 @@ from xinglin.evidence.witnessing import Answer, Witness, parse_request
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 
-INVESTIGATED_ENTRIES = Limit("entries read to prove a fork", 1_000_000, "entries")
+INVESTIGATED_ENTRIES = Limit("entries read to prove a fork", 262_144, "entries")
 
 Fetch = Callable[[int, int], Awaitable[Sequence[bytes]]]
 """Gets entries ``start`` to ``end - 1`` from the log, or from anyone: they are verified by who asks."""
@@ -42,14 +42,23 @@ async def attend(witness: Witness, body: bytes, pushed: bytes, fetch: Fetch) -> 
 
 
 async def _investigate(witness: Witness, body: bytes, fetch: Fetch) -> None:
-    """Read the whole other tree, and keep a fork that it proves; what cannot be read proves nothing."""
-    leaves = _Leaves()
+    """Keep the fork that a refused checkpoint proves, if its tree can be read; what cannot be read proves nothing.
+
+    1. If the kept entries and the ones after them lead to its root, only the proof was wrong: no more is read.
+    2. Otherwise the whole of its tree is read, and compared with the checkpoint last cosigned.
+    """
     note = parse_request(body).note
-    size = open_checkpoint(note, witness.log)[1].size
+    checkpoint = open_checkpoint(note, witness.log)[1]
+    size, leaves = checkpoint.size, _Leaves()
     if size > INVESTIGATED_ENTRIES.value:
         return
     try:
-        while leaves.size < size:
+        tree = await asyncio.to_thread(witness.tree)
+        if size > tree.size:
+            tree.extend(map(leaf_hash, await fetch(tree.size, size)))
+            if tree.root() == checkpoint.root:  # 1
+                return
+        while leaves.size < size:  # 2
             leaves.add(await fetch(leaves.size, min(size, leaves.size + 4096)))
         await asyncio.to_thread(witness.accuse, note, leaves)
     except (XinglinError, OSError):

@@ -76,7 +76,7 @@ class Fork(msgspec.Struct, frozen=True):
 
 
 def open_checkpoint(text: str, log: FollowedLog) -> tuple[Note, Checkpoint]:
-    """A checkpoint note that ``log`` signed, parsed; its cosignatures are not looked at.
+    """A checkpoint note that ``log`` signed, parsed, without any signature line but the log's own.
 
     ``UnknownLog`` for another origin, ``BadSignature`` without a valid signature, ``Malformed…`` for other text.
     """
@@ -84,8 +84,9 @@ def open_checkpoint(text: str, log: FollowedLog) -> tuple[Note, Checkpoint]:
     checkpoint = parse_checkpoint(note.text)
     if checkpoint.origin != log.origin:
         raise UnknownLog(f"The checkpoint is of the log {checkpoint.origin!r}, not of {log.origin!r}.")
-    verify_note(note, log.keys)
-    return note, checkpoint
+    signers = {(key.name, key.key_id) for key in verify_note(note, log.keys)}
+    own = tuple(dict.fromkeys(each for each in note.signatures if (each.name, each.key_id) in signers))
+    return Note(note.text, own), checkpoint
 
 
 def advance(
@@ -100,7 +101,8 @@ def advance(
 
     ``hashes`` reads the replica's own tree. Guarantee: the replica given back has the checkpoint's size and root.
     """
-    _, checkpoint = open_checkpoint(text, log)
+    note, checkpoint = open_checkpoint(text, log)
+    text = note.to_text()
     if checkpoint.size <= replica.size:
         fork = contradiction(replica, text, checkpoint, hashes)
         if fork is not None:

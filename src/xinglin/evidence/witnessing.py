@@ -8,6 +8,7 @@ entries and cosigns only if every state leaf names the root that it computed its
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -32,8 +33,8 @@ from xinglin.evidence.replica import (
     prove_fork,
 )
 from xinglin.evidence.tiles import TileReader
-from xinglin.evidence.tree import leaf_hash, verify_consistency
-from xinglin.kernel.errors import XinglinError
+from xinglin.evidence.tree import CompactRange, leaf_hash, verify_consistency
+from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.instants import Clock, Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, deny
@@ -41,7 +42,9 @@ from xinglin.kernel.verdict import Denied, deny
 PROOF_LINES = Limit("consistency proof", 63, "hashes")
 REQUEST_BYTES = Limit("add-checkpoint request", NOTE_BYTES.value + 64 * 64, "bytes")
 STEP_ENTRIES = Limit("entries between two cosigned checkpoints", 16_384, "entries")
-PENDING_ENTRIES = Limit("submissions that wait for the log", 10_000, "entries")
+PENDING_ENTRIES = Limit("entries that wait for the log", 10_000, "entries")
+PENDING_BATCHES = Limit("submissions that wait for the log", 256, "batches")
+SUBMITTED_BYTES = Limit("submission to a witness", 1024 * 1024, "bytes")
 MERGE_DELAY_MS = 60_000
 """Default maximum merge delay, in milliseconds."""
 
@@ -65,7 +68,7 @@ class Demand(msgspec.Struct, frozen=True):
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """A submission that was accepted and must come into the log: leaf hash, acceptance, the batch it came in."""
+    """An entry that was accepted and must come into the log: leaf hash, acceptance, SHA-256 of the batch it is of."""
 
     leaf: bytes
     accepted: Instant
@@ -118,12 +121,16 @@ class WitnessMemory(Protocol):
         """Where a leaf hash is in the kept log."""
         ...
 
-    def put_pending(self, pending: Sequence[Pending]) -> None:
-        """Keep accepted submissions; a leaf that already waits keeps its first acceptance."""
+    def put_pending(self, pending: Sequence[Pending], batch: bytes) -> None:
+        """Keep a batch and its entries that wait; a leaf that already waits keeps its first acceptance."""
         ...
 
     def pending(self) -> list[Pending]:
-        """Accepted submissions that are not in the log yet."""
+        """Accepted entries that are not in the log yet, oldest first."""
+        ...
+
+    def batches(self) -> list[bytes]:
+        """The batches of which an entry waits, each once."""
         ...
 
     def put_fork(self, fork: Fork) -> None:
@@ -195,6 +202,7 @@ class Witness:
             try:
                 request = parse_request(body)  # 1
                 note, checkpoint = open_checkpoint(request.note, self.log)
+                # What is kept and compared carries the log's own lines only: anybody can add others.
             except UnknownLog as error:
                 return _refuse(404, error)
             except BadSignature as error:
@@ -232,23 +240,32 @@ class Witness:
         if self._admit is None:
             return deny("evidence.witness.no_submissions", "This witness takes no submissions.", "Ask another one.")
         try:
+            SUBMITTED_BYTES.check(len(batch))
             entries = self._admit(batch)
         except XinglinError as error:
             return deny(error.code, error.what, error.remedy)
+        leaves = [leaf_hash(entry.to_bytes()) for entry in entries]
         with self._lock:
-            leaves = [leaf_hash(entry.to_bytes()) for entry in entries]
             missing = [leaf for leaf in leaves if self._memory.index_of(leaf) is None]
-            waiting = self._memory.pending()
-            if len(waiting) + len(missing) > PENDING_ENTRIES.value:
-                return deny("evidence.witness.full", "Too many submissions wait for the log.", "Try again later.")
-            now = self._clock()
-            self._memory.put_pending([Pending(leaf, now, batch) for leaf in missing])
+            waiting, key, now = self._memory.pending(), hashlib.sha256(batch).digest(), self._clock()
+            try:
+                PENDING_ENTRIES.check(len(waiting) + len(missing))
+                PENDING_BATCHES.check(len({each.batch for each in waiting} | {key}))
+            except LimitExceeded as error:
+                return deny("evidence.witness.full", error.what, "Try again when the log has taken what waits.")
+            if missing:
+                self._memory.put_pending([Pending(leaf, now, key) for leaf in missing], batch)
         return Acceptance(len(leaves) - len(missing), len(missing), now + self._merge_delay_ms)
 
     def pending(self) -> list[Pending]:
-        """Submissions that are not in the log yet, for whoever forwards them to it."""
+        """Entries that were accepted and are not in the log yet."""
         with self._lock:
             return self._memory.pending()
+
+    def waiting_batches(self) -> list[bytes]:
+        """The batches of which an entry waits, for whoever forwards them to the log."""
+        with self._lock:
+            return self._memory.batches()
 
     def state(self) -> WitnessState:
         """How this witness stands now."""
@@ -264,6 +281,12 @@ class Witness:
         """The note last cosigned, as the log sent it; "" before the first."""
         with self._lock:
             return self._memory.replica().note
+
+    def tree(self) -> CompactRange:
+        """The compact range of the kept entries."""
+        with self._lock:
+            replica = self._memory.replica()
+            return CompactRange(replica.size, replica.frontier)
 
     def forks(self) -> list[Fork]:
         """Evidence against the log, for anyone who asks."""

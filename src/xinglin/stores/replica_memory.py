@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from xinglin.evidence.replica import Advance, Fork, Replica
@@ -18,6 +19,7 @@ class MemoryReplicaStore(MemoryLogStore):
         super().__init__()
         self._replica = Replica(origin)
         self._pending: dict[bytes, Pending] = {}
+        self._batches: dict[bytes, bytes] = {}
         self._forks: list[Fork] = []
 
     def replica(self) -> Replica:
@@ -38,14 +40,20 @@ class MemoryReplicaStore(MemoryLogStore):
         """Where a leaf hash is first in the kept log."""
         return next((at for at, entry in enumerate(self._entries) if leaf_hash(entry) == leaf), None)
 
-    def put_pending(self, pending: Sequence[Pending]) -> None:
-        """Keep accepted submissions; the first acceptance of a leaf stands."""
+    def put_pending(self, pending: Sequence[Pending], batch: bytes) -> None:
+        """Keep a batch and its entries that wait; the first acceptance of a leaf stands."""
+        self._batches[hashlib.sha256(batch).digest()] = batch
         for each in pending:
             self._pending.setdefault(each.leaf, each)
 
     def pending(self) -> list[Pending]:
-        """Accepted submissions that are not in the log yet, oldest first."""
+        """Accepted entries that are not in the log yet, oldest first."""
         return sorted(self._pending.values(), key=lambda each: (each.accepted, each.leaf))
+
+    def batches(self) -> list[bytes]:
+        """The batches of which an entry waits, each once."""
+        waiting = {each.batch for each in self._pending.values()}
+        return [data for key, data in self._batches.items() if key in waiting]
 
     def put_fork(self, fork: Fork) -> None:
         """Keep evidence that the log forked."""

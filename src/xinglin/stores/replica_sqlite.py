@@ -7,6 +7,7 @@ so ``fsck`` reads it like the hub's own.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +24,11 @@ from xinglin.stores.log_sqlite import SqliteLogStore
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS replica (one INTEGER PRIMARY KEY CHECK (one = 1), origin TEXT NOT NULL, note TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS pending (leaf BLOB PRIMARY KEY, accepted INTEGER NOT NULL, batch BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS submission (batch BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS fork (id INTEGER PRIMARY KEY, evidence BLOB NOT NULL UNIQUE);
 CREATE INDEX IF NOT EXISTS entry_hash ON entry (hash);
 """
+_FORGET = "DELETE FROM submission WHERE batch NOT IN (SELECT batch FROM pending)"
 
 
 class SqliteReplicaStore(SqliteLogStore):
@@ -60,15 +63,27 @@ class SqliteReplicaStore(SqliteLogStore):
         found = self._read(lambda c: c.execute(query, (leaf,)).fetchone())[0]
         return None if found is None else int(found)
 
-    def put_pending(self, pending: Sequence[Pending]) -> None:
-        """Keep accepted submissions; the first acceptance of a leaf stands."""
+    def put_pending(self, pending: Sequence[Pending], batch: bytes) -> None:
+        """Keep a batch and its entries that wait; the first acceptance of a leaf stands."""
         rows = [(each.leaf, each.accepted, each.batch) for each in pending]
-        self._write(lambda c: c.executemany("INSERT OR IGNORE INTO pending VALUES (?, ?, ?)", rows))
+
+        def put(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR IGNORE INTO pending VALUES (?, ?, ?)", rows)
+            key = hashlib.sha256(batch).digest()
+            connection.execute("INSERT OR IGNORE INTO submission VALUES (?, ?)", (key, batch))
+            connection.execute(_FORGET)
+
+        self._write(put)
 
     def pending(self) -> list[Pending]:
-        """Accepted submissions that are not in the log yet, oldest first."""
+        """Accepted entries that are not in the log yet, oldest first."""
         query = "SELECT leaf, accepted, batch FROM pending ORDER BY accepted, leaf"
         return [Pending(*row) for row in self._read(lambda c: c.execute(query).fetchall())]
+
+    def batches(self) -> list[bytes]:
+        """The batches of which an entry waits, each once."""
+        query = "SELECT data FROM submission ORDER BY rowid"
+        return [bytes(row[0]) for row in self._read(lambda c: c.execute(query).fetchall())]
 
     def put_fork(self, fork: Fork) -> None:
         """Keep evidence that the log forked."""
@@ -94,7 +109,9 @@ class SqliteReplicaStore(SqliteLogStore):
                 raise LogCorrupt("The entries are not those of the replica.")
             self._store(connection, growth, gained.entries)
         connection.execute("UPDATE replica SET note = ?", (gained.replica.note,))
-        connection.executemany("DELETE FROM pending WHERE leaf = ?", [(leaf,) for leaf in included])
+        if included:
+            connection.executemany("DELETE FROM pending WHERE leaf = ?", [(leaf,) for leaf in included])
+            connection.execute(_FORGET)
 
 
 def _install(connection: sqlite3.Connection, origin: str) -> None:

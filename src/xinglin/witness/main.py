@@ -56,9 +56,8 @@ async def _forward(parts: WitnessParts, pause_s: float) -> None:
 
 async def forward_once(parts: WitnessParts) -> int:
     """One attempt for each batch that waits; how many the log took."""
-    waiting = await asyncio.to_thread(parts.witness.pending)
     taken = 0
-    for batch in dict.fromkeys(each.batch for each in waiting):
+    for batch in await asyncio.to_thread(parts.witness.waiting_batches):
         try:
             answer = await parts.client.post(f"{parts.hub_url}/submit", content=batch)
         except httpx.HTTPError as error:

@@ -14,7 +14,7 @@ from xinglin.evidence.attending import attend
 from xinglin.evidence.cosignature import check_signature
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.errors import BadProof, BadSignature
-from xinglin.evidence.notes import parse_note, verify_note
+from xinglin.evidence.notes import NoteSignature, parse_note, verify_note
 from xinglin.evidence.replica import Fork, check_fork, pack_entries, unpack_entries
 from xinglin.evidence.witnessing import Acceptance, Answer, Demand, Witness, format_request
 from xinglin.kernel import Denied
@@ -276,6 +276,58 @@ def test_handing_in_again_does_not_move_the_deadline(witness: Witness, log: Lyin
     witness.submit(b"42")
     clock.now += 100
     assert bring(witness, log, 0).status == 503
+
+
+def test_a_batch_is_kept_once_and_forgotten_when_all_of_it_is_in_the_log(
+    log: LyingLog, memory: Any, clock: Clock, signers: Any
+) -> None:
+    def admit(batch: bytes) -> list[Entry]:
+        return [entry(int(number)) for number in batch.split()]
+
+    witness = Witness(log.followed, signers, memory, clock, admit=admit)
+    assert witness.submit(b"3 41 42") == Acceptance(0, 3, clock.now + 60_000)
+    witness.submit(b"3 41 42")
+    assert witness.waiting_batches() == [b"3 41 42"]
+    bring(witness, log, 0)
+    log.add(leaf(41))
+    bring(witness, log, 5)
+    assert witness.waiting_batches() == [b"3 41 42"]
+    log.add(leaf(42))
+    bring(witness, log, 6)
+    assert (witness.waiting_batches(), witness.pending()) == ([], [])
+    witness.submit(b"3 41")
+    assert witness.waiting_batches() == []
+
+
+def test_submissions_are_limited(witness: Witness) -> None:
+    for number in range(256):
+        assert isinstance(witness.submit(b"%d" % (1_000 + number)), Acceptance)
+    for refused in (witness.submit(b"5000"), witness.submit(b"1" * 1_048_577)):
+        assert isinstance(refused, Denied)
+    assert len(witness.pending()) == 256
+
+
+def test_strange_signature_lines_are_not_kept(witness: Witness, log: LyingLog) -> None:
+    bring(witness, log, 0)
+    other = log.fork().add(*(leaf(n) for n in range(4)), leaf(77))
+    for number in range(20):
+        strange = NoteSignature("stranger", number, b"signature").to_line()
+        witness.add_checkpoint(format_request(5, (), log.note() + strange), [])
+        witness.add_checkpoint(format_request(5, (), other.note() + strange), [])
+    assert witness.checkpoint() == log.note()
+    assert len(witness.forks()) == 1
+
+
+async def test_a_garbled_proof_of_an_honest_checkpoint_reads_no_whole_tree(witness: Witness, log: LyingLog) -> None:
+    bring(witness, log, 0, 3)
+    asked: list[tuple[int, int]] = []
+
+    async def fetch(start: int, end: int) -> list[bytes]:
+        asked.append((start, end))
+        return log.store.entries(start, end)
+
+    answer = await attend(witness, format_request(3, (b"\x00" * 32,), log.note()), b"", fetch)
+    assert (answer.status, asked, witness.forks()) == (422, [(3, 5)], [])
 
 
 def test_what_the_log_would_refuse_is_not_accepted(witness: Witness, log: LyingLog, clock: Clock) -> None:
