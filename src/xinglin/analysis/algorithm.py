@@ -27,7 +27,6 @@ from xinglin.analysis.table import (
     column_of,
     complete_cases,
     in_range,
-    persons_in,
     present,
 )
 from xinglin.kernel.limits import Limit
@@ -127,6 +126,8 @@ class Algorithm(ABC):
     """
 
     kind: ClassVar[str]
+    about_rows: ClassVar[bool] = True
+    """Whether the answer adds up rows, so that a person with most of them stands out; else persons are counted."""
     state_type: ClassVar[type[State]] = State
 
     def __init__(
@@ -194,6 +195,8 @@ class Algorithm(ABC):
                 Part("counts", 4, float(self.max_rows), integer=True),
                 Part("rows_squared", 1, float(self.max_rows) ** 2, integer=True),
                 Part("cells", len(names), float(self.max_rows), integer=True),
+                Part("cell_rows", len(names), float(self.max_rows), integer=True),
+                Part("cell_squares", len(names), float(self.max_rows) ** 2, integer=True),
                 Part("differences", len(self.differences), float(self.max_rows), integer=True),
             )
         parts = (flags, *guard, *self.payload_parts(state))
@@ -242,7 +245,7 @@ class Algorithm(ABC):
                 "Bound the column in the query with LEAST and GREATEST.",
             )
         if state.round == 0:
-            guard = _guard_of(totals)
+            guard = _guard_of(totals, self.rules)
             if not guard.rows_used and self.rules.publish_zeros:
                 return NamedFailure("no_rows", "No hospital has a complete row.", "Widen the cohort.")
             verdict = self._first_rules(guard, hospitals)
@@ -257,7 +260,7 @@ class Algorithm(ABC):
         """The guard block of the first round's total, for whoever protects the result."""
         totals = split(self.layout(state), total)
         totals.pop("flags")
-        return _guard_of(totals)
+        return _guard_of(totals, self.rules)
 
     def released_cells(self, result: Result) -> tuple[str, ...]:
         """Names of the cells that ``result`` shows; those it hides are not compared with earlier releases."""
@@ -276,8 +279,7 @@ class Algorithm(ABC):
             # One reason and no other: which further rules a tiny cohort breaks would tell how tiny it is.
             return check_total(self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals)
         verdicts = [self.release_rules(guard, hospitals)]
-        if guard.rows_used:
-            verdicts.append(check_dominance(self.rules, rows=guard.rows_used, rows_squared=guard.rows_squared))
+        verdicts.append(check_dominance(self.rules, rows=guard.rows_used, rows_squared=guard.rows_squared))
         return every(verdicts)
 
     def _within(self, table: Table) -> bool:
@@ -294,13 +296,16 @@ class Algorithm(ABC):
         if len(differences) != len(self.differences):
             raise BadTable("The difference counts do not fit the slots of the plan.")
         used = self.used(table)
-        rows, persons = int(np.count_nonzero(used)), persons_in(table, used)
-        per_person = np.bincount(table.persons[used], minlength=1).astype(np.float64)
-        counts = [rows, table.n_rows - rows, persons, table.n_persons - persons]
+        persons, rows, squares = _persons_and_rows(table, used, self.about_rows)
+        counts = [rows, table.n_rows - int(np.count_nonzero(used)), persons, table.n_persons - persons]
+        found = [_persons_and_rows(table, cell.mask, self.about_rows) for cell in self.cells(table)]
+        cells = np.asarray(found, dtype=np.float64)
         return {
             "counts": np.asarray(counts, dtype=np.float64),
-            "rows_squared": np.asarray([np.dot(per_person, per_person)]),
-            "cells": np.asarray([persons_in(table, cell.mask) for cell in self.cells(table)], dtype=np.float64),
+            "rows_squared": np.asarray([squares], dtype=np.float64),
+            "cells": cells[:, 0],
+            "cell_rows": cells[:, 1],
+            "cell_squares": cells[:, 2],
             "differences": np.asarray(differences, dtype=np.float64),
         }
 
@@ -364,15 +369,29 @@ def _fits(parts: tuple[Part, ...], values: Mapping[str, Floats]) -> bool:
     return True
 
 
-def _guard_of(totals: dict[str, tuple[float, ...]]) -> Guard:
+def _persons_and_rows(table: Table, mask: Mask, about_rows: bool) -> tuple[int, int, int]:
+    """(persons, rows, Σ over persons of rows²) of the masked rows; a person is one row where only persons count."""
+    per_person = np.bincount(table.persons[mask], minlength=1)
+    if not about_rows:
+        per_person = np.minimum(per_person, 1)
+    return int(np.count_nonzero(per_person)), int(per_person.sum()), int(np.dot(per_person, per_person))
+
+
+def _guard_of(totals: dict[str, tuple[float, ...]], rules: DisclosureRules) -> Guard:
+    """The guard block's counts; a cell whose rows may be mostly one person's counts as small."""
     used, missing, persons, persons_missing = (int(v) for v in totals.pop("counts"))
+    cells = [int(v) for v in totals.pop("cells")]
+    sizes = zip(totals.pop("cell_rows"), totals.pop("cell_squares"), strict=True)
+    for k, (rows, squares) in enumerate(sizes):
+        large = k > 0 and cells[k] >= rules.min_cell > 1  # the whole has a rule, and a reason, of its own
+        if large and not check_dominance(rules, rows=int(rows), rows_squared=int(squares)):
+            cells[k] = rules.min_cell - 1
     return Guard(
         rows_used=used,
         rows_missing=missing,
         persons_used=persons,
         persons_missing=persons_missing,
         rows_squared=int(totals.pop("rows_squared")[0]),
-        cells=tuple(int(v) for v in totals.pop("cells")),
+        cells=tuple(cells),
         differences=tuple(int(v) for v in totals.pop("differences")),
     )
-

@@ -96,6 +96,11 @@ class Describe(Algorithm):
         """The whole must be large enough; smaller cells are hidden one by one."""
         return check_total(self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals)
 
+    def released_cells(self, result: Result) -> tuple[str, ...]:
+        """``all`` and the cells whose mean is shown."""
+        cells = zip(self._sums.names, result.payload["cells"], strict=True)
+        return ("all", *(name for name, cell in cells if cell["mean"] is not None))
+
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """Sums, then centred squares with support counts."""
         return self._sums.parts(state, self.max_rows)

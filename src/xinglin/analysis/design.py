@@ -20,7 +20,7 @@ import numpy as np
 from xinglin.analysis import arithmetic
 from xinglin.analysis.errors import BadParameters, NoPublishedRange, UnknownColumn
 from xinglin.analysis.formula import Categorical, Factor, Formula, Log, Numeric, Power, Spline, Term
-from xinglin.analysis.table import Column, Domain, Floats, Table, column_of
+from xinglin.analysis.table import LEVELS, Column, Domain, Floats, Table, column_of
 from xinglin.kernel.limits import Limit
 
 PARAMETERS = Limit("parameters a model", 256, "parameters")
@@ -207,6 +207,7 @@ def is_binary(column: Column) -> bool:
 def levels_of(column: Column) -> tuple[str, ...]:
     """The levels of a category, ``0`` and ``1`` of a boolean, or the whole numbers of a short range."""
     if column.kind == "category":
+        LEVELS.check(len(column.levels))
         return column.levels
     if column.kind == "boolean":
         return ("0", "1")

@@ -35,6 +35,7 @@ class Flow(Algorithm):
     """
 
     kind = "flow"
+    about_rows = False
 
     def __init__(
         self,
@@ -78,6 +79,11 @@ class Flow(Algorithm):
     def release_rules(self, guard: Guard, hospitals: int) -> Verdict:
         """The eligible persons must be many enough; steps are hidden one by one."""
         return check_total(self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals)
+
+    def released_cells(self, result: Result) -> tuple[str, ...]:
+        """The steps that are shown."""
+        steps = zip(self.cell_names(), result.payload["steps"], strict=True)
+        return tuple(name for name, step in steps if step["persons"] is not None)
 
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """Nothing beside the guard block: the counts are its cells."""

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import msgspec
 
 from xinglin.analysis import arithmetic as exact
-from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, NamedFailure, Outcome, Part, State
+from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, NamedFailure, Outcome, Part, Result, State
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import Design, Piece, is_binary
 from xinglin.analysis.errors import BadParameters, NoPublishedRange
@@ -115,6 +115,10 @@ class Glm(Algorithm):
         """The complete cases, then the rows of each combination of levels."""
         used = self.used(table)
         return [Cell("all", used), *(cell for c in self._crossings for cell in crossing_cells(table, c, used))]
+
+    def released_cells(self, result: Result) -> tuple[str, ...]:
+        """Every cell but the empty levels that rules which publish zeros leave out of the model."""
+        return tuple(name for name in self.cell_names() if name not in result.payload["empty_cells"])
 
     def release_rules(self, guard: Guard, hospitals: int) -> Verdict:
         """Minimum cell everywhere, residual degrees of freedom, and the share of parameters.
@@ -320,6 +324,7 @@ class Glm(Algorithm):
             null_deviance=fit.null_deviance,
             log_outcome=fit.log_outcome,
             guard=fit.guard,
+            empty_cells=tuple(n for n, count in zip(self.cell_names(), fit.guard.cells, strict=True) if not count),
             steps=fit.round - 1,
         )
         return payload_of(done, self.rules)

@@ -30,6 +30,7 @@ class Fit(msgspec.Struct, frozen=True):
     null_deviance: float
     log_outcome: float
     guard: Guard
+    empty_cells: tuple[str, ...]
     steps: int
 
 
@@ -58,6 +59,7 @@ def payload_of(fit: Fit, rules: DisclosureRules) -> Result:
         "df_model": size - int(fit.intercept),
         "df_residual": rows - size,
         "steps": fit.steps,
+        "empty_cells": list(fit.empty_cells),
         **counts_payload(fit.guard, rules),
     }
     return Result("glm", payload)

@@ -77,6 +77,11 @@ class Histogram(Algorithm):
         """The whole must be large enough; small bins are hidden."""
         return check_total(self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals)
 
+    def released_cells(self, result: Result) -> tuple[str, ...]:
+        """The bins that are shown, and ``all`` where the total is."""
+        shown = [result.payload["total"], *result.payload["counts"]]
+        return tuple(name for name, count in zip(self.cell_names(), shown, strict=True) if count is not None)
+
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """Rows a bin."""
         return (Part("bins", len(self.edges) - 1, float(self.max_rows), integer=True),)

@@ -43,7 +43,7 @@ def coefficients(result: Result, level: float = 0.95) -> Rows:
     rows = []
     payload = result.payload
     for term, value, error in zip(payload["terms"], payload["coefficients"], payload["standard_errors"], strict=True):
-        z = value / error
+        z = value / error if error else math.copysign(math.inf, value)  # a perfect fit
         rows.append(
             {
                 "term": term,

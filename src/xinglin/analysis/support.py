@@ -63,7 +63,9 @@ class People(msgspec.Struct, frozen=True, eq=False):
 
     def sums(self, values: Floats) -> Floats:
         """Σ of the values of each person."""
-        return values if self.alone else np.bincount(self.place, weights=values, minlength=self.count)
+        if self.alone:
+            return values
+        return np.bincount(self.place, weights=values, minlength=self.count).astype(np.float64, copy=False)
 
 
 def outside_counts(values: Floats, people: People) -> Floats:
@@ -91,7 +93,8 @@ def _shared(bucket: Floats, people: People) -> Codes:
     """
     sums, squares = people.sums(bucket), people.sums(bucket * bucket)
     alike = people.rows * squares == sums * sums
-    return (sums[alike] / people.rows[alike]).astype(np.int64)
+    found: Codes = (sums[alike] / people.rows[alike]).astype(np.int64)
+    return found
 
 
 def spread_profile(centred: Floats, people: People) -> tuple[Floats, Floats]:

@@ -98,6 +98,21 @@ class TableOne(Algorithm):
         """The whole must be large enough; small cells are hidden."""
         return check_total(self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals)
 
+    def released_cells(self, result: Result) -> tuple[str, ...]:
+        """The entries that are shown; a mean of a group shows that group."""
+        payload = result.payload
+        shown: list[Any] = [payload["total"], *payload["sizes"]]
+        for variable in payload["variables"]:
+            if variable["kind"] == "number":
+                means = [variable["overall"]["mean"], *(group["mean"] for group in variable["groups"])]
+                whole = shown[: len(means)]
+                shown[: len(means)] = [a if a is not None else b for a, b in zip(whole, means, strict=True)]
+        counted = {v["name"]: v for v in payload["variables"] if v["kind"] == "category"}
+        for column in self._counted:
+            variable = counted[column.name]
+            shown += [*variable["totals"], *(count for row in variable["counts"] for count in row)]
+        return tuple(name for name, value in zip(self.cell_names(), shown, strict=True) if value is not None)
+
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """Counts and sums, then centred squares with support counts."""
         sums = self._sums.parts(state, self.max_rows)

@@ -9,6 +9,7 @@ from tests.unit.analysis.pooling import category, fixed_point, flag, number, run
 from xinglin.analysis.algorithm import AlgorithmSpec, NamedFailure, Result, State, build
 from xinglin.analysis.errors import AnalysisError, BadParameters, BadTable, BadVector, NoPublishedRange, UnknownColumn
 from xinglin.analysis.flow import shown_steps
+from xinglin.analysis.render import coefficients
 from xinglin.analysis.support import BUCKETS, OUTSIDE, PROFILE, People, outside_counts, spread_profile
 from xinglin.analysis.table import Table
 from xinglin.kernel.errors import LimitExceeded
@@ -103,6 +104,16 @@ def test_collinear_terms(formula) -> None:
     outcome = glm(formula, family, given, add=fixed_point)
     assert isinstance(outcome, NamedFailure)
     assert outcome.code == "collinear"
+
+
+def test_a_perfect_fit_is_a_fit() -> None:
+    given = columns()
+    given["z"] = 2.0 * given["x"] / 2.0 - 0.5
+    outcome = glm("z ~ x", "gaussian", given, add=fixed_point)
+    assert isinstance(outcome, Result)
+    assert outcome.payload["coefficients"] == pytest.approx([-0.5, 1.0], rel=1e-12)
+    assert outcome.payload["deviance"] == pytest.approx(0, abs=1e-20)
+    assert coefficients(outcome)[1]["p"] == 0.0
 
 
 def test_almost_collinear_terms_still_have_a_fit() -> None:
@@ -212,6 +223,29 @@ def test_most_rows_of_one_person_are_refused() -> None:
     outcome = run(AlgorithmSpec("quantiles", {"column": "x"}), DOMAIN, tables)
     assert isinstance(outcome, Denied)
     assert "privacy.dominance" in outcome.codes
+
+
+def test_a_group_whose_rows_are_mostly_one_persons_is_as_small_as_that_person() -> None:
+    group = (np.arange(N) < 100).astype(int)
+    persons = np.where(np.arange(N) < 80, 0, np.arange(N))
+    given = columns(g=group)
+    tables = tables_of(DOMAIN, given, [N, 0, 0], persons)
+    described = run(AlgorithmSpec("describe", {"columns": ["x"], "by": ["g"]}), DOMAIN, tables)
+    assert isinstance(described, Result)
+    assert [cell["mean"] is None for cell in described.payload["cells"]] == [False, True]
+    model = run(AlgorithmSpec("glm", {"formula": "x ~ C(g)", "family": "gaussian"}), DOMAIN, tables)
+    assert isinstance(model, Denied)
+    table = run(AlgorithmSpec("crosstab", {"rows": "g", "columns": "y"}), DOMAIN, tables)
+    assert isinstance(table, Result)
+    assert table.payload["row_totals"][1] is None
+
+
+def test_a_flow_counts_persons_so_that_rows_do_not_dominate_it() -> None:
+    persons = np.where(np.arange(N) < 150, 0, np.arange(N))
+    tables = tables_of(DOMAIN, columns(y=np.ones(N)), [N, 0, 0], persons)
+    outcome = run(AlgorithmSpec("flow", {"steps": ["y"]}), DOMAIN, tables)
+    assert isinstance(outcome, Result)
+    assert outcome.payload["steps"][1]["persons"] == 91
 
 
 def test_cells_of_a_crossing_count_although_each_level_is_large() -> None:
@@ -356,12 +390,38 @@ def test_difference_counts_ride_in_the_first_round() -> None:
     state = algorithm.initial_state()
     with pytest.raises(BadTable):
         algorithm.local(tables[0], state)
-    for counts, allowed in (([0, 0, 0, 0], True), ([0, 3, 0, 0], True), ([0, 2, 0, 0], False)):
-        vectors = [algorithm.local(table, state, counts) for table in tables]
-        answer = algorithm.update(state, np.sum(vectors, axis=0), 4)
-        assert isinstance(answer, State) is allowed
-        if not allowed:
-            assert answer.codes == ("privacy.differencing",)
+    vectors = [algorithm.local(table, state, [0, 3, 0, k]) for k, table in enumerate(tables)]
+    total = np.sum(vectors, axis=0)
+    assert algorithm.pooled_guard(state, total).differences == (0, 12, 0, 6)
+    following = algorithm.update(state, total, 4)
+    assert isinstance(following, State)
+    assert following.guard.differences == (0, 12, 0, 6)
+
+
+def test_only_what_is_shown_counts_as_released() -> None:
+    given = columns(g=(np.arange(N) < 6).astype(int), k=np.repeat([0.0, 1.0, 2.0], [5, 100, 135]))
+    tables = tables_of(DOMAIN, given, [60, 80, 40, 60])
+    questions = {
+        "describe": {"columns": ["x"], "by": ["g"]},
+        "histogram": {"column": "k", "edges": [0, 1, 2, 100]},
+        "table1": {"columns": ["x", "y"], "by": "g"},
+        "flow": {"steps": ["y"]},
+        "crosstab": {"rows": "g", "columns": "y"},
+        "quantiles": {"column": "x"},
+        "glm": {"formula": "y ~ x", "family": "binomial"},
+    }
+    for name, params in questions.items():
+        spec = AlgorithmSpec(name, params)
+        algorithm = build(spec, DOMAIN, DisclosureRules())
+        outcome = run(spec, DOMAIN, tables)
+        assert isinstance(outcome, Result), (name, outcome)
+        total = np.sum([algorithm.local(table, algorithm.initial_state()) for table in tables], axis=0)
+        guard = algorithm.pooled_guard(algorithm.initial_state(), total)
+        persons = dict(zip(algorithm.cell_names(), guard.cells, strict=True))
+        released = algorithm.released_cells(outcome)
+        assert released, name
+        assert all(persons[cell] >= 10 for cell in released), name
+        assert ("g=b" in released, "x | g=b" in released) == (False, False)
 
 
 # What is refused before any row is read.
