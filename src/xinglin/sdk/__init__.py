@@ -13,7 +13,7 @@ from typing import Any
 _HOMES = {
     "Account": "account",
     "NoAccount": "account",
-    "enrol": "account",
+    "enrol": "enrolment",
     "open_account": "account",
     "Data": "data",
     "NoAgreement": "errors",

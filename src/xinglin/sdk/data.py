@@ -6,8 +6,11 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from xinglin.sdk.plans import build_plan, send, snapshot_instant
 from xinglin.sdk.scope import Scope, scope_of
+from xinglin.sdk.session import Held, Session
 
 if TYPE_CHECKING:
     from xinglin.analysis.table import Column
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     from xinglin.sdk.preview import Preview
     from xinglin.sdk.results import StudyResult
     from xinglin.sdk.run import Run
-    from xinglin.sdk.study import Study
     from xinglin.terms.request import Plan
 
 ALGORITHMS = (
@@ -23,16 +25,26 @@ ALGORITHMS = (
 )  # fmt: skip
 
 
+class Asking(msgspec.Struct, frozen=True):
+    """Which study asks, by which session, about which data set."""
+
+    space: Session
+    id: str
+    title: str
+    data_set: str
+
+
 class Data:
     """Rows that stay where they are. Every method that asks waits for the result; ``ask`` does not wait.
 
-    Made by ``Study.sql``; raises ``Refused`` there when the SQL is not admitted. ``hospitals``: the roster
-    (DIDs or labels), every hospital of the study unless named.
+    Made by ``Study.sql``; raises ``Refused`` there when the SQL is not admitted. ``held``: the agreements to run
+    under, by hospital.
     """
 
-    def __init__(self, study: Study, sql: str, hospitals: Sequence[str] | None = None) -> None:
-        self.study, self.sql, self._hospitals = study, sql, hospitals
-        self.scope: Scope = self._scope()
+    def __init__(self, study: Asking, sql: str, held: dict[str, Held]) -> None:
+        self.study, self.sql = study, sql
+        space = study.space
+        self.scope: Scope = scope_of(sql, held, space.data_sets().get(study.data_set, {}), space.names())
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{column.name} ({column.kind})" for column in self.scope.columns)
@@ -55,7 +67,7 @@ class Data:
 
         if not algorithm:
             algorithm, params = "describe", {"columns": self._numbers()}
-        return preview_of(self.study, self.sql, self.scope, algorithm, params)
+        return preview_of(self.study.space, self.study.title, self.sql, self.scope, algorithm, params)
 
     def plan(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Plan:
         """The plan that ``ask`` would sign; raises its errors."""
@@ -144,11 +156,6 @@ class Data:
             return column.kind == "number" and column.low is not None and column.high is not None
 
         return [column.name for column in self.scope.domain if plain(column)]
-
-    def _scope(self) -> Scope:
-        space = self.study.space
-        held = self.study.in_force(self._hospitals)
-        return scope_of(self.sql, held, space.data_sets().get(self.study.data_set, {}), space.names())
 
 
 def _names(given: Sequence[str] | str) -> list[str]:

@@ -14,7 +14,7 @@ from xinglin.terms.thresholds import DisclosureRules
 from xinglin.wire.calls import AgreementCall, AgreementView
 
 if TYPE_CHECKING:
-    from xinglin.sdk.space import Space
+    from xinglin.sdk.session import Session
 
 _DAY_MS = 24 * 3600 * 1000
 
@@ -38,7 +38,7 @@ class Proposal(msgspec.Struct, frozen=True):
     variables: tuple[str, ...]
     purpose: str
 
-    def send(self, space: Space, offer: Offer, hospitals: Sequence[str] | None) -> list[AgreementView]:
+    def send(self, space: Session, offer: Offer, hospitals: Sequence[str] | None) -> list[AgreementView]:
         """Sign and send one agreement for each hospital; every hospital names all the others as peers."""
         publishing = space.data_sets().get(self.data_set, {})
         chosen = sorted(publishing if hospitals is None else hospitals)
@@ -54,7 +54,7 @@ class Proposal(msgspec.Struct, frozen=True):
             views.append(space.client.post("/v1/agreements", AgreementCall(signed), AgreementView))
         return views
 
-    def _agreement(self, space: Space, offer: Offer, provider: str, chosen: list[str]) -> Agreement:
+    def _agreement(self, space: Session, offer: Offer, provider: str, chosen: list[str]) -> Agreement:
         directory, now = space.log.record.directory, space.clock()
         keys = {did: directory.keys(did).digest() for did in chosen}
         terms = AgreedTerms(

@@ -9,38 +9,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from xinglin.kernel.canonical import canonical_bytes
-from xinglin.kernel.codec import decode_json
-from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Denied
+from xinglin.sdk.asked import Asked, keep
 from xinglin.sdk.errors import NotVerified, Refused, Unreachable
 from xinglin.sdk.run import Run
-from xinglin.stores.tls import write_private
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan, check_request
-from xinglin.trust.envelope import Signed, sign
+from xinglin.trust.envelope import sign
 from xinglin.wire.calls import RunCall, RunView
 from xinglin.wire.runs import run_id_of
 
 if TYPE_CHECKING:
     from xinglin.analysis.algorithm import Algorithm
     from xinglin.sdk.scope import Scope
-    from xinglin.sdk.space import Space
+    from xinglin.sdk.session import Session
 
 REQUEST_LIFE_MS = 10 * 60 * 1000
 OPERATION = "statistics"
 _TRIES, _AGAIN_S = 4, 0.5
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What an account keeps of a run that it asked for: the signed request and the plan it names."""
-
-    request: Signed
-    plan: bytes
-    version: int = 1
-
-    def opened(self) -> Plan:
-        """The plan."""
-        return decode_json(self.plan, Plan)
 
 
 def algorithm_of(scope: Scope, name: str, params: dict[str, Any]) -> Algorithm:
@@ -96,14 +82,14 @@ def request_for(requester: str, plan: Plan, purpose: str, now: Instant, nonce: s
     return request
 
 
-def snapshot_instant(space: Space, roster: tuple[str, ...]) -> Instant:
+def snapshot_instant(space: Session, roster: tuple[str, ...]) -> Instant:
     """The newest instant in nobody's future: by this clock, the hub's, and the hospitals' as the hub sees them."""
     hub_now = space.hub_health().now
     offsets = [one.clock_off_ms for one in space.participants() if one.did in roster]
     return max(min(space.clock(), hub_now + min([0, *offsets])), 0)
 
 
-def send(space: Space, plan: Plan, purpose: str) -> Run:
+def send(space: Session, plan: Plan, purpose: str) -> Run:
     """Sign a request for ``plan`` and hand it to the hub; the run. Raises ``Refused`` or ``Unreachable``.
 
     What was asked is kept in the account's folder before it is sent. The same request again is the same
@@ -112,7 +98,7 @@ def send(space: Space, plan: Plan, purpose: str) -> Run:
     request = request_for(space.account.did, plan, purpose, space.clock())
     asked = Asked(sign(space.account.keys, USE_REQUEST, request), canonical_bytes(plan))
     run_id = run_id_of(asked.request)
-    keep(space, run_id, asked)
+    keep(space.account, run_id, asked)
     for again in reversed(range(_TRIES)):
         try:
             view = space.client.post("/v1/runs", RunCall(asked.request, asked.plan), RunView)
@@ -124,26 +110,3 @@ def send(space: Space, plan: Plan, purpose: str) -> Run:
     if view.run_id != run_id:
         raise NotVerified("The hub names the run by another id than its request gives.", remedy="Tell the regulator.")
     return Run(space, run_id)
-
-
-def keep(space: Space, run_id: str, asked: Asked) -> None:
-    """Keep what was asked in the account's folder."""
-    folder = space.account.folder / "runs"
-    folder.mkdir(exist_ok=True, mode=0o700)
-    write_private(folder / f"{run_id}.json", msgspec.json.encode(asked))
-
-
-def kept(space: Space, run_id: str) -> Asked | None:
-    """What this account asked under ``run_id``; None where the folder does not know it, ``NotVerified`` if altered."""
-    file = space.account.folder / "runs" / f"{run_id}.json"
-    if not run_id.startswith("run-") or not run_id[4:].isalnum() or not file.exists():
-        return None
-    try:
-        asked = decode_json(file.read_bytes(), Asked)
-        request = decode_json(asked.request.payload, UseRequest)
-        same = run_id_of(asked.request) == run_id and asked.opened().digest() == request.plan
-    except XinglinError as error:
-        raise NotVerified(f"The record of {run_id} cannot be read.", why=error.what) from error
-    if not same:
-        raise NotVerified(f"The record of {run_id} is not of that run.")
-    return asked

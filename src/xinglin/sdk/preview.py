@@ -12,7 +12,7 @@ from xinglin.terms.thresholds import DisclosureRules
 
 if TYPE_CHECKING:
     from xinglin.sdk.scope import Scope
-    from xinglin.sdk.study import Study
+    from xinglin.sdk.session import Session
 
 _CELLS_SHOWN = 12
 
@@ -81,16 +81,16 @@ class Preview(msgspec.Struct, frozen=True):
         return str(self)
 
 
-def preview_of(study: Study, sql: str, scope: Scope, algorithm: str, params: dict[str, Any]) -> Preview:
+def preview_of(session: Session, study: str, sql: str, scope: Scope, algorithm: str, params: dict[str, Any]) -> Preview:
     """The preview of one statistic; raises what building it raises."""
     params = msgspec.to_builtins(params)
     built = algorithm_of(scope, algorithm, params)
-    names = study.space.names()
+    names = session.names()
     parts = built.layout(built.initial_state())
     terms = [one.agreement.terms for one in scope.held.values()]
     used = set(built.columns)
     return Preview(
-        study=study.title,
+        study=study,
         sql=sql,
         algorithm=algorithm,
         params=params,
@@ -108,7 +108,7 @@ def preview_of(study: Study, sql: str, scope: Scope, algorithm: str, params: dic
         purpose=scope.purpose,
         allowance=scope.allowance,
         expires=min(each.expires for each in terms),
-        recipients=(study.space.account.did,),
+        recipients=(session.account.did,),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from xinglin.evidence.commitments import commit
 from xinglin.kernel.codec import decode_msgpack
+from xinglin.sdk.asked import kept
 from xinglin.sdk.errors import NotVerified, Refused, RunEnded, Unreachable, Withheld
 from xinglin.sdk.results import RECEIPT_KIND, Outcome, Receipt, StudyResult
 from xinglin.trust.envelope import Signed, open_signed_as
@@ -19,7 +20,7 @@ from xinglin.wire.calls import RunResult, RunView
 from xinglin.wire.channel import ATTESTATION_CONTEXT, SEAL_INFO, Attestation, Sealed
 
 if TYPE_CHECKING:
-    from xinglin.sdk.space import Space
+    from xinglin.sdk.session import Session
     from xinglin.terms.request import Plan
 
 Progress = Callable[[RunView], None]
@@ -31,7 +32,7 @@ _AWAY_S, _AGAIN_S = 120.0, 0.5
 class Run:
     """One run; ``id`` is all that is needed to come back to it, from the account's folder that asked for it."""
 
-    def __init__(self, space: Space, run_id: str) -> None:
+    def __init__(self, space: Session, run_id: str) -> None:
         self._space = space
         self.id = run_id
 
@@ -41,9 +42,7 @@ class Run:
     @property
     def plan(self) -> Plan:
         """What was asked; raises ``NotVerified`` where this account's folder has no record of it."""
-        from xinglin.sdk.plans import kept
-
-        asked = kept(self._space, self.id)
+        asked = kept(self._space.account, self.id)
         if asked is None:
             raise NotVerified(
                 f"This account's folder has no record of {self.id}.",

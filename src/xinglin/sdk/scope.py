@@ -17,7 +17,7 @@ from xinglin.terms.thresholds import DisclosureRules, strictest
 if TYPE_CHECKING:
     from xinglin.analysis.admit import Admitted, OutputColumn
     from xinglin.analysis.table import Domain
-    from xinglin.sdk.study import Held
+    from xinglin.sdk.session import Held
 
 
 class Scope(msgspec.Struct, frozen=True):

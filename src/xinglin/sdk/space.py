@@ -6,96 +6,24 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
-import msgspec
-
-from xinglin.catalogue.model import DataSetDescription
-from xinglin.contract.agreement import SignedAgreement, open_agreement, open_offer
-from xinglin.contract.errors import ContractError
-from xinglin.kernel.codec import decode_json
-from xinglin.kernel.errors import MalformedMessage
-from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.sdk.account import Account, open_account
-from xinglin.sdk.client import HubClient
-from xinglin.sdk.errors import NoAgreement, NotVerified
-from xinglin.sdk.logbook import Logbook
+from xinglin.sdk.asked import asked_runs
+from xinglin.sdk.errors import NoAgreement
 from xinglin.sdk.offers import Offer, Proposal
 from xinglin.sdk.run import Run
-from xinglin.sdk.study import Held, Study
-from xinglin.trust.errors import TrustError
-from xinglin.wire.calls import AgreementView, DataSetListing, Participant
+from xinglin.sdk.session import Session
+from xinglin.sdk.study import Study
 
 
-class HubHealth(msgspec.Struct, frozen=True):
-    """The hub's state, its clock (ms) and the size of its log."""
-
-    state: str
-    now: Instant
-    log_size: int
-
-
-class Space:
+class Space(Session):
     """One account's view of a space. Close it, or use it in a ``with`` block.
 
     ``quiet``: True shows no progress of runs, False always, None in a terminal only.
     """
 
-    def __init__(
-        self,
-        account: Account,
-        *,
-        proxy: str | None = None,
-        clock: Clock = system_clock,
-        quiet: bool | None = None,
-    ) -> None:
-        self.account = account
-        self.clock = clock
-        self.quiet = quiet
-        self.client = HubClient(account, clock, proxy)
-        self.log = Logbook(account.space, self.client)
-
-    def __enter__(self) -> Space:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"Space({self.account.space.name!r}, {self.account.space.hub_url})"
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.client.close()
-
-    def hub_health(self) -> HubHealth:
-        """What the hub says of itself; its word."""
-        return decode_json(self.client.get_open("/v1/healthz"), HubHealth)
-
-    def participants(self) -> list[Participant]:
-        """Everybody in the space, and whether they are connected."""
-        return msgspec.json.decode(self.client.get_open("/v1/participants"), type=list[Participant])
-
-    def names(self) -> dict[str, str]:
-        """DID to label of everybody who ever joined, from the verified log."""
-        if not self.log.record.size:
-            self.log.refresh()
-        return {did: one.name for did, one in self.log.record.directory.participants.items()}
-
-    def hospitals(self) -> list[Participant]:
-        """Participants with the role provider."""
-        return [one for one in self.participants() if "provider" in one.roles]
-
-    def data_sets(self) -> dict[str, dict[str, DataSetDescription]]:
-        """What is published: data set name to provider DID to description. Public facts, no rows."""
-        listings = self.client.get("/v1/datasets", list[DataSetListing])
-        found: dict[str, dict[str, DataSetDescription]] = {}
-        for listing in listings:
-            for one in msgspec.json.decode(listing.descriptions, type=tuple[DataSetDescription, ...]):
-                found.setdefault(one.name, {})[listing.provider] = one
-        return found
 
     def propose(
         self,
@@ -125,15 +53,6 @@ class Space:
             raise NoAgreement(f"There is no study {title!r} of yours.", remedy="Propose it: space.propose(...).")
         return Study(self, title, study, held)
 
-    def agreements(self) -> list[Held]:
-        """Every agreement of this account, with its standing; both signatures of an active one are verified here.
-
-        Raises ``NotVerified`` for one that this account did not sign, or that its hospital did not countersign.
-        """
-        views = self.client.get("/v1/agreements", list[AgreementView])
-        self.log.refresh()
-        return [self._held(view) for view in views if view.offered.signer == self.account.did]
-
     def run(self, run_id: str) -> Run:
         """A run by its id: to follow it, to stop it, to take its result. Works after any interruption."""
         run = Run(self, run_id)
@@ -142,23 +61,7 @@ class Space:
 
     def runs(self) -> list[str]:
         """Ids of the runs that this account's folder asked for, newest first."""
-        folder = self.account.folder / "runs"
-        files = sorted(folder.glob("run-*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-        return [file.stem for file in files]
-
-    def _held(self, view: AgreementView) -> Held:
-        directory = self.log.record.directory
-        try:
-            agreement = open_offer(view.offered, directory)
-            if view.state == "active":
-                if view.countersigned is None:
-                    raise NotVerified("An agreement counts as active without its hospital's signature.")
-                open_agreement(SignedAgreement(view.countersigned, view.offered), directory)
-        except (TrustError, ContractError, MalformedMessage) as error:
-            raise NotVerified(
-                "An agreement does not check out.", why=error.what, remedy="Tell the regulator."
-            ) from error
-        return Held(view, agreement)
+        return asked_runs(self.account)
 
 
 def study_id(title: str, did: str) -> str:

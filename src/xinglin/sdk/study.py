@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from xinglin.contract.agreement import Agreement
 from xinglin.kernel.verdict import Denied, Reason
+from xinglin.sdk.data import Asking, Data
 from xinglin.sdk.errors import NoAgreement, NotAnswered, Refused
+from xinglin.sdk.session import Held, Session
 from xinglin.wire.calls import AgreementView
-
-if TYPE_CHECKING:
-    from xinglin.sdk.data import Data
-    from xinglin.sdk.space import Space
 
 _HOLD_S = 20.0
 _WAITING = "offered"
 
 
-class Held(msgspec.Struct, frozen=True):
-    """An agreement of this account: how it stands at the hub, and what it says."""
-
-    view: AgreementView
-    agreement: Agreement
-
-
 class Study:
     """One study of this account; ``agreements`` maps each hospital's DID to the newest agreement with it."""
 
-    def __init__(self, space: Space, title: str, study_id: str, held: Sequence[Held]) -> None:
+    def __init__(self, space: Session, title: str, study_id: str, held: Sequence[Held]) -> None:
         self.space, self.title, self.id = space, title, study_id
         self._held: dict[str, Held] = {}
         self._keep(held)
@@ -66,6 +55,8 @@ class Study:
     def state_of(self, held: Held) -> str:
         """The agreement's state as the clock and the verified log make it."""
         digest, agreement, record = held.agreement.digest(), held.agreement, self.space.log.record
+        if held.trouble:
+            return "unverified"
         if digest in record.revoked or agreement.study in record.revoked:
             return "revoked"
         if held.view.state == "active":
@@ -105,8 +96,8 @@ class Study:
         if hospitals is None:
             chosen = active
         else:
-            names = {label: did for did, label in self.space.names().items()}
-            wanted = [names.get(one, one) for one in hospitals]
+            labels = {label: did for did, label in self.space.names().items() if did in active}
+            wanted = [one if one in active else labels.get(one, one) for one in hospitals]
             missing = [one for one in wanted if one not in active]
             if missing:
                 raise NoAgreement(f"No active agreement with {', '.join(missing)}.", remedy="See study.agreements.")
@@ -124,9 +115,7 @@ class Study:
 
         Raises ``Refused`` with every reason why the SQL is not admitted, and ``NoAgreement``. Nothing is sent.
         """
-        from xinglin.sdk.data import Data
-
-        return Data(self, text, hospitals)
+        return Data(Asking(self.space, self.id, self.title, self.data_set), text, self.in_force(hospitals))
 
     def _keep(self, held: Sequence[Held]) -> None:
         for one in sorted(held, key=lambda each: each.agreement.made):
