@@ -157,13 +157,13 @@ class LocalSpace:
             self._logs.pop(who).close()
 
     def close(self) -> None:
-        """End every process, nodes first."""
-        running = [who for who in self.processes if who not in ("hub", "witness")]
-        for who in [*running, "witness", "hub"]:
-            if who in self.processes:
+        """End every process: nodes first, which hand over what they have, then the centre."""
+        nodes = [who for who in self.processes if who not in ("hub", "witness")]
+        for group in (nodes, [who for who in self.processes if who not in nodes]):
+            for who in group:
                 self.processes[who].send_signal(signal.SIGTERM)
-        for who in list(self.processes):
-            self.stop(who)
+            for who in group:
+                self.stop(who)
 
     def memory_bytes(self) -> int:
         """Proportional set size of all processes and their children, from the kernel's smaps_rollup."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-import httpx
 import msgspec
 import typer
 
@@ -20,10 +19,12 @@ R = TypeVar("R")
 REFUSED, USAGE, UNREACHABLE, UNVERIFIED, NO_RESULT = 1, 2, 3, 4, 5
 _UNREACHABLE_CODES = frozenset({"stores.not_running", "sdk.unreachable"})
 _NO_RESULT_CODES = frozenset({"sdk.run_ended", "sdk.timeout"})
+_USAGE_CODES = frozenset({"kernel.malformed", "kernel.limit", "stores.settings", "sdk.no_account"})
+_UNVERIFIED_PREFIXES = ("evidence.", "sdk.not_verified")
 
 
 class Printer:
-    """Prints for people, or JSON when asked; made once per call from the global ``--json``."""
+    """Prints for people, or JSON when asked; ``as_json`` is set once per call from the global ``--json``."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -55,37 +56,86 @@ def ends(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except XinglinError as error:
             _complain(error)
-            raise typer.Exit(_code_of(error)) from error
-        except httpx.HTTPError as error:
-            sys.stderr.write(f"The hub cannot be reached: {type(error).__name__}. What to do: run 'xinglin doctor'.\n")
+            raise typer.Exit(code_of(error)) from error
+        except _network_errors() as error:
+            said = f"Nobody can be reached: {type(error).__name__}."
+            _say(_Told("cli.unreachable", said, remedy="Run 'xinglin doctor'."))
             raise typer.Exit(UNREACHABLE) from error
+        except OSError as error:
+            said = f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}."
+            _say(_Told("cli.file", said, remedy="Check the path and its permissions."))
+            raise typer.Exit(USAGE) from error
 
     return wrapped
 
 
-def _complain(error: XinglinError) -> None:
-    if printer.as_json:
-        reasons: Any = error.reasons if isinstance(error, Refused) else ()
-        body = {"code": error.code, "what": error.what, "why": error.why, "remedy": error.remedy, "reasons": reasons}
-        sys.stdout.write(msgspec.json.encode(body).decode() + "\n")
-        return
-    if isinstance(error, Refused):
-        sys.stderr.write("Refused.\n")
-        for reason in error.reasons:
-            sys.stderr.write(f"  - {reason.words} [{reason.code}]\n")
-            if reason.remedy:
-                sys.stderr.write(f"    What would have to change: {reason.remedy}\n")
-        return
-    sys.stderr.write(f"{error} [{error.code}]\n")
+def columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Rows as aligned text columns under their names; "nothing" where there is none."""
+    if not rows:
+        return "nothing"
+    cells = [list(names), *([_cell(row.get(name)) for name in names] for row in rows)]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(names))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
 
 
-def _code_of(error: XinglinError) -> int:
+def facts(value: Mapping[str, Any]) -> str:
+    """A mapping as one ``name  value`` line each."""
+    width = max((len(name) for name in value), default=0)
+    return "\n".join(f"{name.ljust(width)}  {_cell(found)}" for name, found in value.items())
+
+
+def code_of(error: XinglinError) -> int:
+    """The exit code of a typed error."""
     if error.code in _UNREACHABLE_CODES:
         return UNREACHABLE
     if error.code in _NO_RESULT_CODES:
         return NO_RESULT
-    if error.code.startswith("evidence."):
+    if error.code.startswith(_UNVERIFIED_PREFIXES):
         return UNVERIFIED
-    if error.code in ("kernel.malformed", "kernel.limit"):
-        return USAGE
-    return REFUSED
+    return USAGE if error.code in _USAGE_CODES else REFUSED
+
+
+class _Told(msgspec.Struct, frozen=True):
+    code: str
+    what: str
+    why: str = ""
+    remedy: str = ""
+    reasons: tuple[Any, ...] = ()
+
+
+def _complain(error: XinglinError) -> None:
+    reasons = error.reasons if isinstance(error, Refused) else tuple(getattr(error, "reasons", ()))
+    _say(_Told(error.code, error.what, error.why, error.remedy, reasons))
+
+
+def _say(told: _Told) -> None:
+    if printer.as_json:
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+        return
+    if not told.reasons:
+        tail = "".join(f" {label}: {text}" for label, text in (("Why", told.why), ("What to do", told.remedy)) if text)
+        sys.stderr.write(f"{told.what}{tail} [{told.code}]\n")
+        return
+    sys.stderr.write(f"{'Refused.' if told.code.endswith('refused') else told.what} [{told.code}]\n")
+    for reason in told.reasons:
+        sys.stderr.write(f"  - {reason.words} [{reason.code}]\n")
+        if reason.remedy:
+            sys.stderr.write(f"    What would have to change: {reason.remedy}\n")
+
+
+def _network_errors() -> tuple[type[BaseException], ...]:
+    # Looked at only when something was raised: a verb that talks to nobody never loads the HTTP library.
+    httpx = sys.modules.get("httpx")
+    return (httpx.HTTPError,) if httpx is not None else ()
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value) or "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_cell(found)}" for name, found in value.items()) or "-"
+    return str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import msgspec
 
@@ -61,12 +62,9 @@ class Agreements:
         """One agreement as one of its parties sees it, waiting up to ``hold_s`` seconds for an answer."""
         row = self._row_of(agreement_id, asker)
         if row.state == "offered" and hold_s:
-            try:
-                async with self._changed:
-                    answered = self._changed.wait_for(lambda: self._row_of(agreement_id, asker).state != "offered")
-                    await asyncio.wait_for(answered, hold_s)
-            except TimeoutError:
-                pass
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(hold_s), self._changed:
+                    await self._changed.wait_for(lambda: self._row_of(agreement_id, asker).state != "offered")
         return _view(self._row_of(agreement_id, asker))
 
     def views(self, asker: str) -> tuple[AgreementView, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 
@@ -59,10 +60,9 @@ class Mailbox:
         try:
             if not self._orders:
                 self._news.clear()
-                try:
-                    await asyncio.wait_for(self._news.wait(), hold_s)
-                except TimeoutError:
-                    pass
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(hold_s):
+                        await self._news.wait()
         finally:
             self._polls_open -= 1
             self._left_at = self._clock()

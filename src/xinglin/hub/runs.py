@@ -7,6 +7,7 @@ is checked by the nodes. Messages are kept before they are acknowledged, so a re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -115,11 +116,9 @@ class Coordinator:
 
     async def follow(self, after: int, hold_s: float) -> RunView:
         """The view once its version is above ``after``, or after ``hold_s`` seconds."""
-        try:
-            async with self.changed:
-                await asyncio.wait_for(self.changed.wait_for(lambda: self.version > after), hold_s)
-        except TimeoutError:
-            pass
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(hold_s), self.changed:
+                await self.changed.wait_for(lambda: self.version > after)
         return self.view()
 
     # --- what nodes report -------------------------------------------------------------------

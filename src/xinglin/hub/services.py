@@ -49,7 +49,8 @@ class NodeWitnesses:
         self._waiting[ticket] = future
         try:
             self._mailboxes.put(node, CosignOrder(ticket, body, entries))
-            return await asyncio.wait_for(future, COSIGN_WAIT_S)
+            async with asyncio.timeout(COSIGN_WAIT_S):
+                return await future
         finally:
             del self._waiting[ticket]
 

@@ -70,9 +70,8 @@ class NodeEvidence:
     async def all_authorised(self, use: Use, commitment: str, contributors: tuple[str, ...]) -> int | Denied:
         """See the port. Waits a little for the others, so that the usual case needs no second try."""
         try:
-            async with self._news:
-                waiting = self._news.wait_for(lambda: self._judged(use.run, commitment, contributors) is not None)
-                await asyncio.wait_for(waiting, self._wait_s)
+            async with asyncio.timeout(self._wait_s), self._news:
+                await self._news.wait_for(lambda: self._judged(use.run, commitment, contributors) is not None)
         except TimeoutError as error:
             raise NotNow("others_missing", "Not every hospital has authorised the result yet.") from error
         judged = self._judged(use.run, commitment, contributors)

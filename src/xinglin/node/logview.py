@@ -109,8 +109,8 @@ class LogView:
             return index is not None and index < self.trusted.size
 
         try:
-            async with self._grown:
-                await asyncio.wait_for(self._grown.wait_for(there), timeout_s)
+            async with asyncio.timeout(timeout_s), self._grown:
+                await self._grown.wait_for(there)
         except TimeoutError as error:
             raise NotIncluded(
                 f"An entry was not included under a trusted checkpoint within {timeout_s:g} s.",

@@ -1,0 +1,216 @@
+"""``xinglin node …``: a hospital's process and its officer's desk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
+from xinglin.cli.output import columns, ends, facts, printer
+
+app = typer.Typer(no_args_is_help=True, help="A hospital's node: join, run, publish, decide about agreements.")
+
+AgreementId = Annotated[str, typer.Argument(help="The agreement's id (sha256:…), or enough of its beginning.")]
+
+
+@app.command()
+@ends
+def join(
+    invite: Annotated[str, typer.Argument(help="The operator's invite: the line, or a file that holds it.")],
+    name: Annotated[str, typer.Option(help="The hospital's public label.")],
+    folder: Folder = Path("node"),
+    proxy: Annotated[str | None, typer.Option(help="URL of a CONNECT proxy.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="PEM file of the site's own CA.")] = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Join a space: the node makes its own keys, which never leave the folder, and registers them."""
+    from xinglin.kernel.canonical import canonical_digest
+    from xinglin.node.joining import join_space
+    from xinglin.node.settings import node_settings
+    from xinglin.wire.space import parse_invite
+
+    text = invite_text(invite)
+    flags = {"proxy": proxy, "ca_file": str(ca_file.resolve()) if ca_file else None}
+    secret = passphrase(passphrase_file, ask_passphrase, new=True)
+    did = join_space(text, folder, name, node_settings(folder, flags).settings, secret)
+    _keep_flags(folder, flags)
+    space = parse_invite(text).space
+    value = {"did": did, "space": space.name, "hub": space.hub_url, "digest": canonical_digest(space)}
+    printer.value(value, lambda: facts(value))
+    printer.note("Compare DID and digest with the operator, then: xinglin node run.")
+
+
+@app.command()
+@ends
+def run(
+    folder: Folder = Path("node"),
+    proxy: Annotated[str | None, typer.Option(help="URL of a CONNECT proxy.")] = None,
+    ca_file: Annotated[str | None, typer.Option(help="PEM file of the site's own CA.")] = None,
+    lake: Annotated[str | None, typer.Option(help="Folder of the tables.")] = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run the node until it is told to stop; it dials out only. SIGTERM drains."""
+    import asyncio
+
+    from xinglin.node.main import run_node
+    from xinglin.node.settings import node_settings
+
+    set_up_log(verbose)
+    settings = node_settings(folder, {"proxy": proxy, "ca_file": ca_file, "lake": lake}).settings
+    asyncio.run(run_node(folder, settings, passphrase(passphrase_file, ask_passphrase)))
+
+
+@app.command()
+@ends
+def status(folder: Folder = Path("node")) -> None:
+    """How the running node is: line to the hub, clock, log, open runs."""
+    value = _asked(folder, "status")
+    printer.value(value, lambda: facts(value))
+
+
+@app.command()
+@ends
+def tables(folder: Folder = Path("node")) -> None:
+    """What the hospital publishes: data sets, tables, columns with their ranges."""
+    value = _asked(folder, "tables")
+    rows = [
+        {"data set": found["name"], "table": table["name"], "column": column["name"], **_published(column)}
+        for found in value
+        for table in found["tables"]
+        for column in table["columns"]
+    ]
+    printer.value(value, lambda: columns(rows, ("data set", "table", "column", "kind", "role", "range", "grade")))
+
+
+@app.command()
+@ends
+def publish(
+    description: Annotated[Path, typer.Argument(help="JSON file: a data set description.", dir_okay=False)],
+    folder: Folder = Path("node"),
+) -> None:
+    """Publish a data set's description, or replace it. Describes tables; no row is read."""
+    value = _asked(folder, "publish", description=description.read_text(encoding="utf-8"))
+    printer.value(value, lambda: facts(value))
+
+
+@app.command()
+@ends
+def agreements(folder: Folder = Path("node")) -> None:
+    """Every agreement: what it would allow, and how it stands."""
+    value = _asked(folder, "agreements")
+    printer.value(value, lambda: "\n\n".join(_agreement(one) for one in value) or "nothing")
+
+
+@app.command()
+@ends
+def approve(agreement: AgreementId, folder: Folder = Path("node")) -> None:
+    """Countersign an offered agreement; active once its leaf in the log has a quorum."""
+    value = _asked(folder, "approve", id=_whole(folder, agreement))
+    printer.value(value, lambda: _agreement(value))
+
+
+@app.command()
+@ends
+def refuse(
+    agreement: AgreementId,
+    words: Annotated[str, typer.Option(help="What the asker reads.")] = "",
+    folder: Folder = Path("node"),
+) -> None:
+    """Refuse an offered agreement, in words that the asker reads."""
+    value = _asked(folder, "refuse", id=_whole(folder, agreement), words=words)
+    printer.value(value, lambda: _agreement(value))
+
+
+@app.command()
+@ends
+def end(agreement: AgreementId, folder: Folder = Path("node")) -> None:
+    """End an active agreement: it holds for every use whose own leaf comes later."""
+    value = _asked(folder, "end", id=_whole(folder, agreement))
+    printer.value(value, lambda: _agreement(value))
+
+
+@app.command()
+@ends
+def receipts(folder: Folder = Path("node")) -> None:
+    """Receipts that this node keeps, and whether each is still in the log."""
+    value = _asked(folder, "receipts")
+    printer.value(value, lambda: columns(value, ("index", "kind", "in_log", "subject")))
+
+
+@app.command()
+@ends
+def stop(folder: Folder = Path("node")) -> None:
+    """Tell the running node to drain and end; open runs are taken up again at the next start."""
+    printer.value(_asked(folder, "stop"), "stopping")
+
+
+def invite_text(given: str) -> str:
+    """The invite itself, or the first line of the file of that name."""
+    place = Path(given)
+    try:
+        return place.read_text(encoding="utf-8").strip() if place.is_file() else given
+    except OSError:  # an invite is longer than a file name may be
+        return given
+
+
+def _asked(folder: Path, verb: str, **arguments: str) -> Any:
+    from xinglin.stores.desk import ask_desk
+    from xinglin.wire.desk import DeskCall
+
+    return ask_desk(folder, DeskCall(verb, arguments)).value
+
+
+def _whole(folder: Path, given: str) -> str:
+    """The one agreement whose id begins so; what is not unique goes on as it is, and the node says what it is."""
+    found = [one["id"] for one in _asked(folder, "agreements") if one["id"].removeprefix("sha256:").startswith(given)]
+    return found[0] if len(found) == 1 else given
+
+
+def _keep_flags(folder: Path, flags: dict[str, str | None]) -> None:
+    from xinglin.node.settings import SETTINGS_FILE
+
+    import msgspec  # noqa: I001
+
+    given = {name: value for name, value in flags.items() if value}
+    if given:
+        with (folder / SETTINGS_FILE).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in given.items())
+
+
+def _published(column: dict[str, Any]) -> dict[str, Any]:
+    if column.get("levels"):
+        shown = ", ".join(column["levels"])
+    elif column.get("low") is not None:
+        shown = f"{column['low']:g} to {column['high']:g} {column.get('unit', '')}".strip()
+    else:
+        shown = ""
+    return {"kind": column["kind"], "role": column["role"], "range": shown, "grade": column.get("grade", "")}
+
+
+def _agreement(one: dict[str, Any]) -> str:
+    from xinglin.kernel.instants import to_text
+
+    terms, rules = one["terms"], one["terms"]["rules"]
+    shown = {
+        "id": one["id"],
+        "state": one["state"],
+        "log entry": one["index"] if one["index"] >= 0 else "",
+        "consumer": one["consumer"],
+        "study": one["study"],
+        "data set": one["data_set"],
+        "grade": terms["grade"],
+        "purposes": terms["purposes"],
+        "operations": terms["operations"],
+        "variables": terms["variables"],
+        "allowance": f"{terms['allowance']} exact answers",
+        "rules": f"{rules['min_cell']} persons a cell, {rules['min_hospitals']} hospitals",
+        "peers": f"{len(terms['peers'])} hospitals",
+        "until": to_text(terms["expires"]),
+    }
+    views = "".join(f"\nview {view['name']}\n    {view['select']}" for view in terms["cohort"])
+    return facts(shown) + views

@@ -1,0 +1,49 @@
+"""Options that several verbs share, and what stands behind them: folders, passphrases, logs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xinglin.cli.output import printer
+
+Folder = Annotated[Path, typer.Option("--folder", "-f", help="The process's folder.", file_okay=False)]
+AccountFolder = Annotated[Path, typer.Option("--account", "-a", help="The account's folder.", file_okay=False)]
+PassphraseFile = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="File whose first line opens the keys.", dir_okay=False)
+]
+AskPassphrase = Annotated[bool, typer.Option("--passphrase", help="Ask for the passphrase of the keys.")]
+Study = Annotated[str, typer.Option("--study", "-s", help="Title of the study.")]
+Title = Annotated[str, typer.Argument(help="Title of the study.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")]
+
+LOCKED = "trust.wrong_passphrase"
+
+
+def passphrase(file: Path | None, ask: bool, *, new: bool = False) -> str:
+    """The passphrase from ``file`` (its first line) or from a prompt; "" when neither was asked for."""
+    if file is not None:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return lines[0] if lines else ""
+    if ask:
+        return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
+    return ""
+
+
+def set_up_log(verbose: bool = False) -> None:
+    """Event names and ids to the error stream; never values."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger("xinglin")
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    root.propagate = False
+
+
+def say_json() -> bool:
+    """Whether this call answers in JSON."""
+    return printer.as_json

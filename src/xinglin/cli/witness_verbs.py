@@ -1,0 +1,162 @@
+"""``xinglin witness …``: the regulator's process, and the policy that the regulator signs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
+from xinglin.cli.output import UNREACHABLE, ends, facts, printer
+
+app = typer.Typer(no_args_is_help=True, help="The regulator's witness: follow the log, cosign, sign the policy.")
+
+
+@app.command()
+@ends
+def init(
+    name: Annotated[str, typer.Argument(help="The regulator's public label.")],
+    folder: Folder = Path("witness"),
+    host: Annotated[list[str] | None, typer.Option(help="Name or address of the witness, the public one first.")] = None,
+    address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8460,
+    plain_http: Annotated[bool, typer.Option(help="Without TLS, on loopback only.")] = False,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Make the witness's keys, and the card that the founder of the space needs."""
+    from xinglin.witness.founding import CARD_FILE, found_witness, open_witness_keys
+    from xinglin.witness.settings import WitnessSettings
+
+    secret = passphrase(passphrase_file, ask_passphrase, new=True)
+    settings = WitnessSettings(address=address, port=port, plain_http=plain_http)
+    hosts = tuple(host or ("127.0.0.1", "localhost"))
+    card = found_witness(folder, name, hosts=hosts, settings=settings, passphrase=secret)
+    value = {
+        "did": open_witness_keys(folder, secret).did,
+        "url": card.url,
+        "card": str(folder / CARD_FILE),
+        "certificate": str(folder / "tls.crt"),
+    }
+    printer.value(value, lambda: facts(value))
+    printer.note("Next: hand card and certificate to the operator ('hub init'), then 'witness follow'.")
+
+
+@app.command()
+@ends
+def follow(
+    descriptor: Annotated[Path, typer.Argument(help="The hub's space.json.", dir_okay=False)],
+    folder: Folder = Path("witness"),
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Keep the descriptor of the space whose log this witness follows."""
+    from xinglin.kernel.canonical import canonical_digest
+    from xinglin.wire.space import parse_space
+    from xinglin.witness.founding import follow_space
+
+    space = parse_space(descriptor.read_bytes())
+    follow_space(folder, space, passphrase(passphrase_file, ask_passphrase))
+    value = {"space": space.name, "origin": space.origin, "digest": canonical_digest(space)}
+    printer.value(value, lambda: facts(value))
+
+
+@app.command()
+@ends
+def run(
+    folder: Folder = Path("witness"),
+    address: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run the witness until it is told to stop."""
+    import asyncio
+
+    from xinglin.witness.main import run_witness
+    from xinglin.witness.settings import witness_settings
+
+    set_up_log(verbose)
+    settings = witness_settings(folder, {"address": address, "port": port}).settings
+    asyncio.run(run_witness(folder, settings, passphrase(passphrase_file, ask_passphrase)))
+
+
+@app.command()
+@ends
+def policy(
+    folder: Folder = Path("witness"),
+    sign: Annotated[bool, typer.Option(help="Sign the proposed policy and put it into the log.")] = False,
+    file: Annotated[Path | None, typer.Option(help="Sign this tlog-policy text in place of the proposed one.")] = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Show the quorum policy in force and the one that today's members would make; with --sign, sign it.
+
+    Signing is the regulator's word: who must cosign before a checkpoint counts. It takes effect with its leaf.
+    """
+    from xinglin.evidence.policy import parse_policy
+    from xinglin.sdk.client import get_open
+
+    space = _space(folder)
+    found = get_open(space, "/v1/policy", dict[str, str])
+    text = file.read_text(encoding="utf-8") if file is not None else found["proposed"]
+    parsed = parse_policy(text)
+    value: dict[str, Any] = {"in_force": found["text"], "proposed": text, "same": found["text"] == text, "index": None}
+    value["fork_protection"] = parsed.fork_protection
+    if sign and not value["same"]:
+        value["index"] = _submit(folder, text, found["text"], passphrase(passphrase_file, ask_passphrase))
+    printer.value(value, lambda: _policy_text(value))
+    if not sign and not value["same"]:
+        printer.note("To sign it: xinglin witness policy --sign.")
+
+
+@app.command()
+@ends
+def status(folder: Folder = Path("witness")) -> None:
+    """Whether the witness runs, cosigns, and has seen a fork."""
+    import httpx
+
+    from xinglin.stores.tls import client_context
+    from xinglin.witness.settings import witness_settings
+
+    settings = witness_settings(folder).settings
+    scheme = "http" if settings.plain_http else "https"
+    context = client_context((folder / "tls.crt").read_text(encoding="ascii"))
+    context.check_hostname = False  # it is asked on this machine, whatever its public name; its certificate is pinned
+    host = "127.0.0.1" if settings.address in ("0.0.0.0", "::") else settings.address  # noqa: S104 (compared, not bound)
+    with httpx.Client(base_url=f"{scheme}://{host}:{settings.port}", verify=context, trust_env=False) as client:
+        answer = client.get("/healthz")
+    value = answer.json()
+    printer.value(value, lambda: facts(value))
+    if not answer.is_success:
+        raise typer.Exit(UNREACHABLE)
+
+
+def _space(folder: Path) -> Any:
+    from xinglin.witness.founding import followed_space
+
+    return followed_space(folder)
+
+
+def _submit(folder: Path, text: str, current: str, secret: str) -> int:
+    from xinglin.evidence.entry import Entry
+    from xinglin.evidence.submission import sign_batch
+    from xinglin.kernel.instants import system_clock
+    from xinglin.sdk.client import post_bytes
+    from xinglin.wire.policy import sign_policy
+    from xinglin.witness.founding import open_witness_keys
+
+    space, keys = _space(folder), open_witness_keys(folder, secret)
+    entry = Entry(kind="policy", at=system_clock(), submitter=keys.did, body=sign_policy(text, current, keys))
+    batch = sign_batch([entry], space.origin, keys.did, keys.sign)
+    return int(post_bytes(space, "/submit", batch.to_bytes(), dict[str, int])["first"])
+
+
+def _policy_text(value: dict[str, Any]) -> str:
+    if value["same"]:
+        return f"In force, and what today's members would make:\n\n{value['in_force']}"
+    said = "" if value["index"] is None else f"\nSigned: log entry {value['index']}."
+    protection = "yes" if value["fork_protection"] else "no"
+    return f"In force:\n\n{value['in_force']}\nProposed:\n\n{value['proposed']}\nFork protection: {protection}.{said}"
