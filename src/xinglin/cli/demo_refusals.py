@@ -11,6 +11,7 @@ import msgspec
 
 from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.errors import XinglinError
+from xinglin.sdk.asked import Asked, keep
 from xinglin.sdk.errors import Refused
 from xinglin.sdk.offers import Offer
 from xinglin.sdk.plans import request_for, send, snapshot_instant
@@ -21,6 +22,7 @@ from xinglin.trust.doors import request_door_token
 from xinglin.trust.dpop import DoorKey, prove
 from xinglin.trust.envelope import sign
 from xinglin.wire.calls import RunCall, RunView
+from xinglin.wire.runs import run_id_of
 
 if TYPE_CHECKING:
     from xinglin.cli.demo import Demo
@@ -131,7 +133,7 @@ def _copied_token(study: Study) -> object:
     account, key, now = space.account, DoorKey.generate(), space.clock()
     operator = account.space.operator
     wish = request_door_token(
-        account.keys, key, issuer=operator, audience=(operator,), scope=frozenset({"runs"}), now=now
+        account.keys, key, issuer=operator, audience=(operator,), scope=frozenset({"agreements"}), now=now
     )
     with _plain_http(study) as http:
         token = http.post("/v1/door", content=msgspec.json.encode(wish)).json()["access_token"]
@@ -150,7 +152,9 @@ def _replayed(study: Study) -> object:
         plan = plan_of(study, sql, "describe", params)
         request = request_for(space.account.did, plan, PURPOSE, space.clock(), nonce)
         signed = sign(space.account.keys, USE_REQUEST, request)
-        view = space.client.post("/v1/runs", RunCall(signed, canonical_bytes(plan)), RunView)
+        asked = Asked(signed, canonical_bytes(plan))
+        keep(space.account, run_id_of(signed), asked)
+        view = space.client.post("/v1/runs", RunCall(asked.request, asked.plan), RunView)
         last = Run(space, view.run_id).result()
         time.sleep(0.002)
     return last

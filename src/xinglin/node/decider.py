@@ -46,9 +46,8 @@ class NodeDecider:
         signer, status = _signer(use, directory)
         held = self._held(use)
         prepared = await self._preparations.of(use) if held is not None else None
-        touched = None
-        if prepared is not None and not isinstance(prepared, Denied):
-            touched = prepared.touched
+        refused = prepared.reasons if isinstance(prepared, Denied) else ()
+        touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
         return Facts(
             now=self._clock(),
             node=self._node,
@@ -61,6 +60,7 @@ class NodeDecider:
             roster_keys=_roster_keys(use, directory),
             revoked=self._view.record.revoked,
             touched=touched,
+            not_admitted=refused,
             algorithm_operation=ALGORITHM_OPERATIONS.get(use.plan.algorithm),
             checkpoint_age_ms=self._view.age_ms,
             protections=PROTECTIONS,

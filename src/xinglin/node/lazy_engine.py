@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from xinglin.node.settings import NodeSettings
@@ -17,6 +18,7 @@ class LazyEngine:
     def __init__(self, settings: NodeSettings) -> None:
         self._settings = settings
         self._made: Engine | None = None
+        self._warming: asyncio.Task[None] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine(), name)
@@ -30,6 +32,10 @@ class LazyEngine:
         """Forget a session, if an engine was ever made."""
         if self._made is not None:
             await self._made.unload(session)
+
+    def prepare(self) -> None:
+        """Let the child start in the background; whoever asks first then waits less."""
+        self._warming = asyncio.get_running_loop().create_task(self._engine().warm())
 
     def _engine(self) -> Engine:
         if self._made is None:

@@ -11,6 +11,7 @@ import msgspec
 from xinglin.catalogue import ExposedTable, study_view
 from xinglin.gate import Use
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
+from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.tables import Tables
@@ -80,7 +81,9 @@ class Preparations:
             return loaded
         from xinglin.analysis.domain import domain_of
 
-        return Prepared(domain_of(loaded.columns), loaded.columns, _touched(exposed), loaded.digest)
+        prepared = Prepared(domain_of(loaded.columns), loaded.columns, _touched(exposed), loaded.digest)
+        misfit = _misfit(use, prepared)
+        return prepared if misfit is None else misfit
 
     def _scope(self, use: Use) -> tuple[AgreedTerms, tuple[ExposedTable, ...]] | Denied:
         found = self._agreements.facts(use.plan.agreements.get(self._node, ""))
@@ -101,6 +104,17 @@ class Preparations:
         snapshot = Lake(self._lake).pin([table.name for table in exposed], use.plan.as_of)
         self._database.change_run(use.run, pinned=encode_msgpack(snapshot))
         return snapshot
+
+
+def _misfit(use: Use, prepared: Prepared) -> Denied | None:
+    """Why the plan's algorithm does not fit the query's columns, before anything is charged; None when it does."""
+    from xinglin.analysis.algorithm import AlgorithmSpec, build
+
+    try:
+        build(AlgorithmSpec(use.plan.algorithm, use.plan.params), prepared.domain, use.plan.rules)
+    except XinglinError as error:
+        return Denied((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
+    return None
 
 
 def _touched(exposed: tuple[ExposedTable, ...]) -> tuple[TouchedColumn, ...]:

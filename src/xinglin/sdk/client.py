@@ -21,6 +21,7 @@ from xinglin.wire.space import Space
 T = TypeVar("T")
 SCOPES = frozenset({"runs", "agreements", "catalogue"})
 _RENEW_MS = 240_000
+_NOT_LET_IN = 401
 _TIMEOUT = httpx.Timeout(10.0, read=60.0)
 
 
@@ -51,6 +52,15 @@ class HubClient:
         return _send(self._http, "GET", path, None, {}, {})
 
     def _call(self, method: str, path: str, kind: type[T], body: bytes | None, params: dict[str, Any]) -> T:
+        try:
+            return self._at_door(method, path, kind, body, params)
+        except Refused as refused:
+            if refused.status != _NOT_LET_IN:
+                raise
+        self._token = ""  # a hub that was moved or restored may not know the token: ask for a new one, once
+        return self._at_door(method, path, kind, body, params)
+
+    def _at_door(self, method: str, path: str, kind: type[T], body: bytes | None, params: dict[str, Any]) -> T:
         token = self._door_token()
         url = self._account.space.hub_url + path
         proof = prove(self._door_key, method, url, token, now=self._clock())

@@ -6,10 +6,12 @@ checkpoint that the policy accepts, starting from the descriptor that came with 
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
 from xinglin.evidence.entry import Entry, decode_entry
-from xinglin.evidence.errors import EvidenceError
+from xinglin.evidence.errors import EvidenceError, QuorumMissed
 from xinglin.evidence.policy import VerifiedCheckpoint, verify_checkpoint
 from xinglin.evidence.tiles import TILE_WIDTH, Tile, parse_bundle
 from xinglin.evidence.tree import CompactRange, leaf_hash
@@ -17,6 +19,9 @@ from xinglin.sdk.client import HubClient
 from xinglin.sdk.errors import NotVerified
 from xinglin.wire.record import SpaceRecord
 from xinglin.wire.space import Space
+
+
+_QUORUM_S, _AGAIN_S = 10.0, 0.2
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -37,14 +42,22 @@ class Logbook:
 
     def refresh(self) -> int:
         """Take every entry up to the newest checkpoint, verified; the size. ``NotVerified`` otherwise."""
-        note = self._client.get_open("/checkpoint")
-        try:
-            verified = self._accept(note)
-        except EvidenceError as error:
-            raise NotVerified(
-                "The hub's log does not check out.", why=error.what, remedy="Tell the regulator."
-            ) from error
-        return verified.checkpoint.size
+        end = time.monotonic() + _QUORUM_S
+        while True:
+            try:
+                return self._accept(self._client.get_open("/checkpoint")).checkpoint.size
+            except QuorumMissed as error:
+                if time.monotonic() > end:
+                    raise NotVerified(
+                        "The log's newest checkpoint has no quorum.",
+                        why=error.what,
+                        remedy="Wait until the witnesses are back, or ask the regulator.",
+                    ) from error
+                time.sleep(_AGAIN_S)
+            except EvidenceError as error:
+                raise NotVerified(
+                    "The hub's log does not check out.", why=error.what, remedy="Tell the regulator."
+                ) from error
 
     def about(self, subject: str) -> list[Found]:
         """Entries of one subject (a run's id, an agreement's digest), oldest first."""

@@ -119,6 +119,9 @@ def _use(request: UseRequest, terms: AgreedTerms, facts: Facts) -> Iterator[Reas
 
 
 def _columns(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:
+    if facts.not_admitted:
+        yield from facts.not_admitted
+        return
     if not facts.touched:
         yield Reason("terms.columns_unknown", "It is not known which columns the query reads.", "Have it admitted.")
         return

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from xinglin.kernel.instants import Instant
+from xinglin.kernel.verdict import Reason
 from xinglin.terms.agreed import AgreedTerms
 
 CHECKPOINT_STALE_MS = 30_000
@@ -58,7 +59,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``signer``: DID whose verified signature the request carries. ``institution``: of a person, from the
     log. ``roster_keys``: key digest in the log of every hospital of the roster. ``revoked``: DIDs, study
-    ids and digests whose revocation the log holds. ``touched``: columns resolved by admission.
+    ids and digests whose revocation the log holds. ``touched``: columns resolved by admission; ``not_admitted``: why
+    admission refused the query or the algorithm on it.
     ``algorithm_operation``: the operation the algorithm belongs to, ``None`` when it is not approved.
     ``allowance_left`` and ``answers_left``: of the agreement and of the data set over all studies.
     ``protections``: requirements this node carries out itself for this run.
@@ -75,6 +77,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     roster_keys: dict[str, str] = {}
     revoked: frozenset[str] = frozenset()
     touched: tuple[TouchedColumn, ...] | None = None
+    not_admitted: tuple[Reason, ...] = ()
     algorithm_operation: str | None = None
     allowance_left: int = 0
     answers_left: int = 0
