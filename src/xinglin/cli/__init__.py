@@ -6,7 +6,6 @@ Exit codes are stable: 0 done · 1 refused, with reasons · 2 wrong use · 3 nob
 
 from __future__ import annotations
 
-
 __all__ = ["main"]
 
 

@@ -172,9 +172,9 @@ def _whole(folder: Path, given: str) -> str:
 
 
 def _keep_flags(folder: Path, flags: dict[str, str | None]) -> None:
-    from xinglin.node.settings import SETTINGS_FILE
+    import msgspec
 
-    import msgspec  # noqa: I001
+    from xinglin.node.settings import SETTINGS_FILE
 
     given = {name: value for name, value in flags.items() if value}
     if given:

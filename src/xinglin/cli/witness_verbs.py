@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
 from xinglin.cli.output import UNREACHABLE, ends, facts, printer
+
+if TYPE_CHECKING:
+    from xinglin.wire.space import Space
 
 app = typer.Typer(no_args_is_help=True, help="The regulator's witness: follow the log, cosign, sign the policy.")
 
@@ -18,7 +21,9 @@ app = typer.Typer(no_args_is_help=True, help="The regulator's witness: follow th
 def init(
     name: Annotated[str, typer.Argument(help="The regulator's public label.")],
     folder: Folder = Path("witness"),
-    host: Annotated[list[str] | None, typer.Option(help="Name or address of the witness, the public one first.")] = None,
+    host: Annotated[
+        list[str] | None, typer.Option(help="Name or address of the witness, the public one first.")
+    ] = None,
     address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8460,
     plain_http: Annotated[bool, typer.Option(help="Without TLS, on loopback only.")] = False,
@@ -97,16 +102,13 @@ def policy(
     Signing is the regulator's word: who must cosign before a checkpoint counts. It takes effect with its leaf.
     """
     from xinglin.evidence.policy import parse_policy
-    from xinglin.sdk.client import get_open
 
-    space = _space(folder)
-    found = get_open(space, "/v1/policy", dict[str, str])
-    text = file.read_text(encoding="utf-8") if file is not None else found["proposed"]
-    parsed = parse_policy(text)
-    value: dict[str, Any] = {"in_force": found["text"], "proposed": text, "same": found["text"] == text, "index": None}
-    value["fork_protection"] = parsed.fork_protection
+    current, members = _policies(_space(folder))
+    text = file.read_text(encoding="utf-8") if file is not None else members
+    value: dict[str, Any] = {"in_force": current, "proposed": text, "same": current == text, "index": None}
+    value["fork_protection"] = parse_policy(text).fork_protection
     if sign and not value["same"]:
-        value["index"] = _submit(folder, text, found["text"], passphrase(passphrase_file, ask_passphrase))
+        value["index"] = _submit(folder, text, current, passphrase(passphrase_file, ask_passphrase))
     printer.value(value, lambda: _policy_text(value))
     if not sign and not value["same"]:
         printer.note("To sign it: xinglin witness policy --sign.")
@@ -134,24 +136,46 @@ def status(folder: Folder = Path("witness")) -> None:
         raise typer.Exit(UNREACHABLE)
 
 
-def _space(folder: Path) -> Any:
+def _space(folder: Path) -> Space:
     from xinglin.witness.founding import followed_space
 
     return followed_space(folder)
+
+
+def _policies(space: Space) -> tuple[str, str]:
+    """The policy in force and the default one over today's members, both from the verified log, not the hub's word."""
+    from xinglin.evidence.notes import parse_vkey
+    from xinglin.evidence.policy import Cosigner, LogKey, default_policy
+    from xinglin.sdk.client import OpenClient
+    from xinglin.sdk.logbook import Logbook
+    from xinglin.wire.policy import cosigning_key
+
+    with OpenClient(space) as client:
+        book = Logbook(space, client)
+        book.refresh()
+    directory = book.record.directory
+
+    def seat(did: str) -> Cosigner:
+        return Cosigner(did, (cosigning_key(did, directory.keys(did)),))
+
+    seats = [seat(did) for did in directory.holders("witness") if did != space.regulator]
+    log_key = LogKey(parse_vkey(space.log_vkey), space.hub_url)
+    return book.record.policy_text, default_policy(log_key, [seat(space.regulator)], seats).to_text()
 
 
 def _submit(folder: Path, text: str, current: str, secret: str) -> int:
     from xinglin.evidence.entry import Entry
     from xinglin.evidence.submission import sign_batch
     from xinglin.kernel.instants import system_clock
-    from xinglin.sdk.client import post_bytes
+    from xinglin.sdk.client import OpenClient
     from xinglin.wire.policy import sign_policy
     from xinglin.witness.founding import open_witness_keys
 
     space, keys = _space(folder), open_witness_keys(folder, secret)
     entry = Entry(kind="policy", at=system_clock(), submitter=keys.did, body=sign_policy(text, current, keys))
     batch = sign_batch([entry], space.origin, keys.did, keys.sign)
-    return int(post_bytes(space, "/submit", batch.to_bytes(), dict[str, int])["first"])
+    with OpenClient(space) as client:
+        return client.post("/submit", batch.to_bytes(), dict[str, int])["first"]
 
 
 def _policy_text(value: dict[str, Any]) -> str:

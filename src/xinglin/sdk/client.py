@@ -84,6 +84,11 @@ class HubClient:
         return self._token
 
 
+class _LogProblem(msgspec.Struct, frozen=True):
+    code: str
+    words: str
+
+
 class _Granted(msgspec.Struct, frozen=True):
     access_token: str
 
@@ -92,6 +97,31 @@ def post_open(space: Space, path: str, value: Any, kind: type[T]) -> T:
     """One call without a token, such as enrolment."""
     with _http(space, None) as http:
         return _read(_send(http, "POST", path, msgspec.json.encode(value), {}, {}), kind)
+
+
+class OpenClient:
+    """Reads what everybody may read of a space; needs no account."""
+
+    def __init__(self, space: Space, proxy: str | None = None) -> None:
+        self._http = _http(space, proxy)
+
+    def __enter__(self) -> OpenClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get_open(self, path: str) -> bytes:
+        """``GET path``; raises ``Unreachable`` or ``Refused``."""
+        return _send(self._http, "GET", path, None, {}, {})
+
+    def get(self, path: str, kind: type[T]) -> T:
+        """``GET path`` as ``kind``."""
+        return _read(self.get_open(path), kind)
+
+    def post(self, path: str, data: bytes, kind: type[T]) -> T:
+        """``POST`` bytes to ``path``; the answer as ``kind``."""
+        return _read(_send(self._http, "POST", path, data, {}, {}), kind)
 
 
 def _http(space: Space, proxy: str | None) -> httpx.Client:
@@ -117,6 +147,11 @@ def _send(
 def _reasons(answer: httpx.Response) -> tuple[Reason, ...]:
     try:
         return msgspec.json.decode(answer.content, type=Problem).reasons
+    except msgspec.DecodeError:
+        pass
+    try:
+        said = msgspec.json.decode(answer.content, type=_LogProblem)
+        return (Reason(said.code, said.words),)
     except msgspec.DecodeError:
         return (Reason("sdk.http", f"The hub answered {answer.status_code}.", "Run 'xinglin doctor'."),)
 

@@ -55,6 +55,14 @@ class Data:
         """Names of the query's columns."""
         return tuple(column.name for column in self.scope.columns)
 
+    def numbers(self) -> list[str]:
+        """Names of the numbers with a published range."""
+
+        def plain(column: Column) -> bool:
+            return column.kind == "number" and column.low is not None and column.high is not None
+
+        return [column.name for column in self.scope.domain if plain(column)]
+
     # --- before anything is asked --------------------------------------------------------------
 
     def preview(self, algorithm: str = "", **params: Any) -> Preview:
@@ -66,7 +74,7 @@ class Data:
         from xinglin.sdk.preview import preview_of
 
         if not algorithm:
-            algorithm, params = "describe", {"columns": self._numbers()}
+            algorithm, params = "describe", {"columns": self.numbers()}
         return preview_of(self.study.space, self.study.title, self.sql, self.scope, algorithm, params)
 
     def plan(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Plan:
@@ -87,7 +95,7 @@ class Data:
 
     def describe(self, *columns: str, by: Sequence[str] | str = ()) -> StudyResult:
         """Rows, mean, variance and standard deviation of each number (all of them unless named), by groups if asked."""
-        return self._result("describe", columns=list(columns) or self._numbers(), by=_names(by))
+        return self._result("describe", columns=list(columns) or self.numbers(), by=_names(by))
 
     def mean(self, column: str, by: Sequence[str] | str = ()) -> StudyResult:
         """The mean of one number; ``result.mean`` where it has one cell."""
@@ -107,11 +115,11 @@ class Data:
 
     def covariance(self, *columns: str) -> StudyResult:
         """Covariance matrix over the complete cases of these numbers."""
-        return self._result("covariance", shows="covariance", columns=list(columns) or self._numbers())
+        return self._result("covariance", shows="covariance", columns=list(columns) or self.numbers())
 
     def correlation(self, *columns: str) -> StudyResult:
         """Pearson's correlations over the complete cases of these numbers."""
-        return self._result("covariance", columns=list(columns) or self._numbers())
+        return self._result("covariance", columns=list(columns) or self.numbers())
 
     def ttest(self, column: str, by: str, levels: Sequence[str] = ()) -> StudyResult:
         """Student's and Welch's t-test of a number between two levels of ``by``."""
@@ -150,12 +158,6 @@ class Data:
             stop.add_note(f"The run goes on. Its result: space.run({run.id!r}).result()")
             raise
         return found.showing(shows) if shows else found
-
-    def _numbers(self) -> list[str]:
-        def plain(column: Column) -> bool:
-            return column.kind == "number" and column.low is not None and column.high is not None
-
-        return [column.name for column in self.scope.domain if plain(column)]
 
 
 def _names(given: Sequence[str] | str) -> list[str]:

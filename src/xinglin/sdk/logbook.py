@@ -7,6 +7,7 @@ checkpoint that the policy accepts, starting from the descriptor that came with 
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 import msgspec
 
@@ -15,11 +16,9 @@ from xinglin.evidence.errors import EvidenceError, QuorumMissed
 from xinglin.evidence.policy import VerifiedCheckpoint, verify_checkpoint
 from xinglin.evidence.tiles import TILE_WIDTH, Tile, parse_bundle
 from xinglin.evidence.tree import CompactRange, leaf_hash
-from xinglin.sdk.client import HubClient
 from xinglin.sdk.errors import NotVerified
 from xinglin.wire.record import SpaceRecord
 from xinglin.wire.space import Space
-
 
 _QUORUM_S, _AGAIN_S = 10.0, 0.2
 
@@ -31,10 +30,18 @@ class Found(msgspec.Struct, frozen=True):
     entry: Entry
 
 
+class Reader(Protocol):
+    """Reads the hub's public paths."""
+
+    def get_open(self, path: str) -> bytes:
+        """``GET path``."""
+        ...
+
+
 class Logbook:
     """A verified copy of the log in memory; ``refresh`` brings it to the newest checkpoint."""
 
-    def __init__(self, space: Space, client: HubClient) -> None:
+    def __init__(self, space: Space, client: Reader) -> None:
         self._client = client
         self._tree = CompactRange()
         self._entries: list[bytes] = []

@@ -1,0 +1,101 @@
+"""The command line: every verb, and the global ``--json`` that stands before or after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from xinglin.cli import (
+    ask_verbs,
+    check_verbs,
+    hub_verbs,
+    node_verbs,
+    run_verbs,
+    space_verbs,
+    study_verbs,
+    witness_verbs,
+)
+from xinglin.cli.output import ends, printer
+
+_JSON = "--json"
+_OWN_JSON = frozenset({"demo"})
+"""Verbs whose own ``--json`` takes a file."""
+
+
+class _Verbs(TyperGroup):
+    """Takes the global ``--json`` out of the arguments, wherever it stands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments without ``--json``."""
+        kept, printer.as_json = split_json(args)
+        return list(super().parse_args(ctx, kept))
+
+
+def split_json(args: list[str]) -> tuple[list[str], bool]:
+    """The arguments without the global ``--json``, and whether it was there; what follows ``--`` is left alone.
+
+    >>> split_json(["run", "list", "--json"])
+    (['run', 'list'], True)
+    >>> split_json(["demo", "--json", "result.json"])
+    (['demo', '--json', 'result.json'], False)
+    """
+    verb = next((word for word in args if not word.startswith("-")), "")
+    stop = args.index(verb) if verb in _OWN_JSON else len(args)
+    stop = min(stop, args.index("--") if "--" in args else stop)
+    head = [word for word in args[:stop] if word != _JSON]
+    return head + args[stop:], len(head) < stop
+
+
+app = typer.Typer(
+    name="xinglin",
+    cls=_Verbs,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Xinglin 杏林: a health trusted data space. Approved uses come to the data; only protected results leave.",
+    epilog="Exit codes: 0 done, 1 refused with reasons, 2 wrong use, 3 nobody answers, 4 verification failed, "
+    "5 ended without a result.",
+)
+app.add_typer(hub_verbs.app, name="hub")
+app.add_typer(node_verbs.app, name="node")
+app.add_typer(witness_verbs.app, name="witness")
+app.add_typer(study_verbs.app, name="study")
+app.add_typer(run_verbs.app, name="run")
+space_verbs.add_to(app)
+ask_verbs.add_to(app)
+check_verbs.add_to(app)
+
+
+@app.callback()
+def root(
+    as_json: Annotated[bool, typer.Option(_JSON, help="Answer with one JSON value; before or after the verb.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+) -> None:
+    """Xinglin 杏林: a health trusted data space. Approved uses come to the data; only protected results leave."""
+    if version:
+        from xinglin import __version__
+
+        printer.value({"version": __version__}, f"xinglin {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@ends
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End by itself when the story is told.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the study's result to this file.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the four real hospitals' files.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the space lives; a temporary folder by default.")] = None,
+    keep: Annotated[bool, typer.Option(help="Keep the folder at the end.")] = False,
+) -> None:
+    """A whole space on this machine: hub, four hospitals, witness, one study, proof, and what must not work."""
+    from xinglin.cli.demo import run_demo
+
+    run_demo(exit_at_end=leave, json_file=json_file, data=data, folder=folder, keep=keep)
+
+
+def run() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,133 @@
+"""Verbs that check: settings, doctor, fsck, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from xinglin.cli.options import AskPassphrase, PassphraseFile, passphrase
+from xinglin.cli.output import REFUSED, UNVERIFIED, columns, ends, facts, printer
+
+if TYPE_CHECKING:
+    from xinglin.evidence.fsck import Report
+
+ROLES = ("hub", "node", "witness")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    for verb in (settings, doctor, fsck, verify):
+        app.command()(verb)
+
+
+@ends
+def settings(
+    role: Annotated[str, typer.Argument(help="hub, node or witness.")],
+    folder: Annotated[Path, typer.Option("--folder", "-f", help="The process's folder.", file_okay=False)] = Path(),
+) -> None:
+    """Every setting of a process, its value, and the place that it came from. Secrets are hidden."""
+    if role not in ROLES:
+        raise typer.BadParameter(f"The roles are {', '.join(ROLES)}.")
+    if role == "hub":
+        from xinglin.hub.settings import hub_settings as load
+    elif role == "node":
+        from xinglin.node.settings import node_settings as load  # type: ignore[assignment]
+    else:
+        from xinglin.witness.settings import witness_settings as load  # type: ignore[assignment]
+    rows = [msgspec.structs.asdict(one) for one in load(folder).report()]
+    printer.value(rows, lambda: columns(rows, ("name", "value", "source")))
+
+
+@ends
+def doctor(
+    folder: Annotated[Path, typer.Option("--folder", "-f", help="Folder of a process or an account.", file_okay=False)],
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Check keys, clock, disk, reachability, versions and the log, and say what to do. Ends with 1 on a problem."""
+    from xinglin.cli.doctor import examine
+
+    found = examine(folder, passphrase(passphrase_file, ask_passphrase))
+    rows = [msgspec.structs.asdict(one) for one in found]
+    shown = [row | {"": "ok" if row["ok"] else "PROBLEM"} for row in rows]
+    printer.value(rows, lambda: columns(shown, ("", "check", "found", "remedy")))
+    if not all(one.ok for one in found):
+        raise typer.Exit(REFUSED)
+
+
+@ends
+def fsck(
+    folder: Annotated[
+        Path | None, typer.Argument(help="The hub's folder; stop the hub first.", file_okay=False)
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="PostgreSQL URL of the log, in place of the folder's own.")] = None,
+    descriptor: Annotated[Path | None, typer.Option(help="The space's space.json, for the signatures.")] = None,
+) -> None:
+    """Rebuild the log's tree from its entries and compare all that was derived and signed. Ends with 4 on a finding."""
+    from xinglin.cli.wiring import read_log
+
+    if folder is None and url is None:
+        raise typer.BadParameter("Name the hub's folder, or --url.")
+    report = read_log(folder, url or "", descriptor)
+    value = {
+        "size": report.size,
+        "root": report.root.hex(),
+        "checkpoints": report.checkpoints,
+        "clean": report.clean,
+        "findings": [msgspec.structs.asdict(one) for one in report.findings],
+    }
+    printer.value(value, lambda: _report_text(report))
+    if not report.clean:
+        raise typer.Exit(UNVERIFIED)
+
+
+@ends
+def verify(
+    receipt: Annotated[Path, typer.Argument(help="The receipt (.tlog-proof).", dir_okay=False)],
+    policy: Annotated[Path | None, typer.Option(help="tlog-policy text; RECEIPT.policy unless named.")] = None,
+    opening: Annotated[Path | None, typer.Option(help="What opens the commitment; RECEIPT.opening if there.")] = None,
+) -> None:
+    """Verify a receipt with no network: the entry, its place in the log, who vouches, and which result it is about."""
+    from xinglin.evidence.policy import parse_policy
+    from xinglin.evidence.receipt import verify_receipt
+    from xinglin.kernel.codec import decode_json
+    from xinglin.kernel.instants import to_text
+    from xinglin.sdk.results import OPENING_SUFFIX, POLICY_SUFFIX, Opening, proof_of
+
+    rules = parse_policy((policy or Path(f"{receipt}{POLICY_SUFFIX}")).read_bytes())
+    verified = verify_receipt(receipt.read_bytes(), rules)
+    beside = opening or Path(f"{receipt}{OPENING_SUFFIX}")
+    known = decode_json(beside.read_bytes(), Opening) if opening is not None or beside.exists() else None
+    proof = proof_of(verified, known)
+    entry, checkpoint = verified.entry, verified.checkpoint
+    value: dict[str, Any] = {
+        "index": proof.index,
+        "kind": entry.kind,
+        "at": to_text(entry.at),
+        "subject": entry.subject,
+        "submitter": entry.submitter,
+        "log": checkpoint.checkpoint.origin,
+        "log_size": checkpoint.checkpoint.size,
+        "cosigned_by": sorted(checkpoint.cosigned_at_s),
+        "fork_protection": proof.fork_protection,
+        "result": msgspec.json.decode(known.outcome) if known is not None else None,
+    }
+
+    def text() -> str:
+        shown = {name: found for name, found in value.items() if name != "result"}
+        shown["fork_protection"] = "yes" if proof.fork_protection else "no fork protection"
+        opened = "the commitment is that of the result at hand" if proof.opened else "not opened"
+        return "verified\n" + facts(shown | {"result": opened})
+
+    printer.value(value, text)
+
+
+def _report_text(report: Report) -> str:
+    head = f"{report.size} entries, root {report.root.hex()}, {report.checkpoints} checkpoints hold"
+    if report.clean:
+        return f"{head}: clean"
+    rows = [msgspec.structs.asdict(one) for one in report.findings]
+    return f"{head}: {len(rows)} findings\n{columns(rows, ('code', 'place', 'words'))}"

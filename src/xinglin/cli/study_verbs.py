@@ -1,0 +1,131 @@
+"""``xinglin study …``: propose a study, see how its agreements stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from xinglin.cli.options import AccountFolder, AskPassphrase, PassphraseFile, Title, passphrase
+from xinglin.cli.output import columns, ends, printer
+
+if TYPE_CHECKING:
+    from xinglin.sdk.study import Study
+
+app = typer.Typer(no_args_is_help=True, help="Studies: propose one to hospitals, see who agreed.")
+_SHOWN = ("hospital", "state", "variables", "allowance", "min_cell", "until", "why")
+
+
+@app.command()
+@ends
+def propose(
+    title: Title,
+    account: AccountFolder,
+    data_set: Annotated[str, typer.Option(help="Data set that the hospitals publish.")],
+    view: Annotated[list[str], typer.Option(help="A cohort view: NAME=SELECT …, or NAME=@FILE. Repeatable.")],
+    variable: Annotated[list[str], typer.Option(help="A published column, table.column. Repeatable.")],
+    purpose: Annotated[str, typer.Option(help="Purpose of use.")] = "health-research",
+    days: Annotated[float, typer.Option(help="How long the agreements hold.")] = 365.0,
+    allowance: Annotated[int, typer.Option(help="Exact answers a hospital.")] = 50,
+    min_cell: Annotated[int, typer.Option(help="Persons a released cell has at least.")] = 10,
+    hospital: Annotated[
+        list[str] | None, typer.Option(help="Ask this hospital (DID). Repeatable; default all.")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Wait this many seconds for the hospitals' answers.")] = 0.0,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Offer an agreement to every hospital that publishes the data set; their officers decide."""
+    from xinglin.sdk.offers import Offer
+    from xinglin.sdk.space import connect
+    from xinglin.terms.thresholds import DisclosureRules
+
+    offer = Offer(days=days, allowance=allowance, rules=DisclosureRules(min_cell=min_cell))
+    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
+        study = space.propose(
+            title,
+            data_set=data_set,
+            cohort=dict(_view(one) for one in view),
+            variables=variable,
+            purpose=purpose,
+            offer=offer,
+            hospitals=hospital,
+        )
+        if wait:
+            study.wait(wait)
+        _print(study)
+
+
+@app.command(name="list")
+@ends
+def list_(
+    account: AccountFolder, passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
+) -> None:
+    """Agreements of this account, by study."""
+    from xinglin.sdk.space import connect
+
+    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
+        names = space.names()
+        rows = [
+            {
+                "study": held.agreement.study,
+                "data_set": held.agreement.data_set,
+                "hospital": names.get(held.agreement.provider, held.agreement.provider),
+                "state": held.view.state,
+                "agreement": held.view.agreement_id,
+            }
+            for held in space.agreements()
+        ]
+    printer.value(rows, lambda: columns(rows, ("study", "data_set", "hospital", "state", "agreement")))
+
+
+@app.command()
+@ends
+def show(
+    title: Title,
+    account: AccountFolder,
+    wait: Annotated[float, typer.Option(help="Wait this many seconds for the hospitals' answers.")] = 0.0,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """How a study's agreements stand, hospital by hospital."""
+    from xinglin.sdk.space import connect
+
+    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
+        study = space.study(title)
+        if wait:
+            study.wait(wait)
+        _print(study)
+
+
+def _view(text: str) -> tuple[str, str]:
+    name, _, select = text.partition("=")
+    if not select:
+        raise typer.BadParameter("A view is written NAME=SELECT … or NAME=@FILE.")
+    return name.strip(), Path(select[1:]).read_text(encoding="utf-8") if select.startswith("@") else select
+
+
+def _print(study: Study) -> None:
+    from xinglin.kernel.instants import to_text
+
+    names = study.space.names()
+    rows: list[dict[str, Any]] = []
+    for did, held in sorted(study.agreements.items()):
+        terms = held.agreement.terms
+        why = [held.trouble] if held.trouble else [reason.words for reason in held.view.reasons]
+        rows.append(
+            {
+                "hospital": names.get(did, did),
+                "did": did,
+                "state": study.state_of(held),
+                "agreement": held.view.agreement_id,
+                "variables": list(terms.variables),
+                "allowance": terms.allowance,
+                "min_cell": terms.rules.min_cell,
+                "until": to_text(terms.expires),
+                "why": why,
+            }
+        )
+    value = {"study": study.id, "title": study.title, "data_set": study.data_set, "agreements": rows}
+    printer.value(value, lambda: f"{study.title} ({study.id})\n{columns(rows, _SHOWN)}")

@@ -1,0 +1,74 @@
+"""Opens the stores that a verb reads by itself, with the process stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xinglin.evidence.fsck import LogReaders, Report, check_log
+from xinglin.evidence.policy import Policy
+from xinglin.kernel.errors import XinglinError
+from xinglin.wire.record import SpaceRecord
+from xinglin.wire.space import parse_space
+
+if TYPE_CHECKING:
+    from xinglin.evidence.ports import LogStore
+    from xinglin.stores.log_postgres import PostgresLogStore
+    from xinglin.stores.log_sqlite import SqliteLogStore
+
+LOG_FILE, SPACE_FILE = "log.db", "space.json"
+NEWEST, WITH_QUORUM = "latest", "quorum"
+_STEP = 1024
+
+
+class NoLog(XinglinError):
+    """A folder that holds no log."""
+
+    code = "cli.no_log"
+
+
+def read_log(folder: Path | None, url: str, descriptor: Path | None) -> Report:
+    """Check the hub's log store: all entries, tile hashes, frontier, and the signed checkpoints that it keeps.
+
+    The policy is folded from the log's own entries, starting from the ``descriptor`` (the folder's unless named).
+    """
+    store = _store(folder, url)
+    try:
+        size = store.size()
+        policy = _policy(store, size, descriptor or (folder / SPACE_FILE if folder is not None else None))
+        # Only a checkpoint with quorum is held to the policy; the newest may still wait for its cosignatures.
+        signed = store.get_checkpoint(NEWEST if policy is None else WITH_QUORUM)
+        readers = LogReaders(
+            size,
+            store.entries,
+            hashes=store.hashes,
+            frontier=store.frontier(),
+            checkpoints=(signed,) if signed else (),
+            policy=policy,
+        )
+        return check_log(readers)
+    finally:
+        store.close()
+
+
+def _store(folder: Path | None, url: str) -> PostgresLogStore | SqliteLogStore:
+    if url:
+        from xinglin.stores.log_postgres import PostgresLogStore
+
+        return PostgresLogStore(url)
+    place = (folder or Path()) / LOG_FILE
+    if not place.is_file():
+        raise NoLog(f"{place.parent} holds no log.", remedy="Name the hub's folder, or --url.")
+    from xinglin.stores.log_sqlite import SqliteLogStore
+
+    return SqliteLogStore(place)
+
+
+def _policy(store: LogStore, size: int, descriptor: Path | None) -> Policy | None:
+    if descriptor is None or not descriptor.is_file():
+        return None
+    record = SpaceRecord(parse_space(descriptor.read_bytes()))
+    for start in range(0, size, _STEP):
+        for data in store.entries(start, min(size, start + _STEP)):
+            record.take(data)
+    return record.policy
