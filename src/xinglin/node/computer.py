@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from xinglin.analysis.algorithm import Algorithm, Guard, NamedFailure, Result, State
     from xinglin.node.engine import Engine
     from xinglin.node.logview import LogView
-    from xinglin.secure import Party
+    from xinglin.secure import Opened, Party
 
 log = logging.getLogger("xinglin.node.computer")
 _SENT = {"shared": "Shares", "uploaded": "Upload", "narrowed": "Endorsement", "revealed": "Reveal"}
@@ -83,6 +83,7 @@ class Computation:
         self._state: State | None = None
         self._slots: tuple[DifferenceSlot, ...] = ()
         self._uploading = False
+        self._quiet = False
 
     @property
     def party(self) -> Party:
@@ -151,6 +152,8 @@ class Computation:
         return True
 
     def _keep(self, snapshot: bytes) -> None:
+        if self._quiet:
+            return
         changes: dict[str, object] = {"party": self._desk.vault.seal(snapshot)}
         if self._state is not None and self._algorithm is not None:
             changes["states"] = self._algorithm.encode_state(self._state)
@@ -241,7 +244,7 @@ class Computation:
         if isinstance(kind, Total):
             if kind.round < self.party.round and self.party.phase != "ready":
                 return None  # a total that was opened before a stop: the upload after it is out already
-            opened = self.party.open(payload)
+            opened = self._opened(payload)
             self.opened = True
             return await self._after(opened.values, len(opened.survivors))
         try:
@@ -253,6 +256,15 @@ class Computation:
         elif self.party.phase == "ready":
             await self._upload()
         return None
+
+    def _opened(self, payload: bytes) -> Opened:
+        """Open a total. Nothing leaves before the next upload or the record of the outcome, so nothing is kept yet:
+        stopped in between, the node is sent the same total again and opens it again."""
+        self._quiet = True
+        try:
+            return self.party.open(payload)
+        finally:
+            self._quiet = False
 
     async def _after(self, values: object, hospitals: int) -> Result | NamedFailure | Denied | None:
         algorithm, state = self._algorithm, self._state

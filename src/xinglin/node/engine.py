@@ -17,6 +17,7 @@ import msgspec
 
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Denied
+from xinglin.lake.model import Snapshot
 from xinglin.node import engine_messages as em
 
 
@@ -91,6 +92,12 @@ class Engine:
         """Start the child and let it load its libraries; worth calling when a run is announced."""
         async with self._turn:
             await self._ask(em.Warm(), em.Done)
+
+    async def pin(self, lake: str, names: tuple[str, ...], at: int) -> Snapshot:
+        """Pin tables to an instant, without loading the lake's libraries here."""
+        async with self._turn:
+            pinned: em.Pinned = await self._ask(em.Pin(lake, names, at), em.Pinned)
+            return pinned.snapshot
 
     async def load(self, request: em.Load) -> em.Loaded | Denied:
         """Admit and prepare a query; ``Denied`` depends on text and published domains alone."""

@@ -19,6 +19,7 @@ import msgspec
 
 from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.verdict import Denied
+from xinglin.lake.delta import Lake
 from xinglin.node import engine_messages as em
 from xinglin.node.engine_session import Session
 
@@ -69,6 +70,8 @@ class Child:
             return self.configure(request)
         if isinstance(request, em.Warm):
             return _warmed()
+        if isinstance(request, em.Pin):
+            return em.Pinned(Lake(request.lake).pin(request.names, request.at))
         if isinstance(request, em.Load):
             return self._load(request)
         if isinstance(request, em.Unload):

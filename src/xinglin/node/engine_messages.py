@@ -35,6 +35,14 @@ class Warm(msgspec.Struct, frozen=True, tag="warm"):
     """Load the libraries, so that the first query need not wait for them."""
 
 
+class Pin(msgspec.Struct, frozen=True, tag="pin"):
+    """Pin tables of the folder ``lake`` to the newest versions committed not after ``at``."""
+
+    lake: str
+    names: tuple[str, ...]
+    at: int
+
+
 class Load(msgspec.Struct, frozen=True, tag="load"):
     """Admit a study's ``sql`` over the agreement's views of pinned tables; reads no row.
 
@@ -93,7 +101,7 @@ class Unload(msgspec.Struct, frozen=True, tag="unload"):
     session: str
 
 
-Request = Configure | Warm | Load | Start | Local | Cells | Unload
+Request = Configure | Warm | Pin | Load | Start | Local | Cells | Unload
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
@@ -103,6 +111,12 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     grade: str
     touched: tuple[str, ...]
     digest: str
+
+
+class Pinned(msgspec.Struct, frozen=True, tag="pinned"):
+    """The versions that were pinned."""
+
+    snapshot: Snapshot
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
@@ -141,7 +155,7 @@ class Fault(msgspec.Struct, frozen=True, tag="fault"):
     words: str
 
 
-Reply = Loaded | Refusal | Started | Vector | Counted | Done | Fault
+Reply = Pinned | Loaded | Refusal | Started | Vector | Counted | Done | Fault
 
 _encoder = msgspec.msgpack.Encoder()
 requests = msgspec.msgpack.Decoder(Request)

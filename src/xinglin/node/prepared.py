@@ -72,7 +72,7 @@ class Preparations:
         if isinstance(scope, Denied):
             return scope
         terms, exposed = scope
-        snapshot = self._pinned(use, exposed)
+        snapshot = await self._pinned(use, exposed)
         load = em.Load(
             use.run, str(self._lake), snapshot, exposed, terms.cohort, use.plan.sql, self._salt, self._limits()
         )
@@ -93,15 +93,15 @@ class Preparations:
         exposed = study_view(self._tables.described(use.plan.data_set), terms)
         return exposed if isinstance(exposed, Denied) else (terms, exposed.tables)
 
-    def _pinned(self, use: Use, exposed: tuple[ExposedTable, ...]) -> Snapshot:
+    async def _pinned(self, use: Use, exposed: tuple[ExposedTable, ...]) -> Snapshot:
         """The snapshot of this run: pinned once, at the plan's instant, and from then on the same."""
-        from xinglin.lake.delta import Lake
         from xinglin.lake.model import Snapshot
 
         row = self._database.run(use.run)
         if row is not None and row.pinned:
             return decode_msgpack(row.pinned, Snapshot)
-        snapshot = Lake(self._lake).pin([table.name for table in exposed], use.plan.as_of)
+        names = tuple(table.name for table in exposed)
+        snapshot = await self._engine.pin(str(self._lake), names, use.plan.as_of)
         self._database.change_run(use.run, pinned=encode_msgpack(snapshot))
         return snapshot
 
