@@ -156,9 +156,7 @@ class Covariance(Algorithm):
         """Minimum cell, and as many degrees of freedom as a regression on these columns would leave."""
         size = len(self.columns)
         dof = guard.persons_used - size
-        return check_total(
-            self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals, dof=dof, parameters=size
-        )
+        return check_total(self.rules, persons={"all": guard.cells[0]}, hospitals=hospitals, dof=dof, parameters=size)
 
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """As ``Describe``, with the centred products in round 1."""

@@ -25,7 +25,7 @@ from xinglin.wire.calls import RunCall, RunView
 from xinglin.wire.runs import run_id_of
 
 if TYPE_CHECKING:
-    from xinglin.cli.demo import Demo
+    from xinglin.cli.demo_space import Demo
 
 PURPOSE = "health-research"
 

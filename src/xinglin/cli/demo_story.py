@@ -9,14 +9,14 @@ from xinglin.sdk.results import StudyResult
 from xinglin.sdk.study import Study
 
 if TYPE_CHECKING:
-    from xinglin.cli.demo import Demo
+    from xinglin.cli.demo_space import Demo
 
 RUN_KINDS = ("admitted", "release-authorised", "delivered")
 
 
 def tell_story(demo: Demo, study: Study) -> dict[str, Any]:
     """Run the study; its result as plain values."""
-    from xinglin.cli.demo import FORMULA, REAL_COLUMNS
+    from xinglin.cli.demo_space import FORMULA, REAL_COLUMNS
 
     # One cohort for every question: two answers about nearly the same persons would single the others out.
     complete = " AND ".join(f"{column} IS NOT NULL" for column in REAL_COLUMNS)
@@ -61,7 +61,7 @@ def _truth(demo: Demo, model: StudyResult) -> None:
 
 def _evidence(demo: Demo, model: StudyResult) -> None:
     space = demo.space
-    assert space is not None  # noqa: S101 - enrolled before
+    assert space is not None
     space.log.refresh()
     names = space.names()
     demo.step("every step of this run is in the evidence log (index, kind, who):")

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -118,7 +119,7 @@ class LocalSpace:
             client.post("/submit", content=batch.to_bytes()).raise_for_status()
         for hospital in self.hospitals:
             folder = self.node_folder(hospital)
-            _until(lambda f=folder: bool(ask_desk(f, DeskCall("status")).value["fork_protection"]), self, hospital)
+            _until(partial(_protected, folder), self, hospital)
         return str(found["proposed"])
 
     def invite(self, role: str) -> str:
@@ -130,7 +131,7 @@ class LocalSpace:
     def start(self, who: str) -> None:
         """Start ``hub``, ``witness`` or a hospital's node; its log is ``<who>.log`` in the folder."""
         self._logs[who] = (self.folder / f"{who}.log").open("ab")
-        self.processes[who] = subprocess.Popen(  # noqa: S603 - our own program
+        self.processes[who] = subprocess.Popen(
             self.command(who),
             stdin=subprocess.DEVNULL,
             stdout=self._logs[who],
@@ -186,6 +187,10 @@ class LocalSpace:
         return self.space
 
 
+def _protected(folder: Path) -> bool:
+    return bool(ask_desk(folder, DeskCall("status")).value["fork_protection"])
+
+
 def _until(ready: Callable[[], bool], space: LocalSpace, who: str, timeout_s: float = _READY_S) -> None:
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -224,5 +229,3 @@ def _pss_bytes(pid: int) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-
-

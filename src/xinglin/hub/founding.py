@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 
 import msgspec
@@ -46,7 +46,7 @@ def found_space(
         raise AlreadyFounded(f"{folder} holds a space already.", remedy="Choose another folder.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = PrivateKeys.generate()
-    certificate = make_certificate(folder, hosts, datetime.datetime.now(datetime.UTC))
+    certificate = make_certificate(folder, hosts, dt.datetime.now(dt.UTC))
     regulator = decode_json(card.registration, KeyRegistration)
     url = f"https://{hosts[0]}:{port}"
     log_key = log_signer(name, keys).key

@@ -113,7 +113,7 @@ class Members:
         return index
 
     def membership(self, registration: KeyRegistration, index: int) -> Credential:
-        """The operator's credential (VC 2.0) that the registered party is a member, with its place in the status list."""
+        """The operator's credential (VC 2.0) that the registered party is a member, placed in the status list."""
         now = self._clock()
         return issue_credential(
             self._keys,

@@ -272,6 +272,7 @@ class Coordinator:
             self._move("prepare")
         if self.state == "computing" and self._relay.round != self._round:
             self._round = self._relay.round
+            log.info("run %s is in round %d", self.run_id, self._round)
             for did in self._relay.survivors:
                 self._node_states[did] = "computing"
 

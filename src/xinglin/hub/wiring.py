@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
@@ -13,7 +14,7 @@ from xinglin.evidence.policy import parse_policy
 from xinglin.hub.agreements import Agreements
 from xinglin.hub.doorway import on_error
 from xinglin.hub.founding import CARD_FILE, SPACE_FILE, log_signer, open_keys
-from xinglin.hub.log import GroupLogStore, LogService, LogSettings
+from xinglin.hub.log import LogService, LogSettings
 from xinglin.hub.log_routes import log_router
 from xinglin.hub.log_witnesses import http_transport
 from xinglin.hub.mailbox import Mailboxes
@@ -37,6 +38,9 @@ from xinglin.wire.channel import CheckpointOrder
 from xinglin.wire.policy import cosigning_key
 from xinglin.wire.space import WitnessCard, parse_space
 
+if TYPE_CHECKING:
+    from xinglin.stores.log_postgres import PostgresLogStore
+
 
 class HubParts(msgspec.Struct, frozen=True):
     """What ``main`` starts and stops."""
@@ -44,7 +48,7 @@ class HubParts(msgspec.Struct, frozen=True):
     hub: Hub
     app: Litestar
     database: HubDatabase
-    log_store: GroupLogStore
+    log_store: SqliteLogStore | PostgresLogStore
     witness_client: httpx.AsyncClient
     card: WitnessCard
     regulator: KeyRegistration
@@ -119,7 +123,7 @@ def connect_parts(parts: HubParts) -> None:
     hub.mailboxes.on_arrival.append(on_arrival)
 
 
-def _log_store(folder: Path, url: str) -> GroupLogStore:
+def _log_store(folder: Path, url: str) -> SqliteLogStore | PostgresLogStore:
     if url:
         from xinglin.stores.log_postgres import PostgresLogStore
 

@@ -140,9 +140,9 @@ class Channel:
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, _BACK_OFF_MOST_S)
 
-    async def _post(self, path: str, context: str, payload: bytes, timeout: httpx.Timeout) -> bytes:
+    async def _post(self, path: str, context: str, payload: bytes, waits: httpx.Timeout) -> bytes:
         signed: Signed = sign(self._keys, context, payload)
-        answer = await self._client.post(path, content=encode_msgpack(signed), timeout=timeout)
+        answer = await self._client.post(path, content=encode_msgpack(signed), timeout=waits)
         if answer.status_code != 200:
             raise ChannelRefused(answer.status_code, answer.text[:2000])
         return answer.content

@@ -48,6 +48,7 @@ class NodeDecider:
         prepared = await self._preparations.of(use) if held is not None else None
         refused = prepared.reasons if isinstance(prepared, Denied) else ()
         touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
+        left = self._left(use, held)
         return Facts(
             now=self._clock(),
             node=self._node,
@@ -64,7 +65,8 @@ class NodeDecider:
             algorithm_operation=ALGORITHM_OPERATIONS.get(use.plan.algorithm),
             checkpoint_age_ms=self._view.age_ms,
             protections=PROTECTIONS,
-            **self._left(use, held),
+            allowance_left=left[0],
+            answers_left=left[1],
         )
 
     def _held(self, use: Use) -> AgreementFacts | None:
@@ -75,16 +77,14 @@ class NodeDecider:
             return None
         return found[1] if found is not None else None
 
-    def _left(self, use: Use, held: AgreementFacts | None) -> dict[str, int]:
+    def _left(self, use: Use, held: AgreementFacts | None) -> tuple[int, int]:
+        """Answers left of the agreement and of the data set; this run's own charge does not count against it."""
         if held is None:
-            return {}
+            return 0, 0
         allowance = self._database.allowance(use.plan.data_set)
         own = allowance.charge(use.run)
         mine = 1 if own is not None and own.counts else 0
-        return {
-            "allowance_left": allowance.left_of(held.digest, held.terms.allowance) + mine,
-            "answers_left": allowance.left + mine,
-        }
+        return allowance.left_of(held.digest, held.terms.allowance) + mine, allowance.left + mine
 
 
 def _signer(use: Use, directory: KeyDirectory) -> tuple[str, KeyStatus]:

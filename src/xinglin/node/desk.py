@@ -44,7 +44,7 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
 async def _agreements(node: Node, call: DeskCall) -> object:
     agreement_id = call.arguments.get("id", "")
     if call.verb == "approve":
-        node.desk.engine.prepare()  # the study will ask soon: the child starts meanwhile
+        node.prepare_engine()  # the study will ask soon: the child starts meanwhile
         return await node.agreements.approve(agreement_id, node.tables.published.get(_data_set(node, agreement_id)))
     if call.verb == "refuse":
         return node.agreements.refuse(agreement_id, call.arguments.get("words", ""))

@@ -23,6 +23,11 @@ class LazyEngine:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine(), name)
 
+    @property
+    def engine(self) -> Engine:
+        """This, as the engine that it stands for."""
+        return self  # type: ignore[return-value]
+
     async def close(self) -> None:
         """End the child, if there is one."""
         if self._made is not None:
@@ -49,11 +54,6 @@ class LazyEngine:
                 )
             )
         return self._made
-
-
-def lazy_engine(settings: NodeSettings) -> Engine:
-    """An engine that costs nothing until it is used."""
-    return LazyEngine(settings)  # type: ignore[return-value]
 
 
 def query_limits(settings: NodeSettings) -> QueryLimits:

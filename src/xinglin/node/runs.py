@@ -135,10 +135,12 @@ class NodeRuns:
         computation = self._computations.get(use.run)
         if isinstance(answer, Released) or computation is None or not computation.opened:
             return
+        if isinstance(answer, Ended) and answer.code not in _POOLED_FAILURES:
+            return
         salt, survivors = computation.party.derive("release"), tuple(sorted(computation.party.survivors))
         if isinstance(answer, Withheld):
             self._releaser.withhold(use, salt, survivors, answer.reasons)
-        elif answer.code in _POOLED_FAILURES:
+        else:
             self._releaser.fail(use, salt, survivors, answer.code, answer.words)
 
     def _refuse(self, run_id: str, error: XinglinError) -> None:

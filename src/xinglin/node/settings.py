@@ -17,8 +17,9 @@ SETTINGS_FILE = "node.toml"
 class NodeSettings(msgspec.Struct, frozen=True):
     """How the node runs.
 
-    ``proxy``: URL of a CONNECT proxy. ``ca_file``: PEM file of the site's own CA, where a proxy ends TLS. ``database_url``:
-    PostgreSQL by URL, or SQLite in the folder (empty). ``lake``: folder of the tables (empty: ``lake`` in the node's).
+    ``proxy``: URL of a CONNECT proxy. ``ca_file``: PEM file of the site's own CA, where a proxy ends TLS.
+    ``database_url``: PostgreSQL by URL, or SQLite in the folder (empty). ``lake``: folder of the tables (empty:
+    ``lake`` in the node's).
     ``answers_cap``: exact answers a data set gives over all studies. Memory in MB, times in seconds.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from xinglin.node.computer import Desk
 from xinglin.node.decider import NodeDecider
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.joining import SALT_FILE, SPACE_FILE, open_node_keys
-from xinglin.node.lazy_engine import lazy_engine, query_limits
+from xinglin.node.lazy_engine import LazyEngine, query_limits
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
 from xinglin.node.prepared import Preparations
@@ -54,6 +55,7 @@ class Node(msgspec.Struct, frozen=True):
     runs: NodeRuns
     outbox: Outbox
     clock: Clock
+    prepare_engine: Callable[[], None]
 
 
 def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock: Clock = system_clock) -> Node:
@@ -68,7 +70,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     agreements = NodeAgreements(keys, view, evidence, database, clock)
     tables = Tables(folder, keys.did)
     outbox = Outbox()
-    engine = lazy_engine(settings)
+    lazy = LazyEngine(settings)
+    engine = lazy.engine
     lake = Path(settings.lake) if settings.lake else folder / "lake"
     salt = (folder / SALT_FILE).read_bytes()
     preparations = Preparations(
@@ -88,7 +91,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     runs.gate = Gate(keys.did, ports, clock)
     return Node(
         folder, space, keys, settings, client, database, memory, view, evidence, agreements, tables, desk, runs,
-        outbox, clock,
+        outbox, clock, lazy.prepare,
     )  # fmt: skip
 
 

@@ -1,10 +1,10 @@
 """The differencing guard: no new answer, compared with an earlier one, may be about a few persons.
 
-Each node keeps who stood in every released cell. For every pair of a new and an earlier cell it counts
-the persons that are in one and not in the other, both ways; the counts ride in the same secure sum, and
-pooled at least one side must be nobody with nobody on the other, or at least the minimum. Guarantee: the
-difference of two released totals is never about 1 to ``min_cell`` − 1 persons on each side. It says nothing about combinations of three releases and more:
-exact answers are defended against named attacks, and proof exists only with noise.
+Each node keeps who stood in every released cell. For every pair of a new and an earlier cell it counts the
+persons that are in one and not in the other, both ways; the counts ride in the same secure sum. Pooled, either
+both are nobody, or at least one of them is the minimum: then the difference of the two answers mixes in at
+least that many persons. It says nothing about combinations of three releases and more: exact answers are
+defended against named attacks, and proof exists only with noise.
 """
 
 from __future__ import annotations

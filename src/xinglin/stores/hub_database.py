@@ -112,7 +112,8 @@ class HubDatabase:
 
     def use_invite(self, secret_digest: str, did: str, now: Instant) -> str | None:
         """See the port. One UPDATE decides, so two callers cannot both win."""
-        open_invite = (invite.c.secret_digest == secret_digest) & (invite.c.used_by.is_(None)) & (invite.c.expires > now)
+        unused = (invite.c.used_by.is_(None)) & (invite.c.expires > now)
+        open_invite = (invite.c.secret_digest == secret_digest) & unused
         with self._engine.begin() as connection:
             if connection.execute(update(invite).where(open_invite).values(used_by=did)).rowcount != 1:
                 return None

@@ -1,7 +1,8 @@
-"""Testing: partners that tests need and no process does.
+"""Testing: whole spaces for tests, and partners that misbehave on purpose.
 
-A *hostile hub* controls every message between real nodes; a *hostile log* signs any history; an
-*asker* is a researcher who says whatever a test wants.
+A *sample space* runs hub, witness and four hospitals with sample tables as real processes; a *tap* sits
+on the hospitals' line to the hub and can *hold* or lose a message; a *hostile log* and a *hostile
+hub* say what a test wants them to say, to real nodes in one process; an *asker* is a researcher who does. Nothing else of the house imports this room.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from typing import Any
 
 _HOMES = {
     "Asker": "asker",
-    "FakeChannel": "hostile_hub",
     "Hospital": "hostile_hub",
     "HostileHub": "hostile_hub",
     "HostileLog": "hostile_log",
-    "TurnedClock": "hostile_hub",
+    "SampleSpace": "sample_space",
+    "Hold": "tap",
+    "Tap": "tap",
 }
 __all__ = sorted(_HOMES)
 

@@ -17,7 +17,7 @@ from xinglin.kernel.codec import decode_msgpack
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest
 from xinglin.terms.thresholds import DisclosureRules
-from xinglin.testing.hostile_hub import HostileHub, Hospital
+from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.trust.envelope import Signed, sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.leaves import register

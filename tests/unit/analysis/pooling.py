@@ -85,9 +85,7 @@ def flag(name: str) -> Column:
     return Column(name, "boolean")
 
 
-def tables_of(
-    domain: Domain, columns: Mapping[str, Any], parts: Sequence[int], persons: Any = None
-) -> list[Table]:
+def tables_of(domain: Domain, columns: Mapping[str, Any], parts: Sequence[int], persons: Any = None) -> list[Table]:
     """One table a hospital: ``parts`` are the numbers of rows, one after the other."""
     rows = sum(parts)
     who = np.arange(rows) if persons is None else np.asarray(persons)

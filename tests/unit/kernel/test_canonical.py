@@ -54,7 +54,19 @@ def test_a_struct_is_its_fields_with_bytes_in_base64() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [2**53 + 1, -(2**53) - 1, 10**21, float("nan"), float("inf"), "\ud800", {"\udfff": 1}, {1j}, object(), {"a": {"b": 2**60}}]
+    "value",
+    [
+        2**53 + 1,
+        -(2**53) - 1,
+        10**21,
+        float("nan"),
+        float("inf"),
+        "\ud800",
+        {"\udfff": 1},
+        {1j},
+        object(),
+        {"a": {"b": 2**60}},
+    ],
 )
 def test_what_has_no_canonical_form_is_refused(value: Any) -> None:
     with pytest.raises((MalformedMessage, TypeError)):

@@ -8,7 +8,7 @@ import os
 import pytest
 from tests.unit.trust.conftest import Space, fixed_entropy
 
-from xinglin.trust import BadKeyFile, PrivateKeys, SuiteUnavailable, WrongPassphrase, key_file_bytes, read_key_file
+from xinglin.trust import BadKeyFile, SuiteUnavailable, WrongPassphrase, key_file_bytes, read_key_file
 
 
 def test_a_plain_file_gives_the_same_keys(space: Space) -> None:
