@@ -2,7 +2,8 @@
 
 A *sample space* runs hub, witness and four hospitals with sample tables as real processes; a *tap* sits
 on the hospitals' line to the hub and can *hold* or lose a message; a *hostile log* and a *hostile
-hub* say what a test wants them to say, to real nodes in one process; an *asker* is a researcher who does. Nothing else of the house imports this room.
+hub* say what a test wants them to say, to real nodes in one process; an *asker* is a researcher who does.
+Nothing else of the house imports this room.
 """
 
 from __future__ import annotations
