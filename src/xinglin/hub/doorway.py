@@ -38,19 +38,18 @@ def json_answer(value: Any, status: int = 200) -> Response[bytes]:
     return Response(msgspec.json.encode(value), media_type=JSON, status_code=status)
 
 
-def packed_answer(data: bytes) -> Response[bytes]:
-    """MessagePack bytes."""
-    return Response(data, media_type=MSGPACK)
-
-
 def on_error(_request: Request[Any, Any, Any], error: XinglinError) -> Response[bytes]:
     """A typed error as a problem: its code, its words, what to do; never a trace."""
-    if isinstance(error, Refused):
-        status = error.status
-    elif isinstance(error, LimitExceeded):
-        status = 413
-    elif isinstance(error, MalformedMessage):
-        status = 400
-    else:
-        status = _STATUS.get(error.code, 403)
+    status = status_of(error)
     return json_answer(Problem.of_error(error, status), status)
+
+
+def status_of(error: XinglinError) -> int:
+    """The HTTP status of a typed error."""
+    if isinstance(error, Refused):
+        return error.status
+    if isinstance(error, LimitExceeded):
+        return 413
+    if isinstance(error, MalformedMessage):
+        return 400
+    return _STATUS.get(error.code, 403)

@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, Router, post
+from litestar.types import ASGIApp
 
-from xinglin.hub.doorway import body_of, packed_answer
+from xinglin.hub.doorway import JSON, MSGPACK, status_of
 from xinglin.hub.services import Hub
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import MalformedMessage, XinglinError
@@ -30,34 +30,67 @@ from xinglin.wire.channel import (
     Reports,
     Taken,
 )
-from xinglin.wire.errors import Refused
+from xinglin.wire.errors import Problem, Refused
 
 log = logging.getLogger("xinglin.hub.nodes")
 POLL_BYTES = Limit("poll size", 64 * 1024, "bytes")
 
 
-def node_routes(hub: Hub) -> Router:
-    """``POST /node/poll`` and ``POST /node/send``."""
+class NodeDoor:
+    """The ASGI application: ``POST /node/poll`` and ``POST /node/send`` here, everything else by ``rest``.
 
-    @post("/poll", status_code=200)
-    async def poll(request: Request[Any, Any, Any]) -> Response[bytes]:
-        signed = Signed.from_bytes(await body_of(request, POLL_BYTES), POLL_BYTES)
+    These two calls carry every round of every run, so they go past the framework: a body in, a body out.
+    """
+
+    def __init__(self, hub: Hub, rest: ASGIApp) -> None:
+        self._hub, self._rest = hub, rest
+        self._calls = {"/node/poll": (POLL_BYTES, self._poll), "/node/send": (MESSAGE_BYTES, self._send)}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection's request."""
+        call = self._calls.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if call is None:
+            await self._rest(scope, receive, send)
+            return
+        limit, answer = call
+        try:
+            status, media, body = 200, MSGPACK, await answer(await _read(receive, limit))
+        except XinglinError as error:
+            status = status_of(error)
+            media, body = JSON, msgspec.json.encode(Problem.of_error(error, status))
+        headers = [(b"content-type", media.encode()), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _poll(self, body: bytes) -> bytes:
+        hub, signed = self._hub, Signed.from_bytes(body, POLL_BYTES)
         call = decode_msgpack(open_signed(signed, POLL_CONTEXT, hub.members.directory), Poll)
         _check(hub, signed.signer, call.node, call.at, call.version)
-        return packed_answer(encode_msgpack(await hub.mailboxes.collect(call)))
+        return encode_msgpack(await hub.mailboxes.collect(call))
 
-    @post("/send", status_code=200)
-    async def send(request: Request[Any, Any, Any]) -> Response[bytes]:
-        signed = Signed.from_bytes(await body_of(request, MESSAGE_BYTES))
+    async def _send(self, body: bytes) -> bytes:
+        hub, signed = self._hub, Signed.from_bytes(body)
         call = decode_msgpack(open_signed(signed, REPORTS_CONTEXT, hub.members.directory), Reports)
         _check(hub, signed.signer, call.node, call.at, call.version)
         REPORTS_PER_SEND.check(len(call.reports))
         if hub.first_time(call.node, call.boot, call.number):
             for report in call.reports:
                 await _act(hub, call.node, report)
-        return packed_answer(encode_msgpack(Taken(call.number)))
+        return encode_msgpack(Taken(call.number))
 
-    return Router("/node", route_handlers=[poll, send])
+
+async def _read(receive: Any, limit: Limit) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise MalformedMessage("The connection ended within a message.")
+        parts.append(event.get("body", b""))
+        size += len(parts[-1])
+        limit.check(size)
+        more = event.get("more_body", False)
+    return b"".join(parts)
 
 
 def _check(hub: Hub, signer: str, node: str, at: Instant, version: int) -> None:

@@ -19,7 +19,7 @@ from xinglin.hub.log_routes import log_router
 from xinglin.hub.log_witnesses import http_transport
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
-from xinglin.hub.node_routes import node_routes
+from xinglin.hub.node_routes import NodeDoor
 from xinglin.hub.routes import door_routes, open_routes
 from xinglin.hub.run_desk import RunDesk
 from xinglin.hub.runs import Line
@@ -46,7 +46,7 @@ class HubParts(msgspec.Struct, frozen=True):
     """What ``main`` starts and stops."""
 
     hub: Hub
-    app: Litestar
+    app: NodeDoor
     database: HubDatabase
     log_store: SqliteLogStore | PostgresLogStore
     witness_client: httpx.AsyncClient
@@ -74,8 +74,8 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     line = Line(mailboxes.put, lambda did: mailboxes.of(did).connected)
     runs = RunDesk(members, database, line, clock, settings.patience)
     hub = Hub(space, keys, database, log, members, mailboxes, witnesses, agreements, runs, clock)
-    app = Litestar(
-        [node_routes(hub), open_routes(hub), door_routes(hub), log_router(log, members.check_batch)],
+    rest = Litestar(
+        [open_routes(hub), door_routes(hub), log_router(log, members.check_batch)],
         exception_handlers={XinglinError: on_error},
         openapi_config=None,
         logging_config=None,
@@ -84,7 +84,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     ca = Path(settings.witness_ca) if settings.witness_ca else None
     client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30)
     regulator = decode_json(card.registration, KeyRegistration)
-    return HubParts(hub, app, database, log_store, client, card, regulator)
+    return HubParts(hub, NodeDoor(hub, rest), database, log_store, client, card, regulator)
 
 
 def connect_parts(parts: HubParts) -> None:
