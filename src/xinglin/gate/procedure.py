@@ -87,6 +87,22 @@ class Gate:
         finally:
             self._running.discard(use.run)
 
+    async def stop(self, use: Use, stopped: Stopped) -> Answer:
+        """End ``use`` where it stands, because its run was ended elsewhere, and carry it to its answer.
+
+        What is authorised is past stopping and is carried on. Raises ``UseRunning`` as ``carry`` does.
+        """
+        if use.run in self._running:
+            raise UseRunning("This use is being carried through already.")
+        self._running.add(use.run)
+        try:
+            record = await self._ask(use)
+            if not isinstance(record, Denied) and not _is_no(record):
+                await self._stop(record, stopped)
+            return await self._carry(use)
+        finally:
+            self._running.discard(use.run)
+
     async def recheck(self, use: Use) -> Verdict:
         """Whether the use would still be allowed now: for the rounds of a long run."""
         return _standing(decide(use.request, use.plan, await self._ports.decider.facts(use)))
@@ -244,13 +260,23 @@ class Gate:
             await self._ports.ledger.spend(record.run)
         else:
             await self._ports.ledger.give_back(record.run)
-        await self._ports.store.drop_cells(record.run)
+        if record.state != "protected":
+            # Once protected, the authorisation may be out, and others may have released: the cells stay comparable.
+            await self._ports.store.drop_cells(record.run)
         why = record.stopped.code if record.stopped else ",".join(reason.code for reason in record.reasons)
         await self._ports.evidence.append(use, "ended", _commitments(record, {"why": why}))
         event = "end" if record.stopped else "withhold"
         return await self._move(record, event, charge="spent" if left else "returned", computed=None)
 
     async def _mark(self, record: Record, verdict: Denied, before: Record | None = None) -> Record:
+    async def _stop(self, record: Record, stopped: Stopped) -> None:
+        if record.state in ("asked", "allowed", "charged"):
+            # Nothing was admitted, and nobody here said no: the log has nothing to tell.
+            quiet = msgspec.structs.replace(record, authenticated=False)
+            await self._mark(quiet, Denied((Reason(stopped.code, stopped.words),)), record)
+        elif record.state in ("admitted", "computed", "protected"):
+            await self._save(record, msgspec.structs.replace(record, stopped=stopped))
+
         """Write the "no" down before anything follows from it, so that a crash cannot turn it."""
         return await self._save(before or record, msgspec.structs.replace(record, reasons=verdict.reasons))
 

@@ -30,8 +30,11 @@ class Mailbox:
         self.clock_off_ms = 0
 
     def put(self, order: Order) -> None:
-        """Queue ``order``; ``LimitExceeded`` when the node has not collected for too long."""
-        ORDERS_WAITING.check(len(self._orders) + 1)
+        """Queue ``order``. What a node has not collected for too long is dropped: it is told anew when it comes."""
+        if len(self._orders) >= ORDERS_WAITING.value:
+            self._first += len(self._orders)
+            self._orders.clear()
+            self.boot = ""
         self._orders.append(order)
         self._news.set()
 
@@ -84,13 +87,13 @@ def _weight(order: Order) -> int:
 
 
 class Mailboxes:
-    """All nodes' mailboxes; ``on_arrival`` is told when a node shows up after a start of either side."""
+    """All nodes' mailboxes; ``on_arrival`` hears of a node after a start of either side, and of the runs it has."""
 
     def __init__(self, clock: Clock, hub_boot: str) -> None:
         self._clock = clock
         self.hub_boot = hub_boot
         self._boxes: dict[str, Mailbox] = {}
-        self.on_arrival: list[Callable[[str], None]] = []
+        self.on_arrival: list[Callable[[str, tuple[str, ...]], None]] = []
 
     def of(self, node: str) -> Mailbox:
         """The mailbox of ``node``, made at first mention."""
@@ -109,5 +112,5 @@ class Mailboxes:
         if box.boot != poll.boot or poll.hub_boot != self.hub_boot:
             box.boot = poll.boot
             for tell in self.on_arrival:
-                tell(poll.node)
+                tell(poll.node, poll.runs)
         return await box.collect(poll, self.hub_boot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -73,9 +74,7 @@ class NodeDoor:
         call = decode_msgpack(open_signed(signed, REPORTS_CONTEXT, hub.members.directory), Reports)
         _check(hub, signed.signer, call.node, call.at, call.version)
         REPORTS_PER_SEND.check(len(call.reports))
-        if hub.first_time(call.node, call.boot, call.number):
-            for report in call.reports:
-                await _act(hub, call.node, report)
+        await hub.take(call, functools.partial(_act, hub))
         return encode_msgpack(Taken(call.number))
 
 

@@ -17,12 +17,13 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.secure import Member, Session
+from xinglin.secure.session import FEWEST
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan, check_request
 from xinglin.trust.envelope import Signed, open_signed
 from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import verify
 from xinglin.wire.calls import RunResult, RunView
-from xinglin.wire.channel import Report
+from xinglin.wire.channel import Report, RunEnd
 from xinglin.wire.errors import Refused
 from xinglin.wire.runs import run_id_of
 
@@ -69,15 +70,20 @@ class RunDesk:
             for message in self._store.messages(row.run_id):
                 await coordinator.replay(message)
 
-    def arrived(self, node: str) -> None:
-        """A node (re)appeared: every open run sends it what is current."""
+    def arrived(self, node: str, runs: tuple[str, ...]) -> None:
+        """A node (re)appeared: every open run sends it what is current; it hears of the ``runs`` it has that ended."""
         for coordinator in self._open.values():
             coordinator.arrived(node)
+        for run_id in runs:
+            if run_id not in self._open:
+                self._tell_end(node, run_id)
 
     async def take(self, node: str, report: Report) -> None:
-        """Hand a report to its run; reports of runs that are over are dropped."""
-        coordinator = self._open.get(getattr(report, "run_id", ""))
+        """Hand a report to its run; of a run that is over, its node hears how it ended."""
+        run_id = getattr(report, "run_id", "")
+        coordinator = self._open.get(run_id)
         if coordinator is None:
+            self._tell_end(node, run_id)
             return
         self._taking += 1
         try:
@@ -122,6 +128,14 @@ class RunDesk:
             self._forget_ended()
         return await self.view(run_id, requester)
 
+    def _tell_end(self, node: str, run_id: str) -> None:
+        row = self._store.run(run_id)
+        if row is None:
+            self._line.put(node, RunEnd(run_id, "failed", "The hub does not know this run."))
+        elif node in decode_json(row.plan, Plan).roster:
+            view = msgspec.json.decode(row.view, type=RunView)
+            self._line.put(node, RunEnd(run_id, view.state, view.words))
+
     def _row_of(self, run_id: str, requester: str) -> RunRow:
         row = self._store.run(run_id)
         if row is None or row.requester != requester:
@@ -132,7 +146,8 @@ class RunDesk:
     def _coordinator(self, row: RunRow, plan: Plan) -> Coordinator:
         directory = self._members.directory
         members = tuple(Member(did, directory.keys(did).digest()) for did in plan.roster)
-        session = Session(plan=plan.digest(), run=row.run_id, members=members)
+        fewest = max(FEWEST, plan.rules.min_hospitals)
+        session = Session(plan=plan.digest(), run=row.run_id, members=members, fewest=fewest)
         names = self._members.names()
         return Coordinator(row, session, names, self._store, self._line, self._clock, self._patience, self._verify)
 

@@ -36,10 +36,12 @@ from xinglin.wire.channel import (
     RunReleased,
     RunReleases,
     RunStopped,
+    RunWaiting,
 )
 
 log = logging.getLogger("xinglin.hub.runs")
 _PROCEED = "proceed"
+_FOR_OTHERS = "others_missing"
 TELL_EVERY_MS = 250
 
 
@@ -81,7 +83,9 @@ class Coordinator:
         self._released: dict[str, RunReleased] = {}
         self._sent: dict[str, bytes] = {}
         self._node_states = dict.fromkeys(self.roster, "asked")
-        self._names = names
+        self._waits: dict[str, RunWaiting] = {}
+        self._replaying = False
+        self._names, self._fewest = names, session.fewest
         self._since = clock()
         self._started, self._ended = clock(), 0
         self._reasons: tuple[Reason, ...] = ()
@@ -105,14 +109,36 @@ class Coordinator:
 
     def view(self) -> RunView:
         """The run as followers see it: states only, nothing that depends on rows."""
-        nodes = tuple(
-            NodeProgress(did, self._names.get(did, did), self._node_states[did], self._line.connected(did))
+        return RunView(
+            self.run_id, self.state, self.version, self._round, self._progress(), self._reasons,
+            self._words or self._waiting_words(), self._started, self._ended,
+        )  # fmt: skip
+
+    def _progress(self) -> tuple[NodeProgress, ...]:
+        return tuple(
+            NodeProgress(
+                did,
+                self._names.get(did, did),
+                "waiting" if did in self._blocked() else self._node_states[did],
+                self._line.connected(did),
+            )
             for did in self.roster
         )
-        return RunView(
-            self.run_id, self.state, self.version, self._round, nodes, self._reasons,
-            self._words, self._started, self._ended,
-        )  # fmt: skip
+
+    def _present_waits(self) -> dict[str, RunWaiting]:
+        return {did: said for did, said in self._waits.items() if self._line.connected(did)}
+
+    def _blocked(self) -> dict[str, RunWaiting]:
+        """Hospitals that cannot go on for a reason of their own, such as a log without its quorum."""
+        return {did: said for did, said in self._present_waits().items() if said.reason != _FOR_OTHERS}
+
+    def _waiting_words(self) -> str:
+        if self.over:
+            return ""
+        for did, said in self._blocked().items():
+            return f"{self._names.get(did, did)} waits: {said.words}"
+        away = [self._names.get(did, did) for did in self._missing() if not self._line.connected(did)]
+        return f"Waits for {', '.join(away)}: away." if away else ""
 
     async def follow(self, after: int, hold_s: float) -> RunView:
         """The view once its version is above ``after``, or after ``hold_s`` seconds."""
@@ -132,24 +158,31 @@ class Coordinator:
         """A node came (back): send again all that is current for it; it knows what it has done."""
         if node not in self.roster or self.over:
             return
+        self._waits.pop(node, None)
         if node not in self._admitted:
             self._order_run(node)
             return
         if self.state != "deciding":
-            self._line.put(node, self._releases())
-            if node in self._sent:
-                self._line.put(node, RunRelay(self.run_id, self._sent[node]))
+            self._put(node, self._releases())
+            self._send_current(node)
 
     async def replay(self, row: MessageRow) -> None:
-        """Take one kept message again, in its old order, after the hub was started anew."""
-        if row.kind.startswith(_PROCEED):
-            await self._go_on_without([])
-        elif row.kind == "admitted":
-            await self.take(row.node, decode_msgpack(row.payload, RunAdmitted), replay=True)
-        elif row.kind == "released":
-            await self.take(row.node, decode_msgpack(row.payload, RunReleased), replay=True)
-        else:
-            await self.take(row.node, RunMessage(self.run_id, row.kind, row.round, row.payload), replay=True)
+        """Take one kept message again, in its old order, after the hub was started anew; nothing is sent anew.
+
+        A node that comes back is sent what is current then: see ``arrived``.
+        """
+        self._replaying = True
+        try:
+            if row.kind.startswith(_PROCEED):
+                await self._go_on_without(self._missing())
+            elif row.kind == "admitted":
+                await self.take(row.node, decode_msgpack(row.payload, RunAdmitted), replay=True)
+            elif row.kind == "released":
+                await self.take(row.node, decode_msgpack(row.payload, RunReleased), replay=True)
+            else:
+                await self.take(row.node, RunMessage(self.run_id, row.kind, row.round, row.payload), replay=True)
+        finally:
+            self._replaying = False
 
     async def take(self, node: str, report: Report, *, replay: bool = False) -> None:
         """Act on one report of ``node``; what is kept is kept before this returns."""
@@ -158,7 +191,10 @@ class Coordinator:
                 await self._act(node, report, replay)
 
     async def _act(self, node: str, report: Report, replay: bool) -> None:
-        if isinstance(report, RunAdmitted):
+        self._waits.pop(node, None)
+        if isinstance(report, RunWaiting):
+            self._waits[node] = report
+        elif isinstance(report, RunAdmitted):
             kept = replay or self._store.add_message(
                 self.run_id, MessageRow(node, "admitted", 0, encode_msgpack(report))
             )
@@ -166,6 +202,8 @@ class Coordinator:
                 self._admitted[node] = report
                 self._node_states[node] = "ready"
                 self._advance_if_all_admitted()
+        elif isinstance(report, RunRefused | RunStopped) and self._left_out(node):
+            log.info("run %s goes on without %s, which has ended its part", self.run_id, node)
         elif isinstance(report, RunRefused):
             self._node_states[node] = "refused"
             name = self._names.get(node, node)
@@ -175,6 +213,8 @@ class Coordinator:
             row = MessageRow(node, report.kind, report.round, report.payload)
             if replay or self._store.add_message(self.run_id, row):
                 await self._relay_message(node, report)
+            if not self.over and not replay:
+                self._send_current(node, only_new=True)
         elif isinstance(report, RunReleased):
             self._released[node] = report
             if replay or self._store.add_message(self.run_id, MessageRow(node, "released", 0, encode_msgpack(report))):
@@ -200,23 +240,38 @@ class Coordinator:
                 await self._watch()
 
     async def _watch(self) -> None:
-        waited_s = (self._clock() - self._since) / 1000
-        missing = self._missing()
-        away = [did for did in missing if not self._line.connected(did)]
-        patience = self._patience
-        if self.state == "deciding":
-            if waited_s > patience.decide_s or (away and away == missing and waited_s > patience.away_s):
+        waits = self._present_waits()
+        missing = [did for did in self._missing() if did not in waits]
+        if missing and not self._blocked():
+            waited_s = (self._clock() - self._since) / 1000
+            all_away = not any(self._line.connected(did) for did in missing)
+            most_s = self._patience.decide_s if self.state == "deciding" else self._patience.step_s
+            if waited_s > most_s or (all_away and waited_s > self._patience.away_s):
                 await self._go_on_without(missing)
-        elif missing and (waited_s > patience.step_s or (away == missing and waited_s > patience.away_s)):
-            await self._go_on_without(missing)
+        if self._shows() != self._shown:
+            await self._tell()
 
     # --- inside ------------------------------------------------------------------------------
 
     def _order_run(self, did: str) -> None:
-        self._line.put(did, RunOrder(self.run_id, self.row.request, self.row.plan))
+        self._put(did, RunOrder(self.run_id, self.row.request, self.row.plan))
+
+    def _put(self, did: str, order: Order) -> None:
+        if not self._replaying:
+            self._line.put(did, order)
+
+    def _send_current(self, did: str, *, only_new: bool = False) -> None:
+        """What ``did`` is awaited for, once more: it may be behind, or have lost it."""
+        message = self._relay.message_for(did)
+        if message is not None and not (only_new and self._sent.get(did) == message):
+            self._sent[did] = message
+            self._put(did, RunRelay(self.run_id, message))
 
     def _releases(self) -> RunReleases:
         return RunReleases(self.run_id, tuple(self._admitted[did].releases for did in sorted(self._admitted)))
+
+    def _left_out(self, did: str) -> bool:
+        return self.state != "deciding" and did not in self._relay.survivors
 
     def _missing(self) -> list[str]:
         if self.state == "deciding":
@@ -235,7 +290,7 @@ class Coordinator:
         for did, admitted in sorted(self._admitted.items()):
             self._relay.receive(did, admitted.advert)
         for did in self._admitted:
-            self._line.put(did, self._releases())
+            self._put(did, self._releases())
             self._node_states[did] = "preparing"
         if len(self._admitted) < len(self.roster):
             self._relay.proceed()
@@ -263,10 +318,7 @@ class Coordinator:
             return
         self._pumped = now
         for did in self._admitted:
-            message = self._relay.message_for(did)
-            if message is not None:
-                self._sent[did] = message
-                self._line.put(did, RunRelay(self.run_id, message))
+            self._send_current(did)
         self._since = self._clock()
         if self.state == "preparing" and self._relay.phase == "uploading":
             self._move("prepare")
@@ -298,22 +350,21 @@ class Coordinator:
         return msgspec.json.decode(signed.payload, type=Attestation)
 
     async def _go_on_without(self, missing: list[str]) -> None:
-        for did in missing:
-            self._node_states[did] = "away"
+        phase, number = self._relay.phase, self._relay.round
         try:
-            if self.state == "releasing":
+            if self.state == "releasing" or (self.state == "deciding" and len(self._admitted) < self._fewest):
                 raise_lost()
             if self.state == "deciding":
-                if len(self._admitted) < 3:
-                    raise_lost()
                 self._prepare()
             else:
-                phase, number = self._relay.phase, self._relay.round
                 self._relay.proceed()
-                self._store.add_message(self.run_id, MessageRow("", f"{_PROCEED}-{phase}", number, b""))
                 if self._relay.can_reconstruct:
                     await asyncio.to_thread(self._relay.reconstruct)
                 self._pump()
+            self._store.add_message(self.run_id, MessageRow("", f"{_PROCEED}-{phase}", number, b""))
+            for did in missing:
+                if self._left_out(did):
+                    self._node_states[did] = "left out"
             self._since = self._clock()
         except XinglinError as error:
             waited_s = (self._clock() - self._since) / 1000
@@ -335,9 +386,10 @@ class Coordinator:
             event = "fail"
         self._move(event)
         self._ended = self._clock()
+        self._waits.clear()
         self._words = self._words or WORDS.get(self.state, "")
         for did in self.roster:
-            self._line.put(did, RunEnd(self.run_id, self.state, self._words))
+            self._put(did, RunEnd(self.run_id, self.state, self._words))
         result = msgspec.json.encode(self.result) if self.result else b""
         self.row = msgspec.structs.replace(
             self.row, state="ended", view=msgspec.json.encode(self.view()), result=result
@@ -345,9 +397,12 @@ class Coordinator:
         self._store.put_run(self.row)
         self._store.drop_messages(self.run_id)
 
+    def _shows(self) -> object:
+        return self.state, self._progress(), self._words or self._waiting_words()
+
     async def _tell(self) -> None:
         """Wake the followers when what they see has changed; rounds alone do so a few times a second at most."""
-        shown = (self.state, tuple(self._node_states.values()), self._words)
+        shown = self._shows()
         quiet = shown == self._shown and self._clock() - self._told_at < TELL_EVERY_MS
         if quiet and not self.over:
             return

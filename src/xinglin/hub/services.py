@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -20,7 +21,7 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
 from xinglin.trust.keys import PrivateKeys
-from xinglin.wire.channel import CosignAnswer, CosignOrder, LogSubmission, LogTicket
+from xinglin.wire.channel import CosignAnswer, CosignOrder, LogSubmission, LogTicket, Report, Reports
 from xinglin.wire.space import Space
 
 COSIGN_WAIT_S = 5.0
@@ -86,14 +87,18 @@ class Hub:
             clock,
         )
         self._sends: dict[str, tuple[str, int]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
 
-    def first_time(self, node: str, boot: str, number: int) -> bool:
-        """Whether this batch of reports is new; a re-sent one was acted on before."""
-        last_boot, last = self._sends.get(node, ("", 0))
-        if boot == last_boot and number <= last:
-            return False
-        self._sends[node] = (boot, number)
-        return True
+    async def take(self, reports: Reports, act: Callable[[str, Report], Awaitable[None]]) -> None:
+        """Act on a node's batch once, however often it is sent; noted as taken only when all of it was acted on."""
+        node = reports.node
+        async with self._turns.setdefault(node, asyncio.Lock()):
+            last_boot, last = self._sends.get(node, ("", 0))
+            if reports.boot == last_boot and reports.number <= last:
+                return
+            for report in reports.reports:
+                await act(node, report)
+            self._sends[node] = (reports.boot, reports.number)
 
     def cosigned(self, answer: CosignAnswer) -> None:
         """A node witness answered."""

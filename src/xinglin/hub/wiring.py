@@ -110,10 +110,10 @@ def connect_parts(parts: HubParts) -> None:
             if hub.mailboxes.of(did).connected:
                 hub.mailboxes.put(did, CheckpointOrder(note.encode()))
 
-    def on_arrival(node: str) -> None:
+    def on_arrival(node: str, runs: tuple[str, ...]) -> None:
         on_member(hub.members.directory.participants[node])  # asked at once, not after the back-off
         hub.agreements.arrived(node)
-        hub.runs.arrived(node)
+        hub.runs.arrived(node, runs)
         newest = hub.log.latest_with_quorum()
         if newest:
             hub.mailboxes.put(node, CheckpointOrder(newest.encode()))

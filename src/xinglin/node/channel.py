@@ -7,8 +7,10 @@ for what an order says. Works through CONNECT proxies and private CAs; an idle c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
+import time
 from collections.abc import Callable
 
 import httpx
@@ -35,6 +37,7 @@ from xinglin.wire.channel import (
 log = logging.getLogger("xinglin.node.channel")
 _BACK_OFF_FIRST_S = 0.05
 _BACK_OFF_MOST_S = 5.0
+_HELD_S = 1.0
 _SEND_BYTES = 32 * 1024 * 1024
 
 
@@ -49,6 +52,7 @@ class Channel:
         on_order: Callable[[Order], None],
         log_size: Callable[[], int],
         on_new_hub: Callable[[], None],
+        runs: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._client = client
         self._keys = keys
@@ -56,19 +60,28 @@ class Channel:
         self._on_order = on_order
         self._log_size = log_size
         self._on_new_hub = on_new_hub
+        self._runs = runs
         self._boot = new_id("boot")
         self._hub_boot = ""
         self._have = 0
         self._queue: asyncio.Queue[Report] = asyncio.Queue()
         self._number = 0
-        self._unsent = 0
+        self._queued = self._taken = 0
+        self._took = asyncio.Event()
         self.connected = False
         self.clock_off_ms = 0
 
     def report(self, report: Report) -> None:
         """Queue ``report``; it is sent in order and re-sent until the hub has taken it."""
-        self._unsent += 1
+        self._queued += 1
         self._queue.put_nowait(report)
+
+    async def taken(self) -> None:
+        """Return once the hub has taken every report queued so far."""
+        last = self._queued
+        while self._taken < last:
+            self._took.clear()
+            await self._took.wait()
 
     async def run(self) -> None:
         """Poll and send until cancelled."""
@@ -78,17 +91,19 @@ class Channel:
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until every queued report was taken, or ``timeout_s`` seconds passed."""
-        waited = 0.0
-        while self._unsent and waited < timeout_s:
-            await asyncio.sleep(0.02)
-            waited += 0.02
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self.taken()
 
     async def _poll_always(self) -> None:
         wait_s = _BACK_OFF_FIRST_S
         while True:
+            began = time.monotonic()
             try:
                 orders = await self._poll_once()
             except (httpx.HTTPError, XinglinError) as error:
+                if time.monotonic() - began >= _HELD_S:
+                    wait_s = _BACK_OFF_FIRST_S  # an idle cut: the line works
                 self.connected = False
                 log.info("poll failed, next in %.2f s: %s", wait_s, type(error).__name__)
                 await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
@@ -98,7 +113,9 @@ class Channel:
             self._take(orders)
 
     async def _poll_once(self) -> Orders:
-        poll = Poll(self._keys.did, self._boot, self._clock(), self._hub_boot, self._have, self._log_size())
+        poll = Poll(
+            self._keys.did, self._boot, self._clock(), self._hub_boot, self._have, self._log_size(), self._runs()
+        )
         timeout = httpx.Timeout(10, read=HOLD_S + 15)
         answer = await self._post("/node/poll", POLL_CONTEXT, encode_msgpack(poll), timeout)
         return decode_msgpack(answer, Orders)
@@ -125,7 +142,8 @@ class Channel:
                 size += _weight(batch[-1])
             self._number += 1
             await self._send_until_taken(self._number, tuple(batch))
-            self._unsent -= len(batch)
+            self._taken += len(batch)
+            self._took.set()
 
     async def _send_until_taken(self, number: int, batch: tuple[Report, ...]) -> None:
         wait_s = _BACK_OFF_FIRST_S

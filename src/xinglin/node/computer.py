@@ -14,7 +14,9 @@ import msgspec
 
 from xinglin.gate import Computed, PooledGuard, Stopped, Use
 from xinglin.kernel.canonical import canonical_bytes, sha256_digest
+from xinglin.kernel.codec import encode_msgpack
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.states import IllegalMove
 from xinglin.kernel.verdict import Denied
 from xinglin.node.outbox import Outbox
 from xinglin.node.prepared import Preparations, Prepared
@@ -58,6 +60,11 @@ class Ended(XinglinError):
         self.end = end
 
 
+def hub_stopped(end: RunEnd) -> Stopped:
+    """The hub's word, under a code of its own, so that no hospital ever signs it as a pooled fact."""
+    return Stopped(f"hub.{end.code[:40]}", end.words[:500])
+
+
 class Desk(msgspec.Struct, frozen=True):
     """What every computation of this node shares."""
 
@@ -71,12 +78,18 @@ class Desk(msgspec.Struct, frozen=True):
     vault: Vault
 
 
+class Conclusion(msgspec.Struct, frozen=True):
+    """Once an outcome follows from the opened totals: the salt of its commitment, and whose totals they were."""
+
+    salt: bytes
+    survivors: tuple[str, ...]
+
+
 class Computation:
-    """One run's computing at this node; ``inbox`` is filled by the channel. ``opened``: a total was opened."""
+    """One run's computing at this node; ``inbox`` is filled by the channel."""
 
     def __init__(self, desk: Desk, use: Use, inbox: asyncio.Queue[Incoming]) -> None:
         self._desk, self._use, self._inbox = desk, use, inbox
-        self.opened = False
         self._guard: Guard | None = None
         self._party: Party | None = None
         self._algorithm: Algorithm | None = None
@@ -100,8 +113,7 @@ class Computation:
                 return prepared
             return await self._rounds(prepared)
         except Ended as ended:
-            # The hub's word: under a code of its own, so that no hospital ever signs it as a pooled fact.
-            return Stopped(f"hub.{ended.end.code[:40]}", ended.end.words[:500])
+            return hub_stopped(ended.end)
         except XinglinError as error:
             if not error.code.startswith(("secure.", "engine.", "kernel.")):
                 raise
@@ -236,6 +248,8 @@ class Computation:
                 continue
             outcome = await self._take(message.payload)
             if outcome is not None:
+                conclusion = Conclusion(self.party.derive("release"), tuple(sorted(self.party.survivors)))
+                self._desk.database.change_run(self._use.run, concluded=encode_msgpack(conclusion))
                 return self._concluded(outcome)
 
     async def _take(self, payload: bytes) -> Result | NamedFailure | Denied | None:
@@ -246,12 +260,12 @@ class Computation:
             if kind.round < self.party.round and self.party.phase != "ready":
                 return None  # a total that was opened before a stop: the upload after it is out already
             opened = self._opened(payload)
-            self.opened = True
             return await self._after(opened.values, len(opened.survivors))
         try:
             answer = self.party.answer(payload)
-        except WrongRound:
-            return None
+        except (WrongRound, IllegalMove) as error:
+            log.info("run %s: a %s is not awaited: %s", self._use.run, type(kind).__name__, error.code)
+            return None  # orders come at least once: this one was acted on before a stop of either side
         if answer is not None:
             self._send(answer)
         elif self.party.phase == "ready":
@@ -290,7 +304,9 @@ class Computation:
         data = algorithm.encode_state(state)
         vector = np.frombuffer(await self._desk.engine.local(em.Local(self._use.run, data, counts)), dtype="<f8")
         self._uploading = True
-        self._send(self.party.upload(vector, _parts(algorithm, state), sha256_digest(data)))
+        # The places are part of the state: counts of different comparisons must never be added.
+        digest = sha256_digest(data + msgspec.msgpack.encode(self._slots))
+        self._send(self.party.upload(vector, _parts(algorithm, state), digest))
 
     async def _differences(self) -> tuple[int, ...]:
         from xinglin.node import engine_messages as em

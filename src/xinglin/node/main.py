@@ -37,7 +37,10 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     dispatch = Dispatch(node)
-    channel = Channel(node.client, node.keys, node.clock, dispatch.take, lambda: node.view.size, dispatch.new_hub)
+    channel = Channel(
+        node.client, node.keys, node.clock, dispatch.take, lambda: node.view.size, dispatch.new_hub,
+        lambda: node.runs.unfinished,
+    )  # fmt: skip
     connect_channel(node, channel)
     node.view.on_trusted.append(dispatch.trusted)
     desk = await serve_desk(folder, lambda call: answer_at_desk(node, channel, call, stop))

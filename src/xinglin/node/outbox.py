@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xinglin.kernel.verdict import Reason
 from xinglin.node.channel import Channel
-from xinglin.wire.channel import RunAdmitted, RunMessage, RunRefused, RunReleased, RunStopped
+from xinglin.wire.channel import RunAdmitted, RunMessage, RunRefused, RunReleased, RunStopped, RunWaiting
 
 
 class Outbox:
@@ -33,6 +33,15 @@ class Outbox:
         """The node ends its part of the run."""
         self._put(RunStopped(run, code, words))
 
-    def _put(self, report: RunAdmitted | RunRefused | RunMessage | RunReleased | RunStopped) -> None:
+    def waiting(self, run: str, reason: str, words: str) -> None:
+        """The node waits, and goes on by itself."""
+        self._put(RunWaiting(run, reason, words))
+
+    async def taken(self) -> None:
+        """Return once the hub has taken everything said so far."""
+        if self.channel is not None:
+            await self.channel.taken()
+
+    def _put(self, report: RunAdmitted | RunRefused | RunMessage | RunReleased | RunStopped | RunWaiting) -> None:
         if self.channel is not None:
             self.channel.report(report)

@@ -7,16 +7,16 @@ import logging
 
 from xinglin.gate import Computed, Ended, Gate, Paused, Refused, Released, Stopped, Use, Withheld
 from xinglin.kernel.canonical import canonical_bytes
-from xinglin.kernel.codec import decode_json
+from xinglin.kernel.codec import decode_json, decode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason, deny
-from xinglin.node.computer import Computation, Desk, Incoming
+from xinglin.node.computer import Computation, Conclusion, Desk, Incoming, hub_stopped
 from xinglin.node.release import NodeReleaser
 from xinglin.stores.node_rows import RunRow
 from xinglin.terms.request import Plan, UseRequest, check_plan, check_request
 from xinglin.trust.envelope import Signed
-from xinglin.wire.channel import RunOrder
+from xinglin.wire.channel import RunEnd, RunOrder
 from xinglin.wire.runs import run_id_of
 
 log = logging.getLogger("xinglin.node.runs")
@@ -36,6 +36,8 @@ class NodeRuns:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._computations: dict[str, Computation] = {}
         self._inboxes: dict[str, asyncio.Queue[Incoming]] = {}
+        self._ends: dict[str, RunEnd] = {}
+        self._left = {row.run for row in desk.database.open_runs()}
 
     # --- gate.Computer -----------------------------------------------------------------------
 
@@ -71,20 +73,29 @@ class NodeRuns:
         self._begin(use)
 
     def fed(self, message: Incoming) -> None:
-        """A message of the hub for a run in progress; others are dropped."""
-        if message.run_id in self._tasks:
-            self._inbox(message.run_id).put_nowait(message)
+        """A message of the hub for a run in progress, or for one that is about to be taken up; others are dropped."""
+        if message.run_id not in self._tasks and message.run_id not in self._left:
+            return
+        if isinstance(message, RunEnd):
+            self._ends[message.run_id] = message
+        self._inbox(message.run_id).put_nowait(message)
 
     def resume(self) -> None:
         """Take up every run that a stop left open."""
         for row in self._desk.database.open_runs():
             if row.run not in self._tasks:
                 self._begin(use_of(RunOrder(row.run, row.request, row.plan)))
+        self._left.clear()
 
     @property
     def open(self) -> tuple[str, ...]:
         """Runs in progress."""
         return tuple(self._tasks)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Runs in progress, and those that a stop left open and that are not taken up yet."""
+        return tuple(self._left | set(self._tasks))
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for runs to end, then leave them where they are: they are taken up again at the next start."""
@@ -106,6 +117,7 @@ class NodeRuns:
     async def _carry(self, use: Use) -> None:
         try:
             await self._carry_through(use)
+            await self._desk.outbox.taken()  # an answer that is lost in a crash is given again
             self._desk.database.change_run(use.run, state="ended", party=b"", states=b"", pinned=b"")
         except XinglinError as error:
             log.error("run %s stopped with %s", use.run, error.code)
@@ -113,6 +125,7 @@ class NodeRuns:
         finally:
             computation = self._computations.pop(use.run, None)
             self._inboxes.pop(use.run, None)
+            self._ends.pop(use.run, None)
             if computation is not None or use.run in self._tasks:
                 await self._desk.preparations.forget(use)
 
@@ -123,8 +136,14 @@ class NodeRuns:
             answer = await gate.carry(use)
             if isinstance(answer, Paused):
                 log.info("run %s waits in '%s': %s", use.run, answer.state, answer.reason)
+                self._desk.outbox.waiting(use.run, answer.reason, answer.words)
                 await asyncio.sleep(_AGAIN_S)
-                continue
+                end = self._ends.get(use.run)
+                if end is None:
+                    continue
+                answer = await gate.stop(use, hub_stopped(end))
+                if isinstance(answer, Paused):
+                    continue
             self._tell(use, answer)
             return
 
@@ -132,16 +151,20 @@ class NodeRuns:
         if isinstance(answer, Refused):
             self._desk.outbox.refused(use.run, answer.reasons)
             return
-        computation = self._computations.get(use.run)
-        if isinstance(answer, Released) or computation is None or not computation.opened:
+        if isinstance(answer, Released) or use.run in self._ends:
             return
+        row = self._desk.database.run(use.run)
         if isinstance(answer, Ended) and answer.code not in _POOLED_FAILURES:
-            return
-        salt, survivors = computation.party.derive("release"), tuple(sorted(computation.party.survivors))
+            if use.run not in self._computations:  # a stop came in between: what was said then may be lost
+                self._desk.outbox.stopped(use.run, answer.code, answer.words)
+        elif row is not None and row.concluded:
+            self._attest(use, decode_msgpack(row.concluded, Conclusion), answer)
+
+    def _attest(self, use: Use, conclusion: Conclusion, answer: Withheld | Ended) -> None:
         if isinstance(answer, Withheld):
-            self._releaser.withhold(use, salt, survivors, answer.reasons)
+            self._releaser.withhold(use, conclusion.salt, conclusion.survivors, answer.reasons)
         else:
-            self._releaser.fail(use, salt, survivors, answer.code, answer.words)
+            self._releaser.fail(use, conclusion.salt, conclusion.survivors, answer.code, answer.words)
 
     def _refuse(self, run_id: str, error: XinglinError) -> None:
         reasons = (

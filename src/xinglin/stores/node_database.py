@@ -61,7 +61,7 @@ run = Table(
     Column("party", LargeBinary, nullable=False),
     Column("states", LargeBinary, nullable=False),
     Column("uploaded", Boolean, nullable=False),
-    Column("delivered", LargeBinary, nullable=False),
+    Column("concluded", LargeBinary, nullable=False),
 )
 record = Table(
     "record",

@@ -20,7 +20,10 @@ class AgreementRow(msgspec.Struct, frozen=True):
 
 
 class RunRow(msgspec.Struct, frozen=True):
-    """A run that this node works on: its order as received, and the sealed snapshot of its part in the sum."""
+    """A run that this node works on: its order as received, and the sealed snapshot of its part in the sum.
+
+    ``concluded``: once an outcome follows from the totals, what its attestation needs (salt and survivors).
+    """
 
     run: str
     state: str
@@ -31,7 +34,7 @@ class RunRow(msgspec.Struct, frozen=True):
     party: bytes = b""
     states: bytes = b""
     uploaded: bool = False
-    delivered: bytes = b""
+    concluded: bytes = b""
 
 
 class CellRow(msgspec.Struct, frozen=True):

@@ -17,10 +17,14 @@ from xinglin.kernel.verdict import Reason
 
 REPORTS_CONTEXT = "node-reports/1"
 POLL_CONTEXT = "node-poll/1"
-HOLD_S = 20
-"""A poll is held this long at most: under the 60 s after which proxies cut idle connections."""
-AWAY_AFTER_S = 8
-"""A node that has no poll open for this long is shown as away (promise: within 10 s)."""
+HOLD_S = 5
+"""A poll is held this long at most: it is the heartbeat too, and far under the 60 s after which proxies cut."""
+AWAY_AFTER_S = 4
+"""A node that has no poll open for this long is shown as away.
+
+A node that froze leaves its last poll open until it has been held, so it is away after ``HOLD_S + AWAY_AFTER_S``
+at most (promise: within 10 s).
+"""
 CLOCK_SKEW_MS = 120_000
 """Signed messages are refused when their instant is further off than this."""
 REPORTS_PER_SEND = Limit("reports a send", 256, "reports")
@@ -69,6 +73,14 @@ class RunStopped(msgspec.Struct, frozen=True, tag="run-stopped"):
     words: str
 
 
+class RunWaiting(msgspec.Struct, frozen=True, tag="run-waiting"):
+    """The node cannot go on at present, and goes on by itself. ``others_missing``: for the other hospitals."""
+
+    run_id: str
+    reason: str
+    words: str
+
+
 class LogSubmission(msgspec.Struct, frozen=True, tag="log-submission"):
     """A batch of evidence entries under one signature (``xinglin.evidence.submission``)."""
 
@@ -105,6 +117,7 @@ Report = (
     | RunMessage
     | RunReleased
     | RunStopped
+    | RunWaiting
     | LogSubmission
     | CosignAnswer
     | Published
