@@ -26,6 +26,7 @@ from xinglin.trust import (
     KeyRegistration,
     Possession,
     PrivateKeys,
+    key_file_bytes,
     PublicKeys,
     Revocation,
     Signed,
@@ -146,7 +147,7 @@ def test_envelopes(data: bytes) -> None:
 
 
 @quick
-@given(st.binary(max_size=300) | edited(HOSPITAL.to_bytes()), texts)
+@given(st.binary(max_size=300) | edited(key_file_bytes(HOSPITAL)), texts)
 def test_key_files(data: bytes, passphrase: str) -> None:
     typed_only(lambda: read_key_file(data, passphrase))
 
