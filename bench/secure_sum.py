@@ -1,17 +1,16 @@
-"""Times of the secure sum, one core: prints JSON. ``python bench/secure_sum.py [values] [hospitals] [vanish]``."""
+"""Secure sum: processor time of a hospital and of the hub, one round, state machines in one process."""
 
 from __future__ import annotations
 
-import json
-import platform
+import os
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from statistics import median
 from typing import Any
 
 import numpy as np
+from bench._report import quick, say
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -31,18 +30,6 @@ class Timed:
         self.cpu_ms.setdefault(name, []).append((time.thread_time() - busy) * 1e3)
         self.ms.setdefault(name, []).append((time.perf_counter() - begin) * 1e3)
         return result
-
-    def figures(self) -> dict[str, dict[str, float]]:
-        return {
-            name: {
-                "calls": len(v),
-                "median_ms": round(median(v), 3),
-                "best_ms": round(min(v), 3),
-                "cpu_median_ms": round(median(self.cpu_ms[name]), 3),
-                "sum_ms": round(sum(v), 3),
-            }
-            for name, v in self.ms.items()
-        }
 
 
 class Bench:
@@ -100,35 +87,78 @@ class Bench:
         return len(upload)
 
 
-def run(count: int, parts: tuple[Part, ...], vanish: int, rounds: int = 1, workers: int = 1) -> dict[str, Any]:
-    """``count`` hospitals, of which the last ``vanish`` go before round 1 ends."""
+def party_ms(times: dict[str, list[float]], parties: int) -> dict[str, float]:
+    """Milliseconds of one of ``parties`` by step, its setup apart."""
+    steps = ("party upload", "party answer", "party open")
+    return {step: sum(times.get(step, ())) / parties for step in steps}
+
+
+def hub_ms(times: dict[str, list[float]]) -> dict[str, float]:
+    """Milliseconds of the hub by step."""
+    steps = ("hub take upload", "hub message", "hub take answer", "hub reconstruct")
+    return {step: sum(times.get(step, ())) for step in steps}
+
+
+def small(rounds: int) -> None:
+    """Three hospitals and a statistic's vector, nobody vanishes."""
+    bench = Bench(3)
+    bench.start()
+    setup = sum(sum(ms) for name, ms in bench.timed.cpu_ms.items() if name.startswith("party")) / 3
+    bench.timed.cpu_ms.clear()
+    for number in range(rounds):
+        bench.round(list(bench.parties), (Part("sums", 50, 1e6),), number, 1)
+    party, hub = party_ms(bench.timed.cpu_ms, 3), hub_ms(bench.timed.cpu_ms)
+    what = "secure sum, 3 hospitals × 50 values: a hospital's processor time"
+    say("secure_sum.n3.setup", f"{what} before the first round", setup, "ms")
+    say("secure_sum.n3.party", f"{what} in a round", sum(party.values()) / rounds, "ms", "", _steps(party, rounds))
+    say(
+        "secure_sum.n3.hub", "the same: the hub's in a round", sum(hub.values()) / rounds, "ms", "", _steps(hub, rounds)
+    )
+
+
+def large(count: int, values: int, vanish: int) -> None:
+    """The promised shape: ``vanish`` of ``count`` hospitals go after the masks were dealt."""
+    name = f"secure_sum.n{count}.d{values}.v{vanish}"
+    what = f"secure sum, {count} hospitals × {values:,} values, {vanish} vanish"
+    promised = (count, values, vanish) == (50, 10**6, 5)
+    alive = count - vanish
     bench = Bench(count)
     bench.start()
-    alive = list(bench.parties)[: count - vanish]
-    sizes = [bench.round(alive, parts, number, workers) for number in range(rounds)]
-    return {
-        "hospitals": count,
-        "values": sum(part.length for part in parts),
-        "vanish": vanish,
-        "rounds": rounds,
-        "hub_threads": workers,
-        "upload_bytes": sizes[-1],
-        "times": bench.timed.figures(),
-    }
+    alone = list(bench.parties)[:alive]
+    parts = (Part("weights", values, 1.0),)
+    bench.timed.cpu_ms.clear()
+    size = bench.round(alone, parts, 0, 1)
+    party, hub = party_ms(bench.timed.cpu_ms, alive), hub_ms(bench.timed.cpu_ms)
+    words = f"processor time: {_steps(party)}; {size:,} bytes uploaded"
+    say(f"{name}.party", f"{what}: a hospital", sum(party.values()), "ms", "<= 50" if promised else "", words)
+    words = f"processor time, one thread: {_steps(hub)}; stripping the masks once all answered is the last of these"
+    say(f"{name}.hub", f"{what}: the hub", sum(hub.values()), "ms", "<= 300" if promised else "", words)
+    threads = len(os.sched_getaffinity(0))
+    wall = strip_ms(count, parts, vanish, threads)
+    words = "from the last answer to the total"
+    say(f"{name}.hub.strip", f"{what}: wall time to strip, {threads} threads", wall, "ms", "", words)
+
+
+def strip_ms(count: int, parts: tuple[Part, ...], vanish: int, threads: int) -> float:
+    """Wall milliseconds of the hub's last step in a fresh run."""
+    bench = Bench(count)
+    bench.start()
+    bench.round(list(bench.parties)[: count - vanish], parts, 0, threads)
+    return bench.timed.ms["hub reconstruct"][0]
+
+
+def _steps(times: dict[str, float], rounds: int = 1) -> str:
+    return ", ".join(f"{name.partition(' ')[2]} {ms / rounds:.3g}" for name, ms in times.items())
 
 
 def main(arguments: list[str]) -> None:
-    """The promised shape and the small one, or the one named."""
-    shapes = [int(text) for text in arguments]
-    small = (Part("sums", 50, 1e6),)
-    if shapes:
-        values, count, vanish = shapes
-        results = [run(count, (Part("weights", values, 1.0),), vanish)]
-    else:
-        large = (Part("weights", 10**6, 1.0),)
-        results = [run(3, small, 0, rounds=50), run(50, large, 5), run(50, large, 5, workers=2)]
-    report = {"machine": platform.machine(), "python": platform.python_version(), "runs": results}
-    sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    """The small shape and the promised one; ``--quick``: fewer hospitals, values and rounds."""
+    if quick(arguments):
+        small(3)
+        large(10, 10_000, 1)
+        return
+    small(50)
+    large(50, 10**6, 5)
 
 
 if __name__ == "__main__":
