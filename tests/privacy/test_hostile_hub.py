@@ -1,4 +1,4 @@
-"""What does a hub get that lies, alters, forges and replays in the middle of a run? Each test tries it on real nodes."""
+"""What does a hub get that lies, alters and replays in the middle of a run? Each test tries it on real nodes."""
 
 from __future__ import annotations
 

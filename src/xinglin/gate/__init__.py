@@ -36,6 +36,7 @@ _HOMES = {
     "Releaser": "ports",
     "Gate": "procedure",
     "Ports": "procedure",
+    "mark_of": "protect",
     "protect": "protect",
 }
 __all__ = sorted(_HOMES)

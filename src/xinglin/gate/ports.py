@@ -81,11 +81,14 @@ class Evidence(Protocol):
         """Age of the newest checkpoint of quorum; ``None`` when there is none."""
         ...
 
-    async def all_authorised(self, use: Use, commitment: str, contributors: tuple[str, ...]) -> int | Denied:
+    async def all_authorised(
+        self, use: Use, commitment: str, contributors: tuple[str, ...], salt: bytes
+    ) -> int | Denied:
         """The highest index of the contributors' release-authorised leaves, once all carry this commitment.
 
-        All of them under a checkpoint of quorum. ``NotNow`` while some are missing; ``Denied`` once one of
-        them ended the run or committed to another result.
+        Only a leaf with its contributor's ``mark_of`` under ``salt`` counts: whoever runs the log can write one in
+        any name, and does not know the salt. All of them under a checkpoint of quorum. ``NotNow`` while some are
+        missing; ``Denied`` once one of them ended the run or committed to another result.
         """
         ...
 

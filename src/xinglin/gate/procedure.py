@@ -28,7 +28,7 @@ from xinglin.gate.model import (
     Withheld,
 )
 from xinglin.gate.ports import Computer, Decider, Evidence, Ledger, Releaser, ReleaseStore
-from xinglin.gate.protect import protect
+from xinglin.gate.protect import mark_of, protect
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.decide import decide
@@ -212,8 +212,9 @@ class Gate:
             _pause_if_stale(known)
             return await self._mark(record, known)
         # b. The leaf, included under this node's own quorum; then every other contributor's.
-        own = await self._ports.evidence.append(use, "release-authorised", {"result": commitment})
-        highest = await self._ports.evidence.all_authorised(use, commitment, guard.contributors)
+        marked = {"result": commitment, "mark": mark_of(computed.salt, self._node, commitment)}
+        own = await self._ports.evidence.append(use, "release-authorised", marked)
+        highest = await self._ports.evidence.all_authorised(use, commitment, guard.contributors, computed.salt)
         if isinstance(highest, Denied):
             return await self._mark(record, highest)
         # c. Every entry below the leaves: a revocation among them holds.
@@ -268,7 +269,6 @@ class Gate:
         event = "end" if record.stopped else "withhold"
         return await self._move(record, event, charge="spent" if left else "returned", computed=None)
 
-    async def _mark(self, record: Record, verdict: Denied, before: Record | None = None) -> Record:
     async def _stop(self, record: Record, stopped: Stopped) -> None:
         if record.state in ("asked", "allowed", "charged"):
             # Nothing was admitted, and nobody here said no: the log has nothing to tell.
@@ -277,6 +277,7 @@ class Gate:
         elif record.state in ("admitted", "computed", "protected"):
             await self._save(record, msgspec.structs.replace(record, stopped=stopped))
 
+    async def _mark(self, record: Record, verdict: Denied, before: Record | None = None) -> Record:
         """Write the "no" down before anything follows from it, so that a crash cannot turn it."""
         return await self._save(before or record, msgspec.structs.replace(record, reasons=verdict.reasons))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xinglin.evidence.commitments import commit, derive_salt
 from xinglin.gate.model import RESULT_BYTES, Computed, PooledGuard
 from xinglin.kernel.verdict import Allowed, Verdict, deny, every
 from xinglin.privacy.differencing import check_differences, is_finer
@@ -59,3 +60,12 @@ def _size(result: bytes) -> Verdict:
     if 0 < len(result) <= RESULT_BYTES.value:
         return Allowed()
     return deny("gate.result_size", "The result is empty or too large to be released.", "Ask for less at a time.")
+
+
+def mark_of(salt: bytes, did: str, commitment: str) -> str:
+    """What a contributor's release-authorised leaf carries beside its commitment: proof that it is that contributor's.
+
+    ``salt``: the secret that all contributors derive alike. Guarantee: who does not know it (the log's operator)
+    cannot make a mark in anybody's name; a contributor could, and holds the result anyway.
+    """
+    return commit(derive_salt(salt, f"authorised by {did}"), commitment)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.submission import sign_batch
-from xinglin.gate import NotNow, Use
+from xinglin.gate import NotNow, Use, mark_of
 from xinglin.gate.ports import Inclusion
 from xinglin.kernel.ids import new_id
 from xinglin.kernel.instants import Clock
@@ -67,17 +67,23 @@ class NodeEvidence:
         """See the port."""
         return self._view.age_ms
 
-    async def all_authorised(self, use: Use, commitment: str, contributors: tuple[str, ...]) -> int | Denied:
+    async def all_authorised(
+        self, use: Use, commitment: str, contributors: tuple[str, ...], salt: bytes
+    ) -> int | Denied:
         """See the port. Waits a little for the others, so that the usual case needs no second try."""
+
+        def judged() -> int | Denied | None:
+            return self._judged(use.run, commitment, contributors, salt)
+
         try:
-            async with asyncio.timeout(self._wait_s), self._news:
-                await self._news.wait_for(lambda: self._judged(use.run, commitment, contributors) is not None)
+            async with self._news:
+                await asyncio.wait_for(self._news.wait_for(lambda: judged() is not None), self._wait_s)
         except TimeoutError as error:
             raise NotNow("others_missing", "Not every hospital has authorised the result yet.") from error
-        judged = self._judged(use.run, commitment, contributors)
-        if judged is None:
+        found = judged()
+        if found is None:
             raise NotNow("others_missing", "Not every hospital has authorised the result yet.")
-        return judged
+        return found
 
     async def note_refusal(self, use: Use, codes: tuple[str, ...]) -> None:
         """See the port. At most 30 a minute; the words stay here, the leaf commits to their codes."""
@@ -145,12 +151,15 @@ class NodeEvidence:
         if self.channel is not None:
             self.channel.report(LogSubmission(new_id("ticket"), batch.to_bytes()))
 
-    def _judged(self, run: str, commitment: str, contributors: tuple[str, ...]) -> int | Denied | None:
+    def _judged(self, run: str, commitment: str, contributors: tuple[str, ...], salt: bytes) -> int | Denied | None:
         indices: dict[str, int] = {}
         for index, entry in self._leaves.get(run, []):
             if entry.submitter not in contributors:
                 continue
-            if entry.kind == "ended" or entry.commitments.get("result") != commitment:
+            result = entry.commitments.get("result", "")
+            if entry.kind != "ended" and entry.commitments.get("mark") != mark_of(salt, entry.submitter, result):
+                continue  # written in that hospital's name by somebody else
+            if entry.kind == "ended" or result != commitment:
                 words = "A hospital ended the run, or computed another result."
                 return deny("gate.disagreement", words, "Start a new run.")
             indices[entry.submitter] = index

@@ -19,9 +19,10 @@ from xinglin.evidence.errors import EvidenceError
 from xinglin.evidence.notes import Note, parse_note
 from xinglin.evidence.policy import verify_checkpoint
 from xinglin.evidence.receipt import build_receipt
+from xinglin.evidence.replica import Fork
 from xinglin.evidence.tiles import TileReader
 from xinglin.evidence.tree import leaf_hash, root_of
-from xinglin.evidence.witnessing import Witness, WitnessMemory
+from xinglin.evidence.witnessing import Witness, WitnessMemory, format_request
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant
 from xinglin.wire.channel import CosignAnswer, CosignOrder
@@ -59,8 +60,16 @@ class LogView:
 
     @property
     def age_ms(self) -> int | None:
-        """How long ago a quorum attested the newest trusted checkpoint; None before the first."""
-        return None if self.trusted.note is None else max(0, self._clock() - self.trusted.attested_at)
+        """How far from now a quorum attested the newest trusted checkpoint; None before the first.
+
+        In either direction: by a slow clock every checkpoint would be young, however long the hub holds back the next.
+        """
+        return None if self.trusted.note is None else abs(self._clock() - self.trusted.attested_at)
+
+    @property
+    def forks(self) -> list[Fork]:
+        """Proofs that the log signed two histories; whoever knows the log's key can check them."""
+        return self._witness.forks()
 
     async def cosign(self, order: CosignOrder) -> CosignAnswer:
         """Answer the hub's add-checkpoint request as ``tlog-witness`` says."""
@@ -87,6 +96,7 @@ class LogView:
             return
         if size and root_of(self._hashes, size) != verified.checkpoint.root:
             log.error("a quorum cosigned another history than this node's: nothing of it is trusted")
+            await self._keep_fork(data)
             return
         attested = verified.attested_at_s * 1000
         if size == self.trusted.size and attested <= self.trusted.attested_at:
@@ -131,6 +141,10 @@ class LogView:
         """The entry at ``index`` of this node's copy."""
         (data,) = self._memory.entries(index, index + 1)
         return decode_entry(data)
+
+    async def _keep_fork(self, note: bytes) -> None:
+        async with self._turn:  # the witness compares, and keeps what proves a fork
+            await asyncio.to_thread(self._witness.examine, format_request(self.size, (), note.decode()))
 
     def _fold(self, size: int) -> None:
         while self.record.size < size:

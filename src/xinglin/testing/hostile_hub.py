@@ -56,13 +56,14 @@ from xinglin.wire.channel import (
     RunRefused,
     RunReleased,
     RunStopped,
+    RunWaiting,
 )
 from xinglin.wire.policy import cosigner, cosigning_key, sign_policy
 from xinglin.wire.record import SpaceRecord
 from xinglin.wire.runs import run_id_of
 from xinglin.witness.founding import found_witness, open_witness_keys
 
-_RUN_REPORTS = RunAdmitted | RunRefused | RunMessage | RunReleased | RunStopped
+_RUN_REPORTS = RunAdmitted | RunRefused | RunMessage | RunReleased | RunStopped | RunWaiting
 _BEAT_S = 5.0
 
 
@@ -88,6 +89,9 @@ class FakeChannel:
         """One report, at once."""
         self.sent.append(report)
         self._take(report)
+
+    async def taken(self) -> None:
+        """The hub has everything as soon as it is said."""
 
     def of(self, kind: type[Report]) -> list[Report]:
         """Reports of one kind so far."""

@@ -171,7 +171,9 @@ class World:
         self.step("age")
         return self.age_ms
 
-    async def all_authorised(self, use: Use, commitment: str, contributors: tuple[str, ...]) -> int | Denied:
+    async def all_authorised(
+        self, use: Use, commitment: str, contributors: tuple[str, ...], salt: bytes
+    ) -> int | Denied:
         self.step("all authorised")
         return self.others()
 
