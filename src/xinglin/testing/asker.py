@@ -96,7 +96,8 @@ class Asker:
             "rules": DisclosureRules(),
             **changes,
         }
-        known.setdefault("agreements", {did: self.agreements[did] for did in known["roster"]})
+        if "agreements" not in known:
+            known["agreements"] = {did: self.agreements[did] for did in known["roster"]}
         return Plan(**known)
 
     def request(self, plan: Plan, **changes: Any) -> UseRequest:
