@@ -47,8 +47,8 @@ def examine(folder: Path, passphrase: str = "", clock: Clock = system_clock) -> 
     role = next((role for role, file in KEY_FILES.items() if (folder / file).is_file()), "")
     findings = [_versions(), _python(), _disk(folder)]
     if not role:
-        return [*findings, Finding("folder", False, "no keys here", "Name a folder made by init or join.")]
-    findings += [Finding("folder", True, f"a {role}'s"), *_keys(folder, role, passphrase)]
+        return [*findings, Finding("folder", False, "no keys here", "Name a folder that init or join made.")]
+    findings += [Finding("folder", True, f"keys of the {role}"), *_keys(folder, role, passphrase)]
     space = _space(folder)
     if isinstance(space, Finding):
         return [*findings, space]

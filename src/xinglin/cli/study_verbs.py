@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xinglin.sdk.study import Study
 
 app = typer.Typer(no_args_is_help=True, help="Studies: propose one to hospitals, see who agreed.")
-_SHOWN = ("hospital", "state", "variables", "allowance", "min_cell", "until", "why")
+_SHOWN = ("hospital", "state", "allowance", "min_cell", "until", "why")
 
 
 @app.command()
@@ -127,5 +127,13 @@ def _print(study: Study) -> None:
                 "why": why,
             }
         )
-    value = {"study": study.id, "title": study.title, "data_set": study.data_set, "agreements": rows}
-    printer.value(value, lambda: f"{study.title} ({study.id})\n{columns(rows, _SHOWN)}")
+    views = study.views()
+    value = {
+        "study": study.id,
+        "title": study.title,
+        "data_set": study.data_set,
+        "views": views,
+        "agreements": rows,
+    }
+    listed = "".join(f"\nview {name}: {', '.join(found)}" for name, found in views.items())
+    printer.value(value, lambda: f"{study.title} ({study.id})\n{columns(rows, _SHOWN)}{listed}")

@@ -134,7 +134,10 @@ class StudyResult:
         """The text table."""
         from xinglin.analysis.render import summary
 
-        return _matrix_text(self.rows()) if self._shows else summary(self._result())
+        if self._shows:
+            return _matrix_text(self.rows())
+        tests = "" if self.kind == "glm" else "".join(f"\n{name}: p = {p:.4g}" for name, p in self.p_values().items())
+        return summary(self._result()) + tests
 
     def __str__(self) -> str:
         return self.summary()

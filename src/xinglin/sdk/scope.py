@@ -16,6 +16,7 @@ from xinglin.terms.thresholds import DisclosureRules, strictest
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit import Admitted, OutputColumn
+    from xinglin.analysis.study_views import StudyViews
     from xinglin.analysis.table import Domain
     from xinglin.sdk.session import Held
 
@@ -75,6 +76,14 @@ def scope_of(
     return _scope(held, next(iter(admitted.values())))
 
 
+def views_of(terms: AgreedTerms, data_set: DataSetDescription) -> dict[str, tuple[str, ...]]:
+    """The agreement's views over what its hospital publishes, with their columns; raises ``Refused``."""
+    found = _views(terms, data_set)
+    if isinstance(found, Denied):
+        raise Refused(found.reasons)
+    return {name: tuple(column.name for column in schema.columns) for name, schema in found.schemas.items()}
+
+
 def _scope(held: Mapping[str, Held], first: Admitted) -> Scope:
     from xinglin.analysis.domain import domain_of
 
@@ -84,16 +93,18 @@ def _scope(held: Mapping[str, Held], first: Admitted) -> Scope:
 
 
 def _admitted(sql: str, terms: AgreedTerms, data_set: DataSetDescription | None) -> Admitted | Denied:
-    from xinglin.analysis.study_views import study_views
-
     if data_set is None:
         words = "A hospital of the study no longer publishes the data set."
         return Denied((Reason("sdk.not_published", words, "See what is published: space.data_sets()."),))
-    exposed = study_view(data_set, terms)
-    if isinstance(exposed, Denied):
-        return exposed
-    views = study_views(exposed.tables, terms.cohort)
+    views = _views(terms, data_set)
     return views if isinstance(views, Denied) else views.admit(sql)
+
+
+def _views(terms: AgreedTerms, data_set: DataSetDescription) -> StudyViews | Denied:
+    from xinglin.analysis.study_views import study_views
+
+    exposed = study_view(data_set, terms)
+    return exposed if isinstance(exposed, Denied) else study_views(exposed.tables, terms.cohort)
 
 
 def _differences(admitted: Mapping[str, Admitted], names: Mapping[str, str]) -> list[Reason]:

@@ -10,6 +10,7 @@ import msgspec
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.sdk.data import Asking, Data
 from xinglin.sdk.errors import NoAgreement, NotAnswered, Refused
+from xinglin.sdk.scope import views_of
 from xinglin.sdk.session import Held, Session
 from xinglin.wire.calls import AgreementView
 
@@ -109,6 +110,15 @@ class Study:
                 remedy="Wait for the hospitals: study.wait(); or propose it anew.",
             )
         return chosen
+
+    def views(self) -> dict[str, tuple[str, ...]]:
+        """What the study's SQL may name: each view of the agreements and its columns. From published facts; no row."""
+        found: dict[str, tuple[str, ...]] = {}
+        published = self.space.data_sets().get(self.data_set, {})
+        for did, one in sorted(self._held.items()):
+            if did in published:
+                found |= views_of(one.agreement.terms, published[did])
+        return found
 
     def sql(self, text: str, *, hospitals: Sequence[str] | None = None) -> Data:
         """The rows that one SELECT over the study's views gives, wherever they are; admitted here, run nowhere yet.

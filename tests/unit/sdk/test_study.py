@@ -1,0 +1,117 @@
+"""Studies: who agreed, who has not answered, and what may be run under."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from tests.unit.sdk.conftest import VARIABLES, VIEW
+from tests.unit.sdk.fake_hub import FakeHub, described
+
+from xinglin.evidence.entry import Entry
+from xinglin.kernel.verdict import Reason
+from xinglin.sdk.errors import NoAgreement, NotAnswered, Refused
+from xinglin.sdk.offers import Offer
+from xinglin.sdk.space import Space
+from xinglin.sdk.study import Study
+from xinglin.wire.endings import sign_ending
+
+
+def propose(space: Space, **terms: object) -> Study:
+    return space.propose(
+        "Heart", data_set="cardiology", cohort={"cardiac": VIEW}, variables=VARIABLES, offer=Offer(**terms)
+    )
+
+
+def test_waiting_names_who_has_not_answered(hub: FakeHub, space: Space) -> None:
+    study = propose(space)
+    with pytest.raises(NotAnswered) as waited:
+        study.wait(0.05)
+    assert set(waited.value.waiting_for) == {"north", "south", "west"}
+    hub.approve()
+    heard = []
+    assert study.wait(5, tell=heard.append) is study
+    assert study.waiting_for == ()
+    assert heard
+
+
+def test_too_few_agreements_are_refused_in_the_hospitals_words(hub: FakeHub, space: Space) -> None:
+    study = propose(space)
+    hub.approve()
+    digest, view = next(iter(hub.agreements.items()))
+    said = (Reason("contract.refused", "Not this year.", "Ask in spring."),)
+    hub.agreements[digest] = msgspec.structs.replace(view, state="refused", reasons=said)
+    with pytest.raises(Refused) as refused:
+        study.refresh().wait(1)
+    assert refused.value.codes == ("sdk.few_hospitals", "contract.refused")
+
+
+def test_a_title_finds_its_study_again_and_no_other(study: Study, space: Space) -> None:
+    assert space.study("Heart").id == study.id
+    with pytest.raises(NoAgreement):
+        space.study("heart")
+
+
+def test_an_active_word_of_the_hub_without_the_hospitals_signature_counts_for_nothing(
+    hub: FakeHub, space: Space
+) -> None:
+    study = propose(space)
+    for digest, view in hub.agreements.items():
+        hub.agreements[digest] = msgspec.structs.replace(view, state="active", countersigned=view.offered)
+    study.refresh()
+    assert {study.state_of(held) for held in study.agreements.values()} == {"unverified"}
+    with pytest.raises(NoAgreement):
+        study.sql("SELECT age FROM cardiac")
+
+
+def test_an_expired_agreement_is_not_run_under(hub: FakeHub, space: Space) -> None:
+    now = space.clock()
+    study = propose(space, days=1 / 24)
+    hub.approve()
+    study.refresh()
+    assert study.in_force()
+    space.clock = lambda: now + 2 * 3600 * 1000
+    with pytest.raises(NoAgreement, match="no active agreement"):
+        study.in_force()
+
+
+def test_an_agreement_that_its_hospital_ended_in_the_log_is_terminated_whatever_the_hub_says(
+    hub: FakeHub, study: Study, space: Space
+) -> None:
+    held = next(iter(study.agreements.values()))
+    provider = next(keys for keys in hub.nodes.values() if keys.did == held.agreement.provider)
+    digest = held.agreement.digest()
+    body = sign_ending("agreement-end", digest, provider)
+    hub.add(Entry(kind="agreement-end", at=2, submitter=provider.did, subject=digest, body=body))
+    space.log.refresh()
+    assert study.state_of(held) == "terminated"
+    assert len(study.in_force()) == 2
+
+
+def test_a_roster_can_be_named_by_label_and_a_stranger_is_refused(study: Study) -> None:
+    assert len(study.in_force(["north", "south", "west"])) == 3
+    with pytest.raises(NoAgreement, match="east"):
+        study.in_force(["north", "east"])
+
+
+def test_views_are_what_the_sql_may_name(study: Study) -> None:
+    assert study.views() == {"cardiac": ("age", "sex", "disease")}
+
+
+def test_only_a_publisher_can_be_proposed_to(space: Space) -> None:
+    with pytest.raises(NoAgreement, match="publishes"):
+        space.propose("Other", data_set="oncology", cohort={"a": "SELECT 1"}, variables=["a.b"])
+
+
+def test_hospitals_with_different_ranges_are_told_apart_before_anything_is_sent(hub: FakeHub, study: Study) -> None:
+    hub.published[hub.dids[1]] = described(hub.dids[1], high=90.0)
+    with pytest.raises(Refused) as refused:
+        study.sql("SELECT age FROM cardiac")
+    assert refused.value.codes == ("sdk.domain_differs",)
+    assert study.sql("SELECT LEAST(GREATEST(age, 0), 90) AS age FROM cardiac").columns == ("age",)
+
+
+def test_a_data_set_that_is_no_longer_published_is_named(hub: FakeHub, study: Study) -> None:
+    del hub.published[hub.dids[0]]
+    with pytest.raises(Refused) as refused:
+        study.sql("SELECT age FROM cardiac")
+    assert refused.value.codes == ("sdk.not_published",)
