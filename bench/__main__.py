@@ -37,12 +37,9 @@ HL7 and the emergency summary are not of the rooms that exist yet.
 
 
 def benchmarks() -> dict[str, str]:
-    """Name and title of each benchmark: the first line of its docstring."""
-    found = {}
-    for path in sorted((ROOT / "bench").glob("[a-z]*.py")):
-        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem
-        found[path.stem] = docstring.splitlines()[0]
-    return found
+    """Name of each benchmark and what it says of itself: its docstring."""
+    paths = sorted((ROOT / "bench").glob("[a-z]*.py"))
+    return {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem for path in paths}
 
 
 def machine() -> str:
@@ -71,10 +68,10 @@ def run(name: str, options: list[str]) -> tuple[str, bool]:
     return done.stdout.strip(), True
 
 
-def section(name: str, title: str, said: str) -> str:
+def section(name: str, words: str, said: str) -> str:
     """A benchmark's part of the page."""
     stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    head = f"## {name}\n\n{title}\n\n`make bench ARGS={name}` · {stamp} · {machine()}\n\n"
+    head = f"## {name}\n\n{words}\n\n`make bench ARGS={name}` · {stamp} · {machine()}\n\n"
     return head + render(said) + "\n"
 
 

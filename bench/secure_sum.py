@@ -1,4 +1,8 @@
-"""Secure sum: processor time of a hospital and of the hub, one round, state machines in one process."""
+"""Secure sum: processor time of a hospital and of the hub, one round, state machines in one process.
+
+Processor time of one thread. A hospital's holds masks, signatures, sealed shares and the copies it keeps; the hub's
+holds adding up what arrives, digests of what was signed, and stripping the masks.
+"""
 
 from __future__ import annotations
 
