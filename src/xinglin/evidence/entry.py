@@ -113,12 +113,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """The leaf: canonical JSON, at most 65,535 bytes (``LimitExceeded`` beyond).
 
         Guarantee: ``decode_entry`` reads what this writes. ``MalformedEntry`` or ``MalformedMessage`` for a body
-        that no reader would take (a whole number beyond 2^53 − 1, or nesting beyond the limit).
+        that no reader would take (a whole number beyond 2^53 − 1 that is no double, or nesting beyond the limit).
         """
         data = canonical_bytes(self)
         ENTRY_BYTES.check(len(data))
         if self.body:
-            # A float such as 2.0**53 is written as an integer that is refused when read: it must never be a leaf.
+            # What is written here is read for ever: a body is never a leaf before it was read back.
             decode_entry(data)
         return data
 
