@@ -68,17 +68,22 @@ ask_verbs.add_to(app)
 check_verbs.add_to(app)
 
 
-@app.callback()
-def root(
-    as_json: Annotated[bool, typer.Option(_JSON, help="Answer with one JSON value; before or after the verb.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
-) -> None:
-    """Xinglin 杏林: a health trusted data space. Approved uses come to the data; only protected results leave."""
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         from xinglin import __version__
 
         printer.value({"version": __version__}, f"xinglin {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def root(
+    as_json: Annotated[bool, typer.Option(_JSON, help="Answer with one JSON value; before or after the verb.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Xinglin 杏林: a health trusted data space. Approved uses come to the data; only protected results leave."""
 
 
 @app.command()
