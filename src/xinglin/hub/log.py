@@ -48,7 +48,7 @@ class GroupLogStore(LogStore, Protocol):
 class LogSettings(msgspec.Struct, frozen=True):
     """Times of the log: how long new entries gather, the heartbeat, and how long a round waits for its quorum."""
 
-    gather_ms: int = 5
+    gather_ms: int = 15
     heartbeat_s: float = 10.0
     quorum_wait_s: float = 2.0
     call_timeout_s: float = CALL_TIMEOUT_S

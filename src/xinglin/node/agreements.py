@@ -43,6 +43,7 @@ class NodeAgreements:
     ) -> None:
         self._keys, self._view, self._evidence, self._database, self._clock = keys, view, evidence, database, clock
         self.channel: Channel | None = None
+        self._verified: dict[tuple[object, ...], Agreement] = {}
 
     def offered(self, order: AgreementOrder) -> None:
         """Keep an offer for the officer; a known one changes nothing but is answered again."""
@@ -132,11 +133,23 @@ class NodeAgreements:
         row = self._database.agreement(digest)
         if row is None or not row.countersigned:
             return None
-        both = SignedAgreement(Signed.from_bytes(row.countersigned), Signed.from_bytes(row.offered))
-        agreement = open_agreement(both, self._view.record.directory)
+        agreement = self._opened(row)
         if agreement.digest() != digest:
             return None
         return agreement, agreement_facts(agreement, self._standing(row, agreement).state)
+
+    def _opened(self, row: AgreementRow) -> Agreement:
+        """Both signatures verified, once for the same bytes under the same keys."""
+        directory = self._view.record.directory
+        both = SignedAgreement(Signed.from_bytes(row.countersigned), Signed.from_bytes(row.offered))
+        under = (
+            row.countersigned,
+            row.offered,
+            *(directory.keys(s.signer).digest() for s in (both.provider, both.consumer)),
+        )
+        if under not in self._verified:
+            self._verified[under] = open_agreement(both, directory)
+        return self._verified[under]
 
     def _standing(self, row: AgreementRow, agreement: Agreement) -> Standing:
         standing = Standing(row.agreement_id, row.state, row.since, row.index)

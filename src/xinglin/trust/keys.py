@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -39,7 +39,12 @@ class PublicKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def digest(self) -> str:
         """``sha256:…`` of the canonical bytes: one short text that fixes all keys and their suite."""
-        return sha256_digest(canonical_bytes(self))
+        return _digest(self)
+
+
+@lru_cache(maxsize=4096)
+def _digest(public: PublicKeys) -> str:
+    return sha256_digest(canonical_bytes(public))
 
 
 class Possession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
