@@ -3,7 +3,7 @@
 An analyst needs one name from here::
 
     import xinglin
-    space = xinglin.connect("https://hub.example:8443", key="researcher.key")
+    space = xinglin.connect("~/heart-study")      # the folder that ``xinglin join INVITE`` made
 
 Rooms and floors are described in ``docs/architecture.md``.
 """

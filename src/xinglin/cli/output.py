@@ -17,6 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 REFUSED, USAGE, UNREACHABLE, UNVERIFIED, NO_RESULT = 1, 2, 3, 4, 5
+INTERRUPTED = 130
 _UNREACHABLE_CODES = frozenset({"stores.not_running", "sdk.unreachable"})
 _NO_RESULT_CODES = frozenset({"sdk.run_ended", "sdk.timeout"})
 _USAGE_CODES = frozenset({"kernel.malformed", "kernel.limit", "stores.settings", "sdk.no_account"})
@@ -61,6 +62,10 @@ def ends(function: Callable[P, R]) -> Callable[P, R]:
             said = f"Nobody can be reached: {type(error).__name__}."
             _say(_Told("cli.unreachable", said, remedy="Run 'xinglin doctor'."))
             raise typer.Exit(UNREACHABLE) from error
+        except KeyboardInterrupt as stop:
+            for note in getattr(stop, "__notes__", ()):  # such as: the run goes on under this id
+                sys.stderr.write(note + "\n")
+            raise typer.Exit(INTERRUPTED) from stop
         except OSError as error:
             said = f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}."
             _say(_Told("cli.file", said, remedy="Check the path and its permissions."))

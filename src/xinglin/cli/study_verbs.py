@@ -53,7 +53,7 @@ def propose(
             hospitals=hospital,
         )
         if wait:
-            study.wait(wait)
+            study.wait(wait, tell=_waiting)
         _print(study)
 
 
@@ -95,8 +95,13 @@ def show(
     with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
         study = space.study(title)
         if wait:
-            study.wait(wait)
+            study.wait(wait, tell=_waiting)
         _print(study)
+
+
+def _waiting(study: Study) -> None:
+    if study.waiting_for:
+        printer.note(f"waiting for {', '.join(study.waiting_for)}")
 
 
 def _view(text: str) -> tuple[str, str]:

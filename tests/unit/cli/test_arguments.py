@@ -180,3 +180,16 @@ def test_version_in_words_and_json() -> None:
 
     assert __version__ in runner.invoke(app, ["--version"]).stdout
     assert msgspec.json.decode(runner.invoke(app, ["--version", "--json"]).stdout) == {"version": __version__}
+
+
+def test_an_interrupt_tells_how_to_come_back(capsys: pytest.CaptureFixture[str]) -> None:
+    @ends
+    def verb() -> None:
+        stop = KeyboardInterrupt()
+        stop.add_note("The run goes on: run-1")
+        raise stop
+
+    with pytest.raises(typer.Exit) as ended:
+        verb()
+    assert ended.value.exit_code == output.INTERRUPTED
+    assert "run-1" in capsys.readouterr().err
