@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.exceptions import HTTPException
 
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage, XinglinError
 from xinglin.kernel.limits import Limit
+from xinglin.kernel.verdict import Reason
 from xinglin.wire.errors import Problem, Refused
 
 MSGPACK = "application/msgpack"
@@ -42,6 +45,14 @@ def on_error(_request: Request[Any, Any, Any], error: XinglinError) -> Response[
     """A typed error as a problem: its code, its words, what to do; never a trace."""
     status = status_of(error)
     return json_answer(Problem.of_error(error, status), status)
+
+
+def on_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refuses by itself (an unknown path, a number that is none) as a problem too."""
+    reason = Reason(f"hub.http_{error.status_code}", HTTPStatus(error.status_code).phrase + ".", "Check the call.")
+    answer = json_answer(Problem(error.status_code, (reason,)), error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def status_of(error: XinglinError) -> int:

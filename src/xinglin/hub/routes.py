@@ -159,4 +159,4 @@ def _participant(hub: Hub, did: str) -> Participant:
 
 
 def _hold(wait: float) -> float:
-    return min(max(wait, 0.0), HOLD_MOST_S)
+    return min(wait, HOLD_MOST_S) if wait > 0.0 else 0.0  # also for what is no number

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 from litestar import Litestar
+from litestar.exceptions import HTTPException
 
 from xinglin.evidence.policy import parse_policy
 from xinglin.hub.agreements import Agreements
-from xinglin.hub.doorway import on_error
+from xinglin.hub.doorway import on_error, on_http_error
 from xinglin.hub.founding import CARD_FILE, SPACE_FILE, log_signer, open_keys
 from xinglin.hub.log import LogService, LogSettings
 from xinglin.hub.log_routes import log_router
@@ -76,7 +77,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     hub = Hub(space, keys, database, log, members, mailboxes, witnesses, agreements, runs, clock)
     rest = Litestar(
         [open_routes(hub), door_routes(hub), log_router(log, members.check_batch)],
-        exception_handlers={XinglinError: on_error},
+        exception_handlers={XinglinError: on_error, HTTPException: on_http_error},
         openapi_config=None,
         logging_config=None,
         request_max_body_size=MESSAGE_BYTES.value,
