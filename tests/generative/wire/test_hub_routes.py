@@ -38,7 +38,8 @@ from xinglin.wire.channel import (
 )
 
 CALLS = (
-    ("POST", "/v1/enrol"), ("POST", "/v1/door"), ("GET", "/v1/space"), ("GET", "/v1/participants"), ("GET", "/v1/policy"),
+    ("POST", "/v1/enrol"), ("POST", "/v1/door"), ("GET", "/v1/space"), ("GET", "/v1/participants"),
+    ("GET", "/v1/policy"),
     ("GET", "/v1/status/1"), ("GET", "/v1/healthz"), ("GET", "/v1/datasets"), ("POST", "/v1/agreements"),
     ("GET", "/v1/agreements"), ("GET", "/v1/agreements/x"), ("POST", "/v1/runs"), ("GET", "/v1/runs/x"),
     ("GET", "/v1/runs/x/result"), ("POST", "/v1/runs/x/cancel"), ("GET", "/checkpoint"), ("GET", "/tile/0/000"),
@@ -179,10 +180,11 @@ def test_any_plan_of_a_member(door: Door, field: str, value: Any) -> None:
     assert hub.hub.runs.busy is False
 
 
+whole = st.integers(-(2**63), 2**63 - 1)
 reports = st.one_of(
     st.builds(RunAdmitted, st.text(max_size=8), st.binary(max_size=40), st.binary(max_size=40)),
     st.builds(RunRefused, st.text(max_size=8), st.just(())),
-    st.builds(RunMessage, st.text(max_size=8), st.text(max_size=8), st.integers(-(2**63), 2**63 - 1), st.binary(max_size=40)),
+    st.builds(RunMessage, st.text(max_size=8), st.text(max_size=8), whole, st.binary(max_size=40)),
     st.builds(RunReleased, st.text(max_size=8), st.binary(max_size=40), st.just({})),
     st.builds(RunStopped, st.text(max_size=8), st.text(max_size=8), st.text(max_size=8)),
     st.builds(LogSubmission, st.text(max_size=8), st.binary(max_size=80)),
