@@ -19,7 +19,7 @@ from xinglin.sdk.asked import Asked, keep
 from xinglin.sdk.errors import NotVerified
 from xinglin.sdk.run import Run
 from xinglin.secure import Party, Upload, channels, parse, ring
-from xinglin.secure.party_state import PartyState
+from xinglin.secure.party_state import Fresh, PartyState
 from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import HostileHub
 from xinglin.wire.calls import RunResult
@@ -36,7 +36,7 @@ STOLEN_IN = 5
 async def test_a_whole_run_with_a_key_of_round_five_leaves_rounds_one_to_four_closed(
     hub: HostileHub, asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thief has every byte that passed the hub, all of one hospital's states of round 5, and its mask key."""
+    """The thief has every byte that passed the hub, and one hospital's mask key and states of round 5, once uploaded."""
     victim = hub.hospitals["b"]
     kept: list[PartyState] = []
     settle = Party._settle
@@ -53,8 +53,11 @@ async def test_a_whole_run_with_a_key_of_round_five_leaves_rounds_one_to_four_cl
     assert len(uploads) > STOLEN_IN
     before = {s.round: s for s in kept if s.phase == "ready"}
     after = {s.round: s for s in kept if s.phase == "uploaded"}
-    loot = [s for s in kept if s.round == STOLEN_IN]
-    stolen = {secret for state in loot for secret in _secrets(state)}
+    loot = [s for s in kept if s.round == STOLEN_IN and s.phase in ("uploaded", "revealed")]
+    mask_key = _need(after[STOLEN_IN - 1].fresh).private
+    public = {m.round + 1: parse(m.payload).endorsement for m in hub.hospitals["a"].channel.of(RunMessage) if _up(m)}
+    shared = channels.exchange(mask_key, public[STOLEN_IN].mask_key, "")
+    stolen = {secret for state in loot for secret in _secrets(state)} | {mask_key, shared}
     seen = b"".join(hub.bytes_seen) + b"".join(msgspec.msgpack.encode(state) for state in loot)
     for number in range(1, STOLEN_IN):
         state, upload = before[number], uploads[number]
@@ -63,12 +66,30 @@ async def test_a_whole_run_with_a_key_of_round_five_leaves_rounds_one_to_four_cl
         assert np.any(plain)
         gone = {state.seed, state.pad_chain, *state.pairs.values(), *state.held.values()}
         assert not any(secret in seen for secret in gone), number
+        assert not gone & stolen
         for key in stolen:
             for masks in ([(key, False)], [(channels.derive(key, "pad", number), False)]):
                 left = _stripped(after[number], upload, masks)
                 assert not np.any(np.isclose(left[2:], plain[2:], rtol=1e-3) & (plain[2:] != 0))
-    # The near miss: the same loot opens the round it was stolen in.
-    assert _masks(before[STOLEN_IN], STOLEN_IN)[-1][0] in stolen
+    # The near miss: the same key does give the mask of the round that it is of.
+    me, other = loot[0].me, public[STOLEN_IN].sender
+    assert before[STOLEN_IN].pairs[other] == _pair(loot[0], shared, STOLEN_IN, me, other)
+    for number in range(2, STOLEN_IN):
+        tried = channels.exchange(mask_key, public[number].mask_key, "")
+        assert before[number].pairs[other] != _pair(loot[0], tried, number, me, other)
+
+
+def _pair(state: PartyState, shared: bytes, number: int, me: int, other: int) -> bytes:
+    return channels.pair_key(state.session.id, shared, "mask", number, me, other)
+
+
+def _up(message: RunMessage) -> bool:
+    return message.kind == "Upload"
+
+
+def _need(fresh: Fresh | None) -> Fresh:
+    assert fresh is not None
+    return fresh
 
 
 def _secrets(state: PartyState) -> list[bytes]:
