@@ -32,9 +32,8 @@ class Mailbox:
     def put(self, order: Order) -> None:
         """Queue ``order``. What a node has not collected for too long is dropped: it is told anew when it comes."""
         if len(self._orders) >= ORDERS_WAITING.value:
-            self._first += len(self._orders)
-            self._orders.clear()
             self.boot = ""
+            self.drop()
         self._orders.append(order)
         self._news.set()
 
@@ -49,6 +48,11 @@ class Mailbox:
         if self._polls_open:
             return 0
         return 2**53 if self._left_at is None else self._clock() - self._left_at
+
+    def drop(self) -> None:
+        """Forget every order: who is told anew what is current must not act on what was current once."""
+        self._first += len(self._orders)
+        self._orders.clear()
 
     def _forget(self, have: int) -> None:
         while self._orders and self._first <= have:
@@ -110,6 +114,8 @@ class Mailboxes:
         box = self.of(poll.node)
         box.clock_off_ms = poll.at - self._clock()
         if box.boot != poll.boot or poll.hub_boot != self.hub_boot:
+            if box.boot != poll.boot:
+                box.drop()
             box.boot = poll.boot
             for tell in self.on_arrival:
                 tell(poll.node, poll.runs)

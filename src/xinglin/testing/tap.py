@@ -85,6 +85,7 @@ class Tap:
         self.to_node = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.to_node.load_cert_chain(folder / "tls.crt", folder / "tls.key")
         self._holds: list[Hold] = []
+        self._made: list[Hold] = []
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Line)
         self._server.tap = self
@@ -101,6 +102,7 @@ class Tap:
         made = Hold(who, what, when)
         with self._lock:
             self._holds.append(made)
+            self._made.append(made)
         return made
 
     def passes(self, who: str, names: Iterable[str], when: When) -> bool:
@@ -113,12 +115,17 @@ class Tap:
             self._holds.remove(found)
         return found.stop_here()
 
+    def forget(self) -> None:
+        """Hold nothing any more; what is held now is let go."""
+        with self._lock:
+            for hold in self._made:
+                hold.release()
+            self._made.clear()
+            self._holds.clear()
+
     def close(self) -> None:
         """Let everything go and stop serving."""
-        with self._lock:
-            for hold in self._holds:
-                hold.release()
-            self._holds.clear()
+        self.forget()
         self._server.shutdown()
         self._server.server_close()
 
