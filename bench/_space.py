@@ -103,7 +103,13 @@ class BenchSpace(LocalSpace):
 
     def _enrol(self) -> None:
         self._sdk = Space(enrol(self.invite("consumer"), self.folder / "researcher", "Researcher"), quiet=True)
-        _until(lambda: len(self.sdk.data_sets().get("benchmark", {})) == len(self.hospitals))
+        _until(lambda: len(self.sdk.data_sets().get("benchmark", {})) == len(self.hospitals), "all publish")
+        with self.http() as client:
+            size = int(client.get("/checkpoint").text.splitlines()[1])
+        _until(lambda: all(self._trusts(hospital, size) for hospital in self.hospitals), "all trust the registration")
+
+    def _trusts(self, hospital: str, size: int) -> bool:
+        return ask_desk(self.node_folder(hospital), DeskCall("status")).value["trusted_size"] >= size
 
     @property
     def sdk(self) -> Space:
@@ -126,7 +132,11 @@ class BenchSpace(LocalSpace):
 
     def _approve(self, hospital: str, agreement_id: str) -> None:
         folder = self.node_folder(hospital)
-        _until(lambda: any(one["id"] == agreement_id for one in ask_desk(folder, DeskCall("agreements")).value))
+
+        def offered() -> bool:
+            return any(one["id"] == agreement_id for one in ask_desk(folder, DeskCall("agreements")).value)
+
+        _until(offered, f"the offer reaches {hospital}")
         ask_desk(folder, DeskCall("approve", {"id": agreement_id}))
 
     # --- what is read off it -------------------------------------------------------------------
@@ -156,11 +166,11 @@ class BenchSpace(LocalSpace):
         return spent
 
 
-def _until(holds: Callable[[], object], timeout_s: float = 60.0) -> None:
+def _until(holds: Callable[[], object], words: str, timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not holds():
         if time.monotonic() > end:
-            raise SystemExit("the space did not get ready")
+            raise SystemExit(f"the space did not get ready: {words}")
         time.sleep(0.02)
 
 
