@@ -33,7 +33,7 @@ from xinglin.wire.channel import (
 )
 from xinglin.wire.endings import sign_ending
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 replace = msgspec.structs.replace
 
 

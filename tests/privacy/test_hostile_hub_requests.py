@@ -18,7 +18,7 @@ from xinglin.trust.leaves import register
 from xinglin.wire.channel import RunAdmitted, RunMessage, RunOrder, RunRefused, RunReleased
 from xinglin.wire.runs import run_id_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 replace = msgspec.structs.replace
 
 

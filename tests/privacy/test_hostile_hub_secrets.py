@@ -25,7 +25,7 @@ from xinglin.testing.hostile_hub import HostileHub
 from xinglin.wire.calls import RunResult
 from xinglin.wire.channel import RunMessage
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 replace = msgspec.structs.replace
 STOLEN_IN = 5
 
@@ -36,7 +36,7 @@ STOLEN_IN = 5
 async def test_a_whole_run_with_a_key_of_round_five_leaves_rounds_one_to_four_closed(
     hub: HostileHub, asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thief has every byte that passed the hub, and one hospital's mask key and states of round 5, once uploaded."""
+    """The thief has every byte that passed the hub, and a hospital's mask key and states of round 5, once uploaded."""
     victim = hub.hospitals["b"]
     kept: list[PartyState] = []
     settle = Party._settle
