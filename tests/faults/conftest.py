@@ -53,9 +53,7 @@ class Case:
     def settled(self, run: Run, charges: dict[str, str]) -> None:
         """Each named hospital has ended its part, and its charge stands as said."""
         for hospital, charge in charges.items():
-            wait_until(
-                lambda h=hospital: run.id not in self.space.open_runs(h), f"{hospital} ends its part of the run"
-            )
+            wait_until(lambda h=hospital: run.id not in self.space.open_runs(h), f"{hospital} ends its part of the run")
             assert self.space.charge(hospital, run) == charge, hospital
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.faults.conftest import Case
+from tests.faults.tunnel import Tunnel
 
 from xinglin.sdk import Run, RunEnded
 from xinglin.testing.sample_space import wait_until
@@ -285,3 +286,23 @@ def test_a_killed_node_and_a_frozen_one_are_shown_as_away_within_ten_seconds(cas
     case.space.thaw("a")
     case.space.start_again("c")
     wait_until(lambda: all(seen().values()), "both are back", 10)
+
+
+def test_a_node_works_through_a_connect_proxy_that_cuts_idle_connections(case: Case) -> None:
+    space, tunnel = case.space, Tunnel(idle_s=2)
+    space.stop("a")
+    space.configure("a", proxy=tunnel.url)
+    try:
+        space.start_again("a")
+        wait_until(space.all_present, "it is seen through the proxy", 10)
+        end = time.monotonic() + 7
+        while time.monotonic() < end:
+            assert space.all_present(), "a cut never makes the node look away"
+            time.sleep(0.2)
+        assert tunnel.cuts >= 2
+        case.right(case.ask())
+    finally:
+        space.stop("a")
+        space.configure("a", proxy=space.tap.url)
+        space.start_again("a")
+        tunnel.close()

@@ -9,7 +9,7 @@ from xinglin.sample.hospital import SampleHospital
 
 
 def pooled_fit(samples: Iterable[SampleHospital], formula: str, columns: Sequence[str], table: str = "cardiac") -> Any:
-    """The statsmodels fit (binomial, tolerance 1e-14) on the pooled complete cases; terms named as the node names them."""
+    """The statsmodels fit (binomial, tolerance 1e-14) on the pooled complete cases; terms named alike."""
     import pandas as pd
     import statsmodels.api as sm
     import statsmodels.formula.api as smf
