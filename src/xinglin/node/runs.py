@@ -21,6 +21,7 @@ from xinglin.wire.runs import run_id_of
 
 log = logging.getLogger("xinglin.node.runs")
 RUNS_AT_ONCE = Limit("runs a node works on at once", 16, "runs")
+RUNS_TOLD = Limit("unfinished runs named in a poll", 256, "runs")
 _AGAIN_S = 1.0
 _POOLED_FAILURES = frozenset(
     {"failed", "out_of_range", "no_rows", "separation", "collinear", "not_converged", "constant"}
@@ -95,7 +96,7 @@ class NodeRuns:
     @property
     def unfinished(self) -> tuple[str, ...]:
         """Runs in progress, and those that a stop left open and that are not taken up yet."""
-        return tuple(self._left | set(self._tasks))
+        return tuple(sorted(self._left | set(self._tasks)))[: RUNS_TOLD.value]
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for runs to end, then leave them where they are: they are taken up again at the next start."""

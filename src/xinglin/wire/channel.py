@@ -19,7 +19,7 @@ REPORTS_CONTEXT = "node-reports/1"
 POLL_CONTEXT = "node-poll/1"
 HOLD_S = 5
 """A poll is held this long at most: it is the heartbeat too, and far under the 60 s after which proxies cut."""
-AWAY_AFTER_S = 4
+AWAY_AFTER_S = 3
 """A node that has no poll open for this long is shown as away.
 
 A node that froze leaves its last poll open until it has been held, so it is away after ``HOLD_S + AWAY_AFTER_S``
