@@ -103,8 +103,9 @@ class Channel:
                 orders = await self._poll_once()
             except (httpx.HTTPError, XinglinError) as error:
                 if time.monotonic() - began >= _HELD_S:
-                    wait_s = _BACK_OFF_FIRST_S  # an idle cut: the line works
-                self.connected = False
+                    wait_s = _BACK_OFF_FIRST_S  # an idle cut: the line works, or the next poll fails at once
+                else:
+                    self.connected = False
                 log.info("poll failed, next in %.2f s: %s", wait_s, type(error).__name__)
                 await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
                 wait_s = min(wait_s * 2, _BACK_OFF_MOST_S)
