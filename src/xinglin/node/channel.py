@@ -13,12 +13,11 @@ import random
 import time
 from collections.abc import Callable
 
-import httpx
-
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.ids import new_id
 from xinglin.kernel.instants import Clock
+from xinglin.node.line import Line
 from xinglin.trust.envelope import Signed, sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.channel import (
@@ -38,15 +37,19 @@ log = logging.getLogger("xinglin.node.channel")
 _BACK_OFF_FIRST_S = 0.05
 _BACK_OFF_MOST_S = 5.0
 _HELD_S = 1.0
+_SEND_S = 60.0
 _SEND_BYTES = 32 * 1024 * 1024
 
 
 class Channel:
-    """Polls and sends until stopped; ``connected`` and ``clock_off_ms`` tell how the line stands."""
+    """Polls and sends until stopped; ``connected`` and ``clock_off_ms`` tell how the line stands.
+
+    ``lines``: one for polls, which are held, and one for sends.
+    """
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        lines: tuple[Line, Line],
         keys: PrivateKeys,
         clock: Clock,
         on_order: Callable[[Order], None],
@@ -54,7 +57,7 @@ class Channel:
         on_new_hub: Callable[[], None],
         runs: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
-        self._client = client
+        self._poll_line, self._send_line = lines
         self._keys = keys
         self._clock = clock
         self._on_order = on_order
@@ -85,9 +88,13 @@ class Channel:
 
     async def run(self) -> None:
         """Poll and send until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._poll_always())
-            group.create_task(self._send_always())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._poll_always())
+                group.create_task(self._send_always())
+        finally:
+            self._poll_line.close()
+            self._send_line.close()
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until every queued report was taken, or ``timeout_s`` seconds passed."""
@@ -101,7 +108,7 @@ class Channel:
             began = time.monotonic()
             try:
                 orders = await self._poll_once()
-            except (httpx.HTTPError, XinglinError) as error:
+            except XinglinError as error:
                 if time.monotonic() - began >= _HELD_S:
                     wait_s = _BACK_OFF_FIRST_S  # an idle cut: the line works, or the next poll fails at once
                 else:
@@ -117,8 +124,7 @@ class Channel:
         poll = Poll(
             self._keys.did, self._boot, self._clock(), self._hub_boot, self._have, self._log_size(), self._runs()
         )
-        timeout = httpx.Timeout(10, read=HOLD_S + 15)
-        answer = await self._post("/node/poll", POLL_CONTEXT, encode_msgpack(poll), timeout)
+        answer = await self._post(self._poll_line, "/node/poll", POLL_CONTEXT, encode_msgpack(poll), HOLD_S + 15)
         return decode_msgpack(answer, Orders)
 
     def _take(self, orders: Orders) -> None:
@@ -151,20 +157,21 @@ class Channel:
         while True:
             reports = Reports(self._keys.did, self._boot, number, self._clock(), batch)
             try:
-                answer = await self._post("/node/send", REPORTS_CONTEXT, encode_msgpack(reports), httpx.Timeout(30))
+                data = encode_msgpack(reports)
+                answer = await self._post(self._send_line, "/node/send", REPORTS_CONTEXT, data, _SEND_S)
                 decode_msgpack(answer, Taken)
                 return
-            except (httpx.HTTPError, XinglinError) as error:
+            except XinglinError as error:
                 log.info("send %d failed, next in %.2f s: %s", number, wait_s, type(error).__name__)
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, _BACK_OFF_MOST_S)
 
-    async def _post(self, path: str, context: str, payload: bytes, waits: httpx.Timeout) -> bytes:
+    async def _post(self, line: Line, path: str, context: str, payload: bytes, within_s: float) -> bytes:
         signed: Signed = sign(self._keys, context, payload)
-        answer = await self._client.post(path, content=encode_msgpack(signed), timeout=waits)
-        if answer.status_code != 200:
-            raise ChannelRefused(answer.status_code, answer.text[:2000])
-        return answer.content
+        status, answer = await line.post(path, encode_msgpack(signed), within_s)
+        if status != 200:
+            raise ChannelRefused(status, answer[:2000].decode("utf-8", "replace"))
+        return answer
 
 
 class ChannelRefused(XinglinError):

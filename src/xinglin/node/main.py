@@ -9,11 +9,13 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import Limit
 from xinglin.node.channel import Channel
 from xinglin.node.desk import answer_at_desk
 from xinglin.node.settings import NodeSettings
-from xinglin.node.wiring import Node, build_node, connect_channel
+from xinglin.node.wiring import Node, build_node, connect_channel, lines_to_hub
 from xinglin.stores.desk import serve_desk
+from xinglin.trust.errors import UnknownParticipant
 from xinglin.wire.channel import (
     AgreementOrder,
     CheckpointOrder,
@@ -28,6 +30,7 @@ from xinglin.wire.channel import (
 )
 
 log = logging.getLogger("xinglin.node")
+EARLY_ORDERS = Limit("orders that wait for the log", 256, "orders")
 
 
 async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -> None:
@@ -38,7 +41,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     dispatch = Dispatch(node)
     channel = Channel(
-        node.client, node.keys, node.clock, dispatch.take, lambda: node.view.size, dispatch.new_hub,
+        lines_to_hub(node), node.keys, node.clock, dispatch.take, lambda: node.view.size, dispatch.new_hub,
         lambda: node.runs.unfinished,
     )  # fmt: skip
     connect_channel(node, channel)
@@ -70,11 +73,15 @@ class Dispatch:
         self._node = node
         self._tasks: set[asyncio.Task[None]] = set()
         self._resumed = False
+        self._early: list[Order] = []
 
     def take(self, order: Order) -> None:
-        """One order of the hub."""
+        """One order of the hub. What somebody signed whom the trusted log does not name yet waits for the log."""
         try:
             self._take(order)
+        except UnknownParticipant:
+            if len(self._early) < EARLY_ORDERS.value:
+                self._early.append(order)
         except XinglinError as error:
             log.warning("order %s not taken: %s", type(order).__name__, error.code)
 
@@ -83,7 +90,10 @@ class Dispatch:
         self._node.evidence.resubmit()
 
     def trusted(self) -> None:
-        """A checkpoint is trusted: with the first one, what a stop left open is taken up."""
+        """A checkpoint is trusted: what waited for the log is looked at again, and at first what a stop left open."""
+        early, self._early = self._early, []
+        for order in early:
+            self.take(order)
         if not self._resumed:
             self._resumed = True
             self._node.runs.resume()

@@ -20,6 +20,7 @@ from xinglin.node.decider import NodeDecider
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.joining import SALT_FILE, SPACE_FILE, open_node_keys
 from xinglin.node.lazy_engine import LazyEngine, query_limits
+from xinglin.node.line import Line
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
 from xinglin.node.prepared import Preparations
@@ -100,6 +101,13 @@ def connect_channel(node: Node, channel: Channel) -> None:
     node.outbox.channel = channel
     node.evidence.channel = channel
     node.agreements.channel = channel
+
+
+def lines_to_hub(node: Node) -> tuple[Line, Line]:
+    """The two connections of the channel: one is held by polls, one sends."""
+    settings, space = node.settings, node.space
+    context = client_context(space.certificate_pem, Path(settings.ca_file) if settings.ca_file else None)
+    return Line(space.hub_url, context, settings.proxy), Line(space.hub_url, context, settings.proxy)
 
 
 def _database(folder: Path, settings: NodeSettings, clock: Clock) -> NodeDatabase:
