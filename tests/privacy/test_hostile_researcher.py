@@ -11,7 +11,9 @@ import pytest_asyncio
 from tests.privacy.conftest import quiet, said
 
 from xinglin.hub.runs import Coordinator
-from xinglin.sample import data_set, descriptions, generate_space
+from xinglin.lake.delta import Lake
+from xinglin.node.engine import EngineDied
+from xinglin.sample import SampleHospital, data_set, descriptions, generate_space, write_hospital
 from xinglin.testing.asker import Asker, publish
 from xinglin.testing.hostile_hub import HostileHub
 from xinglin.trust.keys import PrivateKeys
@@ -163,7 +165,9 @@ def _one_person() -> str:
     ages = [
         (int(age), sex)
         for sample in SAMPLE
-        for age, sex, finding in zip(*(sample.tables["cardiac"].columns[n] for n in ("age", "sex", "restecg")))
+        for age, sex, finding in zip(
+            *(sample.tables["cardiac"].columns[n] for n in ("age", "sex", "restecg")), strict=True
+        )
         if finding == "brugada"
     ]
     age, sex = next(pair for pair in ages if ages.count(pair) == 1)
@@ -281,6 +285,92 @@ async def test_a_formula_that_calls_python_runs_nowhere(hub: HostileHub, studies
 
 
 # --- oracles ------------------------------------------------------------------------------------------------
+
+
+Seen = list[tuple[object, ...]]
+
+
+async def _watched(hub: HostileHub, asker: Asker) -> tuple[Coordinator, Seen, dict[str, list[int]]]:
+    """A run, everything a follower sees of it but names and times, and the sizes of what each hospital sent."""
+    for hospital in hub.hospitals.values():
+        hospital.channel.sent.clear()
+    run = asker.begin(asker.plan(ALL, "glm", {"formula": "disease ~ age + trestbps", "family": "binomial"}))
+    seen: Seen = []
+    async with asyncio.timeout(60):
+        while not run.over:
+            await run.follow(run.version, 0.2)
+            view = run.view()
+            states = tuple(sorted({node.state for node in view.nodes}))
+            seen.append((view.state, view.round, view.words, view.reasons, states))
+    sizes = {name: [len(one.payload) for one in ones] for name, ones in said(hub, RunMessage).items()}
+    return run, [each for each, before in zip(seen, [None, *seen], strict=False) if each != before], sizes
+
+
+def _outlier(sample: SampleHospital) -> SampleHospital:
+    """The same hospital with one person of 500 years."""
+    table = sample.tables["cardiac"]
+    ages = table.columns["age"].copy()
+    ages[0] = 500
+    cardiac = msgspec.structs.replace(table, columns={**table.columns, "age": ages})
+    return msgspec.structs.replace(sample, tables={**sample.tables, "cardiac": cardiac})
+
+
+@pytest.mark.parametrize("name", ["a", "d"])
+async def test_rows_out_of_range_at_one_hospital_show_not_where(
+    hub: HostileHub, studies: list[Asker], name: str
+) -> None:
+    """One person of 500 years is missing from the total; no word, no state and no size of a message says where."""
+    place, lake = hub.names.index(name), Lake(hub.hospitals[name].folder / "lake")
+    write_hospital(_outlier(SAMPLE[place]), lake)
+    try:
+        await asyncio.sleep(0.01)
+        run, seen, sizes = await _watched(hub, studies[0])
+    finally:
+        write_hospital(SAMPLE[place], lake)
+    assert run.state == "done"
+    assert len({tuple(each) for each in sizes.values()}) == 1
+    assert seen[-1][2:4] == ("The result was released.", ())
+
+
+@pytest.mark.parametrize("out", ["a", "d"])
+@pytest.mark.parametrize("fewer_first", [True, False])
+async def test_two_rosters_one_hospital_apart(
+    hub: HostileHub, studies: list[Asker], out: str, fewer_first: bool
+) -> None:
+    """The same cohort with and without one hospital: the difference would be that hospital's own part."""
+    all_four = tuple(sorted(studies[0].agreements))
+    three = tuple(did for did in all_four if did != hub.hospitals[out].did)
+    rosters = (three, all_four) if fewer_first else (all_four, three)
+    first = await studies[0].ask(studies[0].plan(ALL, "describe", AGES, roster=rosters[0]))
+    assert first.state == "done"
+    second = await studies[1].ask(studies[1].plan(ALL, "describe", AGES, roster=rosters[1]))
+    assert second.state == "withheld"
+    assert codes(second) == {"privacy.roster_differencing"}
+    other = studies[1].plan(f"{ALL} WHERE age > 60", "describe", AGES, roster=rosters[1])
+    assert (await studies[1].ask(other)).state == "done"
+
+
+@pytest.mark.parametrize("method", ["start", "cells", "local"])
+async def test_a_child_that_dies_at_one_hospital_shows_not_where(
+    hub: HostileHub, studies: list[Asker], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """A query that floods memory or time where some row is there would be an oracle for that row."""
+    ends = []
+    for name in ("a", "d"):
+        engine = hub.hospitals[name].node.desk.engine
+        await engine.warm()
+
+        async def die(*_request: object) -> None:
+            raise EngineDied("The child ended before it answered.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(engine._made, method, die)
+            run, seen, sizes = await _watched(hub, studies[0])
+        assert run.state == "no_result"
+        assert codes(run) == {"failed"}
+        assert len({tuple(each) for each in sizes.values()}) == 1
+        ends.append(seen[-1])
+    assert ends[0] == ends[1]
 
 
 async def test_a_view_of_a_run_has_no_field_that_depends_on_rows() -> None:

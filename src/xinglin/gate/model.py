@@ -54,14 +54,15 @@ class PooledGuard(msgspec.Struct, frozen=True):
 
     ``persons``: distinct persons by released cell. ``contributors``: DIDs whose parts are in the total.
     ``dof`` and ``parameters``: of a fitted model. ``layout`` and ``differences``: the guard's counts
-    against earlier releases. ``rows`` and ``rows_squared``: for dominance; both ``None`` where each person
-    has one row.
+    against earlier releases; ``rosters``: whose sums those were. ``rows`` and ``rows_squared``: for
+    dominance; both ``None`` where each person has one row.
     """
 
     persons: dict[str, int]
     contributors: tuple[str, ...]
     layout: tuple[DifferenceSlot, ...] = ()
     differences: tuple[int, ...] = ()
+    rosters: dict[str, tuple[str, ...]] = {}
     dof: int | None = None
     parameters: int = 0
     rows: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xinglin.evidence.commitments import commit, derive_salt
 from xinglin.gate.model import RESULT_BYTES, Computed, PooledGuard
 from xinglin.kernel.verdict import Allowed, Verdict, deny, every
-from xinglin.privacy.differencing import check_differences, is_finer
+from xinglin.privacy.differencing import check_differences, check_rosters, is_finer
 from xinglin.privacy.disclosure import check_dominance, check_total
 from xinglin.privacy.errors import BadLayout
 from xinglin.terms.request import Plan
@@ -50,8 +50,16 @@ def _differences(plan: Plan, guard: PooledGuard) -> Verdict:
     # Cells that are not released (suppressed ones) give no difference either.
     counted = zip(guard.layout, guard.differences, strict=True)
     pairs = [(s, n) for s, n in counted if s.cell in guard.persons or is_finer(s.cell)]
+    slots, counts = [slot for slot, _ in pairs], [count for _, count in pairs]
+    if not {slot.earlier.release for slot in slots if slot.earlier.release} <= guard.rosters.keys():
+        return deny("gate.uncompared", "It is not known whose an earlier release was.", "Start the run again.")
     try:
-        return check_differences(plan.rules, [slot for slot, _ in pairs], [count for _, count in pairs])
+        return every(
+            [
+                check_differences(plan.rules, slots, counts),
+                check_rosters(plan.rules, slots, counts, guard.rosters, guard.contributors),
+            ]
+        )
     except BadLayout as error:
         return deny(error.code, error.what, "Start the run again.")
 

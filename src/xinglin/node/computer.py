@@ -14,31 +14,26 @@ import msgspec
 
 from xinglin.gate import Computed, PooledGuard, Stopped, Use
 from xinglin.kernel.canonical import canonical_bytes, sha256_digest
-from xinglin.kernel.codec import encode_msgpack
+from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.states import IllegalMove
 from xinglin.kernel.verdict import Denied
+from xinglin.node.comparing import Comparison, Conclusion, Layout, finer_names
 from xinglin.node.outbox import Outbox
 from xinglin.node.prepared import Preparations, Prepared
 from xinglin.node.vault import Vault
-from xinglin.privacy.differencing import (
-    DifferenceSlot,
-    ReleasedCell,
-    check_layout,
-    difference_layout,
-    is_finer,
-)
+from xinglin.privacy.differencing import DifferenceSlot, is_finer
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import CellRow
-from xinglin.trust.envelope import Signed, open_signed_as, sign
 from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import PrivateKeys, verify
-from xinglin.wire.channel import RELEASES_CONTEXT, ReleaseRefs, RunEnd, RunRelay, RunReleases
+from xinglin.wire.channel import RunEnd, RunRelay, RunReleases
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from xinglin.analysis.algorithm import Algorithm, Guard, NamedFailure, Result, State
+    from xinglin.analysis.table import Floats
     from xinglin.node.engine import Engine
     from xinglin.node.logview import LogView
     from xinglin.secure import Opened, Party
@@ -78,13 +73,6 @@ class Desk(msgspec.Struct, frozen=True):
     vault: Vault
 
 
-class Conclusion(msgspec.Struct, frozen=True):
-    """Once an outcome follows from the opened totals: the salt of its commitment, and whose totals they were."""
-
-    salt: bytes
-    survivors: tuple[str, ...]
-
-
 class Computation:
     """One run's computing at this node; ``inbox`` is filled by the channel."""
 
@@ -94,7 +82,8 @@ class Computation:
         self._party: Party | None = None
         self._algorithm: Algorithm | None = None
         self._state: State | None = None
-        self._slots: tuple[DifferenceSlot, ...] = ()
+        self._compared = Layout()
+        self._comparison = Comparison(desk.keys, desk.view, desk.database, use)
         self._uploading = False
         self._quiet = False
 
@@ -126,14 +115,14 @@ class Computation:
     async def _rounds(self, prepared: Prepared) -> Computed | Stopped | Denied:
         self._open_party()
         known = self._desk.database.run(self._use.run)
-        refs = self._refs()
+        refs = self._comparison.refs()
         if self.party.phase in ("new", "advertised"):
             self._desk.outbox.admitted(self._use.run, self.party.advertise(), refs)
-        slots = await self._layout(prepared) if not known or not known.cells else self._kept_layout(known.cells)
-        if isinstance(slots, Denied):
-            return slots
-        self._slots = slots
-        started = await self._start(prepared, slots)
+        agreed = decode_msgpack(known.cells, Layout) if known and known.cells else await self._agree(prepared)
+        if isinstance(agreed, Denied):
+            return agreed
+        self._compared = agreed
+        started = await self._start(prepared, agreed.slots)
         if isinstance(started, Denied):
             return started
         self._resume_state()
@@ -174,54 +163,35 @@ class Computation:
             changes["uploaded"] = True
         self._desk.database.change_run(self._use.run, **changes)
 
-    # --- the differencing guard's layout -------------------------------------------------------
-
-    def _refs(self) -> bytes:
-        rows = self._desk.database.cells_of(self._use.plan.data_set)
-        cells = tuple((row.release, row.cell) for row in rows if row.release != self._use.run)
-        refs = ReleaseRefs(self._use.run, self._desk.keys.did, cells)
-        return sign(self._desk.keys, RELEASES_CONTEXT, refs).to_bytes()
-
-    async def _layout(self, prepared: Prepared) -> tuple[DifferenceSlot, ...] | Denied:
-        """Agree on the earlier cells to compare with: everybody's, each signed by its node."""
+    async def _agree(self, prepared: Prepared) -> Layout | Denied:
+        """The earlier releases to compare with: everybody's, each list signed by its node."""
         while True:
             message = await self._next()
             if isinstance(message, RunReleases):
                 break
-        opened = [self._opened_refs(data) for data in message.signed]
-        earlier = {ReleasedCell(*cell) for refs in opened for cell in refs.cells}
-        kept = self._desk.database.cells_of(self._use.plan.data_set)
-        own = [ReleasedCell(row.release, row.cell) for row in kept if row.release != self._use.run]
-        complete = check_layout(earlier, own)
-        if isinstance(complete, Denied):
-            return complete
-        slots = _slots(earlier, prepared, _build(self._use, prepared, ()))
-        self._desk.database.change_run(self._use.run, cells=msgspec.msgpack.encode(slots))
-        return slots
-
-    def _kept_layout(self, data: bytes) -> tuple[DifferenceSlot, ...]:
-        return msgspec.msgpack.decode(data, type=tuple[DifferenceSlot, ...])
-
-    def _opened_refs(self, data: bytes) -> ReleaseRefs:
-        signed = Signed.from_bytes(data)
-        refs = open_signed_as(signed, RELEASES_CONTEXT, self._desk.view.record.directory, ReleaseRefs)
-        if refs.node != signed.signer or refs.run_id != self._use.run or refs.node not in self._use.plan.roster:
-            raise XinglinError("A list of earlier releases is not of this run.", remedy="Start a new run.")
-        return refs
+        agreed = self._comparison.agree(message.signed, prepared, _build(self._use, prepared, ()))
+        if not isinstance(agreed, Denied):
+            self._desk.database.change_run(self._use.run, cells=encode_msgpack(agreed))
+        return agreed
 
     # --- the rounds --------------------------------------------------------------------------
 
     async def _start(self, prepared: Prepared, slots: tuple[DifferenceSlot, ...]) -> Denied | None:
         from xinglin.analysis.algorithm import MAX_ROWS, AlgorithmSpec
         from xinglin.node import engine_messages as em
+        from xinglin.node.engine import EngineError
 
         plan = self._use.plan
-        spec = AlgorithmSpec(plan.algorithm, plan.params)
-        started = await self._desk.engine.start(
-            em.Start(self._use.run, spec, prepared.domain, plan.rules, MAX_ROWS, slots)
+        start = em.Start(
+            self._use.run, AlgorithmSpec(plan.algorithm, plan.params), prepared.domain, plan.rules, MAX_ROWS, slots
         )
-        if isinstance(started, Denied):
-            return started
+        try:
+            started = await self._desk.engine.start(start)
+        except EngineError as error:
+            log.error("run %s: the query ended with %s", self._use.run, error.code)  # told by the flag in the sum alone
+        else:
+            if isinstance(started, Denied):
+                return started
         self._algorithm = _build(self._use, prepared, slots)
         return None
 
@@ -294,19 +264,37 @@ class Computation:
         return following  # type: ignore[return-value]
 
     async def _upload(self) -> None:
-        import numpy as np
-
-        from xinglin.node import engine_messages as em
+        from xinglin.secure.errors import ValueRefused
 
         algorithm, state = self._algorithm, self._state
         assert algorithm is not None and state is not None
-        counts = await self._differences() if state.round == 0 else ()
-        data = algorithm.encode_state(state)
-        vector = np.frombuffer(await self._desk.engine.local(em.Local(self._use.run, data, counts)), dtype="<f8")
+        vector = await self._vector(algorithm, state)
         self._uploading = True
-        # The places are part of the state: counts of different comparisons must never be added.
-        digest = sha256_digest(data + msgspec.msgpack.encode(self._slots))
-        self._send(self.party.upload(vector, _parts(algorithm, state), digest))
+        # What is compared is part of the state: counts of different comparisons must never be added.
+        digest = sha256_digest(algorithm.encode_state(state) + encode_msgpack(self._compared))
+        try:
+            sent = self.party.upload(vector, _parts(algorithm, state), digest)
+        except ValueRefused:
+            sent = self.party.upload(algorithm.failed(state), _parts(algorithm, state), digest)
+        self._send(sent)
+
+    async def _vector(self, algorithm: Algorithm, state: State) -> Floats:
+        """This hospital's part; where the child was killed or too slow, the part of a query that failed.
+
+        Told in any other way, its end would say that this hospital's rows were the cause.
+        """
+        import numpy as np
+
+        from xinglin.node import engine_messages as em
+        from xinglin.node.engine import EngineError
+
+        try:
+            counts = await self._differences() if state.round == 0 else ()
+            wanted = em.Local(self._use.run, algorithm.encode_state(state), counts)
+            return np.frombuffer(await self._desk.engine.local(wanted), dtype="<f8")
+        except EngineError as error:
+            log.error("run %s: computing ended with %s", self._use.run, error.code)
+            return algorithm.failed(state)
 
     async def _differences(self) -> tuple[int, ...]:
         from xinglin.node import engine_messages as em
@@ -348,12 +336,14 @@ class Computation:
         guard = state.guard if self._guard is None else self._guard
         persons = dict(zip(algorithm.cell_names(), guard.cells, strict=True))
         released = set(algorithm.released_cells(outcome))
-        chosen = [i for i, slot in enumerate(self._slots) if slot.cell in released or is_finer(slot.cell)]
+        slots = self._compared.slots
+        chosen = [i for i, slot in enumerate(slots) if slot.cell in released or is_finer(slot.cell)]
         pooled = PooledGuard(
             persons={name: count for name, count in persons.items() if name in released},
             contributors=tuple(sorted(self.party.survivors)),
-            layout=tuple(self._slots[i] for i in chosen),
+            layout=tuple(slots[i] for i in chosen),
             differences=tuple(guard.differences[i] for i in chosen),
+            rosters=self._compared.rosters,
             rows=guard.rows_used,
             rows_squared=guard.rows_squared,
         )
@@ -372,22 +362,6 @@ def _parts(algorithm: Algorithm, state: State) -> list[object]:
     from xinglin.secure import Part
 
     return [Part(part.name, part.length, part.bound, part.integer) for part in algorithm.layout(state)]
-
-
-def finer_names(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The finer sets that a release keeps: rows of each person, and what each brings to a column."""
-    return ("#rows", *(f"#{column}" for column in columns))
-
-
-def _slots(earlier: set[ReleasedCell], prepared: Prepared, algorithm: Algorithm) -> tuple[DifferenceSlot, ...]:
-    """The places of all counts, the same at every node: cells with cells, finer sets with their like, indicators."""
-    from xinglin.analysis.admit_indicators import indicator_slots
-
-    cells = [cell for cell in earlier if not is_finer(cell.cell)]
-    slots = list(difference_layout(cells, algorithm.cell_names()))
-    for name in finer_names(algorithm.columns):
-        slots += difference_layout([cell for cell in earlier if cell.cell == name], [name])
-    return (*slots, *indicator_slots(prepared.columns, algorithm.columns))
 
 
 def cell_rows(use: Use, cells: tuple[str, ...]) -> tuple[CellRow, ...]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from xinglin.analysis.table import Table
 from xinglin.kernel.errors import MalformedMessage
-from xinglin.privacy.differencing import NEW_ONLY, DifferenceSlot
+from xinglin.privacy.differencing import NEW_ONLY, NEW_SHARED, OLD_SHARED, DifferenceSlot
 
 Sets = dict[str, NDArray[np.uint64]]
 Codes = NDArray[np.uint64]
@@ -97,14 +97,19 @@ def finer_set(name: str, table: Table, codes: Codes, mask: NDArray[np.bool_]) ->
 
 
 def difference_counts(slots: Sequence[DifferenceSlot], now: Sets, before: Mapping[str, Sets]) -> tuple[int, ...]:
-    """One-sided counts in the order of ``slots``; a release that is not in ``before`` counts nobody."""
+    """One-sided counts in the order of ``slots``.
+
+    A release that is not in ``before`` had nobody of this hospital; its *shared* places count nobody new either.
+    """
     nobody = np.zeros(0, dtype=np.uint64)
     counts = []
     for slot in slots:
         if slot.cell not in now:
             raise MalformedMessage("A cell of the layout is not one of this run's.")
         new, old = now[slot.cell], before.get(slot.earlier.release, {}).get(slot.earlier.cell, nobody)
-        left, right = (new, old) if slot.side == NEW_ONLY else (old, new)
+        if slot.side in (NEW_SHARED, OLD_SHARED) and slot.earlier.release not in before:
+            new = nobody
+        left, right = (new, old) if slot.side in (NEW_ONLY, NEW_SHARED) else (old, new)
         counts.append(int(np.setdiff1d(left, right, assume_unique=True).size))
     return tuple(counts)
 

@@ -22,6 +22,7 @@ _HOMES = {
     "check_rosters": "differencing",
     "difference_counts": "differencing",
     "difference_layout": "differencing",
+    "roster_layout": "differencing",
     "DisclosureRules": "disclosure",
     "MissingReport": "disclosure",
     "check_dominance": "disclosure",

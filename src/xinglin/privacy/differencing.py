@@ -26,6 +26,9 @@ FINER = ("#", "?")
 
 NEW_ONLY = "new_only"
 OLD_ONLY = "old_only"
+NEW_SHARED = "new_shared"
+OLD_SHARED = "old_shared"
+"""The same two counts over the hospitals that took part both times, for releases of other hospitals."""
 
 Persons = AbstractSet[Hashable]
 
@@ -38,7 +41,11 @@ class ReleasedCell(msgspec.Struct, frozen=True, order=True):
 
 
 class DifferenceSlot(msgspec.Struct, frozen=True, order=True):
-    """One place in the vector: persons of one side only, new cell against earlier cell."""
+    """One place in the vector: persons of one side only, new cell against earlier cell.
+
+    ``side``: ``new_only`` and ``old_only`` count at every hospital, ``new_shared`` and ``old_shared`` where the
+    earlier release was made too.
+    """
 
     earlier: ReleasedCell
     cell: str
@@ -56,6 +63,24 @@ def difference_layout(earlier: Collection[ReleasedCell], cells: Collection[str])
     old, new = sorted(set(earlier)), sorted(set(cells))
     SLOTS.check(2 * len(old) * len(new))
     return tuple(DifferenceSlot(before, cell, side) for before in old for cell in new for side in (NEW_ONLY, OLD_ONLY))
+
+
+def roster_layout(
+    earlier: Collection[ReleasedCell],
+    cells: Collection[str],
+    rosters: Mapping[str, Collection[str]],
+    roster: Collection[str],
+) -> tuple[DifferenceSlot, ...]:
+    """The further places that releases of other hospitals than ``roster`` need (``rosters``: by release).
+
+    >>> len(roster_layout([ReleasedCell("run-1", "all")], ["all"], {"run-1": "abc"}, "abcd"))
+    2
+    """
+    others = sorted({cell for cell in earlier if set(rosters[cell.release]) != set(roster)})
+    new = sorted(set(cells))
+    SLOTS.check(2 * len(others) * len(new))
+    sides = (NEW_SHARED, OLD_SHARED)
+    return tuple(DifferenceSlot(before, cell, side) for before in others for cell in new for side in sides)
 
 
 def is_finer(cell: str) -> bool:
@@ -90,10 +115,13 @@ def difference_counts(
     if unknown:
         raise BadLayout("A cell of the layout is not one of this run's.", remedy="Agree on the layout again.")
     nobody: Persons = frozenset()
+    here = {cell.release for cell in before}
     counts = []
     for slot in layout:
         new, old = now[slot.cell], before.get(slot.earlier, nobody)
-        counts.append(len(new - old) if slot.side == NEW_ONLY else len(old - new))
+        if slot.side in (NEW_SHARED, OLD_SHARED) and slot.earlier.release not in here:
+            new = old = nobody
+        counts.append(len(new - old) if slot.side in (NEW_ONLY, NEW_SHARED) else len(old - new))
     return tuple(counts)
 
 
@@ -115,10 +143,7 @@ def check_differences(rules: DisclosureRules, layout: Sequence[DifferenceSlot], 
         raise BadLayout(f"{len(layout)} difference counts were agreed, {len(pooled)} came.")
     if any(count < 0 for count in pooled):
         raise BadLayout("A difference count is not negative.")
-    pairs: dict[tuple[ReleasedCell, str], int] = {}
-    for slot, count in zip(layout, pooled, strict=True):
-        pair = (slot.earlier, slot.cell)
-        pairs[pair] = max(pairs.get(pair, 0), count)
+    pairs = _largest(layout, pooled, (NEW_ONLY, OLD_ONLY))
     close = sorted({cell for (_, cell), most in pairs.items() if 0 < most < rules.min_cell})
     if not close:
         return Allowed(("differencing_guard",))
@@ -130,17 +155,48 @@ def check_differences(rules: DisclosureRules, layout: Sequence[DifferenceSlot], 
     )
 
 
-def check_rosters(rules: DisclosureRules, roster: Collection[str], earlier: Sequence[Collection[str]]) -> Verdict:
-    """Whether the roster differs from those of earlier releases on the same cells by none or enough hospitals.
+def check_rosters(
+    rules: DisclosureRules,
+    layout: Sequence[DifferenceSlot],
+    pooled: Sequence[int],
+    rosters: Mapping[str, Collection[str]],
+    roster: Collection[str],
+) -> Verdict:
+    """Whether no hospital's own part is the difference between this release and one of other hospitals.
 
-    The difference of two totals over rosters one hospital apart is that hospital's own contribution.
+    ``rosters``: contributors by earlier release; ``roster``: those of this one. Where the persons are (nearly) the
+    same at the hospitals of both, the two answers differ by what the other hospitals hold: refused when one of the
+    earlier ones is absent now (nobody counts its persons), or when fewer than ``min_hospitals`` are new.
+
+    >>> cells, everybody = [ReleasedCell("run-1", "all")], {"run-1": "abcd"}
+    >>> slots = difference_layout(cells, ["all"]) + roster_layout(cells, ["all"], everybody, "abc")
+    >>> check_rosters(DisclosureRules(), slots, [0, 0, 0, 0], everybody, "abc").codes
+    ('privacy.roster_differencing',)
     """
-    for before in earlier:
-        for one_sided in (set(roster) - set(before), set(before) - set(roster)):
-            if 0 < len(one_sided) < rules.min_hospitals:
-                return deny(
-                    "privacy.roster_differencing",
-                    f"Compared with an earlier release, fewer than {rules.min_hospitals} hospitals would stand out.",
-                    "Run with the same hospitals as before.",
-                )
+    if len(pooled) != len(layout):
+        raise BadLayout(f"{len(layout)} difference counts were agreed, {len(pooled)} came.")
+    at_all = _largest(layout, pooled, (NEW_ONLY, OLD_ONLY))
+    shared = _largest(layout, pooled, (NEW_SHARED, OLD_SHARED))
+    for (earlier, cell), most in at_all.items():
+        if not earlier.release or is_finer(cell) or shared.get((earlier, cell), most) >= rules.min_cell:
+            continue
+        absent, new = set(rosters[earlier.release]) - set(roster), set(roster) - set(rosters[earlier.release])
+        if absent or 0 < len(new) < rules.min_hospitals:
+            return deny(
+                "privacy.roster_differencing",
+                "Compared with an earlier release of other hospitals, one hospital's own part could be computed.",
+                "Ask the same hospitals as before, or a cohort that differs by more persons.",
+            )
     return Allowed(("roster_guard",))
+
+
+def _largest(
+    layout: Sequence[DifferenceSlot], pooled: Sequence[int], sides: Collection[str]
+) -> dict[tuple[ReleasedCell, str], int]:
+    """The larger of the two counts of each pair of cells."""
+    pairs: dict[tuple[ReleasedCell, str], int] = {}
+    for slot, count in zip(layout, pooled, strict=True):
+        if slot.side in sides:
+            pair = (slot.earlier, slot.cell)
+            pairs[pair] = max(pairs.get(pair, 0), count)
+    return pairs

@@ -269,12 +269,16 @@ SEAL_INFO = b"xinglin run result/1"
 
 
 class ReleaseRefs(msgspec.Struct, frozen=True):
-    """Released cells whose persons this node keeps, as (release, cell), for the differencing guard."""
+    """Released cells whose persons this node keeps, as (release, cell), for the differencing guard.
+
+    ``rosters``: whose sum each of these releases was (DIDs, sorted).
+    """
 
     run_id: str
     node: str
     cells: tuple[tuple[str, str], ...]
     version: int = 1
+    rosters: dict[str, tuple[str, ...]] = {}
 
 
 RELEASES_CONTEXT = "run-releases/1"

@@ -135,15 +135,23 @@ async def test_what_the_rules_forbid_is_withheld(outcome: Computed | Denied, cod
 
 def test_protect_compares_every_released_cell() -> None:
     layout = difference_layout([ReleasedCell("run-0", "all")], ["all"])
-    assert protect(PLAN, NODE, guarded(layout=layout, differences=(0, 10)))
-    assert not protect(PLAN, NODE, guarded(layout=layout, differences=(0, 9)))
-    assert not protect(PLAN, NODE, guarded(layout=layout, differences=(0,)))
-    assert not protect(PLAN, NODE, guarded(layout=layout, differences=(0, -10)))
-    uncompared = guarded(layout=layout, differences=(0, 0), persons={"all": 300, "sex=F": 100})
+    known = {"layout": layout, "rosters": {"run-0": HOSPITALS}}
+    assert protect(PLAN, NODE, guarded(**known, differences=(0, 10)))
+    assert not protect(PLAN, NODE, guarded(**known, differences=(0, 9)))
+    assert not protect(PLAN, NODE, guarded(**known, differences=(0,)))
+    assert not protect(PLAN, NODE, guarded(**known, differences=(0, -10)))
+    uncompared = guarded(**known, differences=(0, 0), persons={"all": 300, "sex=F": 100})
     assert not protect(PLAN, NODE, uncompared)
-    hidden = difference_layout([ReleasedCell("run-0", "all")], ["all", "tiny"])
-    assert protect(PLAN, NODE, guarded(layout=hidden, differences=(0, 0, 3, 200))), "a hidden cell differs from nothing"
+    known["layout"] = difference_layout([ReleasedCell("run-0", "all")], ["all", "tiny"])
+    assert protect(PLAN, NODE, guarded(**known, differences=(0, 0, 3, 200))), "a hidden cell differs from nothing"
     assert isinstance(COMPUTED.guard, PooledGuard)
+
+
+def test_protect_asks_whose_an_earlier_release_was() -> None:
+    layout = difference_layout([ReleasedCell("run-0", "all")], ["all"])
+    assert protect(PLAN, NODE, guarded(layout=layout, differences=(0, 0))).codes == ("gate.uncompared",)
+    fewer = guarded(layout=layout, differences=(0, 0), rosters={"run-0": HOSPITALS[:-1]})
+    assert protect(PLAN, NODE, fewer).codes == ("privacy.roster_differencing",)
 
 
 async def test_a_run_that_ends_before_the_first_upload_is_given_back() -> None:

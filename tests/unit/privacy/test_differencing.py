@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xinglin.kernel.errors import LimitExceeded
-from xinglin.kernel.verdict import Allowed, Denied
+from xinglin.kernel.verdict import Allowed, Denied, Verdict
 from xinglin.privacy.differencing import (
     ReleasedCell,
     check_differences,
@@ -15,6 +15,7 @@ from xinglin.privacy.differencing import (
     check_rosters,
     difference_counts,
     difference_layout,
+    roster_layout,
 )
 from xinglin.privacy.disclosure import DisclosureRules
 from xinglin.privacy.errors import BadLayout
@@ -83,9 +84,38 @@ def test_counts_fit_the_layout() -> None:
     assert difference_counts(layout, {"all": frozenset({1})}, {}) == (1, 0), "it took no part in that release"
 
 
+def around(roster: str, before: str, shared: int, more: int) -> Verdict:
+    """A release of ``roster`` after one of ``before``; ``shared`` persons differ where both were, ``more`` are new."""
+    cells, rosters = [OLD], {OLD.release: before}
+    layout = difference_layout(cells, ["all"]) + roster_layout(cells, ["all"], rosters, roster)
+    now = {"all": frozenset(range(100 + shared))}
+    here = difference_counts(layout, now, {OLD: frozenset(range(100))})
+    away = difference_counts(layout, {"all": frozenset(range(more))}, {})
+    return check_rosters(RULES, layout, [a + b for a, b in zip(here, away, strict=True)], rosters, roster)
+
+
 def test_rosters_one_hospital_apart() -> None:
-    assert check_rosters(RULES, "abcd", ["abcd"])
-    assert not check_rosters(RULES, "abcd", ["abcd", "abc"])
-    assert not check_rosters(RULES, "abc", ["abcd"])
-    assert check_rosters(RULES, "abcdefg", ["abcd"])
-    assert check_rosters(RULES, "abc", [])
+    """The same persons with one hospital more or less: the difference is that hospital's own part."""
+    for shared in (0, 1, 9):
+        assert around("abcd", "abc", shared, 300).codes == ("privacy.roster_differencing",)
+        assert around("abc", "abcd", shared, 0).codes == ("privacy.roster_differencing",)
+        assert around("abd", "abc", shared, 300).codes == ("privacy.roster_differencing",)
+        assert around("abc", "abcdefg", shared, 0).codes == ("privacy.roster_differencing",)
+    assert around("abcd", "abcd", 0, 0)
+    assert around("abcdefg", "abcd", 0, 300), "three hospitals more: nobody's own part"
+    assert around("abcd", "abc", 10, 300), "enough other persons at the hospitals of both"
+    assert around("abc", "abcd", 10, 0)
+
+
+def test_shared_places_count_where_the_earlier_release_was_made() -> None:
+    layout = roster_layout([OLD], ["all"], {OLD.release: "abc"}, "abcd")
+    assert difference_counts(layout, {"all": frozenset({1})}, {}) == (0, 0)
+    assert difference_counts(layout, {"all": frozenset({1})}, {OLD: frozenset({2, 3})}) == (1, 2)
+    assert roster_layout([OLD], ["all"], {OLD.release: "cba"}, "abc") == ()
+
+
+def test_shared_places_are_no_matter_to_the_persons_rule() -> None:
+    layout = roster_layout([OLD], ["all"], {OLD.release: "abc"}, "abcd")
+    assert check_differences(RULES, layout, [1, 0])
+    with pytest.raises(BadLayout):
+        check_rosters(RULES, layout, [1], {OLD.release: "abc"}, "abcd")
