@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -15,11 +17,21 @@ from xinglin.node.computer import cell_rows, cells_file
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
 from xinglin.privacy.differencing import ReleasedCell
+from xinglin.stores.database_errors import StoreUnavailable
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.trust.envelope import sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.sealing import seal
 from xinglin.wire.channel import ATTESTATION_CONTEXT, SEAL_INFO, Attestation, Sealed
+
+
+@contextmanager
+def _pausing() -> Iterator[None]:
+    """A database that is full or away pauses the use where it is; it goes on by itself."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise NotNow("store_away", error.what, remedy=error.remedy) from error
 
 
 class NodeLedger:
@@ -34,15 +46,18 @@ class NodeLedger:
         held = self._agreements.facts(digest)
         if held is None:
             return deny("node.no_agreement", "There is no such agreement here.", "Negotiate one.")
-        return self._database.reserve_for(use, digest, held[1].terms.allowance)
+        with _pausing():
+            return self._database.reserve_for(use, digest, held[1].terms.allowance)
 
     async def spend(self, run: str) -> None:
         """See the port."""
-        self._database.move_charge(run, "spend")
+        with _pausing():
+            self._database.move_charge(run, "spend")
 
     async def give_back(self, run: str) -> None:
         """See the port."""
-        self._database.move_charge(run, "give_back")
+        with _pausing():
+            self._database.move_charge(run, "give_back")
 
 
 class NodeReleaseStore:
@@ -53,11 +68,13 @@ class NodeReleaseStore:
 
     async def open(self, fresh: Record) -> Record | Denied:
         """See the port."""
-        return await self._database.open(fresh)
+        with _pausing():
+            return await self._database.open(fresh)
 
     async def save(self, before: Record, after: Record) -> None:
         """See the port."""
-        await self._database.save(before, after)
+        with _pausing():
+            await self._database.save(before, after)
 
     async def keep_cells(self, use: Use, cells: tuple[str, ...], compared: tuple[ReleasedCell, ...]) -> Verdict:
         """See the port."""
@@ -65,11 +82,13 @@ class NodeReleaseStore:
 
         kept = read_sets(str(self._folder / cells_file(use.run)))
         finer = tuple(name for name in sorted(kept) if name.startswith("#"))
-        return self._database.keep_cell_rows(use.run, cell_rows(use, (*cells, *finer)), compared)
+        with _pausing():
+            return self._database.keep_cell_rows(use.run, cell_rows(use, (*cells, *finer)), compared)
 
     async def drop_cells(self, run: str) -> None:
         """See the port."""
-        await self._database.drop_cells(run)
+        with _pausing():
+            await self._database.drop_cells(run)
 
 
 class NodeReleaser:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    URL,
     BigInteger,
     Column,
     Integer,
@@ -15,25 +15,28 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    bindparam,
     delete,
-    insert,
     select,
+    text,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from xinglin.kernel.instants import Instant
-from xinglin.stores.database import create_tables, open_database, sqlite_url
+from xinglin.stores.database import Database, insert_or, sqlite_url
 from xinglin.stores.hub_rows import AgreementRow, MessageRow, RunRow
 
 SCHEMA_VERSION = 1
+SCHEMA = "xinglin_hub"
+"""Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
+FORGET_EVERY_MS = 10_000
 _meta = MetaData()
-_key = String(200)
+_key = String()
 invite = Table(
     "invite",
     _meta,
     Column("secret_digest", _key, primary_key=True),
-    Column("role", String(40), nullable=False),
+    Column("role", String(), nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("used_by", _key),
 )
@@ -47,7 +50,7 @@ agreement = Table(
     "agreement",
     _meta,
     Column("agreement_id", _key, primary_key=True),
-    Column("state", String(40), nullable=False),
+    Column("state", String(), nullable=False),
     Column("provider", _key, nullable=False),
     Column("consumer", _key, nullable=False),
     Column("offered", LargeBinary, nullable=False),
@@ -58,7 +61,7 @@ run = Table(
     "run",
     _meta,
     Column("run_id", _key, primary_key=True),
-    Column("state", String(40), nullable=False),
+    Column("state", String(), nullable=False),
     Column("requester", _key, nullable=False),
     Column("request", LargeBinary, nullable=False),
     Column("plan", LargeBinary, nullable=False),
@@ -68,10 +71,10 @@ run = Table(
 run_message = Table(
     "run_message",
     _meta,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("run_id", _key, nullable=False, index=True),
     Column("node", _key, nullable=False),
-    Column("kind", String(40), nullable=False),
+    Column("kind", String(), nullable=False),
     Column("round", Integer, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     UniqueConstraint("run_id", "node", "kind", "round"),
@@ -79,21 +82,63 @@ run_message = Table(
 seen = Table(
     "seen",
     _meta,
-    Column("key", String(400), primary_key=True),
-    Column("expires", BigInteger, nullable=False),
+    Column("key", String(), primary_key=True),
+    Column("expires", BigInteger, nullable=False, index=True),
 )
 
 
-class HubDatabase:
-    """SQLite in a folder, or PostgreSQL by URL. Messages of a run's rounds skip the disk flush.
+_ADD_INVITE = text(
+    "INSERT INTO invite (secret_digest, role, expires) VALUES (:secret_digest, :role, :expires) "
+    "ON CONFLICT (secret_digest) DO NOTHING"
+)
+_USE_INVITE = (
+    update(invite)
+    .where(
+        (invite.c.secret_digest == bindparam("digest"))
+        & invite.c.used_by.is_(None)
+        & (invite.c.expires > bindparam("now"))
+    )
+    .values(used_by=bindparam("did"))
+)
+_ROLE = select(invite.c.role).where(invite.c.secret_digest == bindparam("digest"))
+_PUT_PUBLICATION = insert_or(publication, "provider", replace=True)
+_PUBLICATIONS = select(publication).order_by(publication.c.provider)
+_PUT_AGREEMENT = insert_or(agreement, "agreement_id", replace=True)
+_AGREEMENT = select(agreement).where(agreement.c.agreement_id == bindparam("key"))
+_AGREEMENTS = select(agreement)
+_ADD_RUN = insert_or(run, "run_id", replace=False)
+_PUT_RUN = insert_or(run, "run_id", replace=True)
+_RUN = select(run).where(run.c.run_id == bindparam("key"))
+_OPEN_RUNS = select(run).where(run.c.state == "open")
+_ADD_MESSAGE = text(
+    "INSERT INTO run_message (run_id, node, kind, round, payload) VALUES (:run_id, :node, :kind, :round, :payload) "
+    "ON CONFLICT (run_id, node, kind, round) DO NOTHING"
+)
+_MESSAGES = (
+    select(run_message.c.node, run_message.c.kind, run_message.c.round, run_message.c.payload)
+    .where(run_message.c.run_id == bindparam("key"))
+    .order_by(run_message.c.number)
+)
+_DROP_MESSAGES = delete(run_message).where(run_message.c.run_id == bindparam("key"))
+_REMEMBER = text(
+    "INSERT INTO seen (key, expires) VALUES (:key, :until) "
+    "ON CONFLICT (key) DO UPDATE SET expires = excluded.expires WHERE seen.expires < :now"
+)
+_FORGET = delete(seen).where(seen.c.expires < bindparam("now"))
 
-    A killed process loses none of them; after a power cut the run they belong to ends and is asked again.
+
+class HubDatabase:
+    """SQLite in a folder, or PostgreSQL by URL. Messages of a run's rounds and one-time values skip the disk flush.
+
+    A killed process loses none of them. After a power cut the run a message belongs to ends and is asked again, and
+    a proof shown at the door in the last moments before could be shown once more while it lives (minutes).
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_database(url)
-        self._quick = open_database(url, durable=False)
-        create_tables(self._engine, _meta, SCHEMA_VERSION)
+    def __init__(self, url: str | URL, *, accept_loss: bool = False) -> None:
+        self._kept = Database(url, SCHEMA)
+        self._kept.install(_meta, SCHEMA_VERSION, accept_loss=accept_loss)
+        self._quick = Database(url, SCHEMA, durable=False)
+        self._forgot: Instant = 0
 
     @classmethod
     def in_folder(cls, folder: Path) -> HubDatabase:
@@ -102,104 +147,72 @@ class HubDatabase:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
-        self._quick.dispose()
+        self._kept.close()
+        self._quick.close()
 
     def add_invite(self, secret_digest: str, role: str, expires: Instant) -> None:
         """See the port."""
-        with self._engine.begin() as connection:
-            connection.execute(insert(invite).values(secret_digest=secret_digest, role=role, expires=expires))
+        self._kept.write(_ADD_INVITE, secret_digest=secret_digest, role=role, expires=expires)
 
     def use_invite(self, secret_digest: str, did: str, now: Instant) -> str | None:
         """See the port. One UPDATE decides, so two callers cannot both win."""
-        unused = (invite.c.used_by.is_(None)) & (invite.c.expires > now)
-        open_invite = (invite.c.secret_digest == secret_digest) & unused
-        with self._engine.begin() as connection:
-            if connection.execute(update(invite).where(open_invite).values(used_by=did)).rowcount != 1:
-                return None
-            role = select(invite.c.role).where(invite.c.secret_digest == secret_digest)
-            return connection.execute(role).scalar_one()
+        if self._kept.write(_USE_INVITE, digest=secret_digest, did=did, now=now) != 1:
+            return None
+        return str(self._kept.rows(_ROLE, digest=secret_digest)[0]["role"])
 
     def put_publication(self, provider: str, descriptions: bytes) -> None:
         """See the port."""
-        self._put(publication, "provider", {"provider": provider, "descriptions": descriptions})
+        self._kept.write(_PUT_PUBLICATION, provider=provider, descriptions=descriptions)
 
     def publications(self) -> tuple[tuple[str, bytes], ...]:
         """See the port."""
-        rows = self._rows(select(publication).order_by(publication.c.provider))
-        return tuple((row["provider"], row["descriptions"]) for row in rows)
+        return tuple((row["provider"], row["descriptions"]) for row in self._kept.rows(_PUBLICATIONS))
 
     def put_agreement(self, row: AgreementRow) -> None:
         """See the port."""
-        self._put(agreement, "agreement_id", msgspec.structs.asdict(row))
+        self._kept.write(_PUT_AGREEMENT, **msgspec.structs.asdict(row))
 
     def agreement(self, agreement_id: str) -> AgreementRow | None:
         """See the port."""
-        rows = self._rows(select(agreement).where(agreement.c.agreement_id == agreement_id))
+        rows = self._kept.rows(_AGREEMENT, key=agreement_id)
         return AgreementRow(**rows[0]) if rows else None
 
     def agreements(self) -> tuple[AgreementRow, ...]:
         """See the port."""
-        return tuple(AgreementRow(**row) for row in self._rows(select(agreement)))
+        return tuple(AgreementRow(**row) for row in self._kept.rows(_AGREEMENTS))
 
     def add_run(self, row: RunRow) -> bool:
         """See the port."""
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(run).values(**msgspec.structs.asdict(row)))
-        except IntegrityError:
-            return False
-        return True
+        return self._kept.write(_ADD_RUN, **msgspec.structs.asdict(row)) == 1
 
     def put_run(self, row: RunRow) -> None:
         """See the port."""
-        self._put(run, "run_id", msgspec.structs.asdict(row))
+        self._kept.write(_PUT_RUN, **msgspec.structs.asdict(row))
 
     def run(self, run_id: str) -> RunRow | None:
         """See the port."""
-        rows = self._rows(select(run).where(run.c.run_id == run_id))
+        rows = self._kept.rows(_RUN, key=run_id)
         return RunRow(**rows[0]) if rows else None
 
     def open_runs(self) -> tuple[RunRow, ...]:
         """See the port."""
-        return tuple(RunRow(**row) for row in self._rows(select(run).where(run.c.state == "open")))
+        return tuple(RunRow(**row) for row in self._kept.rows(_OPEN_RUNS))
 
     def add_message(self, run_id: str, row: MessageRow) -> bool:
         """See the port."""
-        try:
-            with self._quick.begin() as connection:
-                connection.execute(insert(run_message).values(run_id=run_id, **msgspec.structs.asdict(row)))
-        except IntegrityError:
-            return False
-        return True
+        return self._quick.write(_ADD_MESSAGE, run_id=run_id, **msgspec.structs.asdict(row)) == 1
 
     def messages(self, run_id: str) -> tuple[MessageRow, ...]:
         """See the port."""
-        columns = [run_message.c[name] for name in ("node", "kind", "round", "payload")]
-        query = select(*columns).where(run_message.c.run_id == run_id).order_by(run_message.c.number)
-        return tuple(MessageRow(**row) for row in self._rows(query))
+        return tuple(MessageRow(**row) for row in self._kept.rows(_MESSAGES, key=run_id))
 
     def drop_messages(self, run_id: str) -> None:
         """See the port."""
-        with self._quick.begin() as connection:
-            connection.execute(delete(run_message).where(run_message.c.run_id == run_id))
+        self._quick.write(_DROP_MESSAGES, key=run_id)
 
     def remember(self, key: str, until: Instant, now: Instant) -> bool:
-        """See the port."""
-        with self._quick.begin() as connection:
-            connection.execute(delete(seen).where(seen.c.expires < now))
-        try:
-            with self._quick.begin() as connection:
-                connection.execute(insert(seen).values(key=key, expires=until))
-        except IntegrityError:
-            return False
-        return True
-
-    def _rows(self, query: Any) -> list[dict[str, Any]]:
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-
-    def _put(self, table: Table, key: str, values: dict[str, Any]) -> None:
-        with self._engine.begin() as connection:
-            if connection.execute(update(table).where(table.c[key] == values[key]).values(**values)).rowcount == 0:
-                connection.execute(insert(table).values(**values))
+        """See the port. One statement decides; old keys are swept every ten seconds."""
+        if now - self._forgot >= FORGET_EVERY_MS:
+            self._forgot = now
+            self._quick.write(_FORGET, now=now)
+        return self._quick.write(_REMEMBER, key=key, until=until, now=now) == 1

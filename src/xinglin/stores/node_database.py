@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    URL,
     BigInteger,
     Boolean,
     Column,
-    Connection,
     LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    Update,
+    bindparam,
     delete,
-    event,
     insert,
     select,
     update,
@@ -30,17 +32,20 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, deny
 from xinglin.privacy.allowance import Allowance, Charge
 from xinglin.privacy.differencing import ReleasedCell, check_layout, is_finer
-from xinglin.stores.database import create_tables, open_database, sqlite_url
+from xinglin.stores.database import Database, Row, Work, insert_or, sqlite_url
+from xinglin.stores.database_errors import StoreError
 from xinglin.stores.node_rows import AgreementRow, CellRow, ReceiptRow, RunRow
 
 SCHEMA_VERSION = 1
+SCHEMA = "xinglin_node"
+"""Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
 _meta = MetaData()
-_key = String(200)
+_key = String()
 agreement = Table(
     "agreement",
     _meta,
     Column("agreement_id", _key, primary_key=True),
-    Column("state", String(40), nullable=False),
+    Column("state", String(), nullable=False),
     Column("study", _key, nullable=False),
     Column("consumer", _key, nullable=False),
     Column("data_set", _key, nullable=False),
@@ -53,7 +58,7 @@ run = Table(
     "run",
     _meta,
     Column("run", _key, primary_key=True),
-    Column("state", String(40), nullable=False),
+    Column("state", String(), nullable=False),
     Column("request", LargeBinary, nullable=False),
     Column("plan", LargeBinary, nullable=False),
     Column("pinned", LargeBinary, nullable=False),
@@ -78,38 +83,74 @@ charge = Table(
     Column("data_set", _key, nullable=False, index=True),
     Column("agreement", _key, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("state", String(20), nullable=False),
+    Column("state", String(), nullable=False),
 )
 cell = Table(
     "cell",
     _meta,
     Column("data_set", _key, primary_key=True),
     Column("release", _key, primary_key=True),
-    Column("cell", String(400), primary_key=True),
-    Column("file", String(400), nullable=False),
+    Column("cell", String(), primary_key=True),
+    Column("file", String(), nullable=False),
 )
 receipt = Table(
     "receipt",
     _meta,
     Column("key", _key, primary_key=True),
     Column("index", BigInteger, nullable=False),
-    Column("kind", String(40), nullable=False),
+    Column("kind", String(), nullable=False),
     Column("subject", _key, nullable=False),
     Column("entry", LargeBinary, nullable=False),
     Column("receipt", Text, nullable=False),
 )
 
 
-class NodeDatabase:
-    """SQLite in the node's folder; every write is durable when its call returns."""
+_PUT_AGREEMENT = insert_or(agreement, "agreement_id", replace=True)
+_AGREEMENT = select(agreement).where(agreement.c.agreement_id == bindparam("key"))
+_AGREEMENTS = select(agreement).order_by(agreement.c.since, agreement.c.agreement_id)
+_PUT_RUN = insert_or(run, "run", replace=True)
+_RUN = select(run).where(run.c.run == bindparam("key"))
+_OPEN_RUNS = select(run).where(run.c.state == "open")
+_PUT_RECEIPT = insert_or(receipt, "key", replace=True)
+_INTEND = insert_or(receipt, "key", replace=False)
+_RECEIPT = select(receipt).where(receipt.c.key == bindparam("key"))
+_RECEIPTS = select(receipt).order_by(receipt.c.index, receipt.c.key)
+_RECEIPTS_OF = _RECEIPTS.where(receipt.c.subject == bindparam("about"))
+_CHARGES = (
+    select(charge.c.run, charge.c.agreement, charge.c.at, charge.c.state)
+    .where(charge.c.data_set == bindparam("key"))
+    .order_by(charge.c.at, charge.c.run)
+)
+_CHARGED = select(charge.c.data_set).where(charge.c.run == bindparam("key"))
+_PUT_CHARGE = insert_or(charge, "run", replace=True)
+_SAME_RUN_OR_NONCE = select(record).where(
+    (record.c.run == bindparam("one_run")) | (record.c.nonce == bindparam("one_nonce"))
+)
+_ADD_RECORD = insert(record)
+_RECORD = select(record.c.record).where(record.c.run == bindparam("key"))
+_SAVE_RECORD = update(record).where(record.c.run == bindparam("key")).values(record=bindparam("after"))
+_NONCE = select(record.c.run).where((record.c.nonce == bindparam("once")) & (record.c.run != bindparam("key")))
+_CELLS = select(cell).where(cell.c.data_set == bindparam("key")).order_by(cell.c.release, cell.c.cell)
+_CELLS_OF_OTHERS = select(cell.c.release, cell.c.cell).where(
+    (cell.c.data_set == bindparam("key")) & (cell.c.release != bindparam("one_run"))
+)
+_ADD_CELL = insert(cell)
+_DROP_CELLS = delete(cell).where(cell.c.release == bindparam("key"))
 
-    def __init__(self, url: str, clock: Clock, answers_cap: int = 200) -> None:
-        self._engine = open_database(url)
+
+@cache
+def _change_run(names: tuple[str, ...]) -> Update:
+    return update(run).where(run.c.run == bindparam("one_run")).values({name: bindparam(name) for name in names})
+
+
+class NodeDatabase:
+    """SQLite in the node's folder, or PostgreSQL by URL; every write is durable when its call returns."""
+
+    def __init__(self, url: str | URL, clock: Clock, answers_cap: int = 200, *, accept_loss: bool = False) -> None:
+        self._database = Database(url, SCHEMA)
+        self._database.install(_meta, SCHEMA_VERSION, accept_loss=accept_loss)
         self._clock = clock
         self._cap = answers_cap
-        if self._engine.dialect.name == "sqlite":
-            _take_the_write_lock_first(self._engine)
-        create_tables(self._engine, _meta, SCHEMA_VERSION)
 
     @classmethod
     def in_folder(cls, folder: Path, clock: Clock, answers_cap: int = 200) -> NodeDatabase:
@@ -118,179 +159,160 @@ class NodeDatabase:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self._database.close()
 
     # --- agreements --------------------------------------------------------------------------
 
     def put_agreement(self, row: AgreementRow) -> None:
         """Insert or replace an agreement."""
-        self._put(agreement, "agreement_id", msgspec.structs.asdict(row))
+        self._database.write(_PUT_AGREEMENT, **msgspec.structs.asdict(row))
 
     def agreement(self, agreement_id: str) -> AgreementRow | None:
         """One agreement by its digest."""
-        rows = self._rows(select(agreement).where(agreement.c.agreement_id == agreement_id))
+        rows = self._database.rows(_AGREEMENT, key=agreement_id)
         return AgreementRow(**rows[0]) if rows else None
 
     def agreements(self) -> tuple[AgreementRow, ...]:
         """All agreements, oldest first."""
-        return tuple(AgreementRow(**row) for row in self._rows(select(agreement).order_by(agreement.c.since)))
+        return tuple(AgreementRow(**row) for row in self._database.rows(_AGREEMENTS))
 
     # --- runs --------------------------------------------------------------------------------
 
     def put_run(self, row: RunRow) -> None:
         """Insert or replace a run."""
-        self._put(run, "run", msgspec.structs.asdict(row))
+        self._database.write(_PUT_RUN, **msgspec.structs.asdict(row))
 
     def change_run(self, run_id: str, **values: Any) -> None:
-        """Change some columns of a run, in one durable write."""
-        with self._engine.begin() as connection:
-            connection.execute(update(run).where(run.c.run == run_id).values(**values))
+        """Change some columns of a run, in one durable write; ``StoreError`` when there is no such run."""
+        if self._database.write(_change_run(tuple(sorted(values))), one_run=run_id, **values) != 1:
+            raise StoreError(f"There is no run {run_id} here, so nothing of it was kept.")
 
     def run(self, run_id: str) -> RunRow | None:
         """One run."""
-        rows = self._rows(select(run).where(run.c.run == run_id))
-        return RunRow(**rows[0]) if rows else None
+        rows = self._database.rows(_RUN, key=run_id)
+        return _run_row(rows[0]) if rows else None
 
     def open_runs(self) -> tuple[RunRow, ...]:
         """Runs that have not ended at this node."""
-        return tuple(RunRow(**row) for row in self._rows(select(run).where(run.c.state == "open")))
+        return tuple(_run_row(row) for row in self._database.rows(_OPEN_RUNS))
 
     # --- receipts ----------------------------------------------------------------------------
 
     def intend(self, kind: str, subject: str, entry: bytes) -> ReceiptRow:
-        """Keep an entry that is about to be submitted; it has no index yet."""
-        key = sha256_digest(entry)
-        row = ReceiptRow(key, -1, kind, subject, entry, "")
-        self._put(receipt, "key", msgspec.structs.asdict(row))
-        return row
+        """Keep an entry that is about to be submitted; it has no index yet. A known one stays as it is kept."""
+        row = ReceiptRow(sha256_digest(entry), -1, kind, subject, entry, "")
+        if self._database.write(_INTEND, **msgspec.structs.asdict(row)):
+            return row
+        return ReceiptRow(**self._database.rows(_RECEIPT, key=row.key)[0])
 
     def included(self, row: ReceiptRow, index: int, text: str) -> None:
         """Keep where the entry is, and the receipt."""
-        self._put(receipt, "key", msgspec.structs.asdict(msgspec.structs.replace(row, index=index, receipt=text)))
+        known = msgspec.structs.replace(row, index=index, receipt=text)
+        self._database.write(_PUT_RECEIPT, **msgspec.structs.asdict(known))
 
     def receipts(self, subject: str = "") -> tuple[ReceiptRow, ...]:
         """Receipts, of one subject or all, in order of index."""
-        query = select(receipt).order_by(receipt.c.index)
-        query = query.where(receipt.c.subject == subject) if subject else query
-        return tuple(ReceiptRow(**row) for row in self._rows(query))
+        rows = self._database.rows(_RECEIPTS_OF, about=subject) if subject else self._database.rows(_RECEIPTS)
+        return tuple(ReceiptRow(**row) for row in rows)
 
     # --- gate.Ledger -------------------------------------------------------------------------
 
-    def allowance(self, data_set: str, connection: Connection | None = None) -> Allowance:
+    def allowance(self, data_set: str) -> Allowance:
         """All charges on one data set."""
-        query = select(charge.c.run, charge.c.agreement, charge.c.at, charge.c.state)
-        query = query.where(charge.c.data_set == data_set).order_by(charge.c.at)
-        rows = self._rows(query) if connection is None else [dict(r) for r in connection.execute(query).mappings()]
-        return Allowance(data_set, self._cap, tuple(Charge(**row) for row in rows))
+        return self._allowance(self._database.rows(_CHARGES, key=data_set), data_set)
 
     def reserve_for(self, use: Use, agreement_id: str, allowance: int) -> Verdict:
         """Take one answer of the agreement and the data set for the run, in one transaction."""
-        with self._engine.begin() as connection:
-            following = self.allowance(use.plan.data_set, connection).reserve(
-                use.run, agreement_id, allowance, self._clock()
-            )
+        data_set = use.plan.data_set
+        with self._database.alone() as work:
+            charged = work.rows(_CHARGED, key=use.run)
+            if charged and charged[0]["data_set"] != data_set:
+                return deny("privacy.charged_otherwise", "This run was charged before.", "Start a new run.")
+            held = self._allowance(work.rows(_CHARGES, key=data_set), data_set)
+            following = held.reserve(use.run, agreement_id, allowance, self._clock())
             if isinstance(following, Denied):
                 return following
-            self._write_charge(connection, use.plan.data_set, following, use.run)
+            _put_charge(work, following, use.run)
         return Allowed()
 
     def move_charge(self, run_id: str, event_name: str) -> None:
         """``spend`` or ``give_back`` a run's charge; for a run never charged, giving back changes nothing."""
-        with self._engine.begin() as connection:
-            found = connection.execute(select(charge.c.data_set).where(charge.c.run == run_id)).scalar()
-            if found is None and event_name == "give_back":
+        with self._database.alone() as work:
+            charged = work.rows(_CHARGED, key=run_id)
+            if not charged and event_name == "give_back":
                 return
-            held = self.allowance(found or "", connection)
-            following = held.spend(run_id) if event_name == "spend" else held.give_back(run_id)
-            self._write_charge(connection, held.data_set, following, run_id)
+            data_set = charged[0]["data_set"] if charged else ""
+            held = self._allowance(work.rows(_CHARGES, key=data_set), data_set)
+            _put_charge(work, held.spend(run_id) if event_name == "spend" else held.give_back(run_id), run_id)
 
-    def _write_charge(self, connection: Connection, data_set: str, allowance: Allowance, run_id: str) -> None:
-        found = allowance.charge(run_id)
-        if found is not None:
-            values = msgspec.structs.asdict(found) | {"data_set": data_set}
-            _replace(connection, charge, "run", values)
+    def _allowance(self, rows: list[Row], data_set: str) -> Allowance:
+        return Allowance(data_set, self._cap, tuple(Charge(**row) for row in rows))
 
     # --- gate.ReleaseStore -------------------------------------------------------------------
 
     async def open(self, fresh: Record) -> Record | Denied:
         """See the port."""
-        with self._engine.begin() as connection:
-            query = select(record).where((record.c.run == fresh.run) | (record.c.nonce == fresh.nonce))
-            found = [dict(row) for row in connection.execute(query).mappings()]
+        with self._database.alone() as work:
+            found = work.rows(_SAME_RUN_OR_NONCE, one_run=fresh.run, one_nonce=fresh.nonce)
             if not found:
-                values = {"run": fresh.run, "nonce": fresh.nonce, "request": fresh.request}
-                connection.execute(insert(record).values(**values, record=encode_msgpack(fresh)))
+                names = {"run": fresh.run, "nonce": fresh.nonce, "request": fresh.request}
+                work.write(_ADD_RECORD, **names, record=encode_msgpack(fresh))
                 return fresh
-        same = [row for row in found if row["run"] == fresh.run and row["request"] == fresh.request]
-        if len(found) == 1 and same:
-            return decode_msgpack(same[0]["record"], Record)
-        return deny("gate.replayed", "This request, or its nonce, was used before.", "Sign a fresh request.")
+        own = next((row for row in found if row["run"] == fresh.run), None)
+        if own is not None and own["request"] != fresh.request:
+            return deny("gate.other_request", "This run is another request's.", "Start a new run.")
+        if own is None or len(found) > 1:
+            return deny("terms.replayed", "A request with this nonce was seen before.", "Draw a fresh nonce and sign.")
+        return decode_msgpack(own["record"], Record)
 
     async def save(self, before: Record, after: Record) -> None:
-        """See the port."""
-        held = (record.c.run == before.run) & (record.c.record == encode_msgpack(before))
-        with self._engine.begin() as connection:
-            if connection.execute(update(record).where(held).values(record=encode_msgpack(after))).rowcount != 1:
+        """See the port. Records are compared as values: an older version may have written fewer fields."""
+        with self._database.alone() as work:
+            found = work.rows(_RECORD, key=before.run)
+            if not found or decode_msgpack(found[0]["record"], Record) != before:
                 raise RecordMoved("The record was changed by somebody else.", remedy="Carry the use through again.")
+            work.write(_SAVE_RECORD, key=before.run, after=encode_msgpack(after))
 
     def record(self, run_id: str) -> Record | None:
         """The gate's record of a run."""
-        rows = self._rows(select(record.c.record).where(record.c.run == run_id))
+        rows = self._database.rows(_RECORD, key=run_id)
         return decode_msgpack(rows[0]["record"], Record) if rows else None
 
     def nonce_used(self, nonce: str, run_id: str) -> bool:
         """Whether another run used this nonce."""
-        return bool(self._rows(select(record.c.run).where((record.c.nonce == nonce) & (record.c.run != run_id))))
+        return bool(self._database.rows(_NONCE, once=nonce, key=run_id))
 
     def cells_of(self, data_set: str) -> tuple[CellRow, ...]:
         """Released cells of a data set, with the files that hold their persons."""
-        return tuple(CellRow(**row) for row in self._rows(select(cell).where(cell.c.data_set == data_set)))
+        return tuple(CellRow(**row) for row in self._database.rows(_CELLS, key=data_set))
 
     def keep_cell_rows(self, run_id: str, rows: tuple[CellRow, ...], compared: tuple[ReleasedCell, ...]) -> Verdict:
         """Keep a run's cells, unless a cell that another run keeps was not compared with; one transaction."""
         data_set = rows[0].data_set if rows else ""
-        with self._engine.begin() as connection:
-            of_others = (cell.c.data_set == data_set) & (cell.c.release != run_id)
-            others = select(cell.c.release, cell.c.cell).where(of_others)
+        own = {row.cell for row in rows}
+        with self._database.alone() as work:
+            found = work.rows(_CELLS_OF_OTHERS, key=data_set, one_run=run_id)
             # A finer set is compared with its like alone: one of a column that this run does not read is not missed.
-            own = {row.cell for row in rows}
-            found = connection.execute(others)
-            kept = [ReleasedCell(r.release, r.cell) for r in found if not is_finer(r.cell) or r.cell in own]
+            kept = [ReleasedCell(**row) for row in found if not is_finer(row["cell"]) or row["cell"] in own]
             verdict = check_layout(compared, kept)
             if isinstance(verdict, Denied):
                 return verdict
-            connection.execute(delete(cell).where(cell.c.release == run_id))
+            work.write(_DROP_CELLS, key=run_id)
             for row in rows:
-                connection.execute(insert(cell).values(**msgspec.structs.asdict(row)))
+                work.write(_ADD_CELL, **msgspec.structs.asdict(row))
         return Allowed()
 
     async def drop_cells(self, run: str) -> None:
         """See the port."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(cell).where(cell.c.release == run))
-
-    # --- inside ------------------------------------------------------------------------------
-
-    def _rows(self, query: Any) -> list[dict[str, Any]]:
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-
-    def _put(self, table: Table, key: str, values: dict[str, Any]) -> None:
-        with self._engine.begin() as connection:
-            _replace(connection, table, key, values)
+        with self._database.alone() as work:
+            work.write(_DROP_CELLS, key=run)
 
 
-def _replace(connection: Connection, table: Table, key: str, values: dict[str, Any]) -> None:
-    if connection.execute(update(table).where(table.c[key] == values[key]).values(**values)).rowcount == 0:
-        connection.execute(insert(table).values(**values))
+def _run_row(row: Row) -> RunRow:
+    return RunRow(**{**row, "uploaded": bool(row["uploaded"])})
 
 
-def _take_the_write_lock_first(engine: Any) -> None:
-    # A transaction that reads and then writes must not find that another wrote in between.
-    @event.listens_for(engine, "connect")
-    def _manual(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _put_charge(work: Work, allowance: Allowance, run_id: str) -> None:
+    found = allowance.charge(run_id)
+    if found is not None:
+        work.write(_PUT_CHARGE, data_set=allowance.data_set, **msgspec.structs.asdict(found))
