@@ -16,6 +16,7 @@ _HOMES = {
     "Hospital": "hostile_hub",
     "HostileHub": "hostile_hub",
     "HostileLog": "hostile_log",
+    "MemoryHubStore": "hub_memory",
     "SampleSpace": "sample_space",
     "Hold": "tap",
     "Tap": "tap",
