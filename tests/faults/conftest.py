@@ -1,13 +1,14 @@
-"""One tapped space for all faults of runs: every test leaves it as it found it, and finds it whole."""
+"""Tapped spaces for all faults of runs: every test leaves its space as it found it, and finds it whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from xinglin.sample import read_heart_disease
+from xinglin.sample.hospital import SampleHospital
 from xinglin.sdk import Data, Run, StudyResult
 from xinglin.testing import SampleSpace
 from xinglin.testing.pooled import pooled_fit
@@ -57,11 +58,8 @@ class Case:
             assert self.space.charge(hospital, run) == charge, hospital
 
 
-@pytest.fixture(scope="package")
-def whole(tmp_path_factory: pytest.TempPathFactory, heart_disease: Path) -> Iterator[Case]:
-    space = SampleSpace(
-        tmp_path_factory.mktemp("space"), read_heart_disease(heart_disease), hub=HUB, node=NODE, tapped=True
-    )
+def _opened(folder: Path, samples: Sequence[SampleHospital]) -> Iterator[Case]:
+    space = SampleSpace(folder, samples, hub=HUB, node=NODE, tapped=True)
     try:
         space.open()
         study = space.study("faults", COLUMNS)
@@ -70,18 +68,38 @@ def whole(tmp_path_factory: pytest.TempPathFactory, heart_disease: Path) -> Iter
         space.close()
 
 
-@pytest.fixture
-def case(whole: Case, request: pytest.FixtureRequest) -> Iterator[Case]:
-    """The space with everybody present; what a test ended is started again after it."""
-    wait_until(whole.space.all_present, "everybody is present", 20)
-    yield whole
-    space = whole.space
+def _left_whole(case: Case) -> Iterator[Case]:
+    wait_until(case.space.all_present, "everybody is present", 20)
+    yield case
+    space = case.space
     space.tap.forget()
     for who in ("hub", "witness", *space.hospitals):
         if who in space.processes:
             space.thaw(who)
         else:
             space.start_again(who)
+
+
+@pytest.fixture(scope="package")
+def whole(tmp_path_factory: pytest.TempPathFactory, heart_disease: Path) -> Iterator[Case]:
+    yield from _opened(tmp_path_factory.mktemp("four"), read_heart_disease(heart_disease))
+
+
+@pytest.fixture(scope="package")
+def thinned(tmp_path_factory: pytest.TempPathFactory, heart_disease: Path) -> Iterator[Case]:
+    yield from _opened(tmp_path_factory.mktemp("three"), read_heart_disease(heart_disease))
+
+
+@pytest.fixture
+def case(whole: Case) -> Iterator[Case]:
+    """A space where results are of all four; everybody is present, and what a test ended is started again after it."""
+    yield from _left_whole(whole)
+
+
+@pytest.fixture
+def three(thinned: Case) -> Iterator[Case]:
+    """Another, where results are of three: one hospital's absence may not be read off against a result of all four."""
+    yield from _left_whole(thinned)
 
 
 @pytest.fixture
