@@ -18,13 +18,16 @@ from xinglin.evidence.policy import VerifiedCheckpoint, verify_checkpoint
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
+from xinglin.node.settings import node_settings
 from xinglin.sdk.client import OpenClient
 from xinglin.sdk.logbook import Logbook
 from xinglin.stores.desk import ask_desk
+from xinglin.stores.settings_file import SettingsError
 from xinglin.stores.tls import client_context
 from xinglin.trust.key_file import read_key_file
 from xinglin.wire.desk import DeskCall
 from xinglin.wire.space import Space, parse_space
+from xinglin.witness.settings import witness_settings
 
 KEY_FILES = {"hub": "hub.key", "node": "node.key", "witness": "witness.key", "account": "account.key"}
 CLOCK_OFF_MS = 5_000
@@ -42,6 +45,15 @@ class Finding(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
+class _Way(msgspec.Struct, frozen=True):
+    proxy: str = ""
+    ca_file: str = ""
+
+    @property
+    def ca(self) -> Path | None:
+        return Path(self.ca_file) if self.ca_file else None
+
+
 def examine(folder: Path, passphrase: str = "", clock: Clock = system_clock) -> list[Finding]:
     """Every check that fits the folder; a check that cannot be made is a finding too."""
     role = next((role for role, file in KEY_FILES.items() if (folder / file).is_file()), "")
@@ -49,10 +61,12 @@ def examine(folder: Path, passphrase: str = "", clock: Clock = system_clock) -> 
     if not role:
         return [*findings, Finding("folder", False, "no keys here", "Name a folder that init or join made.")]
     findings += [Finding("folder", True, f"keys of the {role}"), *_keys(folder, role, passphrase)]
-    space = _space(folder)
+    space, way = _space(folder), _way(folder, role)
     if isinstance(space, Finding):
         return [*findings, space]
-    findings += _hub(space, clock)
+    if isinstance(way, Finding):
+        return [*findings, way]
+    findings += _hub(space, way, clock)
     if role in ("hub", "node"):
         findings += _process(folder, role)
     return findings
@@ -102,10 +116,25 @@ def _space(folder: Path) -> Space | Finding:
         return Finding("descriptor", False, words, "Join the space, or put the hub's space.json here.")
 
 
-def _hub(space: Space, clock: Clock) -> Iterator[Finding]:
+def _way(folder: Path, role: str) -> _Way | Finding:
+    """How the process itself reaches the hub; an account goes straight."""
     try:
+        if role == "node":
+            node = node_settings(folder).settings
+            return _Way(node.proxy, node.ca_file)
+        if role == "witness":
+            witness = witness_settings(folder).settings
+            return _Way(witness.proxy, witness.hub_ca)
+    except SettingsError as error:
+        return Finding("settings", False, f"{error.what} {error.why}".strip(), error.remedy)
+    return _Way()
+
+
+def _hub(space: Space, way: _Way, clock: Clock) -> Iterator[Finding]:
+    try:
+        context = client_context(space.certificate_pem, way.ca)
         with httpx.Client(
-            base_url=space.hub_url, verify=client_context(space.certificate_pem), timeout=10, trust_env=False
+            base_url=space.hub_url, verify=context, timeout=10, proxy=way.proxy or None, trust_env=False
         ) as http:
             asked, before = clock(), time.monotonic()
             answer = http.get("/v1/healthz")
@@ -121,7 +150,7 @@ def _hub(space: Space, clock: Clock) -> Iterator[Finding]:
     try:
         health = decode_json(answer.content, dict[str, Any])
         yield _clock(int(health["now"]) - round(took_ms / 2) - asked)
-        yield from _log(space)
+        yield from _log(space, way)
     except (XinglinError, KeyError, TypeError, ValueError) as error:
         words = error.what if isinstance(error, XinglinError) else "its answer cannot be read"
         yield Finding("log", False, words, "Compare versions with the operator; if they agree, tell the regulator.")
@@ -133,8 +162,8 @@ def _clock(off_ms: int) -> Finding:
     return Finding("clock", well, f"{off_ms} ms from the hub's", remedy)
 
 
-def _log(space: Space) -> Iterator[Finding]:
-    with OpenClient(space) as client:
+def _log(space: Space, way: _Way) -> Iterator[Finding]:
+    with OpenClient(space, way.proxy or None, way.ca) as client:
         book = Logbook(space, client)
         size = book.refresh()
         newest = verify_checkpoint(book.record.policy, client.get_open("/checkpoint"))

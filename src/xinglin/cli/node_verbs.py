@@ -153,7 +153,7 @@ def invite_text(given: str) -> str:
     """The invite itself, or the first line of the file of that name."""
     place = Path(given)
     try:
-        return place.read_text(encoding="utf-8").strip() if place.is_file() else given
+        return place.read_text(encoding="utf-8").partition("\n")[0].strip() if place.is_file() else given
     except OSError:  # an invite is longer than a file name may be
         return given
 
@@ -167,7 +167,8 @@ def _asked(folder: Path, verb: str, **arguments: str) -> Any:
 
 def _whole(folder: Path, given: str) -> str:
     """The one agreement whose id begins so; what is not unique goes on as it is, and the node says what it is."""
-    found = [one["id"] for one in _asked(folder, "agreements") if one["id"].removeprefix("sha256:").startswith(given)]
+    start = "sha256:" + given.removeprefix("sha256:")
+    found = [one["id"] for one in _asked(folder, "agreements") if one["id"].startswith(start)]
     return found[0] if len(found) == 1 else given
 
 

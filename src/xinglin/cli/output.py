@@ -20,7 +20,8 @@ REFUSED, USAGE, UNREACHABLE, UNVERIFIED, NO_RESULT = 1, 2, 3, 4, 5
 INTERRUPTED = 130
 _UNREACHABLE_CODES = frozenset({"stores.not_running", "sdk.unreachable"})
 _NO_RESULT_CODES = frozenset({"sdk.run_ended", "sdk.timeout"})
-_USAGE_CODES = frozenset({"kernel.malformed", "kernel.limit", "stores.settings", "sdk.no_account"})
+_NOTHING_THERE_CODES = frozenset({"sdk.no_account", "node.not_joined", "hub.not_founded", "witness.not_following"})
+_USAGE_CODES = frozenset({"kernel.malformed", "kernel.limit", "stores.settings"}) | _NOTHING_THERE_CODES
 _UNVERIFIED_PREFIXES = ("evidence.", "sdk.not_verified")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, 
 from xinglin.cli.output import UNREACHABLE, ends, facts, printer
 
 if TYPE_CHECKING:
+    from xinglin.sdk.client import OpenClient
     from xinglin.wire.space import Space
 
 app = typer.Typer(no_args_is_help=True, help="The regulator's witness: follow the log, cosign, sign the policy.")
@@ -103,7 +105,7 @@ def policy(
     """
     from xinglin.evidence.policy import parse_policy
 
-    current, members = _policies(_space(folder))
+    current, members = _policies(folder)
     text = file.read_text(encoding="utf-8") if file is not None else members
     value: dict[str, Any] = {"in_force": current, "proposed": text, "same": current == text, "index": None}
     value["fork_protection"] = parse_policy(text).fork_protection
@@ -142,15 +144,24 @@ def _space(folder: Path) -> Space:
     return followed_space(folder)
 
 
-def _policies(space: Space) -> tuple[str, str]:
+def _hub(folder: Path) -> OpenClient:
+    """A line to the hub by the way that the witness itself takes."""
+    from xinglin.sdk.client import OpenClient
+    from xinglin.witness.settings import witness_settings
+
+    settings = witness_settings(folder).settings
+    return OpenClient(_space(folder), settings.proxy or None, Path(settings.hub_ca) if settings.hub_ca else None)
+
+
+def _policies(folder: Path) -> tuple[str, str]:
     """The policy in force and the default one over today's members, both from the verified log, not the hub's word."""
     from xinglin.evidence.notes import parse_vkey
     from xinglin.evidence.policy import Cosigner, LogKey, default_policy
-    from xinglin.sdk.client import OpenClient
     from xinglin.sdk.logbook import Logbook
     from xinglin.wire.policy import cosigning_key
 
-    with OpenClient(space) as client:
+    space = _space(folder)
+    with _hub(folder) as client:
         book = Logbook(space, client)
         book.refresh()
     directory = book.record.directory
@@ -167,20 +178,25 @@ def _submit(folder: Path, text: str, current: str, secret: str) -> int:
     from xinglin.evidence.entry import Entry
     from xinglin.evidence.submission import sign_batch
     from xinglin.kernel.instants import system_clock
-    from xinglin.sdk.client import OpenClient
     from xinglin.wire.policy import sign_policy
     from xinglin.witness.founding import open_witness_keys
 
     space, keys = _space(folder), open_witness_keys(folder, secret)
     entry = Entry(kind="policy", at=system_clock(), submitter=keys.did, body=sign_policy(text, current, keys))
     batch = sign_batch([entry], space.origin, keys.did, keys.sign)
-    with OpenClient(space) as client:
+    with _hub(folder) as client:
         return client.post("/submit", batch.to_bytes(), dict[str, int])["first"]
 
 
 def _policy_text(value: dict[str, Any]) -> str:
     if value["same"]:
-        return f"In force, and what today's members would make:\n\n{value['in_force']}"
+        return f"In force, and what today's members would make:\n\n{_shortened(value['in_force'])}"
     said = "" if value["index"] is None else f"\nSigned: log entry {value['index']}."
     protection = "yes" if value["fork_protection"] else "no"
-    return f"In force:\n\n{value['in_force']}\nProposed:\n\n{value['proposed']}\nFork protection: {protection}.{said}"
+    shown, proposed = _shortened(value["in_force"]), _shortened(value["proposed"])
+    return f"In force:\n\n{shown}\nProposed:\n\n{proposed}\nFork protection: {protection}.{said}"
+
+
+def _shortened(text: str) -> str:
+    """A policy for people: keys by their name and number, without the key itself; ``--json`` has it whole."""
+    return re.sub(r"(\+[0-9a-f]{8}\+)\S+", r"\1…", text)

@@ -8,17 +8,17 @@ import msgspec
 
 from xinglin.hub.members import INVITE_LIFE_MS
 from xinglin.hub.services import Hub
+from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.verdict import deny
 from xinglin.wire.desk import DeskAnswer, DeskCall
 
 
 async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
-    """``status``, ``invite``, ``log``, ``stop``."""
+    """``status``, ``invite`` or ``stop``; anything else is refused with the list."""
     if call.verb == "status":
         return DeskAnswer(_status(hub))
     if call.verb == "invite":
-        life_ms = int(float(call.arguments.get("life_s", INVITE_LIFE_MS / 1000)) * 1000)
-        invite = hub.members.invite(call.arguments.get("role", ""), life_ms)
+        invite = hub.members.invite(call.arguments.get("role", ""), _life_ms(call.arguments.get("life_s", "")))
         return DeskAnswer({"invite": invite.text(), "role": invite.role, "expires": invite.expires})
     if call.verb == "stop":
         stop.set()
@@ -27,6 +27,19 @@ async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskA
     return DeskAnswer(
         None, deny("hub.unknown_verb", f"The hub knows no verb {call.verb!r}.", f"Known: {known}.").reasons
     )
+
+
+def _life_ms(text: str) -> int:
+    """Seconds as the desk writes them, in milliseconds; raises ``MalformedMessage``."""
+    if not text:
+        return INVITE_LIFE_MS
+    try:
+        life_ms = int(float(text) * 1000)
+    except (ValueError, OverflowError) as error:
+        raise MalformedMessage(f"{text[:40]!r} is not a number of seconds.") from error
+    if life_ms <= 0:
+        raise MalformedMessage("An invite lives longer than no time.", remedy="State minutes above 0.")
+    return life_ms
 
 
 def _status(hub: Hub) -> dict[str, object]:

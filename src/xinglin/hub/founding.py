@@ -17,7 +17,7 @@ from xinglin.trust.key_file import key_file_bytes, read_key_file
 from xinglin.trust.keys import PrivateKeys, did_of
 from xinglin.trust.leaves import KeyRegistration, register
 from xinglin.wire.policy import cosigning_key
-from xinglin.wire.space import Space, WitnessCard
+from xinglin.wire.space import Space, WitnessCard, parse_space
 
 KEY_FILE, SPACE_FILE, CARD_FILE, OWN_FILE = "hub.key", "space.json", "witness.json", "registration.json"
 
@@ -26,6 +26,12 @@ class AlreadyFounded(XinglinError):
     """The folder holds a space already; its keys are never overwritten."""
 
     code = "hub.already_founded"
+
+
+class NotFounded(XinglinError):
+    """A folder in which no space was founded."""
+
+    code = "hub.not_founded"
 
 
 def found_space(
@@ -61,6 +67,16 @@ def found_space(
     (folder / SETTINGS_FILE).write_text(f'# Settings of the hub.\naddress = "{address}"\nport = {port}\n')
     (folder / SPACE_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(space), indent=2))
     return space
+
+
+def founded_space(folder: Path) -> Space:
+    """The descriptor of the space that was founded in ``folder``; raises ``NotFounded``."""
+    try:
+        return parse_space((folder / SPACE_FILE).read_bytes())
+    except FileNotFoundError as error:
+        raise NotFounded(
+            f"{folder} holds no space.", remedy="Found one: xinglin hub init NAME --card CARD --folder FOLDER."
+        ) from error
 
 
 def log_signer(name: str, keys: PrivateKeys) -> Signer:

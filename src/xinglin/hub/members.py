@@ -13,6 +13,7 @@ from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
+from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.trust.credentials import Credential, StatusEntry, issue_credential, issue_status_list
 from xinglin.trust.keys import PrivateKeys, verify
@@ -26,6 +27,7 @@ from xinglin.wire.record import SpaceRecord
 from xinglin.wire.space import Invite, Space
 
 INVITE_LIFE_MS = 60 * 60 * 1000
+INVITE_LIFE = Limit("life of an invite", 7 * 24 * 3600 * 1000, "ms")
 CREDENTIAL_LIFE_MS = 365 * 24 * 3600 * 1000
 STATUS_LIFE_MS = 15 * 60 * 1000
 INVITED_ROLES = {
@@ -72,10 +74,11 @@ class Members:
         return default_policy(log_key, [_cosigner(directory, self._space.regulator)], seats).to_text()
 
     def invite(self, role: str, life_ms: int = INVITE_LIFE_MS) -> Invite:
-        """A single-use invite for ``role`` that lives ``life_ms`` milliseconds."""
+        """A single-use invite for ``role`` that lives ``life_ms`` milliseconds, at most ``INVITE_LIFE``."""
         if role not in INVITED_ROLES:
             known = ", ".join(sorted(INVITED_ROLES))
             raise Refused((Reason("hub.unknown_role", f"There is no role {role!r}.", f"Choose one of {known}."),))
+        INVITE_LIFE.check(life_ms)
         secret = secrets.token_urlsafe(32)
         expires = self._clock() + life_ms
         self._store.add_invite(sha256_digest(secret.encode()), role, expires)

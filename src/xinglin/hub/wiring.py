@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 from xinglin.evidence.policy import parse_policy
 from xinglin.hub.agreements import Agreements
 from xinglin.hub.doorway import on_error, on_http_error
-from xinglin.hub.founding import CARD_FILE, SPACE_FILE, log_signer, open_keys
+from xinglin.hub.founding import CARD_FILE, founded_space, log_signer, open_keys
 from xinglin.hub.log import LogService, LogSettings
 from xinglin.hub.log_routes import log_router
 from xinglin.hub.log_witnesses import http_transport
@@ -37,7 +37,7 @@ from xinglin.trust.leaves import KeyRegistration
 from xinglin.trust.registry import Participant
 from xinglin.wire.channel import CheckpointOrder
 from xinglin.wire.policy import cosigning_key
-from xinglin.wire.space import WitnessCard, parse_space
+from xinglin.wire.space import WitnessCard
 
 if TYPE_CHECKING:
     from xinglin.stores.log_postgres import PostgresLogStore
@@ -57,7 +57,7 @@ class HubParts(msgspec.Struct, frozen=True):
 
 def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: Clock = system_clock) -> HubParts:
     """All parts, connected; nothing runs yet."""
-    space = parse_space((folder / SPACE_FILE).read_bytes())
+    space = founded_space(folder)
     card = decode_json((folder / CARD_FILE).read_bytes(), WitnessCard)
     keys = open_keys(folder, passphrase)
     database = HubDatabase(settings.database_url) if settings.database_url else HubDatabase.in_folder(folder)

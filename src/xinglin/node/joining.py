@@ -17,7 +17,7 @@ from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.leaves import register
 from xinglin.wire.calls import EnrolCall, Enrolled
 from xinglin.wire.errors import Problem, Refused
-from xinglin.wire.space import Invite, parse_invite
+from xinglin.wire.space import Invite, Space, parse_invite, parse_space
 
 KEY_FILE, SPACE_FILE, CREDENTIAL_FILE, SALT_FILE = "node.key", "space.json", "membership.json", "persons.salt"
 
@@ -26,6 +26,12 @@ class CannotJoin(XinglinError):
     """An invite that is not for a hospital, is too old, or a folder that belongs to another node."""
 
     code = "node.cannot_join"
+
+
+class NotJoined(XinglinError):
+    """A folder in which no node has joined a space."""
+
+    code = "node.not_joined"
 
 
 def join_space(invite: str, folder: Path, name: str, settings: NodeSettings, passphrase: str = "") -> str:
@@ -50,6 +56,16 @@ def join_space(invite: str, folder: Path, name: str, settings: NodeSettings, pas
         (folder / SETTINGS_FILE).write_text("# Settings of the node; 'xinglin settings node' lists them all.\n")
     (folder / SPACE_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(found.space), indent=2))
     return keys.did
+
+
+def joined_space(folder: Path) -> Space:
+    """The descriptor of the space that the node of ``folder`` belongs to; raises ``NotJoined``."""
+    try:
+        return parse_space((folder / SPACE_FILE).read_bytes())
+    except FileNotFoundError as error:
+        raise NotJoined(
+            f"{folder} holds no node.", remedy="Join first: xinglin node join INVITE --folder FOLDER."
+        ) from error
 
 
 def open_node_keys(folder: Path, passphrase: str = "") -> PrivateKeys:

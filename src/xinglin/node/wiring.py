@@ -18,7 +18,7 @@ from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.decider import NodeDecider
 from xinglin.node.evidence import NodeEvidence
-from xinglin.node.joining import SALT_FILE, SPACE_FILE, open_node_keys
+from xinglin.node.joining import SALT_FILE, joined_space, open_node_keys
 from xinglin.node.lazy_engine import LazyEngine, query_limits
 from xinglin.node.line import Line
 from xinglin.node.logview import LogView
@@ -35,7 +35,7 @@ from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.policy import cosigner
-from xinglin.wire.space import Space, parse_space
+from xinglin.wire.space import Space
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ class Node(msgspec.Struct, frozen=True):
 
 def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock: Clock = system_clock) -> Node:
     """All parts; nothing runs yet."""
-    space = parse_space((folder / SPACE_FILE).read_bytes())
+    space = joined_space(folder)
     keys = open_node_keys(folder, passphrase)
     database = _database(folder, settings, clock)
     client = _client(space, settings)

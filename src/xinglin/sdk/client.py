@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -102,8 +103,8 @@ def post_open(space: Space, path: str, value: Any, kind: type[T]) -> T:
 class OpenClient:
     """Reads what everybody may read of a space; needs no account."""
 
-    def __init__(self, space: Space, proxy: str | None = None) -> None:
-        self._http = _http(space, proxy)
+    def __init__(self, space: Space, proxy: str | None = None, ca_file: Path | None = None) -> None:
+        self._http = _http(space, proxy, ca_file)
 
     def __enter__(self) -> OpenClient:
         return self
@@ -124,8 +125,8 @@ class OpenClient:
         return _read(_send(self._http, "POST", path, data, {}, {}), kind)
 
 
-def _http(space: Space, proxy: str | None) -> httpx.Client:
-    context = client_context(space.certificate_pem)
+def _http(space: Space, proxy: str | None, ca_file: Path | None = None) -> httpx.Client:
+    context = client_context(space.certificate_pem, ca_file)
     return httpx.Client(base_url=space.hub_url, verify=context, timeout=_TIMEOUT, proxy=proxy, trust_env=False)
 
 

@@ -68,13 +68,13 @@ class Data:
     def preview(self, algorithm: str = "", **params: Any) -> Preview:
         """What would leave, in which cells, from whom, under which rules and allowance.
 
-        Reads no row and sends nothing about the question. Without an ``algorithm``: of ``describe`` over every
-        number. Raises what the statistic itself would raise before it is sent.
+        Reads no row and sends nothing about the question. Without an ``algorithm``: of ``describe``, over every
+        number unless ``columns`` names some. Raises what the statistic itself would raise before it is sent.
         """
         from xinglin.sdk.preview import preview_of
 
-        if not algorithm:
-            algorithm, params = "describe", {"columns": self.numbers()}
+        if algorithm in ("", "describe"):
+            algorithm, params = "describe", {"columns": self.numbers(), **params}
         return preview_of(self.study.space, self.study.title, self.sql, self.scope, algorithm, params)
 
     def plan(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Plan:

@@ -106,7 +106,7 @@ class Study:
         if not chosen:
             raise NoAgreement(
                 "The study has no active agreement.",
-                why="; ".join(sorted({self.state_of(held) for held in self._held.values()})),
+                why=f"They are {', '.join(sorted({self.state_of(held) for held in self._held.values()}))}.",
                 remedy="Wait for the hospitals: study.wait(); or propose it anew.",
             )
         return chosen

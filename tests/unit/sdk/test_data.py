@@ -109,6 +109,12 @@ def test_a_preview_sends_nothing_and_names_cells_hospitals_rules_and_allowance(h
     assert msgspec.json.encode(found.to_dict())
 
 
+def test_a_preview_of_describe_needs_no_columns(data: Data) -> None:
+    assert data.preview("describe").params == data.preview().params == {"columns": data.numbers()}
+    assert data.preview("describe", columns=["age"]).params == {"columns": ["age"]}
+    assert data.preview("describe", by=["sex"]).params == {"columns": data.numbers(), "by": ["sex"]}
+
+
 def test_a_preview_is_the_same_whatever_rows_a_hospital_holds(data: Data) -> None:
     # It is made of texts alone: nothing that could differ by rows goes in.
     assert data.preview().to_dict() == data.preview().to_dict()
