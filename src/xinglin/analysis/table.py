@@ -153,8 +153,3 @@ def select(table: Table, mask: Mask, names: tuple[str, ...]) -> Table:
         return table
     columns = {name: table.columns[name][mask] for name in names}
     return Table(columns, table.persons[mask], int(np.count_nonzero(mask)))
-
-
-def persons_in(table: Table, mask: Mask) -> int:
-    """How many distinct persons have at least one masked row."""
-    return int(np.count_nonzero(np.bincount(table.persons[mask], minlength=1)))

@@ -9,8 +9,6 @@ from typing import Annotated
 
 import typer
 
-from xinglin.cli.output import printer
-
 Folder = Annotated[Path, typer.Option("--folder", "-f", help="The process's folder.", file_okay=False)]
 AccountFolder = Annotated[Path, typer.Option("--account", "-a", help="The account's folder.", file_okay=False)]
 PassphraseFile = Annotated[
@@ -20,8 +18,6 @@ AskPassphrase = Annotated[bool, typer.Option("--passphrase", help="Ask for the p
 Study = Annotated[str, typer.Option("--study", "-s", help="Title of the study.")]
 Title = Annotated[str, typer.Argument(help="Title of the study.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")]
-
-LOCKED = "trust.wrong_passphrase"
 
 
 def passphrase(file: Path | None, ask: bool, *, new: bool = False) -> str:
@@ -42,8 +38,3 @@ def set_up_log(verbose: bool = False) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     root.propagate = False
-
-
-def say_json() -> bool:
-    """Whether this call answers in JSON."""
-    return printer.as_json

@@ -22,7 +22,6 @@ _HOMES = {
     "QueryLimits": "model",
     "Snapshot": "model",
     "TableStatistics": "model",
-    "LakeReader": "ports",
     "QuerySession": "query",
     "execute": "query",
     "person_code": "persons",

@@ -2,7 +2,8 @@
 
 ``POST /v1/enrol`` · ``POST /v1/door`` · ``GET /v1/participants`` · ``GET /v1/datasets`` ·
 ``POST /v1/agreements`` · ``GET /v1/agreements/{id}`` · ``POST /v1/runs`` · ``GET /v1/runs/{id}`` ·
-``GET /v1/runs/{id}/result`` · ``POST /v1/runs/{id}/cancel`` · ``GET /v1/receipts/{index}``.
+``GET /v1/runs/{id}/result`` · ``POST /v1/runs/{id}/cancel``. What needs no token, the log's tiles and receipts among
+it, is in ``hub.log_routes``.
 """
 
 from __future__ import annotations

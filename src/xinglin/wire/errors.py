@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.kernel.errors import XinglinError
-from xinglin.kernel.verdict import Denied, Reason
+from xinglin.kernel.verdict import Reason
 
 
 class Refused(XinglinError):
@@ -40,8 +40,3 @@ class Problem(msgspec.Struct, frozen=True):
             return cls(status, error.reasons)
         words = f"{error.what} {error.why}".strip()
         return cls(status, (Reason(error.code, words, error.remedy),))
-
-    @classmethod
-    def of_denied(cls, denied: Denied, status: int = 403) -> Problem:
-        """The problem that a rule's "no" becomes at the door."""
-        return cls(status, denied.reasons)
