@@ -120,7 +120,7 @@ class NodeEvidence:
     def take_ticket(self, ticket: LogTicket) -> None:
         """The hub's word on a submission: a refusal is noted; what counts is the log itself."""
         for reason in ticket.reasons:
-            log.warning("submission %s refused: %s", ticket.ticket, reason.code)
+            log.warning("submission %r refused: %r", ticket.ticket[:64], reason.code[:64])  # the hub's own texts
 
     def resubmit(self) -> None:
         """Send again what was meant to be logged and is not known to be: after a start of either side."""
