@@ -14,6 +14,7 @@ from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import HostileHub
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.channel import Order, Report, RunAdmitted, RunEnd, RunMessage, RunRelay, RunReleased, RunStopped
+from xinglin.wire.channel import RunOrder as RunAsked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 replace = msgspec.structs.replace
@@ -233,6 +234,18 @@ async def test_a_replayed_round_changes_nothing(hub: HostileHub, asker: Asker) -
     reveals = messages(hub, Reveal)
     answers = {(r.sender, r.round): encode(r) for r in reveals}
     assert all(answers[r.sender, r.round] == encode(r) for r in reveals)
+
+
+async def test_a_flood_of_messages_waits_in_no_hospitals_memory(hub: HostileHub, asker: Asker) -> None:
+    def flood(_did: str, order: Order) -> Sequence[Order]:
+        return (order, *[RunRelay(order.run_id, b"x")] * 1_000) if isinstance(order, RunAsked) else (order,)
+
+    hub.orders = flood
+    run = asker.begin(asker.plan(SQL, "glm", GLM))
+    await until(lambda: all(h.node.runs._inboxes for h in hub.hospitals.values()))
+    assert all(box.qsize() <= 64 for h in hub.hospitals.values() for box in h.node.runs._inboxes.values())
+    await hub.finish(run)
+    assert run.state == "done", "what is not awaited is dropped"
 
 
 # --- the end --------------------------------------------------------------------------------------------

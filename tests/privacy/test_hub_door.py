@@ -11,6 +11,8 @@ import pytest_asyncio
 
 from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.codec import encode_msgpack
+from xinglin.sample import data_set, descriptions
+from xinglin.sample.profiles import PROFILES
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest
 from xinglin.terms.thresholds import DisclosureRules
 from xinglin.testing.open_hub import OpenHub
@@ -21,6 +23,7 @@ from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.calls import RunCall
 from xinglin.wire.channel import POLL_CONTEXT, REPORTS_CONTEXT, Poll, Published, Reports
 
+DESCRIBED = msgspec.json.encode((data_set(PROFILES[0], "", descriptions()),))
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -224,3 +227,18 @@ async def test_a_node_whose_clock_is_five_minutes_off_is_told_so(hub: OpenHub, o
     node = await hub.member("provider")
     answer = await _poll(hub, node, at=hub.clock() + off_ms)
     assert (answer.status_code, code(answer)) == (403, "hub.clock")
+
+
+async def test_a_replayed_batch_of_reports_changes_nothing(hub: OpenHub) -> None:
+    """Also one of an earlier start of the node: what it has published since stays."""
+    node = await hub.member("provider")
+    batches = []
+    for boot, published in (("first", b"[]"), ("second", DESCRIBED)):
+        reports = Reports(node.did, boot, 1, hub.clock(), (Published(published),))
+        batches.append(encode_msgpack(sign(node, REPORTS_CONTEXT, encode_msgpack(reports))))
+        assert (await hub.http.post("/node/send", content=batches[-1])).status_code == 200
+    kept = dict(hub.hub.store.publications())[node.did]
+    assert b"cardiology" in kept
+    for batch in batches:
+        await hub.http.post("/node/send", content=batch)
+    assert dict(hub.hub.store.publications())[node.did] == kept

@@ -25,6 +25,7 @@ from xinglin.wire.channel import CosignAnswer, CosignOrder, LogSubmission, LogTi
 from xinglin.wire.space import Space
 
 COSIGN_WAIT_S = 5.0
+BOOTS_KNOWN = Limit("starts of a node whose batches are known again", 64, "starts")
 DATA_SETS = Limit("data sets a provider publishes", 256, "data sets")
 
 
@@ -86,19 +87,21 @@ class Hub:
             runs,
             clock,
         )
-        self._sends: dict[str, tuple[str, int]] = {}
+        self._sends: dict[str, dict[str, int]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def take(self, reports: Reports, act: Callable[[str, Report], Awaitable[None]]) -> None:
         """Act on a node's batch once, however often it is sent; noted as taken only when all of it was acted on."""
         node = reports.node
         async with self._turns.setdefault(node, asyncio.Lock()):
-            last_boot, last = self._sends.get(node, ("", 0))
-            if reports.boot == last_boot and reports.number <= last:
+            sends = self._sends.setdefault(node, {})
+            if reports.number <= sends.get(reports.boot, 0):
                 return
             for report in reports.reports:
                 await act(node, report)
-            self._sends[node] = (reports.boot, reports.number)
+            sends[reports.boot] = reports.number
+            while len(sends) > BOOTS_KNOWN.value:
+                del sends[next(iter(sends))]
 
     def cosigned(self, answer: CosignAnswer) -> None:
         """A node witness answered."""

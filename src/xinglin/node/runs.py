@@ -20,6 +20,7 @@ from xinglin.wire.channel import RunEnd, RunOrder
 from xinglin.wire.runs import run_id_of
 
 log = logging.getLogger("xinglin.node.runs")
+MESSAGES_WAITING = Limit("messages of the hub that wait at one run", 64, "messages")
 RUNS_AT_ONCE = Limit("runs a node works on at once", 16, "runs")
 RUNS_TOLD = Limit("unfinished runs named in a poll", 256, "runs")
 _AGAIN_S = 1.0
@@ -78,7 +79,11 @@ class NodeRuns:
         if message.run_id not in self._tasks and message.run_id not in self._left:
             return
         if isinstance(message, RunEnd):
+            if message.run_id in self._ends:
+                return
             self._ends[message.run_id] = message
+        elif self._inbox(message.run_id).qsize() >= MESSAGES_WAITING.value:
+            return  # an honest hub waits for an answer, and sends again what is current
         self._inbox(message.run_id).put_nowait(message)
 
     def resume(self) -> None:
