@@ -151,6 +151,23 @@ def test_only_the_command_line_prints(modules: Modules, root: Path) -> None:
     assert not found
 
 
+def test_no_client_takes_its_proxy_from_the_environment(modules: Modules) -> None:
+    """The environment is read by a process's settings alone; a client that reads it too goes ways nobody set."""
+    clients = [
+        (path, node)
+        for path, tree in modules.items()
+        if "testing" not in path.parts
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("httpx.Client", "httpx.AsyncClient")
+    ]
+    assert len(clients) > 5
+    assert not [
+        place(path, node)
+        for path, node in clients
+        if "trust_env=False" not in {f"{one.arg}={ast.unparse(one.value)}" for one in node.keywords}
+    ]
+
+
 def test_money_credits_and_budgets_are_never_float(modules: Modules) -> None:
     found = [
         f"{place(path, node)} {node.target.id}"

@@ -13,6 +13,7 @@ from xinglin.cli.output import REFUSED, UNVERIFIED, columns, ends, facts, printe
 
 if TYPE_CHECKING:
     from xinglin.evidence.fsck import Report
+    from xinglin.stores.settings_file import Setting
 
 ROLES = ("hub", "node", "witness")
 
@@ -31,13 +32,7 @@ def settings(
     """Every setting of a process, its value, and the place that it came from. Secrets are hidden."""
     if role not in ROLES:
         raise typer.BadParameter(f"The roles are {', '.join(ROLES)}.")
-    if role == "hub":
-        from xinglin.hub.settings import hub_settings as load
-    elif role == "node":
-        from xinglin.node.settings import node_settings as load  # type: ignore[assignment]
-    else:
-        from xinglin.witness.settings import witness_settings as load  # type: ignore[assignment]
-    rows = [msgspec.structs.asdict(one) for one in load(folder).report()]
+    rows = [msgspec.structs.asdict(one) for one in _settings_of(role, folder)]
     printer.value(rows, lambda: columns(rows, ("name", "value", "source")))
 
 
@@ -123,6 +118,20 @@ def verify(
         return "verified\n" + facts(shown | {"result": opened})
 
     printer.value(value, text)
+
+
+def _settings_of(role: str, folder: Path) -> tuple[Setting, ...]:
+    if role == "hub":
+        from xinglin.hub.settings import hub_settings
+
+        return hub_settings(folder).report()
+    if role == "node":
+        from xinglin.node.settings import node_settings
+
+        return node_settings(folder).report()
+    from xinglin.witness.settings import witness_settings
+
+    return witness_settings(folder).report()
 
 
 def _report_text(report: Report) -> str:

@@ -83,7 +83,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         request_max_body_size=MESSAGE_BYTES.value,
     )
     ca = Path(settings.witness_ca) if settings.witness_ca else None
-    client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30)
+    client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30, trust_env=False)
     regulator = decode_json(card.registration, KeyRegistration)
     return HubParts(hub, NodeDoor(hub, rest), database, log_store, client, card, regulator)
 
