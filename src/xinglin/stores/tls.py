@@ -17,6 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _YEARS = 5
+_USES = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    crl_sign=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def make_certificate(folder: Path, hosts: tuple[str, ...], now: dt.datetime) -> str:
@@ -33,6 +44,7 @@ def make_certificate(folder: Path, hosts: tuple[str, ...], now: dt.datetime) -> 
         .not_valid_after(now + dt.timedelta(days=365 * _YEARS))
         .add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_USES, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
@@ -42,7 +54,7 @@ def make_certificate(folder: Path, hosts: tuple[str, ...], now: dt.datetime) -> 
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     write_private(folder / "tls.key", private)
-    (folder / "tls.crt").write_bytes(certificate)
+    write_private(folder / "tls.crt", certificate, mode=0o644)
     return certificate.decode()
 
 
@@ -66,12 +78,22 @@ def client_context(certificate_pem: str, ca_file: Path | None = None) -> ssl.SSL
     return context
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write ``data`` so that only the owner reads it, whole or not at all, and durable."""
+def write_private(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write ``data`` so that only the owner reads it, whole or not at all, and durable.
+
+    What lies at ``path`` is replaced and never written through, also where it is a link or has another mode.
+    """
     temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
