@@ -74,7 +74,7 @@ class NodeAgreements:
 
     async def approve(self, agreement_id: str, data_set: DataSetDescription | None) -> dict[str, object]:
         """Countersign an offer whose scope this hospital can expose; active once its leaf has a quorum."""
-        row = self._row_of(agreement_id)
+        row = _standing_in(self._row_of(agreement_id), "offered", "countersigned", "active")
         signed = Signed.from_bytes(row.offered)
         agreement = open_offer(signed, self._view.record.directory)
         if data_set is None:
@@ -96,9 +96,7 @@ class NodeAgreements:
 
     def refuse(self, agreement_id: str, words: str) -> dict[str, object]:
         """Refuse an offer; the consumer reads ``words``."""
-        row = self._row_of(agreement_id)
-        if row.state != "offered":
-            raise Refused(deny("node.not_offered", f"The agreement is {row.state}, not offered.").reasons)
+        row = _standing_in(self._row_of(agreement_id), "offered")
         row = msgspec.structs.replace(row, state="refused", since=self._clock())
         self._database.put_agreement(row)
         if self.channel is not None:
@@ -110,7 +108,7 @@ class NodeAgreements:
 
     async def end(self, agreement_id: str) -> dict[str, object]:
         """End an active agreement: a leaf in the log, holding for every use whose own leaf comes after it."""
-        row = self._row_of(agreement_id)
+        row = _standing_in(self._row_of(agreement_id), "active")
         body = sign_ending("agreement-end", agreement_id, self._keys)
         await self._evidence.record(
             self._evidence.entry("agreement-end", agreement_id, (self._keys.did, row.consumer), body)
@@ -184,3 +182,12 @@ class NodeAgreements:
             "terms": msgspec.to_builtins(agreement.terms),
             "index": row.index,
         }
+
+
+def _standing_in(row: AgreementRow, *states: str) -> AgreementRow:
+    """The row, when it is in one of ``states``; else ``Refused``, which names both."""
+    if row.state in states:
+        return row
+    words = f"The agreement is {row.state}, not {states[0]}."
+    remedy = "Have it offered anew." if states[0] == "offered" else "See: xinglin node agreements."
+    raise Refused(deny(f"node.not_{states[0]}", words, remedy).reasons)

@@ -73,7 +73,7 @@ class Allowance(msgspec.Struct, frozen=True):
         reasons = []
         if self.left < 1:
             words = "The data set's exact answers are used up, over all studies."
-            reasons.append(Reason("privacy.no_answers", words, "Ask for an answer with noise."))
+            reasons.append(Reason("privacy.no_answers", words, "Use the answers given so far, or another data set."))
         if self.left_of(agreement, allowance) < 1:
             words = "The agreement's allowance of exact answers is used up."
             reasons.append(Reason("privacy.no_allowance", words, "Have the allowance amended."))

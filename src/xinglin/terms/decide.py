@@ -207,7 +207,7 @@ def _limits(plan: Plan, facts: Facts) -> Iterator[Reason]:
         yield Reason("terms.no_allowance", words, "Have the allowance amended.")
     if facts.answers_left < 1:
         words = "The data set's exact answers are used up, over all studies."
-        yield Reason("terms.no_answers", words, "Ask for an answer with noise.")
+        yield Reason("terms.no_answers", words, "Use the answers given so far, or another data set.")
     if plan.as_of > facts.now:
         yield Reason("terms.future_snapshot", "The snapshot lies in the future.", "Name an instant that has passed.")
 
