@@ -69,6 +69,7 @@ class RunDesk:
             self._open[row.run_id] = coordinator
             for message in self._store.messages(row.run_id):
                 await coordinator.replay(message)
+            coordinator.restored()
 
     def arrived(self, node: str, runs: tuple[str, ...]) -> None:
         """A node (re)appeared: every open run sends it what is current; it hears of the ``runs`` it has that ended."""

@@ -41,6 +41,8 @@ from xinglin.wire.channel import (
 
 log = logging.getLogger("xinglin.hub.runs")
 _PROCEED = "proceed"
+RETURNING_S = 10.0
+"""After a start of the hub nobody counts as away for this long: nodes come back with a back-off of 5 s at most."""
 _FOR_OTHERS = "others_missing"
 TELL_EVERY_MS = 250
 
@@ -85,6 +87,7 @@ class Coordinator:
         self._node_states = dict.fromkeys(self.roster, "asked")
         self._waits: dict[str, RunWaiting] = {}
         self._replaying = False
+        self._patient_until = 0
         self._names, self._fewest = names, session.fewest
         self._since = clock()
         self._started, self._ended = clock(), 0
@@ -184,6 +187,10 @@ class Coordinator:
         finally:
             self._replaying = False
 
+    def restored(self) -> None:
+        """Everything kept was taken again: the nodes are given time to come back."""
+        self._patient_until = self._clock() + round(RETURNING_S * 1000)
+
     async def take(self, node: str, report: Report, *, replay: bool = False) -> None:
         """Act on one report of ``node``; what is kept is kept before this returns."""
         async with self._turn:
@@ -242,7 +249,7 @@ class Coordinator:
     async def _watch(self) -> None:
         waits = self._present_waits()
         missing = [did for did in self._missing() if did not in waits]
-        if missing and not self._blocked():
+        if missing and not self._blocked() and self._clock() >= self._patient_until:
             waited_s = (self._clock() - self._since) / 1000
             all_away = not any(self._line.connected(did) for did in missing)
             most_s = self._patience.decide_s if self.state == "deciding" else self._patience.step_s
