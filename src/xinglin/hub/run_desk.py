@@ -63,9 +63,13 @@ class RunDesk:
         return self._taking > 0
 
     async def restore(self) -> None:
-        """Take up every open run again from what was kept."""
+        """Take up every open run again from what was kept; one whose hospital was revoked meanwhile has failed."""
         for row in self._store.open_runs():
-            coordinator = self._coordinator(row, decode_json(row.plan, Plan))
+            try:
+                coordinator = self._coordinator(row, decode_json(row.plan, Plan))
+            except TrustError as error:
+                self._fail(row, error)
+                continue
             self._open[row.run_id] = coordinator
             for message in self._store.messages(row.run_id):
                 await coordinator.replay(message)
@@ -128,6 +132,13 @@ class RunDesk:
             await coordinator.cancel()
             self._forget_ended()
         return await self.view(run_id, requester)
+
+    def _fail(self, row: RunRow, error: TrustError) -> None:
+        log.warning("run %s is not taken up again: %s", row.run_id, error.code)
+        words = "A hospital of the run is no longer in force in the log."
+        view = RunView(row.run_id, "failed", 0, 0, (), words=words, ended=self._clock())
+        self._store.put_run(msgspec.structs.replace(row, state="ended", view=msgspec.json.encode(view)))
+        self._store.drop_messages(row.run_id)
 
     def _tell_end(self, node: str, run_id: str) -> None:
         row = self._store.run(run_id)
