@@ -23,6 +23,8 @@ _STATUS = {
     "kernel.illegal_move": 409,
     "trust.unknown_participant": 401,
     "trust.bad_signature": 401,
+    "stores.unavailable": 503,
+    "stores.full": 503,
 }
 
 

@@ -16,6 +16,7 @@ from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import MESSAGE_BYTES, Limit
 from xinglin.kernel.verdict import deny
+from xinglin.stores.database_errors import StoreUnavailable
 from xinglin.trust.envelope import Signed, open_signed
 from xinglin.wire.channel import (
     CLOCK_SKEW_MS,
@@ -104,7 +105,8 @@ def _check(hub: Hub, signer: str, node: str, at: Instant, version: int) -> None:
 
 
 async def _act(hub: Hub, node: str, report: Report) -> None:
-    # One unusable report must not hold up those behind it: it is noted and dropped, never half done.
+    # One unusable report must not hold up those behind it: it is noted and dropped, never half done. One that the
+    # database has no room for is not unusable: it is not taken, and the node sends it again.
     try:
         if isinstance(report, CosignAnswer):
             hub.cosigned(report)
@@ -116,5 +118,7 @@ async def _act(hub: Hub, node: str, report: Report) -> None:
             await hub.agreements.answered(node, report)
         else:
             await hub.runs.take(node, report)
+    except StoreUnavailable:
+        raise
     except (XinglinError, msgspec.DecodeError) as error:
         log.warning("report of %s dropped: %s", node, getattr(error, "code", type(error).__name__))
