@@ -38,6 +38,10 @@ class Reader(Protocol):
         ...
 
 
+class _Older(NotVerified):
+    """A checkpoint below what was verified before."""
+
+
 class Logbook:
     """A verified copy of the log in memory; ``refresh`` brings it to the newest checkpoint."""
 
@@ -48,11 +52,19 @@ class Logbook:
         self.record = SpaceRecord(space)
 
     def refresh(self) -> int:
-        """Take every entry up to the newest checkpoint, verified; the size. ``NotVerified`` otherwise."""
+        """Take every entry up to the newest checkpoint, verified; the size. ``NotVerified`` otherwise.
+
+        A hub that was just started may show the last checkpoint that it kept, until its witnesses answer: an older
+        log than before is an alarm only when it stays.
+        """
         end = time.monotonic() + _QUORUM_S
         while True:
             try:
                 return self._accept(self._client.get_open("/checkpoint")).checkpoint.size
+            except _Older:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_AGAIN_S)
             except QuorumMissed as error:
                 if time.monotonic() > end:
                     raise NotVerified(
@@ -77,7 +89,7 @@ class Logbook:
         verified = verify_checkpoint(self.record.policy, note)
         size, root = verified.checkpoint.size, verified.checkpoint.root
         if size < len(self._entries):
-            raise NotVerified("The hub shows an older log than before.", remedy="Tell the regulator.")
+            raise _Older("The hub shows an older log than before.", remedy="Tell the regulator.")
         fetched = self._fetch(len(self._entries), size)
         tree = self._tree.copy()
         tree.extend(leaf_hash(data) for data in fetched)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Progress = Callable[[RunView], None]
 FINAL = frozenset({"done", "refused", "withheld", "no_result", "too_few", "failed", "cancelled"})
 _HOLD_S = 20.0
-_AWAY_S, _AGAIN_S = 120.0, 0.5
+_AWAY_S, _LOG_S, _AGAIN_S = 120.0, 10.0, 0.5
 
 
 class Run:
@@ -145,6 +145,16 @@ class Run:
         return first
 
     def _receipt(self, attested: Attestation, sealed: Sealed) -> Receipt:
+        """The receipt of an authorisation; a log that lags behind, as after a start of the hub, is looked at again."""
+        end = time.monotonic() + _LOG_S
+        while (receipt := self._logged(attested, sealed)) is None:
+            if time.monotonic() > end:
+                raise NotVerified("The log holds no authorisation of this result.", remedy=_TELL)
+            time.sleep(_AGAIN_S)
+            self._space.log.refresh()
+        return receipt
+
+    def _logged(self, attested: Attestation, sealed: Sealed) -> Receipt | None:
         for found in reversed(self._space.log.about(self.id)):
             entry = found.entry
             known = entry.submitter in attested.survivors
@@ -154,7 +164,7 @@ class Run:
                 receipt = Receipt(text, policy, self.id, sealed.salt, sealed.outcome)
                 receipt.verify()
                 return receipt
-        raise NotVerified("The log holds no authorisation of this result.", remedy=_TELL)
+        return None
 
 
 _TELL = "Do not use it. Tell the regulator."
