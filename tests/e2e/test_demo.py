@@ -20,7 +20,7 @@ REFUSED_REAL = {
     "two cohorts a few persons apart": "privacy.differencing",
     "an expired agreement": "terms.agreement_expired",
     "a copied token": "trust.door.other_key",
-    "a replayed request": "gate.replayed",
+    "a replayed request": "terms.replayed",
 }
 
 
