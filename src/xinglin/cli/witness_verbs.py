@@ -12,7 +12,10 @@ from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, 
 from xinglin.cli.output import UNREACHABLE, ends, facts, printer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xinglin.sdk.client import OpenClient
+    from xinglin.trust.keys import PrivateKeys
     from xinglin.wire.space import Space
 
 app = typer.Typer(no_args_is_help=True, help="The regulator's witness: follow the log, cosign, sign the policy.")
@@ -110,10 +113,50 @@ def policy(
     value: dict[str, Any] = {"in_force": current, "proposed": text, "same": current == text, "index": None}
     value["fork_protection"] = parse_policy(text).fork_protection
     if sign and not value["same"]:
-        value["index"] = _submit(folder, text, current, passphrase(passphrase_file, ask_passphrase))
+        value["index"] = _submit_policy(folder, text, current, passphrase(passphrase_file, ask_passphrase))
     printer.value(value, lambda: _policy_text(value))
     if not sign and not value["same"]:
         printer.note("To sign it: xinglin witness policy --sign.")
+
+
+@app.command()
+@ends
+def revoke(
+    did: Annotated[str, typer.Argument(help="The DID whose keys end.")],
+    reason: Annotated[str, typer.Option(help="compromised, left, superseded or frozen.")],
+    folder: Folder = Path("witness"),
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """End the keys of a participant: from the leaf's index on nothing that they sign counts. It cannot be undone."""
+    from xinglin.kernel.errors import MalformedMessage
+    from xinglin.trust.keys import check_did
+    from xinglin.trust.leaves import REASONS, leaf_body
+    from xinglin.trust.leaves import revoke as revocation
+
+    if reason not in REASONS:
+        raise MalformedMessage(f"{reason!r} is no reason.", remedy=f"Choose one of {', '.join(sorted(REASONS))}.")
+    secret = passphrase(passphrase_file, ask_passphrase)
+    index = _submit(
+        folder, secret, "key-revocation", check_did(did), lambda keys: leaf_body(revocation(did, reason, keys))
+    )
+    printer.value({"revoked": did, "reason": reason, "index": index}, f"Revoked {did} ({reason}): log entry {index}.")
+
+
+@app.command()
+@ends
+def freeze(
+    subject: Annotated[str, typer.Argument(help="An agreement's digest, a study's id or a DID.")],
+    folder: Folder = Path("witness"),
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Stop everything that rests on an agreement, a study or a party: no hospital releases for it any more."""
+    from xinglin.wire.endings import sign_ending
+
+    secret = passphrase(passphrase_file, ask_passphrase)
+    index = _submit(folder, secret, "freeze", subject, lambda keys: sign_ending("freeze", subject, keys))
+    printer.value({"frozen": subject, "index": index}, f"Frozen {subject}: log entry {index}.")
 
 
 @app.command()
@@ -174,15 +217,23 @@ def _policies(folder: Path) -> tuple[str, str]:
     return book.record.policy_text, default_policy(log_key, [seat(space.regulator)], seats).to_text()
 
 
-def _submit(folder: Path, text: str, current: str, secret: str) -> int:
+def _submit_policy(folder: Path, text: str, current: str, secret: str) -> int:
+    from xinglin.wire.policy import sign_policy
+
+    return _submit(folder, secret, "policy", "", lambda keys: sign_policy(text, current, keys))
+
+
+def _submit(
+    folder: Path, secret: str, kind: str, subject: str, body_of: Callable[[PrivateKeys], dict[str, Any]]
+) -> int:
+    """Put a leaf that the regulator signed into the log; its index."""
     from xinglin.evidence.entry import Entry
     from xinglin.evidence.submission import sign_batch
     from xinglin.kernel.instants import system_clock
-    from xinglin.wire.policy import sign_policy
     from xinglin.witness.founding import open_witness_keys
 
     space, keys = _space(folder), open_witness_keys(folder, secret)
-    entry = Entry(kind="policy", at=system_clock(), submitter=keys.did, body=sign_policy(text, current, keys))
+    entry = Entry(kind=kind, at=system_clock(), submitter=keys.did, subject=subject, body=body_of(keys))
     batch = sign_batch([entry], space.origin, keys.did, keys.sign)
     with _hub(folder) as client:
         return client.post("/submit", batch.to_bytes(), dict[str, int])["first"]

@@ -10,7 +10,6 @@ import msgspec
 
 from xinglin.evidence.commitments import commit
 from xinglin.gate import NotNow, Record, Use
-from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.verdict import Denied, Reason, Verdict, deny
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.computer import cell_rows, cells_file
@@ -129,8 +128,6 @@ class NodeReleaser:
         words: str = "",
         reasons: tuple[Reason, ...] = (),
     ) -> None:
-        attestation = Attestation(
-            run, self._keys.did, survivors, kind, commitment, sha256_digest(run.encode()), words, reasons
-        )
+        attestation = Attestation(run, self._keys.did, survivors, kind, commitment, words, reasons)
         signed = sign(self._keys, ATTESTATION_CONTEXT, attestation)
         self._outbox.released(run, signed.to_bytes(), sealed)

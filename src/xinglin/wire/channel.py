@@ -247,7 +247,6 @@ class Attestation(msgspec.Struct, frozen=True):
     survivors: tuple[str, ...]
     kind: str
     commitment: str
-    entry_digest: str
     words: str = ""
     reasons: tuple[Reason, ...] = ()
     version: int = 1

@@ -223,7 +223,7 @@ class FakeHub:
         commitment = commit(SALT, outcome)
         attested = []
         for keys in self.nodes.values():
-            value = Attestation(run_id, keys.did, self.dids, kind, commitment, "", "the pool says", reasons)
+            value = Attestation(run_id, keys.did, self.dids, kind, commitment, "the pool says", reasons)
             attested.append(sign(keys, ATTESTATION_CONTEXT, value))
             labels = {"result": commitment}
             at = system_clock()
