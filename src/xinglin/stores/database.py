@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def open_database(url: str | URL, schema: str = "", *, durable: bool = True) -> 
     sets a search path of its own; ``durable`` waits for the server's disk (``synchronous_commit``).
     Raises ``StoreUnavailable`` for a URL that is of neither.
     """
-    place = _place(url)
+    place = place_of(url)
     name = place.get_backend_name()
     if name == "sqlite":
         _make_private(Path(place.database or ""))
@@ -64,7 +65,8 @@ def open_database(url: str | URL, schema: str = "", *, durable: bool = True) -> 
     raise StoreUnavailable(f"There is no support for {name}.", remedy="Use SQLite or PostgreSQL.")
 
 
-def _place(url: str | URL) -> URL:
+def place_of(url: str | URL) -> URL:
+    """``url`` read, with psycopg as PostgreSQL's driver; ``StoreUnavailable`` when it is none."""
     try:
         place = make_url(url.replace("postgres://", "postgresql://", 1) if isinstance(url, str) else url)
     except ArgumentError as error:
@@ -115,12 +117,15 @@ def _postgresql(place: URL, schema: str, durable: bool) -> Engine:
 def _make_private(path: Path) -> None:
     if path.name in ("", ":memory:"):
         raise StoreUnavailable("A database in memory keeps nothing.", remedy="Name a file.")
-    # SQLite gives the files beside it (-wal, -shm) the same mode.
+    # SQLite gives the files beside it (-wal, -shm) the same mode. The file is never opened here: closing it would
+    # take away the locks that this process's connections hold on it.
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.mknod(path, stat.S_IFREG | 0o600)
+    except FileExistsError:
+        return
     except OSError as error:
         raise StoreUnavailable(
-            f"The database file {path} cannot be opened.", why=error.strerror or "", remedy="Check the folder."
+            f"The database file {path} cannot be made.", why=error.strerror or "", remedy="Check the folder."
         ) from error
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
 from xinglin.evidence.ports import AppendGroup
+from xinglin.stores.database import place_of
 from xinglin.stores.log_errors import LogClosed, LogCorrupt, LogFull, LogStoreError, LogTooNew, LogUnavailable
 from xinglin.stores.log_growth import (
     Growth,
@@ -49,7 +50,7 @@ T = TypeVar("T")
 class PostgresLogStore:
     """A ``LogStore`` in one schema of a PostgreSQL database; see the contract at ``xinglin.evidence.ports``.
 
-    ``url`` is an SQLAlchemy URL with the psycopg driver; ``schema`` is lower-case letters, digits
+    ``url`` is ``postgresql://…``, always by psycopg; ``schema`` is lower-case letters, digits
     and underscores. ``accept_loss`` starts the store on a server that does not fsync (tests).
     """
 
@@ -59,7 +60,7 @@ class PostgresLogStore:
         self._schema = schema
         self._closed = False
         self._write_lock = threading.Lock()
-        self._engine: Engine = create_engine(url, pool_size=2, max_overflow=4, pool_pre_ping=True)
+        self._engine: Engine = create_engine(place_of(url), pool_size=2, max_overflow=4, pool_pre_ping=True)
         with _typed_errors():
             self._install(accept_loss)
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, Column, Index, Integer, MetaData, String, Table, bindparam, insert, make_url, select, text
 
+from xinglin.kernel import new_id
 from xinglin.stores.database import Database, insert_or, open_database
 from xinglin.stores.database_errors import DatabaseTooNew, StoreError, StoreUnavailable
 from xinglin.stores.hub_database import HubDatabase
+from xinglin.stores.log_postgres import PostgresLogStore
 from xinglin.stores.node_database import NodeDatabase
 
 _meta = MetaData()
@@ -53,6 +55,13 @@ def test_postgresql_is_always_by_psycopg(scheme: str) -> None:
     engine = open_database(f"{scheme}://ann:secret@nowhere.invalid:1/x")
     assert (engine.dialect.name, engine.dialect.driver) == ("postgresql", "psycopg")
     assert engine.url.password == "secret" and engine.url.host == "nowhere.invalid"
+
+
+def test_the_log_too_is_found_by_a_plain_url(postgres_url: str) -> None:
+    schema = "log_" + new_id("t")[2:]
+    store = PostgresLogStore(plain(make_url(postgres_url)), schema, accept_loss=True)
+    assert store.append_batch([b"entry"]) == 0 and store.size() == 1
+    store.close()
 
 
 @pytest.mark.parametrize(
