@@ -85,7 +85,11 @@ class Members:
         return Invite(self._space, role, secret, expires)
 
     async def enrol(self, call: EnrolCall) -> tuple[KeyRegistration, int]:
-        """Use up the invite and put the registration into the log; every check comes before the invite is used."""
+        """Put the registration into the log, once for an invite.
+
+        What is wrong with the registration itself is refused before the invite is used; one for other roles than the
+        invite's uses it up, and so does a log that cannot be written: then the operator invites again.
+        """
         registration = decode_json(call.registration, KeyRegistration)
         admitted = admit(registration, self._keys)
         probe = self.directory.apply(self.directory.last + 1, admitted)
