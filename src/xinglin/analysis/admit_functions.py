@@ -173,7 +173,7 @@ def _sign(node: exp.Expression, scope: Scope) -> Value:
     )
 
 
-def _extreme(name: str, pick: Callable[[list[float]], float]) -> Rule:
+def _extreme(name: str) -> Rule:
     def rule(node: exp.Expression, scope: Scope) -> Value:
         only(node, "this", "expressions", "ignore_nulls")
         parts = [expression(part, scope) for part in [node.this, *(node.args.get("expressions") or [])]]
@@ -182,9 +182,7 @@ def _extreme(name: str, pick: Callable[[list[float]], float]) -> Rule:
         plain = any(p.role == av.PLAIN for p in parts)
         if plain:
             _check_clamp(name, parts)
-        lows, highs = [p.low for p in parts if p.low is not None], [p.high for p in parts if p.high is not None]
-        low = pick(lows) if len(lows) == len(parts) or (lows and name == "greatest") else None
-        high = pick(highs) if len(highs) == len(parts) or (highs and name == "least") else None
+        low, high = _extreme_range(name, parts)
         values = tuple(sorted({v for p in parts for v in p.values})) if all(p.values for p in parts) else ()
         sql = f"{name}({', '.join(p.sql for p in parts)})"
         # greatest and least skip NULL: a value that a condition made missing must stay missing.
@@ -196,6 +194,17 @@ def _extreme(name: str, pick: Callable[[list[float]], float]) -> Rule:
         return facts.with_(low=low, high=high, values=few, integer=whole, stepped=plain)
 
     return rule
+
+
+def _extreme_range(name: str, parts: list[Value]) -> tuple[float | None, float | None]:
+    """The range of an extreme that skips NULL: only constants are sure to be among what is compared."""
+    lows, highs = [p.low for p in parts if p.low is not None], [p.high for p in parts if p.high is not None]
+    low = min(lows) if len(lows) == len(parts) else None
+    high = max(highs) if len(highs) == len(parts) else None
+    sure = [p for p in parts if p.role == av.CONSTANT]
+    if name == "greatest":
+        return max((p.low for p in sure if p.low is not None), default=low), high
+    return low, min((p.high for p in sure if p.high is not None), default=high)
 
 
 def _check_clamp(name: str, parts: list[Value]) -> None:
@@ -357,7 +366,7 @@ FUNCTION_RULES: dict[type[exp.Expression], Rule] = {
     exp.Ln: _ln, exp.Log: _log, exp.Sqrt: _sqrt, exp.Exp: _exp, exp.Pow: _pow, exp.Abs: _abs,
     exp.Ceil: _stepping("ceil", math.ceil), exp.Floor: _stepping("floor", math.floor),
     exp.Round: _round, exp.Sign: _sign,
-    exp.Greatest: _extreme("greatest", max), exp.Least: _extreme("least", min),
+    exp.Greatest: _extreme("greatest"), exp.Least: _extreme("least"),
     exp.Lower: _text_map("lower", str.lower), exp.Upper: _text_map("upper", str.upper),
     exp.Trim: _text_map("trim", lambda text: text.strip(" ")),
     exp.Left: _side("left", lambda text, n: text[:n]), exp.Right: _side("right", lambda text, n: text[-n:]),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from xinglin.stores.database_errors import DatabaseTooNew, StoreError, StoreUnavailable, typed_error
 
 LOCK_WAIT_S = 30
+WAL_TRIES = 100
 """How long a write waits for another process's before it is given up."""
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('xinglin ' || coalesce(current_schema(), ''), 0))"
 
@@ -83,10 +86,25 @@ def _sqlite(place: URL, durable: bool) -> Engine:
         connection.isolation_level = None
         synchronous = "FULL" if durable else "NORMAL"
         wait = f"busy_timeout={LOCK_WAIT_S * 1000}"
-        for pragma in (wait, "journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {wait}")
+        _to_wal(connection)
+        for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _to_wal(connection: Any) -> None:
+    """Write-ahead logging; two that switch a fresh file at once may hear "busy" whatever they are ready to wait."""
+    for last in [False] * WAL_TRIES + [True]:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if last:
+                raise
+            time.sleep(0.02)
 
 
 def _postgresql(place: URL, schema: str, durable: bool) -> Engine:
