@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from xinglin.hub.runs import Patience
-from xinglin.stores.settings_file import Loaded, load_settings
+from xinglin.stores.settings_file import Loaded, folder_settings
 
 SETTINGS_FILE = "hub.toml"
 
@@ -44,11 +44,5 @@ def hub_settings(
     folder: Path, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
 ) -> Loaded[HubSettings]:
     """Defaults, then ``hub.toml`` in the folder, then ``XINGLIN_HUB_…``, then flags."""
-    file = folder / SETTINGS_FILE
-    return load_settings(
-        HubSettings,
-        "hub",
-        environ=os.environ if environ is None else environ,
-        file=file if file.exists() else None,
-        flags=flags,
-    )
+    words = os.environ if environ is None else environ
+    return folder_settings(HubSettings, "hub", folder, environ=words, flags=flags)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from xinglin.stores.settings_file import Loaded, load_settings
+from xinglin.stores.settings_file import Loaded, folder_settings
 
 SETTINGS_FILE = "node.toml"
 
@@ -43,11 +43,5 @@ def node_settings(
     folder: Path, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
 ) -> Loaded[NodeSettings]:
     """Defaults, then ``node.toml`` in the folder, then ``XINGLIN_NODE_…``, then flags."""
-    file = folder / SETTINGS_FILE
-    return load_settings(
-        NodeSettings,
-        "node",
-        environ=os.environ if environ is None else environ,
-        file=file if file.exists() else None,
-        flags=flags,
-    )
+    words = os.environ if environ is None else environ
+    return folder_settings(NodeSettings, "node", folder, environ=words, flags=flags)

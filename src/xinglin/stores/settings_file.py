@@ -96,6 +96,14 @@ def load_settings(
     return Loaded(kind(**values), sources)
 
 
+def folder_settings(
+    kind: type[T], role: str, folder: Path, *, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None
+) -> Loaded[T]:
+    """``load_settings`` with the file ``<role>.toml`` of the process's ``folder``, where it exists."""
+    file = folder / f"{role}.toml"
+    return load_settings(kind, role, environ=environ, file=file if file.exists() else None, flags=flags)
+
+
 def settings_file_text(settings: msgspec.Struct, *, heading: str = "") -> str:
     """``settings`` as a TOML file that ``load_settings`` reads back (None is left out)."""
     lines = [f"# {line}" for line in heading.splitlines()]

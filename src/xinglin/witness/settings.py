@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from xinglin.stores.settings_file import Loaded, load_settings
+from xinglin.stores.settings_file import Loaded, folder_settings
 
 SETTINGS_FILE = "witness.toml"
 
@@ -36,11 +36,5 @@ def witness_settings(
     folder: Path, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
 ) -> Loaded[WitnessSettings]:
     """Defaults, then ``witness.toml`` in the folder, then ``XINGLIN_WITNESS_…``, then flags."""
-    file = folder / SETTINGS_FILE
-    return load_settings(
-        WitnessSettings,
-        "witness",
-        environ=os.environ if environ is None else environ,
-        file=file if file.exists() else None,
-        flags=flags,
-    )
+    words = os.environ if environ is None else environ
+    return folder_settings(WitnessSettings, "witness", folder, environ=words, flags=flags)
