@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 PROCESSES = ("node", "hub", "witness")
-HEAVY = {"alembic", "deltalake", "duckdb", "pandas", "polars", "pyarrow", "scipy", "sqlglot", "statsmodels"}
+HEAVY = {"alembic", "dbos", "deltalake", "duckdb", "lxml", "pandas", "polars", "pyarrow", "pydicom"}
+HEAVY |= {"pynetdicom", "scipy", "splink", "sqlglot", "statsmodels"}
 
 Modules = dict[Path, ast.Module]
 

@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "CANONICAL_TABLES": "canonical_tables",
+    "canonical_table": "canonical_tables",
+    "CanonicalTable": "canonical",
     "ColumnDescription": "model",
     "DataSetDescription": "model",
     "KINDS": "model",

@@ -1,0 +1,100 @@
+"""What readers are handed and what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from xinglin.kernel.instants import Instant
+
+
+class ReadContext(msgspec.Struct, frozen=True):
+    """What a reader has to know besides the bytes.
+
+    ``source``: the feed's name. ``received_at``: when the object was kept (milliseconds). ``zone``: IANA name or
+    ``+08:00``, taken for times without one. ``charset``: taken for bytes that name none. ``release``: FHIR release
+    (``R4``, ``R4B``, ``R5``). ``mapping``: TOML text of the source's mapping, where it has one.
+    """
+
+    source: str
+    received_at: Instant
+    zone: str = "+08:00"
+    charset: str = "utf-8"
+    release: str = "R4"
+    mapping: str = ""
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """A quality finding: a stable code (``fhir.required_binding``) and the element it is about. Never a value."""
+
+    code: str
+    path: str = ""
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One FHIR R4 resource as parsed JSON, with the place it came from (``entry[3]``, ``line 17``, ``PID``).
+
+    ``partial``: it tells only what it fills (an HL7 v2 message); what it does not tell stays as it was.
+    ``cleared``: FHIR paths that it empties on purpose. ``version_at``: when the source changed it (milliseconds),
+    0 where the source does not say. ``extra``: columns of the source without a place in FHIR (Z-segments).
+    """
+
+    body: dict[str, Any]
+    place: str
+    flags: tuple[Flag, ...] = ()
+    partial: bool = False
+    cleared: tuple[str, ...] = ()
+    version_at: Instant = 0
+    extra: dict[str, str] = {}
+
+
+class Mapped(msgspec.Struct, frozen=True):
+    """Rows of one canonical table. ``columns`` name logical columns and parts (``code_source``, ``started``).
+
+    A row is a tuple in the order of ``columns``. Times and dates are FHIR text (``2024-03``,
+    ``2024-03-01T08:00:00+08:00``); ``place``, ``flags`` (codes separated by spaces), ``version_at``
+    (milliseconds or None), ``partial`` and ``cleared`` are columns like the others. ``xinglin.records.shape`` makes
+    Arrow tables of it.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """One record that could not be read or attributed: kept, quarantined, replayed after a mapping is mended.
+
+    ``code`` is stable (``hl7v2.no_patient``); ``words`` say what is wrong without quoting the record.
+    """
+
+    place: str
+    code: str
+    words: str
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A part of what one object gave; a large object gives several. ``received`` counts the records of the part.
+
+    Each received record is a resource, a record behind ``mapped`` rows, unread, or ``ignored`` (kept raw, with no
+    table of its own; counted by the words of why).
+    """
+
+    received: int
+    resources: tuple[Resource, ...] = ()
+    mapped: tuple[Mapped, ...] = ()
+    accepted: int = 0
+    unread: tuple[Unread, ...] = ()
+    ignored: dict[str, int] = {}
+
+
+class Reader(Protocol):
+    """A pure function from bytes to records; the bytes are one received object."""
+
+    media_types: tuple[str, ...]
+
+    def read(self, body: bytes, context: ReadContext) -> Iterator[Read]:
+        """Parts in order. Raises ``Unreadable`` when the whole object is not what its media type says."""
+        ...
