@@ -33,3 +33,49 @@ class NotKept(IntakeError):
     """An object that could not be made durable (the disk is full, the store does not answer): not acknowledged."""
 
     code = "intake.not_kept"
+
+
+class UnknownSource(IntakeError):
+    """A name that no source is registered under."""
+
+    code = "intake.unknown_source"
+
+
+class BadSource(IntakeError):
+    """A source that cannot be registered as it was given."""
+
+    code = "intake.bad_source"
+
+
+class LedgerMoved(IntakeError):
+    """Another process planned a batch meanwhile: two workers on one ledger; this one has to look again."""
+
+    code = "intake.ledger_moved"
+
+
+class BatchRefused(IntakeError):
+    """The tables did not take a planned batch; it stays planned and is written again before anything else."""
+
+    code = "intake.batch_refused"
+
+
+class ReaderFailed(IntakeError):
+    """A reader broke on one object: ``reason`` is ``intake.reader_failed`` or ``intake.reader_time``."""
+
+    code = "intake.reader_failed"
+
+    def __init__(self, reason: str, what: str, *, why: str = "", remedy: str = "") -> None:
+        super().__init__(what, why=why, remedy=remedy)
+        self.reason = reason
+
+
+class RawRetained(IntakeError):
+    """An object that has to be kept longer; only an erasure order ends it before its time."""
+
+    code = "intake.raw_retained"
+
+
+class UnknownRetention(IntakeError):
+    """A retention class that ``RETENTION_YEARS`` does not name."""
+
+    code = "intake.unknown_retention"
