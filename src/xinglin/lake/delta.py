@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.instants import Instant
-from xinglin.lake.errors import BadTableName, SnapshotChanged, TableMissing, WriteFailed
+from xinglin.lake import batches, files
+from xinglin.lake.errors import BadTableName, SnapshotChanged, TableMissing
+from xinglin.lake.locks import writing
 from xinglin.lake.model import PinnedTable, Snapshot, TableStatistics
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+_TABLES_AT_ONCE = 4
 
 
 class Lake:
@@ -34,7 +37,7 @@ class Lake:
         """The tables that exist, sorted."""
         if not self._folder.is_dir():
             return ()
-        return tuple(sorted(p.name for p in self._folder.iterdir() if (p / "_delta_log").is_dir()))
+        return tuple(sorted(p.name for p in self._folder.iterdir() if _NAME.match(p.name) and _is_table(p)))
 
     def append(self, name: str, rows: pa.Table) -> int:
         """Append rows in one commit (the table is made with the first); the new version, once durable.
@@ -47,9 +50,32 @@ class Lake:
         """A new version that holds ``rows`` alone; earlier versions stay readable."""
         return self._write(name, rows, "overwrite")
 
+    def append_batch(
+        self, batch: int, tables: Mapping[str, pa.Table], *, app_id: str = batches.INTAKE
+    ) -> dict[str, int]:
+        """Append a batch: one commit a table, each durable, each at most once; the version that holds it, by table.
+
+        Given again after a crash, the tables that have it do nothing. Batches of one ``app_id`` come in ascending
+        order. A table is made with its first rows; later rows may bring further columns at the end.
+        Raises ``BadTableName``, ``ColumnsRefused``, ``BatchOutOfOrder``, ``ForeignTable`` or ``WriteFailed``.
+        """
+        paths = {name: self.path(name) for name in sorted(tables)}
+
+        def append(name: str) -> int:
+            return batches.append_once(paths[name], name, tables[name], batch, app_id)
+
+        with writing(self._folder), ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
+            return dict(zip(paths, pool.map(append, paths), strict=True))
+
+    def rewrite_batch(self, batch: int, tables: Mapping[str, pa.Table]) -> dict[str, int]:
+        """Put a batch's rows in the place of what is left of it (after ``fsck`` found files missing); new versions."""
+        paths = {name: self.path(name) for name in sorted(tables)}
+        with writing(self._folder):
+            return {name: batches.rewrite(paths[name], name, tables[name], batch) for name in paths}
+
     def versions(self, name: str) -> tuple[tuple[int, Instant], ...]:
         """Every version and the instant of its commit, oldest first."""
-        history = self._open(name).history()
+        history = self.open(name).history()
         return tuple(sorted((int(h["version"]), int(h["timestamp"])) for h in history))
 
     def pin(self, names: Iterable[str], at: Instant) -> Snapshot:
@@ -59,7 +85,7 @@ class Lake:
             known = [version for version, instant in self.versions(name) if instant <= at]
             if not known:
                 raise TableMissing(f"Table {name!r} did not exist at that instant.", remedy="Pin a later instant.")
-            pinned.append(PinnedTable(name, known[-1], _files_digest(self._open(name, known[-1]))))
+            pinned.append(PinnedTable(name, known[-1], files.files_digest(self.open(name, known[-1]))))
         return Snapshot(at, tuple(pinned))
 
     def current(self, names: Iterable[str]) -> Snapshot:
@@ -69,72 +95,73 @@ class Lake:
         return self.pin(chosen, max(latest, default=0))
 
     def datasets(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Arrow datasets of exactly the pinned files; raises ``TableMissing`` or ``SnapshotChanged``."""
-        opened = {}
-        for pinned in snapshot.tables:
-            table = self._open(pinned.name, pinned.version)
-            if _files_digest(table) != pinned.digest:
-                raise SnapshotChanged(
-                    f"Table {pinned.name!r}, version {pinned.version}, is not what was pinned.",
-                    remedy="Pin the tables again.",
-                )
-            opened[pinned.name] = table.to_pyarrow_dataset()
-        return opened
+        """Arrow datasets of exactly the pinned files. Raises ``TableMissing`` or ``SnapshotChanged``."""
+        return {pinned.name: self.open_pinned(pinned).to_pyarrow_dataset() for pinned in snapshot.tables}
+
+    def open_pinned(self, pinned: PinnedTable) -> DeltaTable:
+        """The table at the pinned version, checked against its digest."""
+        table = self.open(pinned.name, pinned.version)
+        if files.files_digest(table) != pinned.digest:
+            raise SnapshotChanged(
+                f"Table {pinned.name!r}, version {pinned.version}, is not what was pinned.",
+                remedy="Pin the tables again.",
+            )
+        return table
 
     def statistics(self, name: str) -> TableStatistics:
         """Rows, files, bytes and columns of the newest version."""
         import pyarrow as pa
 
-        table = self._open(name)
-        files = _files(table)
+        table = self.open(name)
+        found = files.data_files(table)
         columns = tuple((field.name, str(field.type)) for field in pa.schema(table.schema().to_arrow()))
-        rows, size = sum(records for _, _, records in files), sum(size for _, size, _ in files)
-        return TableStatistics(name, table.version(), rows, len(files), size, columns)
+        rows, size = sum(file.rows for file in found), sum(file.size_bytes for file in found)
+        return TableStatistics(name, table.version(), rows, len(found), size, columns)
+
+    def path(self, name: str) -> Path:
+        """The table's folder, there or not; raises ``BadTableName`` for a name or a link that leaves the lake."""
+        if not _NAME.match(name):
+            raise BadTableName(
+                f"{name[:80]!r} is not a table's name.", remedy="Use lower-case letters, digits and '_'."
+            )
+        path = self._folder / name
+        if path.is_symlink() or (path / files.LOG).is_symlink():
+            raise BadTableName(f"{name!r} leads out of the lake's folder.", remedy="Put the table itself there.")
+        return path
+
+    def open(self, name: str, version: int | None = None) -> DeltaTable:
+        """The Delta table at a version, the newest by default. Raises ``TableMissing`` or ``ForeignTable``."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        path = self.path(name)
+        if not (path / files.LOG).is_dir():
+            raise TableMissing(f"There is no table {name!r}.", remedy="See the list of tables.")
+        try:
+            table = DeltaTable(str(path), version=version)
+        except (DeltaError, OSError, ValueError) as error:
+            raise TableMissing(f"Table {name!r} has no readable version {version}.") from error
+        files.refuse_foreign(table, name)
+        return table
 
     def _write(self, name: str, rows: pa.Table, mode: Literal["append", "overwrite"]) -> int:
         from deltalake import write_deltalake
         from deltalake.exceptions import DeltaError
 
-        path = self._path(name)
+        path = self.path(name)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            if mode == "append":
-                write_deltalake(str(path), rows, mode="append")
-            else:
-                write_deltalake(str(path), rows, mode="overwrite")
+            with writing(self._folder):
+                path.mkdir(parents=True, exist_ok=True)
+                properties = batches.writer_properties()
+                new = None if batches.existing(path) is not None else batches.TABLE_PROPERTIES
+                if mode == "append":
+                    write_deltalake(str(path), rows, mode="append", configuration=new, writer_properties=properties)
+                else:
+                    write_deltalake(str(path), rows, mode="overwrite", configuration=new, writer_properties=properties)
         except (DeltaError, OSError, ValueError) as error:
-            raise WriteFailed(
-                f"Rows were not written to {name!r} ({type(error).__name__}).",
-                remedy="Compare columns; check the disk.",
-            ) from error
-        return int(self._open(name).version())
-
-    def _path(self, name: str) -> Path:
-        if not _NAME.match(name):
-            raise BadTableName(
-                f"{name[:80]!r} is not a table's name.", remedy="Use lower-case letters, digits and '_'."
-            )
-        return self._folder / name
-
-    def _open(self, name: str, version: int | None = None) -> DeltaTable:
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError
-
-        path = self._path(name)
-        if not (path / "_delta_log").is_dir():
-            raise TableMissing(f"There is no table {name!r}.", remedy="See the list of tables.")
-        try:
-            return DeltaTable(str(path), version=version)
-        except (DeltaError, OSError, ValueError) as error:
-            raise TableMissing(f"Table {name!r} has no readable version {version}.") from error
+            raise batches.write_failed(name, error) from error
+        return int(self.open(name).version())
 
 
-def _files(table: DeltaTable) -> list[tuple[str, int, int]]:
-    import pyarrow as pa
-
-    actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"])
-    return sorted((a["path"], a["size_bytes"], a["num_records"] or 0) for a in actions.to_pylist())
-
-
-def _files_digest(table: DeltaTable) -> str:
-    return canonical_digest([list(entry) for entry in _files(table)])
+def _is_table(path: Path) -> bool:
+    return not path.is_symlink() and (path / files.LOG).is_dir()

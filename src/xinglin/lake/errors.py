@@ -35,6 +35,27 @@ class WriteFailed(LakeError):
     code = "lake.write_failed"
 
 
+class ColumnsRefused(WriteFailed):
+    """Rows whose columns are not the table's: a column may only be added, and only at the end."""
+
+    code = "lake.columns"
+
+
+class BatchOutOfOrder(WriteFailed):
+    """A batch came after a later one of the same table: whether its rows are in cannot be told by its number."""
+
+    code = "lake.batch_order"
+
+
+class ForeignTable(LakeError):
+    """A table whose rows are not the rows of its files (deletion vectors, mapped columns), or that leaves its folder.
+
+    Written by another program, or by nobody's leave: it is refused, never read in part.
+    """
+
+    code = "lake.foreign_table"
+
+
 class QueryFailed(LakeError):
     """A query that did not end with rows. ``cause``: ``time``, ``memory``, ``rows`` or ``error``.
 
