@@ -17,6 +17,18 @@ _HOMES = {
     "Field": "message",
     "is_null": "message",
     "parse_message": "message",
+    "split_batch": "batch",
+    "Header": "header",
+    "read_header": "header",
+    "ACCEPTED": "acknowledge",
+    "NOT_KEPT": "acknowledge",
+    "TOO_LONG": "acknowledge",
+    "Accepts": "acknowledge",
+    "Answer": "acknowledge",
+    "Outcome": "acknowledge",
+    "answer_codes": "acknowledge",
+    "check_header": "acknowledge",
+    "read_answer": "acknowledge",
 }
 __all__ = sorted(_HOMES)
 

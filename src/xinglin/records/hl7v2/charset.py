@@ -84,7 +84,7 @@ def decode(body: bytes, default: str = "utf-8") -> Decoded:
     """
     if body.isascii() and b"\x00" not in body[:64] and b"\x1b" not in body:
         return Decoded(body.decode("ascii"), "ascii")
-    if marked := _by_mark(body):
+    if marked := by_mark(body):
         return marked
     declared, flags = _declared(body)
     expected = declared or codec_of(default) or "utf-8"
@@ -113,7 +113,8 @@ def _order(body: bytes, expected: str, default: str) -> list[str]:
     return [codec for codec in dict.fromkeys(order) if codec not in _WIDE]
 
 
-def _by_mark(body: bytes) -> Decoded | None:
+def by_mark(body: bytes) -> Decoded | None:
+    """The text where a byte order mark, or NULs beside the first letter, tell the code; else None."""
     for mark, codec in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF32_LE, "utf-32"),
