@@ -1,0 +1,275 @@
+"""``sources.toml`` in the node's folder: every feed of this hospital, in words that its engineer edits.
+
+Each ``[[source]]`` has a name, exactly one way in (``mllp``, ``dicom``, ``web``, ``folder``, ``fhir``, ``sql`` or
+``files``), and what its objects need to be read. Mappings lie beside it, in ``mappings/``. Version 1; append-only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from xinglin.intake.model import Source
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import Limit
+from xinglin.stores.tls import write_private
+
+SOURCES_FILE, MAPPINGS = "sources.toml", "mappings"
+SOURCES_BYTES = Limit("sources.toml", 1024 * 1024, "bytes")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+WAYS = ("mllp", "dicom", "web", "folder", "fhir", "sql", "files")
+
+
+class BadSources(XinglinError):
+    """A sources file that cannot be read as one; nothing of it was taken."""
+
+    code = "node.bad_sources"
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A key that is not known is refused."""
+
+
+class Tls(_Strict, frozen=True):
+    """PEM files of a listener; with ``clients`` only holders of a certificate of these authorities come in."""
+
+    certificate: str
+    key: str
+    clients: str = ""
+
+
+class Mllp(_Strict, frozen=True):
+    """HL7 v2 over MLLP. ``peers``: networks that may connect (``10.1.0.0/16``); empty: the loopback alone."""
+
+    port: int
+    host: str = "127.0.0.1"
+    peers: tuple[str, ...] = ()
+    tls: Tls | None = None
+
+
+class Dicom(_Strict, frozen=True):
+    """A DICOM storage provider. ``mirror``: keep pixel data here; otherwise headers, and where the archive has them.
+
+    ``callers``: application entities that may send; empty: any from ``peers``.
+    """
+
+    port: int
+    host: str = "127.0.0.1"
+    title: str = "XINGLIN"
+    callers: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    mirror: bool = False
+    tls: Tls | None = None
+
+
+class Web(_Strict, frozen=True):
+    """An HTTP listener inside the hospital: FHIR notifications, STOW-RS, QIDO-RS and WADO-RS.
+
+    ``secret_file``: file whose first line callers have to show as a bearer token.
+    """
+
+    port: int
+    secret_file: str
+    host: str = "127.0.0.1"
+    tls: Tls | None = None
+
+
+class Folder(_Strict, frozen=True):
+    """A drop folder: files are taken when they no longer grow, and moved to ``taken`` or ``failed``."""
+
+    path: str
+    pattern: str = "*"
+    every_s: float = 5.0
+
+
+class FhirServer(_Strict, frozen=True):
+    """A FHIR server. ``how``: ``export`` (Bulk Data) or ``search``. ``token_file``: bearer token, first line."""
+
+    url: str
+    how: str = "export"
+    types: tuple[str, ...] = ()
+    token_file: str = ""
+    schedule: str = "0 2 * * *"
+
+
+class Sql(_Strict, frozen=True):
+    """A read-only database. ``url_file``: file with the SQLAlchemy URL, so that no password stands here.
+
+    ``query``: a SELECT, or ``table``. ``watermark``: column that grows with every change; ``overlap_s`` is read again.
+    """
+
+    url_file: str
+    table: str = ""
+    query: str = ""
+    watermark: str = ""
+    overlap_s: float = 600.0
+    schedule: str = "0 2 * * *"
+
+
+class Files(_Strict, frozen=True):
+    """Files that were handed over by ``xinglin connect``; more come by calling it again."""
+
+    last: str = ""
+
+
+class SourceFile(_Strict, frozen=True):
+    """One ``[[source]]``. ``mapping``: name of a file in ``mappings/``; the rest as ``intake.Source`` says."""
+
+    name: str
+    mllp: Mllp | None = None
+    dicom: Dicom | None = None
+    web: Web | None = None
+    folder: Folder | None = None
+    fhir: FhirServer | None = None
+    sql: Sql | None = None
+    files: Files | None = None
+    media_type: str = ""
+    zone: str = "+08:00"
+    charset: str = "utf-8"
+    release: str = "R4"
+    mapping: str = ""
+    namespace: str = ""
+    retention: str = "inpatient"
+    tables: tuple[str, ...] = ()
+    takes_erased: bool = False
+    enabled: bool = True
+
+    @property
+    def way(self) -> str:
+        """How its objects come in."""
+        return next(way for way in WAYS if getattr(self, way) is not None)
+
+    def source(self, folder: Path) -> Source:
+        """As the intake registers it, the mapping's text included; raises ``BadSources`` where that is missing."""
+        return Source(
+            self.name, self.media_type, self.zone, self.charset, self.release, self._mapping(folder), self.namespace,
+            self.retention, self.tables, takes_erased=self.takes_erased,
+        )  # fmt: skip
+
+    def _mapping(self, folder: Path) -> str:
+        if not self.mapping:
+            return ""
+        try:
+            return (folder / MAPPINGS / self.mapping).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            remedy = f"Put it there, or change 'mapping' of '{self.name}' in {SOURCES_FILE}."
+            raise BadSources(f"The mapping {MAPPINGS}/{self.mapping} cannot be read.", remedy=remedy) from error
+
+
+class _Document(_Strict, frozen=True):
+    """The whole file."""
+
+    version: int = 1
+    source: tuple[SourceFile, ...] = ()
+
+
+def read_sources(folder: Path) -> tuple[SourceFile, ...]:
+    """The sources of the node's folder; none where there is no file. Raises ``BadSources``."""
+    path = folder / SOURCES_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSources(f"{SOURCES_FILE} cannot be read.", remedy="It is a text file in UTF-8.") from error
+    return parse_sources(text)
+
+
+def parse_sources(text: str) -> tuple[SourceFile, ...]:
+    """The sources of a TOML text; raises ``BadSources``, which names the line or the nearest known key.
+
+    >>> [source.way for source in parse_sources('[[source]]\\nname = "his"\\nmllp = { port = 2575 }')]
+    ['mllp']
+    """
+    if len(text.encode()) > SOURCES_BYTES.value:
+        raise BadSources(f"{SOURCES_FILE} has more than {SOURCES_BYTES.value} {SOURCES_BYTES.unit}.")
+    try:
+        found = msgspec.convert(tomllib.loads(text), _Document)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSources(f"{SOURCES_FILE} is not TOML: {error}.") from error
+    except msgspec.ValidationError as error:
+        raise BadSources(f"{SOURCES_FILE}: {error}.", remedy=_nearest(str(error))) from error
+    if found.version != 1:
+        raise BadSources(f"{SOURCES_FILE} has version {found.version}; this program reads 1.")
+    for problem in _problems(found.source):
+        raise BadSources(problem)
+    return found.source
+
+
+def write_source(folder: Path, source: SourceFile, mapping: str = "") -> Path:
+    """Add or replace one source, and its mapping's text; the file is written whole, and comments elsewhere go.
+
+    The file that was there is kept as ``sources.toml.before``.
+    """
+    others = tuple(one for one in read_sources(folder) if one.name != source.name)
+    chosen = (*others, source)
+    for problem in _problems(chosen):
+        raise BadSources(problem)
+    if mapping:
+        (folder / MAPPINGS).mkdir(exist_ok=True)
+        write_private(folder / MAPPINGS / source.mapping, mapping.encode())
+    path = folder / SOURCES_FILE
+    if path.exists():
+        write_private(path.with_name(SOURCES_FILE + ".before"), path.read_bytes())
+    write_private(path, _toml(chosen).encode())
+    return path
+
+
+def _problems(sources: tuple[SourceFile, ...]) -> Iterator[str]:
+    seen: set[str] = set()
+    for source in sources:
+        ways = [way for way in WAYS if getattr(source, way) is not None]
+        if not _NAME.match(source.name):
+            yield f"'{source.name[:80]}' is not a source's name: lower-case letters, digits and '-', a letter first."
+        if source.name in seen:
+            yield f"Two sources have the name '{source.name}'."
+        if len(ways) != 1:
+            yield f"The source '{source.name}' needs one way in ({', '.join(WAYS)}); it has {len(ways)}."
+        if Path(source.mapping).name != source.mapping:
+            yield f"The mapping of '{source.name}' is the name of a file in {MAPPINGS}/, not a path."
+        if source.sql is not None and bool(source.sql.table) == bool(source.sql.query):
+            yield f"The source '{source.name}' needs a table or a query, one of them."
+        if source.fhir is not None and source.fhir.how not in ("export", "search"):
+            yield f"The source '{source.name}' asks its FHIR server by 'export' or 'search'."
+        seen.add(source.name)
+
+
+def _nearest(words: str) -> str:
+    named = re.search(r"unknown field `([^`]*)`", words)
+    if named is None:
+        return ""
+    kinds = (SourceFile, Mllp, Dicom, Web, Folder, FhirServer, Sql, Files, Tls, _Document)
+    known = sorted({field.name for kind in kinds for field in msgspec.structs.fields(kind)})
+    close = difflib.get_close_matches(named[1], known, 1)
+    return f"Did you mean '{close[0]}'?" if close else ""
+
+
+def _toml(sources: tuple[SourceFile, ...]) -> str:
+    lines = ["# Written by 'xinglin connect'; edit it, then: xinglin node sources --reload", "version = 1"]
+    for source in sources:
+        plain: dict[str, Any] = msgspec.to_builtins(source)
+        lines += ["", "[[source]]"]
+        lines += [f"{key} = {_value(value)}" for key, value in plain.items() if not isinstance(value, dict)]
+        for key, value in plain.items():
+            if isinstance(value, dict):
+                lines += _section(f"source.{key}", value)
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, values: dict[str, Any]) -> list[str]:
+    lines = [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, dict))]
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += _section(f"{name}.{key}", value)
+    return lines
+
+
+def _value(value: Any) -> str:
+    """A TOML value; JSON's texts, numbers, booleans and arrays are TOML's too (U+007F apart)."""
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
