@@ -24,6 +24,7 @@ OBJECT_STATES = StateTable(
         ("kept", "reject", "rejected"),
         ("read", "commit", "committed"),
         ("read", "quarantine", "quarantined"),
+        ("read", "reject", "rejected"),
         ("committed", "replay", "read"),
         ("quarantined", "replay", "read"),
         ("rejected", "replay", "read"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
+from xinglin.intake.model import BatchState, ObjectRow, OutboxEntry, Plan, Position, Source, SourceVersion
 from xinglin.kernel.instants import Instant
+from xinglin.records.model import Mapped, Unread
 
 RETENTION_YEARS: Mapping[str, int] = MappingProxyType(
     {"inpatient": 30, "outpatient": 15, "emergency": 15, "examination": 15, "prescription": 3, "trial": 25, "sample": 0}
@@ -124,4 +126,223 @@ class RawStore(Protocol):
 
     def erase_expired(self, digests: Sequence[str], now: Instant) -> None:
         """Erase objects whose retention has ended; ``RawRetained``, and nothing erased, if one's has not."""
+        ...
+
+
+class RowKeys(msgspec.Struct, frozen=True):
+    """The rows of one table in one part, by digests of 16 bytes each, joined.
+
+    ``facts``: of table, fact and version; ``contents``: of everything but the place; both under the ledger's
+    key. ``records``: the number of the record, within the part, that each row came from. ``names``: of table and
+    fact alone, where the work asked for them.
+    """
+
+    table: str
+    facts: bytes
+    contents: bytes
+    records: tuple[int, ...]
+    names: bytes = b""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A part of an object, read, mapped and checked; its rows wait in the preparer.
+
+    ``received`` records: ``accepted`` ones (``ignored`` of them without a table), ``unread`` and ``rejects``.
+    ``persons``: digests (16 bytes, under the ledger's key) of the persons whom the part is about.
+    """
+
+    received: int
+    accepted: int
+    ignored: int
+    last: bool
+    rows: tuple[RowKeys, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    rejects: tuple[Unread, ...] = ()
+    persons: tuple[bytes, ...] = ()
+
+
+class Work(msgspec.Struct, frozen=True):
+    """One object to be prepared. ``skip``: parts that were committed before. ``named``: give ``RowKeys.names``."""
+
+    kept: Kept
+    source: Source
+    media_type: str
+    skip: int = 0
+    named: bool = False
+
+
+class Preparer(Protocol):
+    """Steps 2 to 5 on bytes that nobody trusts. Rows gather in it until ``tables`` hands them over.
+
+    Raises ``Unreadable``, or ``ReaderFailed`` when a reader broke, ran away or needed too much memory; the
+    rows of earlier parts are then still there.
+    """
+
+    def reads(self, media_type: str) -> bool:
+        """Whether there is a reader of this media type."""
+        ...
+
+    def refuse(self, erased: Collection[bytes]) -> None:
+        """From now on, reject records about persons with these digests."""
+        ...
+
+    def prepare(self, work: Work, body: bytes) -> Iterator[Prepared]:
+        """The parts of one object after the first ``work.skip``, in order; one object at a time."""
+        ...
+
+    def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:
+        """The gathered rows as Arrow tables, without the rows at ``repeated`` (positions by table); forgets them."""
+        ...
+
+    def forget(self) -> None:
+        """Forget all gathered rows."""
+        ...
+
+    def close(self) -> None:
+        """End whatever it holds."""
+        ...
+
+
+class Tables(Protocol):
+    """The lake, as far as the intake sees it."""
+
+    def append_batch(self, batch: int, tables: Mapping[str, Any]) -> dict[str, int]:
+        """Append each Arrow table under the batch's number, and give each table's version.
+
+        Idempotent: a table that has the batch already is left alone. Raises ``LakeError``.
+        """
+        ...
+
+
+class Terms(Protocol):
+    """The terminology step: fills standard codes, units and what was lost beside the source's own."""
+
+    def translate(self, mapped: Sequence[Mapped]) -> list[Mapped]:
+        """The same rows in the same order, with standard codes where there are any."""
+        ...
+
+
+class Quality(Protocol):
+    """Checks of whole batches: adds flags to rows, never takes a row away."""
+
+    def check(self, batch: int, tables: Mapping[str, Any]) -> dict[str, Any]:
+        """The same Arrow tables with their flags."""
+        ...
+
+
+class Persons(Protocol):
+    """The patient index: told who is new."""
+
+    def took(self, batch: int, patients: Any) -> None:
+        """The Arrow rows of ``patient`` that a batch wrote. May come twice for one batch."""
+        ...
+
+
+class Evidence(Protocol):
+    """The way to the space's log; the node posts."""
+
+    async def post(self, kind: str, subject: str, commitments: dict[str, str], at: Instant) -> int:
+        """Append an entry of this node's; its index, once it is included."""
+        ...
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Which rows of a batch are not new (positions by table, in the order in which they were prepared).
+
+    ``fresh``: what the ledger has to remember of the new ones, (fact, content). ``digest``: of all new rows' digests.
+    """
+
+    repeated: dict[str, frozenset[int]]
+    fresh: list[tuple[bytes, bytes]]
+    digest: str
+
+
+class Ledger(Protocol):
+    """What became of each object and record. Every write is durable when its call returns."""
+
+    def key(self) -> bytes:
+        """32 secret bytes under which records and persons are digested; drawn once."""
+        ...
+
+    # --- sources -----------------------------------------------------------------------------
+
+    def register(self, source: Source, at: Instant) -> SourceVersion:
+        """Keep a source, as a new version where it changed; a changed mapping becomes an outbox entry."""
+        ...
+
+    def source(self, name: str, version: int = 0) -> SourceVersion | None:
+        """A source as it is, or as it was in ``version``."""
+        ...
+
+    def sources(self) -> tuple[SourceVersion, ...]:
+        """All sources as they are, by name."""
+        ...
+
+    # --- batches -----------------------------------------------------------------------------
+
+    def position(self) -> Position:
+        """How far planning has come."""
+        ...
+
+    def unfinished(self) -> BatchState | None:
+        """The batch that is planned or written, if there is one: at most one is."""
+        ...
+
+    def next_batch(self, now: Instant) -> tuple[int, Instant]:
+        """The number of the next batch, and its instant: ``now``, or later than every batch before."""
+        ...
+
+    def judge(self, batch: int, rows: Mapping[str, tuple[bytes, bytes]], *, planned: bool) -> Judged:
+        """Which rows (``RowKeys`` of all parts, joined) are not new. ``planned``: asked again after ``plan``."""
+        ...
+
+    def plan(self, plan: Plan, fresh: Sequence[tuple[bytes, bytes]], persons: Mapping[int, Iterable[bytes]]) -> None:
+        """Keep the plan, the digests of its new rows, whom each object is about, and the position behind it.
+
+        Raises ``LedgerMoved`` when another process planned meanwhile.
+        """
+        ...
+
+    def written(self, batch: int, versions: Mapping[str, int]) -> None:
+        """The tables have the rows."""
+        ...
+
+    def committed(self, batch: int, at: Instant) -> BatchState:
+        """Settle the batch's objects and records, and put its entry into the outbox; all in one write."""
+        ...
+
+    def batch(self, number: int) -> BatchState | None:
+        """One batch."""
+        ...
+
+    def erased(self) -> frozenset[bytes]:
+        """Digests of the persons whose data was erased."""
+        ...
+
+    # --- what is read again --------------------------------------------------------------------
+
+    def interrupted(self) -> tuple[int, ...]:
+        """Objects that were being read again and are not settled."""
+        ...
+
+    def held_objects(self, after: int, limit: int, *, source: str = "", code: str = "") -> tuple[int, ...]:
+        """Sequences after ``after`` of objects with open quarantined or rejected records."""
+        ...
+
+    def objects_of(self, source: str, after: int, limit: int) -> tuple[ObjectRow, ...]:
+        """Objects of a source with a sequence after ``after``, in order."""
+        ...
+
+    def object_at(self, sequence: int) -> ObjectRow | None:
+        """One object by its number in the raw store."""
+        ...
+
+    # --- evidence ----------------------------------------------------------------------------
+
+    def outbox(self, limit: int = 100) -> tuple[OutboxEntry, ...]:
+        """Entries that are not logged yet, oldest first."""
+        ...
+
+    def logged(self, number: int, index: int) -> None:
+        """An outbox entry lies in the log at ``index``; a batch that it is about is ``logged``."""
         ...

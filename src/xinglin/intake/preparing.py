@@ -1,0 +1,283 @@
+"""Steps 2 to 5: bytes that nobody trusts become rows that wait for their batch.
+
+Pure: bytes, a source and rules in; rows, digests and findings out. ``stores.intake_child`` runs the same code
+in a process that can be killed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
+from xinglin.intake.digests import RowDigests, person_digest, qualified
+from xinglin.intake.errors import ReaderFailed
+from xinglin.intake.model import ERASED_PERSON, READER_FAILED, UNACCOUNTED, Source
+from xinglin.intake.ports import Prepared, RowKeys, Terms, Work
+from xinglin.kernel.instants import Instant
+from xinglin.records.errors import RecordsError
+from xinglin.records.model import Flag, Mapped, Read, Reader, Resource, Unread
+
+NO_ID = "intake.no_id"
+NO_PATIENT = "intake.no_patient"
+OTHER_TABLE = "intake.other_table"
+UNMAPPABLE = "intake.unmappable"
+_OF_PERSON = frozenset(table.name for table in CANONICAL_TABLES if table.of_person and table.name != "patient")
+_WORDS = {
+    NO_ID: "The record gives a fact without an id.",
+    NO_PATIENT: "The record gives a fact about a person without saying about whom.",
+    OTHER_TABLE: "The record gives a row of a table that its source may not fill.",
+    UNMAPPABLE: "The record does not fit the views that map it.",
+    ERASED_PERSON: "The record is about a person whose data was erased.",
+}
+
+BROKEN_INPUT = (RecordsError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+"""What code that reads other people's bytes raises when they are not what it took them for."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where the rows of a part came from."""
+
+    source: str
+    namespace: str
+    message: str
+    received_at: Instant
+    zone: str
+
+
+class Shaper(Protocol):
+    """Makes one table's Arrow rows in the canonical physical columns."""
+
+    def __call__(self, table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, recorded_at: Instant) -> Any:
+        """One Arrow table with the rows in order."""
+        ...
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """What a preparer does with what a reader gave.
+
+    ``readers`` by media type; ``check``: flags of one FHIR resource under a release; ``map_resources``: the views;
+    ``terms``: standard codes (None: not configured); ``shape``: rows to Arrow.
+    """
+
+    readers: Mapping[str, Reader]
+    check: Callable[[dict[str, Any], str], Sequence[Flag]]
+    map_resources: Callable[[Sequence[Resource]], list[Mapped]]
+    shape: Shaper
+    terms: Terms | None = None
+
+
+class _Part(msgspec.Struct):
+    origin: Origin
+    mapped: list[Mapped]
+
+
+class Preparation:
+    """A ``Preparer`` in this process. ``key``: the ledger's; ``erased``: digests of persons who were erased."""
+
+    def __init__(self, steps: Steps, key: bytes, erased: Collection[bytes] = ()) -> None:
+        self._steps, self._key, self._erased = steps, key, frozenset(erased)
+        self._parts: list[_Part] = []
+        self._digests: dict[tuple[str, str, tuple[str, ...]], RowDigests] = {}
+
+    def prepare(self, work: Work, body: bytes) -> Iterator[Prepared]:
+        """See the port."""
+        reader = self._steps.readers[work.media_type]
+        context = work.source.context(work.kept.received_at)
+        waiting: Read | None = None
+        number = 0
+        try:
+            for read in reader.read(body, context):
+                if waiting is not None:
+                    if number >= work.skip:
+                        yield self._part(work, waiting, last=False)
+                    number += 1
+                waiting = read
+            if number >= work.skip:
+                yield self._part(work, waiting or Read(0), last=True)
+        except RecordsError:
+            raise
+        except BROKEN_INPUT as error:
+            raise ReaderFailed(READER_FAILED, f"The reader broke ({type(error).__name__}).") from error
+
+    def drop(self, parts: int) -> None:
+        """See the port."""
+        if parts:
+            del self._parts[-parts:]
+
+    def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:
+        """See the port."""
+        gathered: dict[str, list[tuple[Mapped, Origin]]] = {}
+        for part in self._parts:
+            for mapped in part.mapped:
+                gathered.setdefault(mapped.table, []).append((mapped, part.origin))
+        self._parts.clear()
+        shaped = {}
+        for table in sorted(gathered):
+            rows = _without(gathered[table], repeated.get(table, ()))
+            if rows:
+                shaped[table] = self._steps.shape(table, rows, batch, recorded_at)
+        return shaped
+
+    def close(self) -> None:
+        """See the port."""
+        self._parts.clear()
+
+    def _part(self, work: Work, read: Read, *, last: bool) -> Prepared:
+        """One part: 2. checked, 3. mapped, 4. translated, 5. attributed, and digested."""
+        _must_add_up(read)
+        resources, unread = self._checked(read.resources, work.source), list(read.unread)
+        mapped, failed = self._mapped(resources)
+        unread += failed
+        mapped += read.mapped
+        if self._steps.terms is not None:
+            mapped = self._steps.terms.translate(mapped)
+        attributed = _Attribution(self._key, work.source, self._erased)
+        mapped = attributed.sort(mapped)
+        unread += attributed.unread
+        received, ignored = read.received, sum(read.ignored.values())
+        tableless = len(resources) - len(failed) - len(attributed.places & {one.place for one in resources})
+        kept = [one for one in mapped if one.rows]
+        self._parts.append(_Part(_origin(work), kept))
+        return Prepared(
+            received=received,
+            accepted=received - len(unread) - len(attributed.rejects),
+            ignored=ignored + max(tableless, 0),
+            last=last,
+            rows=self._keys(work.source.name, kept, attributed.numbers),
+            unread=tuple(unread),
+            rejects=tuple(attributed.rejects),
+            persons=tuple(sorted(attributed.persons)),
+        )
+
+    def _checked(self, resources: Sequence[Resource], source: Source) -> list[Resource]:
+        checked = []
+        for one in resources:
+            found = () if one.partial else self._steps.check(one.body, source.release)
+            checked.append(msgspec.structs.replace(one, flags=(*one.flags, *found)) if found else one)
+        return checked
+
+    def _mapped(self, resources: list[Resource]) -> tuple[list[Mapped], list[Unread]]:
+        """All at once; where one of them breaks the views, one by one."""
+        if not resources:
+            return [], []
+        try:
+            return self._steps.map_resources(resources), []
+        except BROKEN_INPUT:
+            mapped: list[Mapped] = []
+            failed = []
+            for one in resources:
+                try:
+                    mapped += self._steps.map_resources([one])
+                except BROKEN_INPUT:
+                    failed.append(Unread(one.place, UNMAPPABLE, _WORDS[UNMAPPABLE]))
+            return mapped, failed
+
+    def _keys(self, source: str, mapped: Iterable[Mapped], numbers: Mapping[str, int]) -> tuple[RowKeys, ...]:
+        found = []
+        for one in mapped:
+            name = (source, one.table, one.columns)
+            digests = self._digests.get(name)
+            if digests is None:
+                digests = self._digests[name] = RowDigests(self._key, *name)
+            place = one.columns.index("place")
+            facts, contents = b"".join(map(digests.fact, one.rows)), b"".join(map(digests.content, one.rows))
+            found.append(RowKeys(one.table, facts, contents, tuple(numbers[row[place] or ""] for row in one.rows)))
+        return tuple(found)
+
+
+class _Attribution:
+    """Whose rows are these? Records that cannot be said of anybody are unread; those of erased persons rejected."""
+
+    def __init__(self, key: bytes, source: Source, erased: frozenset[bytes]) -> None:
+        self._key, self._source, self._erased = key, source, erased
+        self._digests: dict[str, bytes] = {}
+        self._verdicts: dict[str, str] = {}
+        self.numbers: dict[str, int] = {}
+        self.unread: list[Unread] = []
+        self.rejects: list[Unread] = []
+        self.places: set[str] = set()
+
+    @property
+    def persons(self) -> set[bytes]:
+        """Digests of everybody whom the part names."""
+        return set(self._digests.values())
+
+    def sort(self, mapped: list[Mapped]) -> list[Mapped]:
+        """The rows of records that may go in."""
+        for one in mapped:
+            self._judge(one)
+        for place, code in self._verdicts.items():
+            held = Unread(place, code, _WORDS[code])
+            (self.rejects if code == ERASED_PERSON else self.unread).append(held)
+        if not self._verdicts:
+            return mapped
+        return [_only(one, lambda place: place not in self._verdicts) for one in mapped]
+
+    def _judge(self, mapped: Mapped) -> None:
+        """Numbers the records and notes what speaks against one of them."""
+        names = mapped.columns
+        place_at, id_at = names.index("place"), names.index("id")
+        of_person, numbers = mapped.table in _OF_PERSON, self.numbers
+        person_at = names.index("patient") if of_person and "patient" in names else id_at
+        allowed = not self._source.tables or mapped.table in self._source.tables
+        is_person = of_person or mapped.table == "patient"
+        for row in mapped.rows:
+            place = row[place_at] or ""
+            if place not in numbers:
+                numbers[place] = len(numbers)
+            if not allowed:
+                self._verdicts[place] = OTHER_TABLE
+            elif not row[id_at]:
+                self._verdicts[place] = NO_ID
+            elif is_person:
+                self._see(row[person_at] if not of_person or "patient" in names else None, place)
+        self.places = set(numbers)
+
+    def _see(self, person: str | None, place: str) -> None:
+        if not person:
+            self._verdicts.setdefault(place, NO_PATIENT)
+            return
+        digest = self._digests.get(person)
+        if digest is None:
+            digest = person_digest(self._key, qualified(self._source.namespace, person))
+            self._digests[person] = digest
+        if digest in self._erased and not self._source.takes_erased:
+            self._verdicts[place] = ERASED_PERSON
+
+
+def counted(records: Iterable[Unread]) -> dict[str, int]:
+    """How many of each code."""
+    return dict(Counter(one.code for one in records))
+
+
+def _must_add_up(read: Read) -> None:
+    given = len(read.resources) + read.accepted + len(read.unread) + sum(read.ignored.values())
+    if given != read.received:
+        raise ReaderFailed(UNACCOUNTED, f"The reader received {read.received} records and gave {given}.")
+
+
+def _origin(work: Work) -> Origin:
+    source = work.source
+    return Origin(source.name, source.namespace, work.kept.digest, work.kept.received_at, source.zone)
+
+
+def _only(mapped: Mapped, may: Callable[[str], bool]) -> Mapped:
+    place = mapped.columns.index("place")
+    return Mapped(mapped.table, mapped.columns, [row for row in mapped.rows if may(row[place] or "")])
+
+
+def _without(rows: list[tuple[Mapped, Origin]], repeated: Collection[int]) -> list[tuple[Mapped, Origin]]:
+    """The rows at other positions than ``repeated``, counted through all of them."""
+    if not repeated:
+        return rows
+    found, start = [], 0
+    for mapped, origin in rows:
+        kept = [row for at, row in enumerate(mapped.rows, start) if at not in repeated]
+        start += len(mapped.rows)
+        if kept:
+            found.append((Mapped(mapped.table, mapped.columns, kept), origin))
+    return found
