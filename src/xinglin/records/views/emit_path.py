@@ -1,0 +1,418 @@
+"""Paths as lines of Python: each shared part once, and what hangs on it only where it is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xinglin.records.views.model import (
+    Binary,
+    Call,
+    Field,
+    Index,
+    Literal,
+    Node,
+    OfType,
+    Root,
+    RowIndex,
+    This,
+    kind_of,
+)
+
+CHOICES = frozenset(
+    [
+        "value",
+        "effective",
+        "onset",
+        "abatement",
+        "deceased",
+        "multipleBirth",
+        "medication",
+        "performed",
+        "occurrence",
+        "asNeeded",
+        "dose",
+        "rate",
+        "timing",
+        "serviced",
+        "identified",
+        "collected",
+        "reported",
+        "substance",
+        "scheduled",
+        "product",
+        "allowed",
+        "used",
+        "born",
+        "fastingStatus",
+        "additive",
+        "doseNumber",
+        "seriesDoses",
+    ]
+)
+"""Elements that a type may be part of the name of (``value[x]``), in R4 to R5."""
+RESOURCE_FIELDS = frozenset({"contained", "resource", "outcome"})
+_LOGIC = {"and": "_both", "or": "_either", "xor": "_differs", "implies": "_implies"}
+
+
+class Constants:
+    """The table of what a view wrote, and the numbers of variables."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[type, Any], str] = {}
+        self._table: dict[str, Any] = {}
+        self._count = 0
+
+    def name(self, value: Any) -> str:
+        """The name under which the generated source finds a constant."""
+        key = (type(value), value)
+        if key not in self._names:
+            self._names[key] = f"_c{len(self._table)}"
+            self._table[self._names[key]] = value
+        return self._names[key]
+
+    def variable(self, letter: str) -> str:
+        """A new name of a variable."""
+        self._count += 1
+        return f"{letter}{self._count}"
+
+    def compiled(self, source: str, space: dict[str, Any]) -> str:
+        """The name of a function ``step`` that is generated before the others."""
+        names = {**space, **self._table}
+        # As in `compiled`: numbered names and fixed words only.
+        exec(compile(source, "<step of a view>", "exec"), names)  # noqa: S102
+        name = f"_s{len(self._table)}"
+        self._table[name] = names["step"]
+        return name
+
+    def table(self) -> dict[str, Any]:
+        """Constants by name."""
+        return dict(self._table)
+
+
+class Value:
+    """A part of a path: the expression that holds it, and what hangs on it."""
+
+    def __init__(self, code: str, single: bool, *, parent: Value | None = None, lines: tuple[str, ...] = ()) -> None:
+        self.code, self.single, self.parent, self.own = code, single, parent, lines
+        self.children: list[Value] = []
+        self.kept = False
+
+    def hangs_on(self, other: Value) -> bool:
+        """Whether it is empty wherever ``other`` is."""
+        value: Value | None = self
+        while value is not None:
+            if value is other:
+                return True
+            value = value.parent
+        return False
+
+    def lines(self) -> list[str]:
+        """Its lines, and those of what hangs on it."""
+        below = [f" {line}" for child in self.children for line in child.lines()]
+        guard = [f"if {self.code} is not None:", *below] if below else []
+        return [*self.own, *guard]
+
+    def names(self) -> list[str]:
+        """Variables below it that are looked at from elsewhere."""
+        found = [child.code for child in self.children if child.kept]
+        for child in self.children:
+            found += child.names()
+        return found
+
+
+class Scope:
+    """Parts of paths about one context: the resource, the item of a loop, or the item of a criterion."""
+
+    def __init__(self, constants: Constants, resource: str, context: str, *, root: bool, row_index: str) -> None:
+        self.context, self._constants, self._resource = context, constants, resource
+        self._is_root, self._row_index = root, row_index
+        self._start = Value(context, True)
+        self._roots = [self._start]
+        self._known: dict[tuple[Node, str], Value] = {}
+
+    def lines(self) -> list[str]:
+        """The lines that compute every part."""
+        lines: list[str] = []
+        waiting = [name for root in self._roots for name in root.names()]
+        if waiting:
+            lines.append(" = ".join(dict.fromkeys(waiting)) + " = None")
+        for root in self._roots:
+            if root is self._start:
+                lines += [line for child in root.children for line in child.lines()]
+            else:
+                lines += root.lines()
+        return lines
+
+    def keep(self, value: Value) -> None:
+        """``value`` is looked at from outside of what it hangs on."""
+        value.kept = True
+
+    def value(self, path: Node, hint: str = "") -> Value:
+        """The part for a path; ``hint`` is the FHIR type that is said of it."""
+        key = (path, hint if isinstance(path, Call) and path.name.endswith("Boundary") else "")
+        if key not in self._known:
+            self._known[key] = self._made(path, hint)
+        return self._known[key]
+
+    def items(self, value: Value) -> str:
+        """An expression of the items of a value."""
+        return f"_items({value.code})"
+
+    def passes(self, path: Node) -> str:
+        """An expression that says whether a filter holds."""
+        if kind_of(path) == "boolean" and not isinstance(path, Literal):
+            return self._condition(path)
+        value = self._kept(path)
+        return f"_passes({value.code})"
+
+    def _kept(self, path: Node, hint: str = "") -> Value:
+        value = self.value(path, hint)
+        value.kept = True
+        return value
+
+    def _child(self, parent: Value, template: tuple[str, ...], single: bool) -> Value:
+        """A part that is computed where its parent is there; ``{v}`` is its variable."""
+        name = self._constants.variable("v")
+        value = Value(name, single, parent=parent, lines=tuple(line.replace("{v}", name) for line in template))
+        parent.children.append(value)
+        return value
+
+    def _root(self, template: tuple[str, ...], single: bool) -> Value:
+        """A part that is computed in any case, after the parts that were made before it."""
+        name = self._constants.variable("v")
+        value = Value(name, single, lines=tuple(line.replace("{v}", name) for line in template))
+        self._roots.append(value)
+        return value
+
+    def _made(self, path: Node, hint: str) -> Value:
+        match path:
+            case This():
+                return self._start
+            case Root():
+                return self._start if self._is_root else Value("r", True)
+            case RowIndex():
+                return Value(self._row_index, True)
+            case Literal():
+                return self._literal(path)
+            case Field():
+                return self._field(path)
+            case Index():
+                return self._index(path)
+            case OfType():
+                return self._of_type(path)
+            case Binary():
+                return self._binary(path)
+            case Call():
+                return self._call(path, hint)
+        raise TypeError(type(path).__name__)
+
+    def _literal(self, literal: Literal) -> Value:
+        if literal.kind == "empty":
+            return Value("None", True)
+        if literal.kind == "boolean":
+            return Value("True" if literal.value == "true" else "False", True)
+        return Value(self._constants.name(plain(literal)), True)
+
+    def _field(self, path: Field) -> Value:
+        parent = self.value(path.of)
+        if path.name in CHOICES:
+            return self._step(parent, path.name, "_choice")
+        return self._step(parent, path.name)
+
+    def _step(self, parent: Value, name: str, otherwise: str = "_walk") -> Value:
+        """``parent.name``: a look-up where the parent is one object; ``otherwise`` does the rest."""
+        p, key = parent.code, self._constants.name(name)
+        if parent is self._start and self._is_root:
+            lines: tuple[str, ...] = (f"{{v}} = {p}.get({key})",)
+        else:
+            lines = (f"{{v}} = {p}.get({key}) if type({p}) is dict else _walk({p}, {key})",)
+        if otherwise != "_walk":
+            lines = (*lines, f"if {{v}} is None: {{v}} = {otherwise}({p}, {key})")
+        return self._child(parent, lines, False)
+
+    def _index(self, path: Index) -> Value:
+        parent = self.value(path.of)
+        if isinstance(path.at, Literal) and path.at.kind == "number" and path.at.value.isdigit():
+            if int(path.at.value) == 0:
+                return self._first_of(parent)
+            number = self._constants.name(int(path.at.value))
+            return self._child(parent, (f"{{v}} = _at({parent.code}, {number})",), True)
+        index = self._kept(path.at)
+        parent.kept = True
+        return self._root((f"{{v}} = _at({parent.code}, {index.code})",), True)
+
+    def _first_of(self, parent: Value) -> Value:
+        if parent.single:
+            return parent
+        p = parent.code
+        quick = f"{p}[0] if {p} and {p}[0] is not None else _first({p})"
+        return self._child(parent, (f"{{v}} = ({quick}) if type({p}) is list else {p}",), True)
+
+    def _of_type(self, path: OfType) -> Value:
+        of = path.of
+        if isinstance(of, Field) and of.name not in RESOURCE_FIELDS:
+            name = of.name + path.type[0].upper() + path.type[1:]
+            return self._step(self.value(of.of), name)
+        parent = self.value(of)
+        if parent is self._start and self._is_root and path.type in (self._resource, "Resource", "DomainResource"):
+            return parent
+        return self._child(parent, (f"{{v}} = _of_type({parent.code}, {self._constants.name(path.type)})",), False)
+
+    def _binary(self, path: Binary) -> Value:
+        left, right = self._kept(path.left), self._kept(path.right)
+        a, b, operator = left.code, right.code, path.operator
+        if operator == "|":
+            return self._root((f"{{v}} = _union({a}, {b})",), False)
+        if operator == "&":
+            return self._root((f"{{v}} = _joined({a}, {b})",), True)
+        if operator in _LOGIC:
+            return self._root((f"{{v}} = {_LOGIC[operator]}({a}, {b})",), True)
+        times = "time" in (kind_of(path.left), kind_of(path.right))
+        if operator in ("=", "!="):
+            function = "_equal" if operator == "=" else "_unequal"
+            return self._root((f"{{v}} = {function}({a}, {b}, {times})",), True)
+        sign = self._constants.name(operator)
+        if operator in ("<", "<=", ">", ">="):
+            return self._root((f"{{v}} = _ordered({a}, {b}, {sign}, {times})",), True)
+        return self._root((f"{{v}} = _arithmetic({a}, {b}, {sign})",), True)
+
+    def _call(self, path: Call, hint: str) -> Value:
+        name, of = path.name, path.of
+        if name == "where":
+            return self._filtered(of, path.arguments[0], stop=False)
+        if name == "extension":
+            return self._filtered(Field(of, "extension"), Binary("=", Field(This(), "url"), path.arguments[0]), False)
+        if name == "first":
+            return self._first(of)
+        if name in ("exists", "empty", "not"):
+            return self._truth(path)
+        if name in ("startsWith", "endsWith", "contains", "join"):
+            return self._with_text(path)
+        if name == "iif":
+            return self._iif(path)
+        parent = self.value(of)
+        p = parent.code
+        if name == "getResourceKey":
+            return self._resource_key(parent)
+        if name == "getReferenceKey":
+            wanted = "" if not path.arguments else f", {self._constants.name(_text(path.arguments[0]))}"
+            return self._child(parent, (f"{{v}} = _reference_key({p}{wanted})",), False)
+        if name == "count":
+            parent.kept = True
+            return self._root((f"{{v}} = _count({p})",), True)
+        if name in ("lowBoundary", "highBoundary"):
+            told = self._constants.name(hint or (of.type if isinstance(of, OfType) else ""))
+            return self._child(parent, (f"{{v}} = _boundary({p}, {name == 'highBoundary'}, {told})",), False)
+        return self._child(parent, (f"{{v}} = {'_last' if name == 'last' else '_to_text'}({p})",), True)
+
+    def _resource_key(self, parent: Value) -> Value:
+        if parent is self._start and self._is_root:
+            number = self.value(Field(This(), "id"))
+            prefix = self._constants.name(f"{self._resource}/")
+            n = number.code
+            return self._child(number, (f"{{v}} = {prefix} + {n} if type({n}) is str else None",), True)
+        return self._child(parent, (f"{{v}} = _resource_key({parent.code})",), True)
+
+    def _first(self, of: Node) -> Value:
+        """``first()``, which stops early in a filter and in a union."""
+        match of:
+            case Call(name="where", of=inner, arguments=(criterion,)):
+                return self._filtered(inner, criterion, stop=True)
+            case Call(name="extension", of=inner, arguments=(url,)):
+                criterion = Binary("=", Field(This(), "url"), url)
+                return self._filtered(Field(inner, "extension"), criterion, stop=True)
+            case Binary(operator="|", left=left, right=right):
+                a, b = self._kept(Call(left, "first")), self._kept(Call(right, "first"))
+                return self._root((f"{{v}} = {a.code} if {a.code} is not None else {b.code}",), True)
+        return self._first_of(self.value(of))
+
+    def _filtered(self, of: Node, criterion: Node, stop: bool) -> Value:
+        """``where``; ``stop``: only its first item is wanted."""
+        parent = self.value(of)
+        item = self._constants.variable("e")
+        inner = Scope(self._constants, self._resource, item, root=False, row_index=self._row_index)
+        condition = inner._condition(criterion)
+        lines = [f"for {item} in _items({parent.code}):", *(f" {line}" for line in inner.lines())]
+        if stop:
+            found = ["{v} = None", *lines, f" if {condition}:", f"  {{v}} = {item}", "  break"]
+            return self._child(parent, tuple(found), True)
+        found = ["{v} = []", *lines, f" if {condition}: {{v}}.append({item})", "if not {v}: {v} = None"]
+        return self._child(parent, tuple(found), False)
+
+    def _truth(self, path: Call) -> Value:
+        if path.name == "not":
+            return self._root((f"{{v}} = _negated({self._kept(path.of).code})",), True)
+        return self._root((f"{{v}} = {self._condition(path)}",), True)
+
+    def _with_text(self, path: Call) -> Value:
+        value = self._kept(path.of)
+        other = self._kept(path.arguments[0]).code if path.arguments else self._constants.name("")
+        if path.name == "join":
+            return self._root((f"{{v}} = _join({value.code}, {other})",), True)
+        return self._root((f"{{v}} = _texts({value.code}, {other}, {self._constants.name(path.name)})",), True)
+
+    def _iif(self, path: Call) -> Value:
+        condition, then = self._kept(path.arguments[0]), self._kept(path.arguments[1])
+        otherwise = self._kept(path.arguments[2]).code if len(path.arguments) > 2 else "None"
+        return self._root((f"{{v}} = _chosen({condition.code}, {then.code}, {otherwise})",), False)
+
+    def _condition(self, path: Node) -> str:
+        """An expression that is true exactly where the path is true."""
+        match path:
+            case Binary(operator="and", left=left, right=right):
+                return f"({self._condition(left)} and {self._condition(right)})"
+            case Binary(operator="or"):
+                return self._any_of(path)
+            case Binary(operator="=", left=left, right=Literal(kind="text") as literal):
+                return self._equals(self._kept(left), literal)
+            case Call(name="exists" | "empty", of=of, arguments=arguments):
+                inner = Call(Call(of, "where", arguments), "first") if arguments else of
+                value = self._kept(inner)
+                v = value.code
+                some = (
+                    f"({v} is not None)"
+                    if value.single
+                    else f"({v} is not None and (type({v}) is not list or _some({v})))"
+                )
+                return some if path.name == "exists" else f"(not {some})"
+        return f"(_truth({self._kept(path).code}) is True)"
+
+    def _equals(self, value: Value, literal: Literal) -> str:
+        v, c = value.code, self._constants.name(literal.value)
+        if value.single:
+            return f"({v} == {c})"
+        return f"({v} == {c} if type({v}) is not list else _equal({v}, {c}) is True)"
+
+    def _any_of(self, path: Binary) -> str:
+        """``or``; a row of comparisons of one thing with texts becomes one look-up in a set."""
+        parts = _alternatives(path)
+        same = {part.left for part in parts if isinstance(part, Binary)}
+        texts = [p.right for p in parts if isinstance(p, Binary) and p.operator == "=" and isinstance(p.right, Literal)]
+        if len(texts) < len(parts) or len(same) != 1 or any(text.kind != "text" for text in texts):
+            return "(" + " or ".join(self._condition(part) for part in parts) + ")"
+        value = self._kept(next(iter(same)))
+        v, words = value.code, self._constants.name(frozenset(text.value for text in texts))
+        looked_up = f"(type({v}) is str and {v} in {words})"
+        if value.single:
+            return looked_up
+        return f"({looked_up} or type({v}) is list and _among({v}, {words}))"
+
+
+def _alternatives(path: Node) -> list[Node]:
+    if isinstance(path, Binary) and path.operator == "or":
+        return [*_alternatives(path.left), *_alternatives(path.right)]
+    return [path]
+
+
+def _text(node: Node) -> str:
+    return node.value if isinstance(node, Literal) else ""
+
+
+def plain(literal: Literal) -> Any:
+    """A literal as the Python value that parsed JSON would have."""
+    if literal.kind == "number":
+        whole = literal.value.lstrip("-").isdigit()
+        return int(literal.value) if whole else float(literal.value)
+    if literal.kind == "boolean":
+        return literal.value == "true"
+    return literal.value
