@@ -12,7 +12,10 @@ from typing import Any
 
 _HOMES = {
     "CurrentRule": "current",
+    "PERSON_LINK": "current",
     "current_select": "current",
+    "links_select": "current",
+    "rule_of": "current",
     "Lake": "delta",
     "BatchOutOfOrder": "errors",
     "ColumnsRefused": "errors",

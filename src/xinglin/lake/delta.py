@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xinglin.kernel.instants import Instant
 from xinglin.lake import batches, files
+from xinglin.lake.current import PERSON_LINK, rule_of
 from xinglin.lake.errors import BadTableName, SnapshotChanged, TableMissing
 from xinglin.lake.locks import writing
 from xinglin.lake.model import PinnedTable, Snapshot, TableStatistics
@@ -87,6 +88,18 @@ class Lake:
                 raise TableMissing(f"Table {name!r} did not exist at that instant.", remedy="Pin a later instant.")
             pinned.append(PinnedTable(name, known[-1], files.files_digest(self.open(name, known[-1]))))
         return Snapshot(at, tuple(pinned))
+
+    def pin_current(self, names: Iterable[str], at: Instant) -> Snapshot:
+        """Pin what current views of the tables read: ``person_link`` too, where one of them has versions of facts."""
+        chosen = set(names)
+        if PERSON_LINK in self.names() and any(map(self.has_versions, chosen)):
+            linked = any(instant <= at for _, instant in self.versions(PERSON_LINK))
+            chosen |= {PERSON_LINK} if linked else set()
+        return self.pin(chosen, at)
+
+    def has_versions(self, name: str) -> bool:
+        """Whether the table's rows are versions of facts: it has every system column of canonical tables."""
+        return rule_of(name, [field.name for field in self.open(name).schema().fields]) is not None
 
     def current(self, names: Iterable[str]) -> Snapshot:
         """The newest versions of all, at the instant of the latest commit among them."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from xinglin.kernel.instants import Instant
+from xinglin.lake.current import CurrentRule, current_select, links_select, quoted, repeated_select
 from xinglin.lake.errors import LakeError, QueryFailed
 from xinglin.lake.model import QueryLimits
 from xinglin.lake.persons import person_codes
@@ -13,12 +16,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PERSON = "__person"
+_LINKS = "__links"
+_STREAM_ROWS = 65_536
 
 
 class QuerySession:
     """An engine that is open until ``lock``, and then reads only what it was handed.
 
-    Order: ``table`` and ``view`` as often as needed, ``lock``, then ``check`` and ``run``.
+    Order: ``links`` at most once, ``table``, ``person_table`` and ``view`` as often as needed, ``lock``, then
+    ``check``, ``run`` and ``batches``. Memory and threads are limited from the start; nothing spills to a disk.
     """
 
     def __init__(self, limits: QueryLimits) -> None:
@@ -26,41 +32,103 @@ class QuerySession:
 
         self._limits = limits
         self._locked = False
+        self._linked = False
+        self._files: list[str] = []
         self._engine = duckdb.connect(":memory:")
+        for setting in self._bounds():
+            self._engine.execute(f"SET {setting}")
 
     def table(self, name: str, data: Any) -> None:
         """Make an Arrow table or dataset readable as ``name``."""
         self._must_be_open()
         self._engine.register(name, data)
 
-    def person_table(self, name: str, data: Any, patient_key: str, salt: bytes) -> None:
+    def files(self, name: str, paths: Sequence[str], columns: Mapping[str, str]) -> None:
+        """Make Parquet files readable as ``name``, these alone even after the lock; for the node's own queries.
+
+        ``columns``: name to type of the engine; one that no file has is NULL. No study's query may be run here:
+        files can be named in SQL.
+        """
+        self._must_be_open()
+        self._files += paths
+        if not paths:
+            nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(column)}" for column, kind in columns.items())
+            self.view(name, f"SELECT {nothing} WHERE false")
+            return
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        source = f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+        present = {row[0] for row in self._rows(f"DESCRIBE SELECT * FROM {source}")}  # noqa: S608 (the node's files)
+        chosen = ", ".join(
+            f"CAST({quoted(column) if column in present else 'NULL'} AS {kind}) AS {quoted(column)}"
+            for column, kind in columns.items()
+        )
+        self.view(name, f"SELECT {chosen} FROM {source}")  # noqa: S608 (names and types of the table's schema)
+
+    def links(self, data: Any, *, as_of_recorded: Instant | None = None) -> None:
+        """Hand over the rows of ``person_link`` (Arrow, or the name of ``files``): current tables then hold persons."""
+        rows = data if isinstance(data, str) else f"{_LINKS}_rows"
+        if not isinstance(data, str):
+            self.table(rows, data)
+        self._do(f"CREATE TABLE {quoted(_LINKS)} AS {links_select(rows, as_of_recorded=as_of_recorded)}")
+        self._linked = True
+
+    def current(
+        self, rows: str, rule: CurrentRule, *, persons: bool = True, as_of_recorded: Instant | None = None
+    ) -> str:
+        """The SELECT of the facts of ``rows`` that hold now: it does no more work than their versions call for."""
+        repeated = f"__repeated_{rows}"
+        self._do(f"CREATE TABLE {quoted(repeated)} AS {repeated_select(rows, rule)}")
+        ((several, partial),) = self._rows(
+            f"SELECT count(*) > 0, coalesce(bool_or(partial), false) FROM {quoted(repeated)}"  # noqa: S608 (quoted)
+        )
+        return current_select(
+            rows,
+            rule,
+            versions=("partial" if partial else "whole") if several else "one",
+            repeated=repeated if several else "",
+            links=_LINKS if persons and self._linked else "",
+            as_of_recorded=as_of_recorded,
+        )
+
+    def person_table(
+        self, name: str, data: Any, patient_key: str, salt: bytes, rule: CurrentRule | None = None
+    ) -> None:
         """Make ``data`` readable as ``name`` with ``__person`` instead of its patient key.
 
-        Rows without a key are left out: they are about nobody that could be counted.
+        Rows without a key are left out: they are about nobody that could be counted. With a ``rule``, the
+        facts that hold now are read, and persons are those of ``links``.
         """
         raw, codes = f"__raw_{name}", f"__codes_{name}"
         self.table(raw, data)
+        rows = f"({self.current(raw, rule, persons=False)})" if rule else quoted(raw)
         key = f"CAST({quoted(patient_key)} AS VARCHAR)"
-        found: Any = self._engine.sql(f"SELECT DISTINCT {key} AS k FROM {quoted(raw)}").to_arrow_table()  # noqa: S608
-        self.table(codes, person_codes(found.column("k"), salt))
+        found = f"SELECT DISTINCT {key} AS key, {key} AS person FROM {quoted(raw)}"  # noqa: S608 (quoted names)
+        if rule and self._linked:
+            found = (
+                f"SELECT f.key, coalesce(l.person, f.key) AS person FROM ({found}) AS f "  # noqa: S608 (quoted names)
+                f"LEFT JOIN {quoted(_LINKS)} AS l ON f.key = l.patient"
+            )
+        self._do(f"CREATE TABLE {quoted(codes)} AS {found}")
+        persons: Any = self._arrow(f"SELECT DISTINCT person FROM {quoted(codes)}")  # noqa: S608 (quoted names)
+        self.table(f"{codes}_of", person_codes(persons.column("person"), salt))
         self.view(
             name,
-            f"SELECT c.code AS {quoted(PERSON)}, r.* EXCLUDE ({quoted(patient_key)}) FROM {quoted(raw)} AS r "  # noqa: S608
-            f"JOIN {quoted(codes)} AS c ON CAST(r.{quoted(patient_key)} AS VARCHAR) = c.key",
+            f"SELECT c.code AS {quoted(PERSON)}, r.* EXCLUDE ({quoted(patient_key)}) FROM {rows} AS r "  # noqa: S608
+            f"JOIN {quoted(codes)} AS k ON CAST(r.{quoted(patient_key)} AS VARCHAR) = k.key "
+            f"JOIN {quoted(codes + '_of')} AS c ON k.person = c.key",
         )
 
     def view(self, name: str, select: str) -> None:
         """Name a SELECT that this node wrote or admitted."""
-        self._must_be_open()
-        self._engine.execute(f"CREATE VIEW {quoted(name)} AS {select}")
+        self._do(f"CREATE VIEW {quoted(name)} AS {select}")
 
     def lock(self) -> None:
         """Shut the engine: no file, no network, no extension, no replacement scan, no further setting."""
         self._must_be_open()
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in self._files)
         settings = (
-            f"memory_limit='{self._limits.memory_bytes}B'",
-            "max_temp_directory_size='0B'",
-            f"threads={self._limits.threads}",
+            *self._bounds(),
+            *((f"allowed_paths=[{listed}]",) if listed else ()),
             f"max_execution_time={self._limits.time_ms}",
             "python_enable_replacements=false",
             "autoinstall_known_extensions=false",
@@ -91,26 +159,37 @@ class QuerySession:
         self._must_be_locked()
         rows = self._limits.rows
         bounded = f"SELECT * FROM (SELECT * FROM ({sql}) LIMIT {rows + 1}) ORDER BY ALL"  # noqa: S608 (admitted text)
-        table = self._fetch(bounded)
+        table = self._arrow(bounded)
         if table.num_rows > rows:
             raise QueryFailed("rows", f"Give at most {rows} rows.")
         return table
+
+    def batches(self, sql: str) -> pa.RecordBatchReader:
+        """The rows of ``sql`` as a stream, in no order and without a limit of rows; for the node's own queries."""
+        self._must_be_locked()
+        with _failing():
+            return self._engine.sql(sql).to_arrow_reader(_STREAM_ROWS)
 
     def close(self) -> None:
         """Give the memory back."""
         self._engine.close()
 
-    def _fetch(self, sql: str) -> pa.Table:
-        import duckdb
+    def _bounds(self) -> tuple[str, ...]:
+        limits = self._limits
+        return f"memory_limit='{limits.memory_bytes}B'", "max_temp_directory_size='0B'", f"threads={limits.threads}"
 
-        try:
+    def _arrow(self, sql: str) -> pa.Table:
+        with _failing():
             return self._engine.sql(sql).to_arrow_table()
-        except duckdb.InterruptException as error:
-            raise QueryFailed("time", "Read less, or join fewer relations.") from error
-        except (duckdb.OutOfMemoryException, MemoryError) as error:
-            raise QueryFailed("memory", "Read less, or join fewer relations.") from error
-        except (duckdb.Error, OSError, RuntimeError, ValueError) as error:
-            raise QueryFailed("error") from error
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with _failing():
+            return self._engine.execute(sql).fetchall()
+
+    def _do(self, sql: str) -> None:
+        self._must_be_open()
+        with _failing():
+            self._engine.execute(sql)
 
     def _must_be_open(self) -> None:
         if self._locked:
@@ -140,6 +219,15 @@ def execute(
         session.close()
 
 
-def quoted(name: str) -> str:
-    """A quoted identifier."""
-    return '"' + name.replace('"', '""') + '"'
+@contextmanager
+def _failing() -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise QueryFailed("time", "Read less, or join fewer relations.") from error
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise QueryFailed("memory", "Read less, or join fewer relations.") from error
+    except (duckdb.Error, OSError, RuntimeError, ValueError) as error:
+        raise QueryFailed("error") from error

@@ -71,7 +71,7 @@ class Child:
         if isinstance(request, em.Warm):
             return _warmed()
         if isinstance(request, em.Pin):
-            return em.Pinned(Lake(request.lake).pin(request.names, request.at))
+            return em.Pinned(Lake(request.lake).pin_current(request.names, request.at))
         if isinstance(request, em.Load):
             return self._load(request)
         if isinstance(request, em.Unload):

@@ -13,6 +13,7 @@ from xinglin.analysis.study_views import published_relation, study_views
 from xinglin.analysis.table import Column, Table
 from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.verdict import Denied, Reason, deny
+from xinglin.lake.current import PERSON_LINK, rule_of
 from xinglin.lake.delta import Lake
 from xinglin.lake.query import PERSON, QuerySession
 from xinglin.node import engine_sets
@@ -45,10 +46,14 @@ class Session:
             return admitted
         engine = QuerySession(load.limits)
         datasets = Lake(load.lake).datasets(load.snapshot)
+        if PERSON_LINK in datasets:
+            engine.links(datasets[PERSON_LINK])
         for table in load.tables:
             if table.name not in datasets:
                 return deny("lake.not_pinned", f"Table {table.name!r} is not in the snapshot.", "Pin it.")
-            engine.person_table(published_relation(table.name), datasets[table.name], table.patient_key, load.salt)
+            data = datasets[table.name]
+            rule = rule_of(table.name, data.schema.names)
+            engine.person_table(published_relation(table.name), data, table.patient_key, load.salt, rule)
         for name, select in views.selects:
             engine.view(name, select)
         engine.lock()
