@@ -15,6 +15,8 @@ from xinglin.catalogue.model import ColumnDescription, TableDescription
 from xinglin.catalogue.profile import ColumnProfile, TableProfile
 
 MIN_PERSONS = 10
+SMALLEST_POWER = -12
+"""No range is told more finely than to this power of ten."""
 CODE_PARTS = ("system", "loss")
 """Parts of a concept that are published beside the code; the source's own words never are."""
 
@@ -101,6 +103,6 @@ def outward(low: float, high: float) -> tuple[float, float]:
 
 
 def _round_up(value: float) -> float:
-    power = 10.0 ** math.floor(math.log10(value))
+    power = 10.0 ** max(math.floor(math.log10(value)), SMALLEST_POWER)
     found = next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-12))
     return float(round(found)) if found >= 1 else found

@@ -80,7 +80,8 @@ def test_a_canonical_table_is_described_from_its_rows() -> None:
     engine.execute(f"CREATE TABLE observation ({columns})")
     engine.execute(
         """INSERT INTO observation BY NAME SELECT 'o' || i AS id, 'p' || (i % 40) AS patient, 'final' AS status,
-        'free text about somebody ' || i AS note, CASE WHEN i % 41 = 0 THEN 'rare' ELSE '8480-6' END AS code, 'http://loinc.org' AS code_system,
+        'free text about somebody ' || i AS note, CASE WHEN i % 41 = 0 THEN 'rare' ELSE '8480-6' END AS code,
+        'http://loinc.org' AS code_system,
         'SBP ' || i AS code_source, 100 + i AS value_number FROM range(80) t(i)"""
     )
     profile = profile_relation(engine, "observation", "observation", table.physical(), "patient")
