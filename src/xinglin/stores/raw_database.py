@@ -1,0 +1,135 @@
+"""A SQLite file of the raw store: WAL, typed errors, one connection under one lock."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from xinglin.stores.raw_errors import RawClosed, RawTooNew, RawUnavailable
+
+T = TypeVar("T")
+
+
+class RawDatabase:
+    """One connection to one file. ``synchronous``: FULL (durable when committed) or NORMAL (may lose the last)."""
+
+    def __init__(
+        self, path: Path, schema: str, version: int, synchronous: str, busy_timeout_s: float, read_only: bool = False
+    ) -> None:
+        self.path = path
+        self._synchronous, self._busy_timeout_s, self._read_only = synchronous, busy_timeout_s, read_only
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = self._open()
+        try:
+            self._install(schema, version)
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """The rows of a query."""
+        return self.act(lambda connection: connection.execute(query, values).fetchall())
+
+    def act(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do ``work`` outside a transaction."""
+        with self._lock, self._typed():
+            return work(self._connected())
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do ``work`` in one transaction; ``RawUnavailable`` when it did not happen."""
+        with self._lock, self._typed():
+            connection = self._connected()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                outcome = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    with contextlib.suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                raise
+            return outcome
+
+    def forget(self) -> None:
+        """Leave no deleted byte behind: write the file anew without it, and empty the write-ahead log."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("VACUUM")
+            self._truncate(connection)
+
+        self.act(work)
+
+    def checkpoint(self) -> None:
+        """Empty the write-ahead log into the file."""
+        self.act(self._truncate)
+
+    def reopen(self) -> None:
+        """Begin afresh after a failed write: the connection's pages cannot be trusted."""
+        with self._lock, self._typed():
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = self._open()
+
+    def close(self) -> None:
+        """Close; later calls raise ``RawClosed``."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _truncate(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            raise RawUnavailable(
+                f"A reader holds the old pages of {self.path.name}, so they could not be erased.",
+                remedy="End the reading transaction, and call again.",
+            )
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise RawClosed("The raw store is closed.")
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        target = f"{self.path.resolve().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
+        connection = sqlite3.connect(
+            target, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            if not self._read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _install(self, schema: str, version: int) -> None:
+        connection = self._connected()
+        if not self._read_only:
+            connection.executescript(schema)
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (version,))
+        found = int(connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0])
+        if found > version:
+            raise RawTooNew(
+                f"{self.path.name} has schema {found}; this program knows {version}.",
+                remedy="Start the newer version of xinglin.",
+            )
+
+    @contextlib.contextmanager
+    def _typed(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            full = code == sqlite3.SQLITE_FULL
+            raise RawUnavailable(
+                f"{self.path.name}: {'the disk is full' if full else 'the disk does not answer'}.",
+                why=getattr(error, "sqlite_errorname", type(error).__name__),
+                remedy="Make room, then send again." if full else "Send again.",
+            ) from error

@@ -1,0 +1,104 @@
+"""Values of the raw store: settings, key ring, limits, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from xinglin.kernel.limits import Limit
+
+SUITE = "aes-256-gcm/1"
+"""AES-256-GCM with 96-bit nonces and 128-bit tags for bodies and for wrapped keys; HMAC-SHA-256 for marks."""
+
+OBJECT_BYTES = Limit("size of a kept object", 4 * 1024**3, "bytes")
+WHOLE_BYTES = Limit("size of an object read at once", 1024**3, "bytes")
+LABEL_BYTES = Limit("label of a kept object", 4_096, "bytes")
+WORD_BYTES = Limit("source or media type of a kept object", 512, "bytes")
+WAITING_BYTES = Limit("bytes waiting to be kept", 256 * 1024**2, "bytes")
+GROUP_ENTRIES = Limit("objects in one durable write", 4_096, "objects")
+GROUP_BYTES = Limit("bytes in one durable write", 16 * 1024**2, "bytes")
+AFTER_ENTRIES = Limit("objects listed at once", 100_000, "objects")
+CHUNK_BYTES = 1024 * 1024
+KEK_BYTES = 32
+
+Step = Callable[[str], None]
+"""Called with a step's name as it is reached; tests stop a process there."""
+
+
+def no_step(name: str) -> None:
+    """Goes on."""
+
+
+class Kek(msgspec.Struct, frozen=True):
+    """A key-encrypting key: ``id`` names it (not secret), ``key`` is 32 bytes."""
+
+    id: str
+    key: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse keys of another length."""
+        if len(self.key) != KEK_BYTES or not self.id:
+            raise ValueError(f"a key-encrypting key has an id and {KEK_BYTES} bytes")
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Kek({self.id!r})"
+
+
+class KeyRing(msgspec.Struct, frozen=True):
+    """``current`` wraps what is new; ``old`` ones are still read until ``rotate`` has rewrapped everything."""
+
+    current: Kek
+    old: tuple[Kek, ...] = ()
+
+    def find(self, kek_id: str) -> Kek | None:
+        """The key of that id, or None."""
+        return next((kek for kek in (self.current, *self.old) if kek.id == kek_id), None)
+
+
+class RawSettings(msgspec.Struct, frozen=True):
+    """How a raw store works; every value may change between two openings, except ``tenant``.
+
+    ``tenant``: whose folder it is, bound to its keys. ``inline_bytes``: larger bodies become objects of their own.
+    ``segment_bytes``, ``segment_age_s``: when the next segment begins. ``objects_url``: where large objects go
+    (``s3://bucket/prefix``, ``gs://…``, ``az://…``); empty: beside the segments. ``objects_options``: the object
+    store's own configuration (``endpoint``, ``region``, ``access_key_id``, …); ``objects_http``: allow plain HTTP.
+    """
+
+    tenant: str = ""
+    inline_bytes: int = 64 * 1024
+    segment_bytes: int = 64 * 1024**2
+    segment_age_s: int = 24 * 3600
+    objects_url: str = ""
+    objects_options: dict[str, str] = {}
+    objects_http: bool = False
+    busy_timeout_s: float = 10.0
+
+    def __repr__(self) -> str:
+        """Without the options, which may hold credentials."""
+        return f"RawSettings(tenant={self.tenant!r}, objects_url={self.objects_url!r})"
+
+
+class RawFinding(msgspec.Struct, frozen=True):
+    """What a check found. ``code``: stable. ``place``: a file, key or number. ``repaired``: it is well now."""
+
+    code: str
+    place: str
+    words: str
+    repaired: bool = False
+
+
+class RawReport(msgspec.Struct, frozen=True):
+    """What a check saw: how much it looked at, and what it found."""
+
+    segments: int
+    records: int
+    objects: int
+    keys: int
+    findings: tuple[RawFinding, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is left to repair."""
+        return all(finding.repaired for finding in self.findings)
