@@ -284,9 +284,7 @@ def _quoting(quote: str) -> dict[str, Any]:
     return {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
 
 
-def _recovered(
-    text: str, delimiter: str, quote: str, width: int, line: int
-) -> Iterator[tuple[int, list[str] | None]]:
+def _recovered(text: str, delimiter: str, quote: str, width: int, line: int) -> Iterator[tuple[int, list[str] | None]]:
     """Records by line; ``None`` for a line that opens a quote which is not closed before another whole row."""
     lines = text.split("\n")
     if lines and not lines[-1]:

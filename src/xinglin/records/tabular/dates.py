@@ -23,7 +23,12 @@ _CLOCK = re.compile(
     r"\s*(Z|[+-]\d{2}:?\d{2})?\Z"
 )
 _PACKED_CLOCK = re.compile(r"(\d\d)(\d\d)(\d\d)?(?:\.(\d+))?\s*(Z|[+-]\d{2}:?\d{2})?\Z")
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
+}
 _PIVOT = 50
 """Two-digit years below it are of this century (Oracle's RR)."""
 
@@ -60,7 +65,7 @@ def to_time(value: str, formats: Sequence[str] = ()) -> tuple[str | None, str]:
 def _by_formats(value: str, formats: Sequence[str]) -> tuple[str | None, str]:
     for layout in formats:
         try:
-            stamp = datetime.strptime(value, layout)
+            stamp = datetime.strptime(value, layout)  # noqa: DTZ007 (a zone, where one is told, stays in the value)
         except ValueError:
             continue
         if "%d" not in layout and "%j" not in layout:

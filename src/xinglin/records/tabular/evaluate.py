@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from xinglin.catalogue.canonical_tables import canonical_table
 from xinglin.kernel.instants import from_text
@@ -19,11 +20,11 @@ from xinglin.kernel.limits import Limit
 from xinglin.records.model import Mapped, Read, Unread
 from xinglin.records.tabular.dates import to_time
 from xinglin.records.tabular.errors import BadMapping
-from xinglin.records.tabular.fields import Filled, Lookup, fill, fill_result, offset_of, scalar_text, template
+from xinglin.records.tabular.fields import Filled, fill, fill_result, offset_of, scalar_text
 from xinglin.records.tabular.mapping import RESULT, columns_of, nearest, unfold
-from xinglin.records.tabular.model import NAME, RANK, VALUE, Block, Mapping, Product, When
+from xinglin.records.tabular.model import Block, Mapping, Product, When
 from xinglin.records.tabular.product import PersonSplit, product_fields
-from xinglin.records.tabular.rows import Chunk, converted
+from xinglin.records.tabular.rows import Chunk, Look
 from xinglin.records.tabular.vectors import Mask, Rows, Vector
 
 NO_ID, NO_PATIENT = "tabular.no_id", "tabular.no_patient"
@@ -38,7 +39,7 @@ class _Pass(NamedTuple):
     """One block at one of its ``each`` columns: the rows that it is for, with ids and patients."""
 
     block: Block | Product
-    look: Lookup
+    look: Look
     mask: Mask
     id: Vector
     patient: Vector
@@ -104,34 +105,34 @@ class Evaluation:
     def _passes(self, block: Block | Product, chunk: Chunk) -> Iterator[_Pass]:
         each = block.each if isinstance(block, Block) else ()
         for rank, name in enumerate(each, 1) if each else [(0, "")]:
-            look = _lookup(chunk, name, rank)
+            look = Look(chunk, name, rank)
             mask = np.ones(chunk.size, np.bool_)
             for condition in block.when if isinstance(block, Block) else ():
                 mask &= look(condition.column).holds(_rule(condition), chunk.size)
-            fact = template(block.id, look, chunk.size)
-            person = template(block.patient, look, chunk.size) if block.patient else fact
+            fact = look.template(block.id)
+            person = look.template(block.patient) if block.patient else fact
             yield _Pass(block, look, mask, fact, person)
 
     def _made(self, one: _Pass, chunk: Chunk, unread: Mask) -> Mapped | None:
         rows = np.flatnonzero(one.mask & ~unread)
         if not len(rows):
             return None
-        look = _taken(one.look, rows)
+        look = one.look.at(rows)
         block = one.block
-        lines = [f"line {chunk.lines[row]}" for row in rows.tolist()]
-        places = lines if not chunk.sheet else [f"{chunk.sheet} {line}" for line in lines]
+        every = len(rows) == chunk.size
+        places = chunk.places() if every else [chunk.places()[row] for row in rows.tolist()]
         if isinstance(block, Product):
             filled = list(product_fields(block, look))
             split: list[PersonSplit] = [("id", one.id), ("patient", one.patient)]
             return self._assembled(block.name, split, filled, places, rows, Vector.constant(None))
-        fields = list(self._filled(block, look, len(rows)))
+        fields = list(self._filled(block, look))
         head = [("id", one.id), *([("patient", one.patient)] if _of_person(block) else [])]
         made = self._assembled(block.into, head, fields, places, rows, self._versions(block, look))
         if block.partial:
             made = Mapped(made.table, (*made.columns, "partial"), [(*row, True) for row in made.rows])
         return self._kept(block, made) if block.keep == "last" else made
 
-    def _filled(self, block: Block, look: Lookup, size: int) -> Iterator[Filled]:
+    def _filled(self, block: Block, look: Look) -> Iterator[Filled]:
         table = canonical_table(block.into)
         if table is None:
             raise BadMapping(f"'{block.into}' is not a table.")
@@ -139,18 +140,16 @@ class Evaluation:
         zone = self._zone if self._mapping.source.zone else ""
         for name, field in block.columns.items():
             if name == RESULT:
-                yield from fill_result(field, look, size)
+                yield from fill_result(field, look)
                 continue
             timed = known[name].kind in ("time", "instant") and zone and not field.zone
-            from msgspec.structs import replace
-
             told = replace(field, zone=zone) if timed else field
-            found = list(fill(self._mapping, known[name], told, look, size))
+            found = list(fill(self._mapping, known[name], told, look))
             yield from found
             if name == "birth_date" and "birth_year" not in block.columns and block.into == "patient":
                 yield "birth_year", found[0][1].map(lambda value: int(value[:4]) if value else None), None
 
-    def _versions(self, block: Block, look: Lookup) -> Vector:
+    def _versions(self, block: Block, look: Look) -> Vector:
         if not block.version_at:
             return Vector.constant(None)
         return look(block.version_at).map(lambda value: _instant(value, self._zone))
@@ -183,28 +182,6 @@ class Evaluation:
         return None
 
 
-def _lookup(chunk: Chunk, name: str, rank: int) -> Lookup:
-    def look(wanted: str) -> Vector:
-        if wanted == VALUE:
-            return chunk.vector(name)
-        if wanted == NAME:
-            return Vector.constant(name)
-        return Vector.constant(str(rank)) if wanted == RANK else chunk.vector(wanted)
-
-    return look
-
-
-def _taken(look: Lookup, rows: Rows) -> Lookup:
-    seen: dict[str, Vector] = {}
-
-    def taken(name: str) -> Vector:
-        if name not in seen:
-            seen[name] = look(name).take(rows)
-        return seen[name]
-
-    return taken
-
-
 def _rule(condition: When) -> Callable[[Any], bool]:
     rules: list[Callable[[Any], bool]] = []
     if condition.present is not None:
@@ -230,7 +207,7 @@ def _missing(one: _Pass, size: int, reasons: dict[int, tuple[str, str]]) -> Mask
     absent = np.zeros(size, np.bool_)
     into = one.block.name if isinstance(one.block, Product) else one.block.into
     for vector, code, words in ((one.id, NO_ID, "id"), (one.patient, NO_PATIENT, "patient")):
-        lacking = vector.holds(lambda value: value is None, size) & one.mask
+        lacking = vector.absent(size) & one.mask
         for row in np.flatnonzero(lacking & ~absent).tolist():
             reasons.setdefault(row, (code, f"The row has no {words} for {into}."))
         absent |= lacking
@@ -238,16 +215,13 @@ def _missing(one: _Pass, size: int, reasons: dict[int, tuple[str, str]]) -> Mask
 
 
 def _unread(chunk: Chunk, row: int, code: str, words: str) -> Unread:
-    place = f"line {chunk.lines[row]}"
-    return Unread(f"{chunk.sheet} {place}" if chunk.sheet else place, code, words)
+    return Unread(chunk.places()[row], code, words)
 
 
 def _flags(found: Sequence[tuple[str, Vector]], size: int) -> list[str | None]:
     if not found:
         return [None] * size
-    lists = [
-        [f"{FLAG}{word}:{name}" if word else "" for word in vector.to_list(size)] for name, vector in found
-    ]
+    lists = [[f"{FLAG}{word}:{name}" if word else "" for word in vector.to_list(size)] for name, vector in found]
     joined = [" ".join(filter(None, row)) for row in zip(*lists, strict=True)]
     return [text or None for text in joined]
 
@@ -279,5 +253,3 @@ def _instant(value: str | None, zone: str) -> int | None:
     if full[-1] != "Z" and full[-6] not in "+-":
         full += offset_of(full, zone)
     return from_text(full)
-
-

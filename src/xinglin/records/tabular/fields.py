@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from xinglin.catalogue.canonical import CanonicalColumn
 from xinglin.records.tabular.dates import to_date, to_time
-from xinglin.records.tabular.mapping import names_in
 from xinglin.records.tabular.model import Code, CodeMap, Field, Mapping, Scalar
-from xinglin.records.tabular.rows import converted
-from xinglin.records.tabular.values import to_boolean, to_integer, to_number, to_range, to_result
+from xinglin.records.tabular.rows import Look, converted
+from xinglin.records.tabular.values import Result, to_boolean, to_integer, to_number, to_range, to_result
 from xinglin.records.tabular.vectors import Vector, combine
 
-Lookup = Callable[[str], Vector]
 Filled = tuple[str, Vector, Vector | None]
 """A physical column's name, its values, and the words of flags where there are any."""
 
@@ -27,9 +25,9 @@ _UNITS = {
 }
 
 
-def fill(mapping: Mapping, column: CanonicalColumn, field: Field, look: Lookup, size: int) -> Iterator[Filled]:
+def fill(mapping: Mapping, column: CanonicalColumn, field: Field, look: Look) -> Iterator[Filled]:
     """The physical columns that ``field`` gives for the canonical ``column``."""
-    raw = _raw(field, look, size)
+    raw = _raw(field, look)
     codes = mapping.codes.get(field.codes)
     if column.kind == "concept":
         yield from _concept(column.name, field, codes, raw, look)
@@ -46,13 +44,13 @@ def fill(mapping: Mapping, column: CanonicalColumn, field: Field, look: Lookup, 
         yield from _unit(column.name, field, look)
 
 
-def fill_result(field: Field, look: Lookup, size: int) -> Iterator[Filled]:
+def fill_result(field: Field, look: Look) -> Iterator[Filled]:
     """A laboratory's result taken apart, with its unit and range from their own columns."""
-    raw = _raw(field, look, size)
+    raw = _raw(field, look)
     parts = raw.map(lambda value: to_result(value) if value is not None else None)
     names = ("number", "comparator", "titre", "titre_denominator", "text")
     for name in names:
-        yield f"value_{name}", parts.map(lambda part, name=name: getattr(part, name, None)), None
+        yield f"value_{name}", parts.map(partial(_part, name)), None
     yield "interpretation", parts.map(lambda part: part.interpretation if part is not None else None), None
     if field.unit or field.unit_column:
         yield from _unit("value_number", field, look)
@@ -63,20 +61,8 @@ def fill_result(field: Field, look: Lookup, size: int) -> Iterator[Filled]:
         yield from (("range_low", low, None), ("range_high", high, None), ("range_text", words, None))
 
 
-def template(text: str, look: Lookup, size: int) -> Vector:
-    """A template's text for each row; ``None`` where a column that it names has no value."""
-    names = names_in(text)
-    shape = text
-    for name in names:
-        shape = shape.replace("{" + name + "}", "\0", 1)
-    pieces = shape.split("\0")
-
-    def join(*values: Any) -> str | None:
-        if None in values:
-            return None
-        return pieces[0] + "".join(f"{value}{piece}" for value, piece in zip(values, pieces[1:], strict=True))
-
-    return combine([look(name) for name in names], size, join) if names else Vector.constant(text)
+def _part(name: str, result: Result | None) -> Any:
+    return None if result is None else getattr(result, name)
 
 
 def scalar_text(value: Scalar) -> str:
@@ -84,19 +70,30 @@ def scalar_text(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _raw(field: Field, look: Lookup, size: int) -> Vector:
-    null = frozenset(field.null)
+def _raw(field: Field, look: Look) -> Vector:
     if field.const is not None:
         return Vector.constant(scalar_text(field.const))
     if field.text:
-        return template(field.text, look, size)
+        return look.template(field.text)
     if field.first:
-        found = combine([look(n) for n in field.first], size, lambda *v: next((x for x in v if x is not None), None))
+        found = combine(
+            [look(n) for n in field.first], look.size, lambda *v: next((x for x in v if x is not None), None)
+        )
     elif field.column:
         found = look(field.column)
     else:
         return Vector.constant(None)
-    return found.map(lambda value: None if value in null else value) if null else found
+    return without(found, field.null)
+
+
+def without(vector: Vector, null: Sequence[str]) -> Vector:
+    """The vector with these words as no value."""
+    words = frozenset(null)
+    return vector.map(lambda value: None if value in words else value) if words else vector
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
 
 
 def _typed(kind: str, field: Field, raw: Vector) -> tuple[Vector, Vector | None]:
@@ -137,7 +134,7 @@ def offset_of(text: str, zone: str) -> str:
     return stamp.isoformat()[-6:]
 
 
-def _unit(name: str, field: Field, look: Lookup) -> Iterator[Filled]:
+def _unit(name: str, field: Field, look: Look) -> Iterator[Filled]:
     ucum, source = _UNITS[name]
     if field.unit:
         yield ucum, Vector.constant(field.unit), None
@@ -175,7 +172,7 @@ def _system_of(codes: CodeMap, field: Field, value: str | None) -> str | None:
     return (entry.system if isinstance(entry, Code) else "") or codes.system or None
 
 
-def _concept(name: str, field: Field, codes: CodeMap | None, raw: Vector, look: Lookup) -> Iterator[Filled]:
+def _concept(name: str, field: Field, codes: CodeMap | None, raw: Vector, look: Look) -> Iterator[Filled]:
     source_system = (codes.source_system if codes else "") or field.system
     yield f"{name}_source", raw, None
     yield f"{name}_source_system", raw.map(lambda v: source_system or None if v is not None else None), None

@@ -12,9 +12,9 @@ import msgspec
 from xinglin.kernel.instants import Instant
 from xinglin.records.model import Mapped
 from xinglin.records.tabular.dates import to_date, to_time
-from xinglin.records.tabular.fields import Filled, Lookup, offset_of
+from xinglin.records.tabular.fields import Filled, offset_of, without
 from xinglin.records.tabular.model import Mapping, Product, ProductColumn
-from xinglin.records.tabular.rows import converted
+from xinglin.records.tabular.rows import Look, converted
 from xinglin.records.tabular.values import to_boolean, to_integer, to_number
 from xinglin.records.tabular.vectors import Vector
 
@@ -56,12 +56,10 @@ def product_schema(mapping: Mapping) -> ProductSchema | None:
     return ProductSchema(product.name, tuple((name, column.kind) for name, column in product.columns.items()))
 
 
-def product_fields(product: Product, look: Lookup) -> Iterator[Filled]:
+def product_fields(product: Product, look: Look) -> Iterator[Filled]:
     """The product's columns for the rows that ``look`` shows."""
     for name, column in product.columns.items():
-        raw = look(column.column or name)
-        if column.null:
-            raw = raw.map(lambda value, null=frozenset(column.null): None if value in null else value)
+        raw = without(look(column.column or name), column.null)
         values, flags = converted(raw, partial(_value, column))
         yield name, values, flags
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from xinglin.records.tabular.errors import BadMapping
-from xinglin.records.tabular.mapping import nearest
-from xinglin.records.tabular.model import DIGEST, LINE, SHEET
-from xinglin.records.tabular.vectors import Mask, Vector
+from xinglin.records.tabular.mapping import names_in, nearest
+from xinglin.records.tabular.model import DIGEST, LINE, NAME, RANK, SHEET, VALUE
+from xinglin.records.tabular.vectors import Mask, Rows, Vector, combine
 
 _SPACE = " \t\r\n\u3000\u00a0\ufeff"
 _DIGEST_BYTES = 12
@@ -38,6 +38,8 @@ class Chunk:
         self._null = null
         self._nul = nul
         self._vectors: dict[str, Vector] = {}
+        self._templates: dict[str, Vector] = {}
+        self._places: list[str] | None = None
 
     def vector(self, name: str) -> Vector:
         """A column by its name in the sheet, or a mark; raises ``BadMapping`` for a name that the sheet lacks."""
@@ -46,14 +48,28 @@ class Chunk:
             known = self._vectors[name] = self._made(name)
         return known
 
+    def places(self) -> list[str]:
+        """Where each row is: ``line 17``, with the sheet's name where it has one."""
+        if self._places is None:
+            head = f"{self.sheet} line " if self.sheet else "line "
+            self._places = [f"{head}{line}" for line in self.lines]
+        return self._places
+
     def empty(self) -> Mask:
         """Rows in which no column has a value."""
         bare = np.ones(self.size, np.bool_)
         for name in self.names:
-            bare &= self.vector(name).holds(lambda value: value is None, self.size)
+            bare &= self.vector(name).absent(self.size)
             if not bare.any():
                 break
         return bare
+
+    def template(self, text: str) -> Vector:
+        """A template's text for each row; ``None`` where a column that it names has no value."""
+        known = self._templates.get(text)
+        if known is None:
+            known = self._templates[text] = _template(text, self.vector, self.size)
+        return known
 
     def _made(self, name: str) -> Vector:
         if name == LINE:
@@ -78,6 +94,60 @@ class Chunk:
     def _digests(self) -> list[str]:
         lists = [self.vector(name).to_list(self.size) for name in self.names]
         return [_row_digest(row) for row in zip(*lists, strict=True)]
+
+
+class Look:
+    """Columns, marks and templates as one block sees them at one of its ``each`` columns, for some rows of a chunk."""
+
+    def __init__(self, chunk: Chunk, each: str = "", rank: int = 0, rows: Rows | None = None) -> None:
+        self._chunk, self._each, self._rank, self._rows = chunk, each, rank, rows
+        self._marks = {NAME: each, RANK: str(rank)} if each else {}
+        self._seen: dict[str, Vector] = {}
+        self.size = chunk.size if rows is None else len(rows)
+
+    def __call__(self, name: str) -> Vector:
+        """The column or mark of that name."""
+        if name in self._marks:
+            return Vector.constant(self._marks[name])
+        wanted = self._each if name == VALUE else name
+        return self._cut(wanted, self._chunk.vector(wanted))
+
+    def template(self, text: str) -> Vector:
+        """A template's text for each row."""
+        for mark, value in self._marks.items():
+            text = text.replace("{" + mark + "}", value)
+        text = text.replace("{" + VALUE + "}", "{" + self._each + "}")
+        return self._cut("\0" + text, self._chunk.template(text))
+
+    def at(self, rows: Rows) -> Look:
+        """The same for these rows of the chunk."""
+        every = len(rows) == self._chunk.size
+        return Look(self._chunk, self._each, self._rank, None if every else rows)
+
+    def _cut(self, key: str, vector: Vector) -> Vector:
+        if self._rows is None:
+            return vector
+        if key not in self._seen:
+            self._seen[key] = vector.take(self._rows)
+        return self._seen[key]
+
+
+def _template(text: str, look: Callable[[str], Vector], size: int) -> Vector:
+    names = names_in(text)
+    shape = text
+    for name in names:
+        shape = shape.replace("{" + name + "}", "\0", 1)
+    pieces = shape.split("\0")
+    if len(names) == 1:
+        head, tail = pieces
+        return look(names[0]).map(lambda value: None if value is None else head + value + tail)
+
+    def join(*values: Any) -> str | None:
+        if None in values:
+            return None
+        return pieces[0] + "".join([f"{value}{piece}" for value, piece in zip(values, pieces[1:], strict=True)])
+
+    return combine([look(name) for name in names], size, join) if names else Vector.constant(text)
 
 
 def _row_digest(row: tuple[str | None, ...]) -> str:

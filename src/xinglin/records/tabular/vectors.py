@@ -19,11 +19,12 @@ class Vector:
     ['A', None, 'A']
     """
 
-    __slots__ = ("codes", "values")
+    __slots__ = ("_absent", "codes", "values")
 
     def __init__(self, values: Sequence[Any], codes: npt.NDArray[Any] | None) -> None:
         self.values = values
         self.codes = codes
+        self._absent: Mask | None = None
 
     @classmethod
     def constant(cls, value: Any) -> Vector:
@@ -43,6 +44,13 @@ class Vector:
         """In which of ``size`` rows ``rule`` holds."""
         verdicts = np.fromiter((rule(value) for value in self.values), np.bool_, len(self.values))
         return np.full(size, verdicts[0]) if self.codes is None else verdicts[self.codes]
+
+    def absent(self, size: int) -> Mask:
+        """In which of ``size`` rows there is no value."""
+        if self._absent is None or len(self._absent) != size:
+            verdicts = np.array([value is None for value in self.values], np.bool_)
+            self._absent = np.full(size, verdicts[0]) if self.codes is None else verdicts[self.codes]
+        return self._absent
 
     def take(self, rows: Rows) -> Vector:
         """The rows at these places."""
