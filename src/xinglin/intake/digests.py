@@ -32,6 +32,12 @@ class RowDigests:
         found.update(b"\x00%s\x00%d" % (str(row[self._id]).encode("utf-8", "surrogatepass"), version or 0))
         return found.digest()
 
+    def name(self, row: tuple[Any, ...]) -> bytes:
+        """Of the fact, whatever its version."""
+        found = self._fact.copy()
+        found.update(b"\x00%s" % str(row[self._id]).encode("utf-8", "surrogatepass"))
+        return found.digest()
+
     def content(self, row: tuple[Any, ...]) -> bytes:
         """Of everything in the row but its place in the object."""
         found = self._content.copy()

@@ -45,6 +45,7 @@ BATCH_STATES = StateTable(
     ),
 )
 
+BatchKind = Literal["new", "replay", "remap"]
 Outcome = Literal["committed", "quarantined", "rejected"]
 
 UNKNOWN_SOURCE = "intake.unknown_source"
@@ -170,7 +171,7 @@ class Plan(msgspec.Struct, frozen=True):
     """
 
     number: int
-    kind: Literal["new", "replay", "remap"]
+    kind: BatchKind
     recorded_at: Instant
     parts: tuple[Part, ...]
     rows: dict[str, int]

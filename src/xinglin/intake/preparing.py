@@ -59,14 +59,14 @@ class Shaper(Protocol):
 class Steps(msgspec.Struct, frozen=True):
     """What a preparer does with what a reader gave.
 
-    ``readers`` by media type; ``check``: flags of one FHIR resource under a release; ``map_resources``: the views;
-    ``terms``: standard codes (None: not configured); ``shape``: rows to Arrow.
+    ``readers`` by media type; ``map_resources``: the views; ``shape``: rows to Arrow; ``check``: flags of one FHIR
+    resource under a release (None: the readers check); ``terms``: standard codes (None: not configured).
     """
 
     readers: Mapping[str, Reader]
-    check: Callable[[dict[str, Any], str], Sequence[Flag]]
     map_resources: Callable[[Sequence[Resource]], list[Mapped]]
     shape: Shaper
+    check: Callable[[dict[str, Any], str], Sequence[Flag]] | None = None
     terms: Terms | None = None
 
 
@@ -103,10 +103,17 @@ class Preparation:
         except BROKEN_INPUT as error:
             raise ReaderFailed(READER_FAILED, f"The reader broke ({type(error).__name__}).") from error
 
-    def drop(self, parts: int) -> None:
+    def reads(self, media_type: str) -> bool:
         """See the port."""
-        if parts:
-            del self._parts[-parts:]
+        return media_type in self._steps.readers
+
+    def refuse(self, erased: Collection[bytes]) -> None:
+        """See the port."""
+        self._erased = frozenset(erased)
+
+    def forget(self) -> None:
+        """See the port."""
+        self._parts.clear()
 
     def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:
         """See the port."""
@@ -147,16 +154,19 @@ class Preparation:
             accepted=received - len(unread) - len(attributed.rejects),
             ignored=ignored + max(tableless, 0),
             last=last,
-            rows=self._keys(work.source.name, kept, attributed.numbers),
+            rows=self._keys(work, kept, attributed.numbers),
             unread=tuple(unread),
             rejects=tuple(attributed.rejects),
             persons=tuple(sorted(attributed.persons)),
         )
 
     def _checked(self, resources: Sequence[Resource], source: Source) -> list[Resource]:
+        check = self._steps.check
+        if check is None:
+            return list(resources)
         checked = []
         for one in resources:
-            found = () if one.partial else self._steps.check(one.body, source.release)
+            found = () if one.partial else check(one.body, source.release)
             checked.append(msgspec.structs.replace(one, flags=(*one.flags, *found)) if found else one)
         return checked
 
@@ -176,16 +186,23 @@ class Preparation:
                     failed.append(Unread(one.place, UNMAPPABLE, _WORDS[UNMAPPABLE]))
             return mapped, failed
 
-    def _keys(self, source: str, mapped: Iterable[Mapped], numbers: Mapping[str, int]) -> tuple[RowKeys, ...]:
+    def _keys(self, work: Work, mapped: Iterable[Mapped], numbers: Mapping[str, int]) -> tuple[RowKeys, ...]:
         found = []
         for one in mapped:
-            name = (source, one.table, one.columns)
+            name = (work.source.name, one.table, one.columns)
             digests = self._digests.get(name)
             if digests is None:
                 digests = self._digests[name] = RowDigests(self._key, *name)
             place = one.columns.index("place")
-            facts, contents = b"".join(map(digests.fact, one.rows)), b"".join(map(digests.content, one.rows))
-            found.append(RowKeys(one.table, facts, contents, tuple(numbers[row[place] or ""] for row in one.rows)))
+            found.append(
+                RowKeys(
+                    one.table,
+                    b"".join(map(digests.fact, one.rows)),
+                    b"".join(map(digests.content, one.rows)),
+                    tuple([numbers[row[place] or ""] for row in one.rows]),
+                    b"".join(map(digests.name, one.rows)) if work.named else b"",
+                )
+            )
         return tuple(found)
 
 

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,17 @@ class Work:
         with contextlib.closing(self._execute(statement, values)) as cursor:
             return int(cursor.rowcount)
 
+    def write_many(self, statement: Executable, rows: Iterable[Row | tuple[Any, ...]]) -> None:
+        """One statement for each of many rows; tuples are in the order of its places (``?``, SQLite)."""
+        words, positions, constants = self._form(statement)
+        if positions is None:
+            given: Iterable[Any] = (constants | row if isinstance(row, dict) else row for row in rows)
+        else:
+            order = positions
+            given = (row if isinstance(row, tuple) else [(constants | row)[name] for name in order] for row in rows)
+        with contextlib.closing(self._connection.cursor()) as cursor:
+            cursor.executemany(words, given)
+
     def _execute(self, statement: Executable, values: Row) -> Any:
         words, positions, constants = self._form(statement)
         given = constants | values if constants else values
@@ -191,8 +202,8 @@ class Database:
     def __init__(self, url: str | URL, schema: str, *, durable: bool = True) -> None:
         self._engine = open_database(url, schema, durable=durable)
         self._schema = schema
-        is_sqlite = self._engine.dialect.name == "sqlite"
-        self._first_words = ("BEGIN IMMEDIATE",) if is_sqlite else ("BEGIN", _ALONE)
+        self.is_sqlite = self._engine.dialect.name == "sqlite"
+        self._first_words = ("BEGIN IMMEDIATE",) if self.is_sqlite else ("BEGIN", _ALONE)
         self._forms: dict[Executable, _Form] = {}
 
     def install(self, metadata: MetaData, version: int, *, accept_loss: bool = False) -> None:

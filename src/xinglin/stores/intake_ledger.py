@@ -1,0 +1,372 @@
+"""The intake's ledger (port ``intake.Ledger``): what became of each object and record."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import URL
+
+from xinglin.evidence.commitments import derive_salt
+from xinglin.intake.digests import SIZE_BYTES
+from xinglin.intake.errors import BadSource, LedgerMoved
+from xinglin.intake.model import (
+    BATCH_STATES,
+    SOURCES,
+    BatchState,
+    ObjectRow,
+    OutboxEntry,
+    Part,
+    Plan,
+    Position,
+    Source,
+    SourceVersion,
+    Tally,
+)
+from xinglin.intake.ports import Judged
+from xinglin.kernel.canonical import sha256_digest
+from xinglin.kernel.codec import decode_msgpack, encode_msgpack
+from xinglin.kernel.instants import Instant
+from xinglin.records.model import Unread
+from xinglin.stores import intake_tables as sql
+from xinglin.stores.database import Database, Row, Work, sqlite_url
+
+KEY_BYTES = 32
+_ROWS = dict[str, tuple[bytes, bytes]]
+
+
+class IntakeLedger:
+    """SQLite in the node's folder, or PostgreSQL by URL; every write is durable when its call returns.
+
+    Guarantee: at most one batch is planned and not committed; batch numbers have no gap; a batch's objects,
+    records, quarantine and evidence entry change in one write.
+    """
+
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        schema: str = sql.SCHEMA,
+        entropy: Callable[[int], bytes] = os.urandom,
+        accept_loss: bool = False,
+    ) -> None:
+        self.database = Database(url, schema)
+        self.database.install(sql.meta, sql.SCHEMA_VERSION, accept_loss=accept_loss)
+        self._is_sqlite = self.database.is_sqlite
+        self.database.write(sql.PUT_SECRET, name="key", value=entropy(KEY_BYTES))
+        self._key = bytes(self.database.rows(sql.SECRET, key="key")[0]["value"])
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> IntakeLedger:
+        """The database file ``intake.db`` in ``folder``."""
+        return cls(sqlite_url(folder / "intake.db"))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+    def key(self) -> bytes:
+        """See the port."""
+        return self._key
+
+    # --- sources -----------------------------------------------------------------------------
+
+    def register(self, source: Source, at: Instant) -> SourceVersion:
+        """See the port."""
+        if not source.name or len(source.name) > 128 or not source.name.isprintable():
+            raise BadSource("A source's name has 1 to 128 printable characters.")
+        with self.database.alone() as work:
+            found = work.rows(sql.SOURCE_NOW, key=source.name)
+            before = _source_version(found[0]) if found else None
+            if before is not None and before.source == source:
+                return before
+            if before is not None and before.source.tenant != source.tenant:
+                raise BadSource("A source does not change hands.", remedy="Register it under another name.")
+            if before is None:
+                SOURCES.check(len(work.rows(sql.SOURCES)) + 1)
+            following = SourceVersion(source, before.version + 1 if before else 1, at)
+            work.write(sql.ADD_SOURCE, name=source.name, version=following.version, at=at, value=encode_msgpack(source))
+            if before is None or before.source.mapping_digest() != source.mapping_digest():
+                values = {"source": source.digest(), "mapping": source.mapping_digest(), "version": following.version}
+                _tell(work, "change", source.digest(), at, values)
+            return following
+
+    def source(self, name: str, version: int = 0) -> SourceVersion | None:
+        """See the port."""
+        if version:
+            rows = self.database.rows(sql.SOURCE_THEN, key=name, then=version)
+        else:
+            rows = self.database.rows(sql.SOURCE_NOW, key=name)
+        return _source_version(rows[0]) if rows else None
+
+    def sources(self) -> tuple[SourceVersion, ...]:
+        """See the port."""
+        return tuple(map(_source_version, self.database.rows(sql.SOURCES)))
+
+    def versions_of(self, name: str) -> tuple[SourceVersion, ...]:
+        """Every version of a source, oldest first."""
+        return tuple(map(_source_version, self.database.rows(sql.SOURCE_VERSIONS, key=name)))
+
+    # --- batches -----------------------------------------------------------------------------
+
+    def position(self) -> Position:
+        """See the port."""
+        rows = self.database.rows(sql.POSITION)
+        return Position(rows[0]["sequence"], rows[0]["parts"]) if rows else Position()
+
+    def unfinished(self) -> BatchState | None:
+        """See the port."""
+        rows = self.database.rows(sql.OPEN_BATCH)
+        return _batch_state(rows[0]) if rows else None
+
+    def batch(self, number: int) -> BatchState | None:
+        """See the port."""
+        rows = self.database.rows(sql.BATCH, key=number)
+        return _batch_state(rows[0]) if rows else None
+
+    def next_batch(self, now: Instant) -> tuple[int, Instant]:
+        """See the port."""
+        rows = self.database.rows(sql.LAST_BATCH)
+        if not rows:
+            return 1, now
+        last = rows[0]
+        return last["number"] + 1, max(now, last["recorded_at"] + 1, last["committed_at"] + 1)
+
+    def judge(self, batch: int, rows: Mapping[str, tuple[bytes, bytes]], *, planned: bool) -> Judged:
+        """See the port.
+
+        A row is new when its fact and version are not known, or known with another content. One fact and version
+        that comes with several contents in one batch is new each time its content changes: so the answer is the
+        same before and after ``plan``.
+        """
+        order = {
+            table: list(zip(_split(facts), _split(contents), strict=True)) for table, (facts, contents) in rows.items()
+        }
+        last: dict[bytes, bytes] = {}
+        changing: set[bytes] = set()
+        for pairs in order.values():
+            for fact, content in pairs:
+                if last.setdefault(fact, content) != content:
+                    changing.add(fact)
+                    last[fact] = content
+        known = self._known(last, batch if planned else -1)
+        repeated: dict[str, frozenset[int]] = {}
+        told = hashlib.sha256()
+        seen: dict[bytes, bytes] = {}
+        for table in sorted(order):
+            dropped = set()
+            told.update(table.encode() + b"\x00")
+            for at, (fact, content) in enumerate(order[table]):
+                if seen.get(fact) == content or (fact not in changing and known.get(fact) == content):
+                    dropped.add(at)
+                else:
+                    told.update(fact + content)
+                seen[fact] = content
+            repeated[table] = frozenset(dropped)
+        fresh = [pair for pair in last.items() if pair[0] in changing or known.get(pair[0]) != pair[1]]
+        return Judged(repeated, fresh, "sha256:" + told.hexdigest())
+
+    def _known(self, facts: Iterable[bytes], batch: int) -> dict[bytes, bytes]:
+        """Contents that the ledger has of these facts, but for what ``batch`` itself put there."""
+        wanted = sorted(facts)
+        known: dict[bytes, bytes] = {}
+        for start in range(0, len(wanted), sql.CHUNK):
+            chunk = wanted[start : start + sql.CHUNK]
+            if self._is_sqlite:
+                padded = chunk + [chunk[-1]] * (sql.CHUNK - len(chunk))
+                found = self.database.rows(sql.FIND_SQLITE, **{f"f{at}": fact for at, fact in enumerate(padded)})
+            else:
+                found = self.database.rows(sql.FIND_POSTGRES, facts=chunk)
+            known.update((bytes(row["fact"]), bytes(row["content"])) for row in found if row["batch"] != batch)
+        return known
+
+    def plan(self, plan: Plan, fresh: Sequence[tuple[bytes, bytes]], persons: Mapping[int, Iterable[bytes]]) -> None:
+        """See the port."""
+        tally = plan.tally
+        with self.database.alone() as work:
+            last = work.rows(sql.LAST_BATCH)
+            if work.rows(sql.OPEN_BATCH) or (last[0]["number"] if last else 0) != plan.number - 1:
+                raise LedgerMoved("Another worker planned a batch.", remedy="Run one worker a ledger.")
+            work.write(
+                sql.ADD_BATCH,
+                number=plan.number,
+                state=BATCH_STATES.start,
+                recorded_at=plan.recorded_at,
+                committed_at=0,
+                plan=encode_msgpack(plan),
+                versions=encode_msgpack({}),
+                objects=sum(part.last for part in plan.parts),
+                **msgspec.structs.asdict(tally),
+            )
+            self._remember(work, plan.number, fresh)
+            people = [{"person": one, "sequence": at} for at, found in sorted(persons.items()) for one in sorted(found)]
+            work.write_many(sql.ADD_PERSON, people)
+            if plan.kind == "new" and plan.parts:
+                work.write(sql.PUT_POSITION, name="new", **_behind(plan.parts[-1]))
+
+    def _remember(self, work: Work, batch: int, fresh: Sequence[tuple[bytes, bytes]]) -> None:
+        if self._is_sqlite:
+            # In the order of the index, which writes each of its pages once.
+            work.write_many(sql.PUT_SQLITE, ((fact, content, batch) for fact, content in sorted(fresh)))
+        elif fresh:
+            facts, contents = zip(*fresh, strict=True)
+            work.write(sql.PUT_POSTGRES, facts=list(facts), contents=list(contents), batch=batch)
+
+    def written(self, batch: int, versions: Mapping[str, int]) -> None:
+        """See the port."""
+        with self.database.alone() as work:
+            state = _open_batch(work, batch)
+            then = BATCH_STATES.move(state.state, "write")
+            work.write(sql.WRITTEN, key=batch, then=then, found=encode_msgpack(dict(versions)))
+
+    def committed(self, batch: int, at: Instant) -> BatchState:
+        """See the port."""
+        with self.database.alone() as work:
+            state = _open_batch(work, batch)
+            then = BATCH_STATES.move(state.state, "commit")
+            settled = max(at, state.plan.recorded_at)
+            for part in state.plan.parts:
+                if part.again and part.number == 0:
+                    work.write(sql.EMPTY_OBJECT, key=part.sequence)
+                    work.write(sql.RESOLVE, key=part.sequence, by=batch)
+            work.write_many(sql.PUT_OBJECT, (_object_row(part, batch, settled) for part in state.plan.parts))
+            work.write_many(sql.ADD_HELD, (row for part in state.plan.parts for row in _held_rows(part, settled)))
+            work.write(sql.COMMITTED, key=batch, then=then, instant=settled)
+            _tell(work, "intake", state.plan.digest, settled, _told(state.plan), batch)
+        return msgspec.structs.replace(state, state=then, committed_at=settled)
+
+    # --- what is read again --------------------------------------------------------------------
+
+    def interrupted(self) -> tuple[int, ...]:
+        """See the port."""
+        return tuple(row["sequence"] for row in self.database.rows(sql.INTERRUPTED))
+
+    def held_objects(self, after: int, limit: int, *, source: str = "", code: str = "") -> tuple[int, ...]:
+        """See the port."""
+        statement, values = sql.held_objects(source, code)
+        return tuple(row["sequence"] for row in self.database.rows(statement, after=after, limit=limit, **values))
+
+    def objects_of(self, source: str, after: int, limit: int) -> tuple[ObjectRow, ...]:
+        """See the port."""
+        return tuple(map(object_row, self.database.rows(sql.OBJECTS_OF, key=source, after=after, limit=limit)))
+
+    def object_at(self, sequence: int) -> ObjectRow | None:
+        """See the port."""
+        rows = self.database.rows(sql.OBJECT_AT, key=sequence)
+        return object_row(rows[0]) if rows else None
+
+    def erased(self) -> frozenset[bytes]:
+        """See the port."""
+        return frozenset(bytes(row["person"]) for row in self.database.rows(sql.ERASED))
+
+    # --- evidence ----------------------------------------------------------------------------
+
+    def outbox(self, limit: int = 100) -> tuple[OutboxEntry, ...]:
+        """See the port."""
+        return tuple(self._entry(row) for row in self.database.rows(sql.OUTBOX, limit=limit))
+
+    def logged(self, number: int, index: int) -> None:
+        """See the port."""
+        with self.database.alone() as work:
+            rows = work.rows(sql.OUTBOX_ONE, key=number)
+            if not rows or rows[0]["index"] >= 0:
+                return
+            work.write(sql.LOGGED, key=number, place=index)
+            if rows[0]["batch"]:
+                state = work.rows(sql.BATCH, key=rows[0]["batch"])[0]["state"]
+                work.write(sql.MOVE_BATCH, key=rows[0]["batch"], then=BATCH_STATES.move(state, "log"))
+
+    def tell(self, kind: str, subject: str, at: Instant, values: Mapping[str, Any]) -> None:
+        """Put an entry of digests and counts into the outbox."""
+        with self.database.alone() as work:
+            _tell(work, kind, subject, at, values)
+
+    def _entry(self, row: Row) -> OutboxEntry:
+        salt = derive_salt(self._key, f"outbox {row['number']}")
+        values = msgspec.msgpack.decode(row["values"])
+        return OutboxEntry(row["number"], row["kind"], row["subject"], row["at"], salt, values, row["batch"])
+
+
+def object_row(row: Row) -> ObjectRow:
+    """A row of the table of objects."""
+    tally = Tally(**{name: row[name] for name in sql.COUNT_NAMES})
+    return ObjectRow(tally=tally, **{name: value for name, value in row.items() if name not in sql.COUNT_NAMES})
+
+
+def _split(joined: bytes) -> list[bytes]:
+    return [joined[at : at + SIZE_BYTES] for at in range(0, len(joined), SIZE_BYTES)]
+
+
+def _source_version(row: Row) -> SourceVersion:
+    return SourceVersion(decode_msgpack(row["value"], Source), row["version"], row["at"])
+
+
+def _batch_state(row: Row) -> BatchState:
+    versions = msgspec.msgpack.decode(row["versions"], type=dict[str, int])
+    return BatchState(decode_msgpack(row["plan"], Plan), row["state"], versions, row["committed_at"])
+
+
+def _open_batch(work: Work, batch: int) -> BatchState:
+    rows = work.rows(sql.BATCH, key=batch)
+    if not rows:
+        raise LedgerMoved("The batch is not in the ledger.", remedy="Run xinglin doctor.")
+    return _batch_state(rows[0])
+
+
+def _behind(part: Part) -> Row:
+    if part.last:
+        return {"sequence": part.sequence, "parts": 0}
+    return {"sequence": part.sequence - 1, "parts": part.number + 1}
+
+
+def _object_row(part: Part, batch: int, settled: Instant) -> Row:
+    tally = msgspec.structs.replace(part.tally, repeated=0) if part.again else part.tally
+    return {
+        "sequence": part.sequence,
+        "digest": part.digest,
+        "source": part.source,
+        "media_type": part.media_type,
+        "received_at": part.received_at,
+        "day": part.day,
+        "size_bytes": part.size_bytes,
+        "version": part.version,
+        "state": part.outcome if part.last else "read",
+        "code": part.code,
+        "parts": part.number + 1,
+        "batch": batch,
+        "settled_at": settled,
+        **msgspec.structs.asdict(tally),
+    }
+
+
+def _held_rows(part: Part, at: Instant) -> Iterable[Row]:
+    def row(one: Unread, outcome: str) -> Row:
+        return {
+            "digest": part.digest,
+            "sequence": part.sequence,
+            "source": part.source,
+            "version": part.version,
+            "place": one.place,
+            "code": one.code,
+            "words": one.words,
+            "outcome": outcome,
+            "at": at,
+            "resolved": 0,
+        }
+
+    yield from (row(one, "quarantined") for one in part.unread)
+    yield from (row(one, "rejected") for one in part.rejects)
+
+
+def _told(plan: Plan) -> dict[str, Any]:
+    objects = sha256_digest("\n".join(f"{part.digest} {part.number}" for part in plan.parts).encode())
+    counts = msgspec.structs.asdict(plan.tally)
+    return {"batch": plan.number, "objects": objects, "rows": plan.digest, "tables": dict(plan.rows), "records": counts}
+
+
+def _tell(work: Work, kind: str, subject: str, at: Instant, values: Mapping[str, Any], batch: int = 0) -> None:
+    work.write(sql.ADD_OUTBOX, kind=kind, subject=subject, at=at, values=msgspec.msgpack.encode(values), batch=batch)

@@ -1,0 +1,300 @@
+"""Tables and statements of the intake's ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from xinglin.stores.database import insert_or
+
+SCHEMA_VERSION = 1
+SCHEMA = "xinglin_intake"
+"""Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
+
+meta = MetaData()
+_long = BigInteger().with_variant(Integer, "sqlite")
+_counts = ("received", "accepted", "repeated", "ignored", "quarantined", "rejected")
+
+secret = Table(
+    "secret",
+    meta,
+    Column("name", String(), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+position = Table(
+    "position",
+    meta,
+    Column("name", String(), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("parts", BigInteger, nullable=False),
+)
+source = Table(
+    "source",
+    meta,
+    Column("name", String(), primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+batch = Table(
+    "batch",
+    meta,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", String(), nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("committed_at", BigInteger, nullable=False),
+    Column("plan", LargeBinary, nullable=False),
+    Column("versions", LargeBinary, nullable=False),
+    Column("objects", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in _counts),
+    Index("batch_open", "number", sqlite_where=text("state IN ('planned', 'written')")),
+)
+object_ = Table(
+    "object",
+    meta,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", String(), nullable=False, unique=True),
+    Column("source", String(), nullable=False),
+    Column("media_type", String(), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("day", String(), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("state", String(), nullable=False),
+    Column("code", String(), nullable=False),
+    Column("parts", BigInteger, nullable=False),
+    Column("batch", BigInteger, nullable=False, index=True),
+    Column("settled_at", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in _counts),
+    Index("object_source_day", "source", "day"),
+)
+record = Table(
+    "record",
+    meta,
+    Column("fact", LargeBinary, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("batch", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+person = Table(
+    "person",
+    meta,
+    Column("person", LargeBinary, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+erased = Table(
+    "erased",
+    meta,
+    Column("person", LargeBinary, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+held = Table(
+    "held",
+    meta,
+    Column("id", _long, primary_key=True, autoincrement=True),
+    Column("digest", String(), nullable=False),
+    Column("sequence", BigInteger, nullable=False, index=True),
+    Column("source", String(), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("place", String(), nullable=False),
+    Column("code", String(), nullable=False),
+    Column("words", String(), nullable=False),
+    Column("outcome", String(), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("resolved", BigInteger, nullable=False),
+    Index("held_open", "resolved", "code", "source"),
+)
+outbox = Table(
+    "outbox",
+    meta,
+    Column("number", _long, primary_key=True, autoincrement=True),
+    Column("kind", String(), nullable=False),
+    Column("subject", String(), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("values", LargeBinary, nullable=False),
+    Column("batch", BigInteger, nullable=False),
+    Column("index", BigInteger, nullable=False, index=True),
+)
+arising = Table(
+    "arising",
+    meta,
+    Column("fact", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+lineage = Table(
+    "lineage",
+    meta,
+    Column("old", String(), primary_key=True),
+    Column("new", String(), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+CHUNK = 500
+_facts = ", ".join(f":f{number}" for number in range(CHUNK))
+
+PUT_SECRET = insert_or(secret, "name", replace=False)
+SECRET = select(secret.c.value).where(secret.c.name == bindparam("key"))
+PUT_POSITION = insert_or(position, "name", replace=True)
+POSITION = select(position.c.sequence, position.c.parts).where(position.c.name == "new")
+ADD_SOURCE = insert(source)
+SOURCE_NOW = (
+    select(source.c.version, source.c.at, source.c.value)
+    .where(source.c.name == bindparam("key"))
+    .order_by(source.c.version.desc())
+    .limit(1)
+)
+SOURCE_THEN = select(source.c.version, source.c.at, source.c.value).where(
+    (source.c.name == bindparam("key")) & (source.c.version == bindparam("then"))
+)
+_newest = select(source.c.name, func.max(source.c.version).label("version")).group_by(source.c.name).subquery()
+SOURCES = (
+    select(source.c.version, source.c.at, source.c.value)
+    .join(_newest, (source.c.name == _newest.c.name) & (source.c.version == _newest.c.version))
+    .order_by(source.c.name)
+)
+SOURCE_VERSIONS = (
+    select(source.c.version, source.c.at, source.c.value)
+    .where(source.c.name == bindparam("key"))
+    .order_by(source.c.version)
+)
+ADD_BATCH = insert(batch)
+BATCH = select(batch).where(batch.c.number == bindparam("key"))
+LAST_BATCH = select(batch.c.number, batch.c.recorded_at, batch.c.committed_at).order_by(batch.c.number.desc()).limit(1)
+OPEN_BATCH = (
+    select(batch).where((batch.c.state == "planned") | (batch.c.state == "written")).order_by(batch.c.number).limit(1)
+)
+MOVE_BATCH = update(batch).where(batch.c.number == bindparam("key")).values(state=bindparam("then"))
+WRITTEN = MOVE_BATCH.values(versions=bindparam("found"))
+COMMITTED = MOVE_BATCH.values(committed_at=bindparam("instant"))
+FIND_SQLITE = text(f"SELECT fact, content, batch FROM record WHERE fact IN ({_facts})")  # noqa: S608 (names of ours)
+FIND_POSTGRES = text("SELECT fact, content, batch FROM record WHERE fact = ANY(:facts)")
+_changed = "ON CONFLICT (fact) DO UPDATE SET content = excluded.content, batch = excluded.batch"
+PUT_SQLITE = text(
+    f"INSERT INTO record (fact, content, batch) VALUES (:fact, :content, :batch) {_changed}"  # noqa: S608 (names of ours)
+)
+PUT_POSTGRES = text(
+    "INSERT INTO record (fact, content, batch) SELECT unnest(CAST(:facts AS bytea[])), "
+    f"unnest(CAST(:contents AS bytea[])), CAST(:batch AS bigint) {_changed}"
+)
+ADD_PERSON = text("INSERT INTO person (person, sequence) VALUES (:person, :sequence) ON CONFLICT DO NOTHING")
+_columns = [column.name for column in object_.columns]
+_added = ", ".join(f'"{name}" = object."{name}" + excluded."{name}"' for name in _counts)
+_set = ", ".join(
+    f'"{name}" = excluded."{name}"' for name in ("version", "state", "code", "parts", "batch", "settled_at")
+)
+PUT_OBJECT = text(
+    "INSERT INTO object ({}) VALUES ({}) ON CONFLICT (sequence) DO UPDATE SET {}, {}".format(  # noqa: S608 (names of ours)
+        ", ".join(f'"{n}"' for n in _columns), ", ".join(f":{n}" for n in _columns), _set, _added
+    )
+)
+EMPTY_OBJECT = (
+    update(object_)
+    .where(object_.c.sequence == bindparam("key"))
+    .values(received=0, accepted=0, ignored=0, quarantined=0, rejected=0)
+)
+RESOLVE = (
+    update(held).where((held.c.sequence == bindparam("key")) & (held.c.resolved == 0)).values(resolved=bindparam("by"))
+)
+HELD_NAMES = ("digest", "sequence", "source", "version", "place", "code", "words", "outcome", "at", "resolved")
+ADD_HELD = text(
+    "INSERT INTO held ({}) VALUES ({})".format(  # noqa: S608 (names of ours)
+        ", ".join(f'"{n}"' for n in HELD_NAMES), ", ".join(f":{n}" for n in HELD_NAMES)
+    )
+)
+ADD_OUTBOX = text(
+    'INSERT INTO outbox (kind, subject, at, "values", batch, "index") '
+    "VALUES (:kind, :subject, :at, :values, :batch, -1)"
+)
+OUTBOX = select(outbox).where(outbox.c.index < 0).order_by(outbox.c.number).limit(bindparam("limit"))
+OUTBOX_ONE = select(outbox).where(outbox.c.number == bindparam("key"))
+LOGGED = update(outbox).where(outbox.c.number == bindparam("key")).values(index=bindparam("place"))
+
+OBJECT = select(object_).where(object_.c.digest == bindparam("key"))
+OBJECT_AT = select(object_).where(object_.c.sequence == bindparam("key"))
+OBJECTS_OF = (
+    select(object_)
+    .where((object_.c.source == bindparam("key")) & (object_.c.sequence > bindparam("after")))
+    .order_by(object_.c.sequence)
+    .limit(bindparam("limit"))
+)
+INTERRUPTED = select(object_.c.sequence).where(object_.c.state == "read").order_by(object_.c.sequence)
+NEWEST_OBJECTS = (
+    select(object_.c.received_at, object_.c.settled_at, object_.c.received)
+    .where(object_.c.state != "erased")
+    .order_by(object_.c.sequence.desc())
+    .limit(bindparam("limit"))
+)
+COUNTS: tuple[Any, ...] = tuple(func.coalesce(func.sum(object_.c[name]), 0).label(name) for name in _counts)
+COUNT_NAMES = _counts
+STATES = select(object_.c.state, func.count().label("objects")).group_by(object_.c.state)
+TOTAL = select(func.count().label("objects"), *COUNTS)
+HELD_CODES = select(held.c.code, func.count().label("records")).where(held.c.resolved == 0).group_by(held.c.code)
+HELD_OPEN = (
+    select(held)
+    .where((held.c.resolved == 0) & (held.c.id > bindparam("after")))
+    .order_by(held.c.id)
+    .limit(bindparam("limit"))
+)
+HELD_ONE = select(held).where(held.c.id == bindparam("key"))
+_held_objects = (
+    select(held.c.sequence)
+    .distinct()
+    .where((held.c.resolved == 0) & (held.c.sequence > bindparam("after")))
+    .order_by(held.c.sequence)
+    .limit(bindparam("limit"))
+)
+_HELD_OBJECTS = {
+    (False, False): _held_objects,
+    (True, False): _held_objects.where(held.c.source == bindparam("about")),
+    (False, True): _held_objects.where(held.c.code == bindparam("code")),
+    (True, True): _held_objects.where((held.c.source == bindparam("about")) & (held.c.code == bindparam("code"))),
+}
+
+
+def held_objects(source_name: str, code: str) -> tuple[Any, dict[str, str]]:
+    """The statement that finds objects with open held records of a source, of a code, or both; and its values."""
+    values = {"about": source_name} if source_name else {}
+    return _HELD_OBJECTS[bool(source_name), bool(code)], values | ({"code": code} if code else {})
+
+
+ADD_ERASED = text("INSERT INTO erased (person, at) VALUES (:person, :at) ON CONFLICT DO NOTHING")
+ERASED = select(erased.c.person)
+PERSON_OBJECTS = (
+    select(object_)
+    .join(person, person.c.sequence == object_.c.sequence)
+    .where(person.c.person == bindparam("key"))
+    .order_by(object_.c.sequence)
+)
+PERSONS_OF = select(person.c.person).where(person.c.sequence == bindparam("key"))
+DROP_PERSON = delete(person).where(person.c.person == bindparam("key"))
+DROP_RECORD = delete(record).where(record.c.fact == bindparam("key"))
+DROP_HELD = delete(held).where(held.c.sequence == bindparam("key"))
+ERASE_OBJECT = (
+    update(object_)
+    .where(object_.c.sequence == bindparam("key"))
+    .values(state="erased", settled_at=bindparam("instant"))
+)
+MARK_ARISING = text("INSERT INTO arising (fact) VALUES (:fact) ON CONFLICT DO NOTHING")
+FIND_ARISING_SQLITE = text(f"SELECT fact FROM arising WHERE fact IN ({_facts})")  # noqa: S608 (names of ours)
+FIND_ARISING_POSTGRES = text("SELECT fact FROM arising WHERE fact = ANY(:facts)")
+FORGET_ARISING = delete(arising)
+PUT_LINEAGE = insert_or(lineage, "old", replace=True)
+LINEAGE = select(lineage.c.new).where(lineage.c.old == bindparam("key"))
