@@ -81,7 +81,7 @@ class Binary(Node, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column: its name, what it is (``path``), whether it takes several values, and its FHIR type where it is said."""
+    """A column: its name, what it is (``path``), whether it takes several values, and its FHIR type if told."""
 
     name: str
     path: Node

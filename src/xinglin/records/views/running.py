@@ -236,7 +236,7 @@ def ordered(left: Any, right: Any, sign: str, times: bool = False) -> bool | Non
 
 
 def arithmetic(left: Any, right: Any, sign: str) -> Any:
-    """``+ - * / div mod`` of numbers, exact in decimals as written; ``+`` also joins texts. Nothing on dividing by 0."""
+    """``+ - * / div mod`` of numbers, exact as written; ``+`` also joins texts. Nothing on dividing by 0."""
     x, y = single(left), single(right)
     if x is None or y is None:
         return None
