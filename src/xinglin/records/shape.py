@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 _KEY_WORDS = re.compile(r"\(\w+\.id\b")
 _DAY_MS = 86_400_000
 _TITRE = re.compile(r"\s*[<>]?=?\s*\d+(?:\.\d+)?\s*[:：]\s*(\d+(?:\.\d+)?)\s*")
-    r"\s*[<>]?=?\s*1?\s*[:：]\s*(\d+(?:\.\d+)?)\s*|\s*[<>]?=?\s*\d+(?:\.\d+)?\s*[:：]\s*(\d+(?:\.\d+)?)\s*"
-)
 
 
 class UnknownColumn(RecordsError):
