@@ -97,7 +97,7 @@ class FhirReader:
             return _too_large(found.place)
         if found.deleted:
             return Resource(body, found.place, partial=True, version_at=found.version_at)
-        visit_references(body, references.make_plain)
+        visit_references(body, references.make_plain, context.release)
         references.name_patient(body.get(PERSON_ELEMENT.get(kind, "")))
         flags = check(body, context.release) if self._checked else ()
         person = person_of(body, context.release)
