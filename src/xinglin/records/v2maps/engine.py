@@ -1,0 +1,340 @@
+"""The maps as closures: compiled once a process, then run for each segment.
+
+A *row* of a map takes a value from a segment's field (or a data type's component) and puts it at a path of a
+resource in the making. Rows of one map that name the same place add to the same element; a repetition of the
+field has places of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from xinglin.records.v2maps.data import Row, maps, plain, table
+from xinglin.records.v2maps.natives import NATIVES
+from xinglin.records.v2maps.nodes import Link, Slots, merge
+from xinglin.records.v2maps.values import CONVERT, Parts, View, inner, part
+
+
+class Scope:
+    """What rows may look at besides their own value: the zone in force and the message's current segments."""
+
+    __slots__ = ("cleared", "sex", "views", "zone")
+
+    def __init__(self, zone: str, sex: dict[str, str]) -> None:
+        self.zone = zone
+        self.sex = sex
+        self.views: dict[str, View] = {}
+        self.cleared: list[str] = []
+
+
+Take = Callable[[Parts, Scope], Any]
+"""A repetition to a JSON value (or a node in the making), None for nothing."""
+Test = Callable[[Parts, View | None, Scope], bool]
+Put = Callable[[dict[str, Any], int, Any], None]
+Get = Callable[[Parts, View | None, Scope], str]
+
+_DEFAULT_MAPS = {
+    "CodeableConcept": "cwe[codeableconcept]",
+    "Coding": "cwe[coding]",
+    "Period": "dr[period]",
+    "Identifier": "cx[identifier]",
+    "HumanName": "xpn[humanname]",
+    "Address": "xad[address]",
+    "ContactPoint": "xtn[contactpoint]",
+    "Quantity": "nm[quantity]",
+    "Annotation": "st[annotation]",
+}
+
+
+_ONE_A_SEGMENT = frozenset({"contact", "dosageInstruction", "dosage", "reaction", "note", "communication"})
+"""Lists of which a segment fills one element: what repeats in its fields repeats inside it."""
+
+
+# 1. Where: paths.
+
+
+def putter(path: list[Any], repeats: bool) -> Put:
+    """``put(node, repetition, value)`` for a path; the first list on it has a place for each repetition."""
+    steps: list[tuple[str, Any, bool, str]] = []
+    first = repeats
+    for at, step in enumerate(path):
+        if isinstance(step, str):
+            continue
+        name, index, many = step
+        kind = path[at + 1][1:] if at + 1 < len(path) and isinstance(path[at + 1], str) else ""
+        repeated = many and first and name not in _ONE_A_SEGMENT
+        steps.append((name, ("rep", index) if repeated else index, bool(many), kind))
+        first = first and not repeated
+
+    def put(node: dict[str, Any], rep: int, value: Any) -> None:
+        at = node
+        for name, place, many, kind in steps[:-1]:
+            at = _into(at, name, (place, rep) if isinstance(place, tuple) else place, many, kind)
+        name, place, many, kind = steps[-1]
+        if isinstance(value, dict):
+            merge(_into(at, name, (place, rep) if isinstance(place, tuple) else place, many, kind), value)
+        elif many:
+            slots = at.get(name)
+            if slots is None:
+                slots = at[name] = Slots()
+            slots[(place, rep) if isinstance(place, tuple) else place] = value
+        else:
+            at[name] = value
+
+    def put_here(node: dict[str, Any], rep: int, value: Any) -> None:
+        merge(node, value)
+
+    return put if steps else put_here
+
+
+def _into(at: dict[str, Any], name: str, place: Any, many: bool, kind: str) -> dict[str, Any]:
+    """The element at a step, made where there is none."""
+    if many:
+        slots = at.get(name)
+        if slots is None:
+            slots = at[name] = Slots()
+        found = slots.get(place)
+        if found is None:
+            found = slots[place] = Link(kind) if kind else {}
+    else:
+        found = at.get(name)
+        if found is None:
+            found = at[name] = Link(kind) if kind else {}
+    if isinstance(found, Link):
+        return found.node
+    return found  # type: ignore[no-any-return]
+
+
+# 2. Whether: conditions.
+
+
+def getter(operand: list[Any], segment: str, field: int) -> Get:
+    """The text of an operand: of the current repetition, of the segment, of another segment of the group."""
+    name, first, second, third = operand
+    if not segment:
+        return lambda parts, view, scope: part(parts, first, second or 1)
+    if name in ("", segment):
+        if first == field:
+            return lambda parts, view, scope: part(parts, second or 1, third or 1)
+        return lambda parts, view, scope: view.get(first, second or 1, third or 1) if view else ""
+
+    def other(parts: Parts, view: View | None, scope: Scope) -> str:
+        found = scope.views.get(name)
+        return found.get(first, second or 1, third or 1) if found else ""
+
+    return other
+
+
+def _valued(operand: list[Any], segment: str, field: int) -> Test:
+    name, first, second, third = operand
+    if segment and not second:
+        # A whole field is valued when any component of it is.
+        if name in ("", segment):
+            return lambda parts, view, scope: bool(view and view.reps(first))
+        return lambda parts, view, scope: bool((found := scope.views.get(name)) and found.reps(first))
+    if not segment and not second:
+        return lambda parts, view, scope: first <= len(parts) and any(parts[first - 1])
+    get = getter([name, first, second, third], segment, field)
+    return lambda parts, view, scope: bool(get(parts, view, scope))
+
+
+def tester(tree: list[Any], segment: str, field: int) -> Test:
+    """A condition as a function."""
+    word = tree[0]
+    if word in ("and", "or"):
+        tests = [tester(one, segment, field) for one in tree[1:] if one]
+        every = all if word == "and" else any
+        return lambda parts, view, scope: every(test(parts, view, scope) for test in tests)
+    if word in ("valued", "empty"):
+        valued = _valued(tree[1], segment, field)
+        return valued if word == "valued" else lambda parts, view, scope: not valued(parts, view, scope)
+    if word in ("count", "more"):
+        at, limit = tree[1][1], tree[2]
+        if word == "count":
+            return lambda parts, view, scope: bool(view) and len(view.reps(at)) == limit  # type: ignore[union-attr]
+        return lambda parts, view, scope: bool(view) and len(view.reps(at)) > limit  # type: ignore[union-attr]
+    get = getter(tree[1], segment, field)
+    if word == "longer":
+        return lambda parts, view, scope: len(get(parts, view, scope)) > tree[2]
+    words = frozenset(tree[2])
+    if word == "in":
+        return lambda parts, view, scope: get(parts, view, scope) in words
+    return lambda parts, view, scope: get(parts, view, scope) not in words
+
+
+# 3. What: values.
+
+
+def _coded(found: Any, codes: dict[str, tuple[str, str, str]], kind: str) -> Any:
+    """A concept with the standard coding of its table behind the source's own; a Coding is translated."""
+    if kind == "Coding":
+        mapped = codes.get(str(found.get("code", "")))
+        return {"system": mapped[1], "code": mapped[0], "display": mapped[2]} if mapped else found
+    codings = found.get("coding")
+    if not codings:
+        return found
+    first = next(iter(codings.values()))
+    mapped = codes.get(str(first.get("code", "")))
+    if not mapped:
+        return found
+    if mapped[0] == first.get("code"):
+        first.setdefault("system", mapped[1])
+    elif (mapped[1], mapped[0]) != (first.get("system"), first.get("code")):
+        codings["mapped"] = {"system": mapped[1], "code": mapped[0], "display": mapped[2]}
+    return found
+
+
+def taker(row: Row, segment: str) -> Take:
+    """The value of a row from a repetition (or of a data type's own parts)."""
+    kind = row.type
+    codes = table(row.codes) if row.codes else {}
+    if row.by or kind not in CONVERT:
+        name = plain(row.by) if row.by else _DEFAULT_MAPS.get(kind, "")
+        # The data type may not be written yet when this row is compiled: maps name each other.
+        if name.rpartition("[")[2].rstrip("]") not in _PRIMITIVE_TARGETS or name in NATIVES:
+            if codes and kind in ("CodeableConcept", "Coding"):
+                return lambda parts, scope: (
+                    _coded(found, codes, kind) if (found := datatype(name)(parts, scope)) is not None else None
+                )
+            return lambda parts, scope: datatype(name)(parts, scope)
+    convert = CONVERT.get(kind, CONVERT["string"])
+    if codes and kind in ("code", "boolean", "string"):
+        return lambda parts, scope: _translated(codes, part(parts), kind, scope)
+    return lambda parts, scope: convert(text, scope.zone) if (text := part(parts)) else None
+
+
+def _translated(codes: dict[str, tuple[str, str, str]], text: str, kind: str, scope: Scope) -> Any:
+    mapped = codes.get(text)
+    if mapped is None and text:
+        mapped = codes.get(text.upper())
+    if mapped is None:
+        return CONVERT["boolean"](text, scope.zone) if kind == "boolean" else None
+    return CONVERT[kind](mapped[0], scope.zone) if kind == "boolean" else mapped[0]
+
+
+_PRIMITIVE_TARGETS = frozenset("code string boolean datetime uri positiveint unsignedint decimal".split())
+
+
+def constant(given: list[Any], kind: str, segment: str, field: int) -> Callable[[Parts, View | None, Scope], Any]:
+    """Literals and operands joined; nothing where an operand is needed and all are empty."""
+    convert = CONVERT.get(kind, CONVERT["string"])
+    if all(isinstance(one, str) for one in given):
+        text = "".join(given)
+        value = text if kind in ("uri", "url") else convert(text, "Z")
+        return lambda parts, view, scope: value
+    gets = [one if isinstance(one, str) else getter(one, segment, field) for one in given]
+
+    def joined(parts: Parts, view: View | None, scope: Scope) -> Any:
+        said = [one if isinstance(one, str) else one(parts, view, scope) for one in gets]
+        if not any(text for text, one in zip(said, gets, strict=True) if not isinstance(one, str)):
+            return None
+        text = "".join(said).strip()
+        return text if kind in ("uri", "url") else convert(text, scope.zone)
+
+    return joined
+
+
+# 4. Rows and maps.
+
+
+@cache
+def datatype(name: str) -> Take:
+    """A data type's map by its plain name; an unknown one gives nothing."""
+    if name in NATIVES:
+        return NATIVES[name]
+    rows = next((rows for key, rows in maps().datatypes.items() if plain(key) == name), None)
+    if rows is None:
+        return lambda parts, scope: None
+    if all(not row.path for row in rows):
+        return _first_of([_component_row(row) for row in rows])
+    compiled = [(_component_row(row), putter(row.path, False)) for row in rows]
+
+    def take(parts: Parts, scope: Scope) -> Any:
+        node: dict[str, Any] = {}
+        for value_of, put in compiled:
+            value = value_of(parts, scope)
+            if value is not None:
+                put(node, 0, value)
+        return node or None
+
+    return take
+
+
+def _first_of(takes: list[Take]) -> Take:
+    def take(parts: Parts, scope: Scope) -> Any:
+        for one in takes:
+            value = one(parts, scope)
+            if value is not None:
+                return value
+        return None
+
+    return take
+
+
+def _component_row(row: Row) -> Take:
+    component, sub, _ = row.at
+    test = tester(row.condition, "", 0) if row.condition else None
+    given = constant(row.set, row.type, "", 0) if row.set is not None else None
+    take = taker(row, "") if given is None else None
+
+    def value(parts: Parts, scope: Scope) -> Any:
+        own = inner(parts, component, sub) if component else parts
+        if own is None or (test and not test(parts, None, scope)):
+            return None
+        return given(parts, None, scope) if given else take(own, scope)  # type: ignore[misc]
+
+    return value
+
+
+class SegmentMap:
+    """One segment-to-resource map: ``apply`` adds a segment to a resource in the making."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.segment = name.partition("[")[0]
+        self._fields: list[tuple[int, str, list[Any]]] = []
+        fields: dict[int, list[Any]] = {}
+        for row in maps().segments.get(name, []):
+            fields.setdefault(row.at[0], []).append(self._row(row))
+        for field, rows in fields.items():
+            self._fields.append((field, next((path for *_, path in rows if path), ""), [row[:4] for row in rows]))
+
+    def _row(self, row: Row) -> tuple[Any, ...]:
+        field, component, sub = row.at
+        test = tester(row.condition, self.segment, field) if row.condition else None
+        take: Any
+        if row.set is not None:
+            take = constant(row.set, row.type, self.segment, field)
+        else:
+            of_parts = taker(row, self.segment)
+
+            def take(parts: Parts, view: View | None, scope: Scope) -> Any:
+                own = inner(parts, component, sub) if component else parts
+                return of_parts(own, scope) if own else None
+
+        many = any(not isinstance(step, str) and step[2] for step in row.path)
+        path = row.path[0][0] if row.path else ""
+        return test, take, putter(row.path, True), many, path
+
+    def apply(self, view: View, node: dict[str, Any], scope: Scope) -> None:
+        """Add what the segment says."""
+        for field, path, rows in self._fields:
+            reps = view.reps(field) if field else [[[view.name]]]
+            if not reps:
+                if path and field in view.cleared:
+                    scope.cleared.append(path)
+                continue
+            for test, take, put, many in rows:
+                for rep, parts in enumerate(reps if many else reps[:1]):
+                    if test is None or test(parts, view, scope):
+                        value = take(parts, view, scope)
+                        if value is not None:
+                            put(node, rep, value)
+
+
+@cache
+def segment_map(name: str) -> SegmentMap:
+    """The map of that name (``PID[Patient]``), compiled once."""
+    return SegmentMap(name)

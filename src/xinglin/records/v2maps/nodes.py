@@ -1,0 +1,50 @@
+"""Resources in the making: lists whose places are known before their order is, and resources inside resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Slots(dict[Any, Any]):
+    """A list in the making: value by place. A row with the same place adds to the same value."""
+
+
+class Link:
+    """A reference in the making: the resource that it leads to."""
+
+    __slots__ = ("kind", "node")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.node: dict[str, Any] = {}
+
+
+def merge(into: dict[str, Any], new: dict[str, Any]) -> None:
+    """Add what ``new`` says; where both say something, ``new`` holds."""
+    for name, value in new.items():
+        old = into.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merge(old, value)
+        else:
+            into[name] = value
+
+
+def finished(value: Any, links: Any) -> Any:
+    """Plain JSON without empty parts; None where nothing is left. ``links(link)`` gives a Link's reference."""
+    if isinstance(value, Link):
+        return links(value)
+    if isinstance(value, Slots):
+        return [done for one in value.values() if (done := finished(one, links)) is not None] or None
+    if isinstance(value, list):
+        return [done for one in value if (done := finished(one, links)) is not None] or None
+    if isinstance(value, dict):
+        out = {name: done for name, one in value.items() if (done := finished(one, links)) is not None}
+        return out if out and not _says_nothing(out) else None
+    return None if value == "" else value
+
+
+def _says_nothing(out: dict[str, Any]) -> bool:
+    """An extension without a value, a coding that is only a system."""
+    if len(out) > 1:
+        return False
+    return "url" in out or "system" in out
