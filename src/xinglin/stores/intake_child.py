@@ -1,0 +1,201 @@
+"""The reading child: ``python -m xinglin.stores.intake_child``, frames on standard input and output.
+
+It reads bytes that nobody trusts; its parent does not. It is handed no environment, limits its memory before it
+reads anything, and ends when its parent goes. A frame is four bytes of length, a message, and the bytes that the
+message announces.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, BinaryIO
+
+import msgspec
+
+from xinglin.intake.errors import ReaderFailed
+from xinglin.intake.model import READER_FAILED
+from xinglin.intake.ports import Prepared, Work
+from xinglin.intake.preparing import Preparation, Steps
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import Limit
+
+HEADER = struct.Struct("<I")
+FRAME_BYTES = Limit("frame of the reading child", 256 * 1024 * 1024, "bytes")
+
+
+class Configure(msgspec.Struct, frozen=True, tag="configure"):
+    """The first request: what it may use, the ledger's key, and ``module:function`` that gives its ``Steps``."""
+
+    memory_bytes: int
+    steps: str
+    key: bytes
+
+
+class Refuse(msgspec.Struct, frozen=True, tag="refuse"):
+    """Persons who were erased."""
+
+    erased: tuple[bytes, ...]
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """An object of ``size`` bytes, which follow; answered by its first part."""
+
+    work: Work
+    size: int
+
+
+class Next(msgspec.Struct, frozen=True, tag="next"):
+    """The next part of the open object."""
+
+
+class Shape(msgspec.Struct, frozen=True, tag="shape"):
+    """The gathered rows as tables, but for those at ``repeated``."""
+
+    repeated: dict[str, tuple[int, ...]]
+    batch: int
+    recorded_at: int
+
+
+class Forget(msgspec.Struct, frozen=True, tag="forget"):
+    """Forget the gathered rows."""
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """Nothing more to say; ``types`` after ``Configure``: the media types that are read."""
+
+    types: tuple[str, ...] = ()
+
+
+class Gave(msgspec.Struct, frozen=True, tag="gave"):
+    """A part; None where the object has no further one."""
+
+    part: Prepared | None
+
+
+class Shaped(msgspec.Struct, frozen=True, tag="shaped"):
+    """Tables by name and size; their Arrow streams follow in order."""
+
+    tables: tuple[tuple[str, int], ...]
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The object cannot be read: its error's code, words and place; ``broke``: the reader did, not the object."""
+
+    code: str
+    what: str
+    place: str = ""
+    broke: bool = False
+
+
+Request = Configure | Refuse | Open | Next | Shape | Forget
+Reply = Done | Gave | Shaped | Failed
+requests = msgspec.msgpack.Decoder(Request)
+replies = msgspec.msgpack.Decoder(Reply)
+
+
+def frame(message: Request | Reply) -> bytes:
+    """A message with its length before it."""
+    body = msgspec.msgpack.encode(message)
+    FRAME_BYTES.check(len(body))
+    return HEADER.pack(len(body)) + body
+
+
+class Child:
+    """Answers one request at a time."""
+
+    def __init__(self) -> None:
+        self._preparation: Preparation | None = None
+        self._open: Iterator[Prepared] = iter(())
+
+    def answer(self, request: Request, body: bytes) -> tuple[Reply, list[Any]]:
+        """The reply, and the buffers behind it; an error of this house becomes ``Failed`` without its cause."""
+        try:
+            return self._answer(request, body)
+        except ReaderFailed as error:
+            return Failed(error.reason, error.what, broke=True), []
+        except XinglinError as error:
+            return Failed(error.code, error.what, getattr(error, "place", "")), []
+        except MemoryError:
+            return Failed(READER_FAILED, "The reader needed too much memory.", broke=True), []
+
+    def _answer(self, request: Request, body: bytes) -> tuple[Reply, list[Any]]:
+        if isinstance(request, Configure):
+            return self._configure(request), []
+        preparation = self._preparation
+        if preparation is None:
+            return Failed(READER_FAILED, "The child was not configured.", broke=True), []
+        if isinstance(request, Open):
+            self._open = preparation.prepare(request.work, body)
+            return Gave(next(self._open, None)), []
+        if isinstance(request, Next):
+            return Gave(next(self._open, None)), []
+        if isinstance(request, Shape):
+            return _shaped(preparation.tables(request.repeated, request.batch, request.recorded_at))
+        if isinstance(request, Refuse):
+            preparation.refuse(request.erased)
+        else:
+            preparation.forget()
+        return Done(), []
+
+    def _configure(self, request: Configure) -> Done:
+        """Limit memory; no core dump, which would hold rows."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        module, _, name = request.steps.partition(":")
+        make: Callable[[], Steps] = getattr(import_module(module), name)
+        steps = make()
+        resource.setrlimit(resource.RLIMIT_DATA, (request.memory_bytes, request.memory_bytes))
+        self._preparation = Preparation(steps, request.key)
+        return Done(tuple(steps.readers))
+
+
+def _shaped(tables: dict[str, Any]) -> tuple[Shaped, list[Any]]:
+    import pyarrow as pa
+
+    buffers = []
+    for table in tables.values():
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        buffers.append(sink.getvalue())
+    return Shaped(tuple((name, held.size) for name, held in zip(tables, buffers, strict=True))), buffers
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer frames until the source ends."""
+    child = Child()
+    while len(head := source.read(HEADER.size)) == HEADER.size:
+        (length,) = HEADER.unpack(head)
+        request = requests.decode(source.read(length))
+        body = source.read(request.size) if isinstance(request, Open) else b""
+        reply, buffers = child.answer(request, body)
+        sink.write(frame(reply))
+        for held in buffers:
+            sink.write(held)
+        sink.flush()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def main() -> None:
+    """Serve on the standard streams; whatever prints elsewhere goes nowhere."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    sink = os.fdopen(os.dup(1), "wb", 1024 * 1024)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    serve(sys.stdin.buffer, sink)
+
+
+if __name__ == "__main__":
+    main()

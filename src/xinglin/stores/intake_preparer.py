@@ -1,0 +1,249 @@
+"""The parent's side of the reading child (port ``intake.Preparer``): start it, time it, kill it, start it anew."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from xinglin.intake.errors import IntakeError, ReaderFailed
+from xinglin.intake.model import READER_FAILED, READER_TIME
+from xinglin.intake.ports import Prepared, Work
+from xinglin.kernel.instants import Instant
+from xinglin.records.errors import Unreadable
+from xinglin.stores import intake_child as ic
+
+STANDARD = "xinglin.intake.standard:standard_steps"
+
+
+class ReadingLimits(msgspec.Struct, frozen=True):
+    """What a child may use, and how long a part of an object (thousands of records at most) may take."""
+
+    memory_bytes: int = 4 * 1024 * 1024 * 1024
+    part_s: float = 60.0
+    start_s: float = 60.0
+    tables_s: float = 120.0
+
+
+class _Dead(Exception):
+    """The child ended, or was ended, before it answered; ``late``: it took too long."""
+
+    def __init__(self, late: bool) -> None:
+        super().__init__()
+        self.late = late
+
+
+class _Given(msgspec.Struct):
+    """An object whose rows lie in the child: with it, a fresh child is brought to the same state."""
+
+    work: Work
+    body: bytes
+    parts: int
+
+
+class ChildPreparer:
+    """A ``Preparer`` whose readers run in a killable child with limited memory.
+
+    A reader that runs away, crashes the interpreter or needs too much memory costs its own object
+    (``ReaderFailed``) and nothing else: a fresh child reads again what the batch had gathered.
+    """
+
+    def __init__(self, key: bytes, steps: str = STANDARD, limits: ReadingLimits | None = None) -> None:
+        self._key, self._steps, self._limits = key, steps, limits or ReadingLimits()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._types: frozenset[str] = frozenset()
+        self._erased: tuple[bytes, ...] = ()
+        self._given: list[_Given] = []
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it lives."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def reads(self, media_type: str) -> bool:
+        """See the port."""
+        self._alive()
+        return media_type in self._types
+
+    def refuse(self, erased: Collection[bytes]) -> None:
+        """See the port."""
+        wanted = tuple(sorted(erased))
+        if wanted != self._erased:
+            self._erased = wanted
+            self._alive()
+            self._ask(ic.Refuse(wanted), self._limits.part_s)
+
+    def prepare(self, work: Work, body: bytes) -> Iterator[Prepared]:
+        """See the port."""
+        given = _Given(work, body, 0)
+        self._given.append(given)
+        self._alive()
+        request: ic.Request = ic.Open(work, len(body))
+        while True:
+            reply = self._part(request, given, body)
+            if reply.part is None:
+                return
+            given.parts += 1
+            yield reply.part
+            if reply.part.last:
+                return
+            request = ic.Next()
+            if given not in self._given:
+                # The batch was handed over in between: what comes now belongs to the next one.
+                given = _Given(msgspec.structs.replace(work, skip=given.work.skip + given.parts), body, 0)
+                self._given.append(given)
+
+    def _part(self, request: ic.Request, given: _Given, body: bytes) -> ic.Gave:
+        try:
+            reply = self._exchange(request, body if isinstance(request, ic.Open) else b"", self._limits.part_s)[0]
+        except _Dead as error:
+            self._restore()
+            if error.late:
+                raise ReaderFailed(READER_TIME, "The reader took too long.") from error
+            raise ReaderFailed(READER_FAILED, "The reader's process ended.") from error
+        if isinstance(reply, ic.Failed):
+            if reply.broke:
+                raise ReaderFailed(reply.code, reply.what)
+            unreadable = Unreadable(reply.what, place=reply.place)
+            unreadable.code = reply.code
+            raise unreadable
+        if not isinstance(reply, ic.Gave):
+            raise IntakeError("The reading child answered out of turn.")
+        return reply
+
+    def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:
+        """See the port."""
+        import pyarrow as pa
+
+        asked = ic.Shape({name: tuple(sorted(at)) for name, at in repeated.items()}, batch, recorded_at)
+        self._alive()
+        reply, buffers = self._ask(asked, self._limits.tables_s)
+        self._given.clear()
+        if not isinstance(reply, ic.Shaped):
+            raise IntakeError("The reading child answered out of turn.")
+        names = [name for name, _ in reply.tables]
+        return {name: pa.ipc.open_stream(held).read_all() for name, held in zip(names, buffers, strict=True)}
+
+    def forget(self) -> None:
+        """See the port."""
+        self._given.clear()
+        if self.pid is not None:
+            self._ask(ic.Forget(), self._limits.part_s)
+
+    def close(self) -> None:
+        """See the port."""
+        self._given.clear()
+        self._kill()
+
+    # --- the child ---------------------------------------------------------------------------
+
+    def _ask(self, request: ic.Request, wait_s: float) -> tuple[ic.Reply, list[bytes]]:
+        """A request that no reader takes part in; once more in a fresh child when this one was gone."""
+        try:
+            found = self._exchange(request, b"", wait_s)
+        except _Dead:
+            self._restore()
+            try:
+                found = self._exchange(request, b"", wait_s)
+            except _Dead as error:
+                self._kill()
+                raise IntakeError("The reading child does not stay alive.", remedy="Look at its memory.") from error
+        if isinstance(found[0], ic.Failed):
+            raise IntakeError(f"The reading child failed ({found[0].code}).", why=found[0].what)
+        return found
+
+    def _alive(self) -> None:
+        if self.pid is None:
+            self._restore()
+
+    def _restore(self) -> None:
+        """A fresh child with the rows that the one before had gathered."""
+        self._kill()
+        self._process = subprocess.Popen(
+            [sys.executable, "-s", "-B", "-m", "xinglin.stores.intake_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            start_new_session=True,
+        )
+        try:
+            setting = ic.Configure(self._limits.memory_bytes, self._steps, self._key)
+            reply = self._exchange(setting, b"", self._limits.start_s)[0]
+            if not isinstance(reply, ic.Done):
+                raise _Dead(False)
+            self._types = frozenset(reply.types)
+            self._exchange(ic.Refuse(self._erased), b"", self._limits.part_s)
+            for given in self._given:
+                for number in range(given.parts):
+                    request: ic.Request = ic.Next() if number else ic.Open(given.work, len(given.body))
+                    self._exchange(request, b"" if number else given.body, self._limits.part_s)
+        except _Dead as error:
+            self._kill()
+            raise IntakeError("The reading child does not start.", remedy="Run xinglin doctor.") from error
+
+    def _exchange(self, request: ic.Request, body: bytes, wait_s: float) -> tuple[ic.Reply, list[bytes]]:
+        process, end = self._process, time.monotonic() + wait_s
+        if process is None or process.stdin is None or process.stdout is None:
+            raise _Dead(False)
+        try:
+            process.stdin.write(ic.frame(request))
+            process.stdin.write(body)
+            process.stdin.flush()
+            (length,) = ic.HEADER.unpack(_read(process.stdout.fileno(), ic.HEADER.size, end))
+            ic.FRAME_BYTES.check(length)
+            reply: ic.Reply = ic.replies.decode(_read(process.stdout.fileno(), length, end))
+            sizes = [size for _, size in reply.tables] if isinstance(reply, ic.Shaped) else []
+            return reply, [_read(process.stdout.fileno(), size, end) for size in sizes]
+        except (OSError, EOFError, msgspec.DecodeError) as error:
+            late = isinstance(error, TimeoutError)
+            self._kill()
+            raise _Dead(late) from error
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    _close(pipe)
+            process.wait()
+
+
+def _read(descriptor: int, size: int, end: float) -> bytes:
+    """Exactly ``size`` bytes; ``EOFError`` when the child ends first, ``TimeoutError`` after ``end``."""
+    found = bytearray(size)
+    view, at = memoryview(found), 0
+    while at < size:
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        got = os.readv(descriptor, [view[at:]])
+        if not got:
+            raise EOFError
+        at += got
+    return bytes(found)
+
+
+def _close(pipe: Any) -> None:
+    try:
+        pipe.close()
+    except OSError:
+        return  # what was not flushed goes nowhere: its reader is gone
+
+
+def _environment() -> dict[str, str]:
+    """Where modules are found and how texts are encoded; nothing else of the parent's environment."""
+    return {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
