@@ -1,0 +1,125 @@
+"""What the hospital named: a file, a folder, a listener to open, a server to ask; found out, not asked.
+
+``mllp://:2575`` and ``dicom://TITLE@:11112`` and ``web://:8080`` are listeners of this node; ``https://…/fhir`` is
+a FHIR server; ``postgresql://…`` and its like are databases; anything else is a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import Limit
+from xinglin.node.intake.sources import Dicom, Files, Folder, Mllp, SourceFile, Web
+from xinglin.records.sniffing import HEAD_BYTES, UNKNOWN, sniff
+
+FILES = Limit("files of one folder", 1_000_000, "files")
+DATABASES = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
+_LOOKED_AT = 50
+
+
+class NotRecognised(XinglinError):
+    """Nothing that can be connected."""
+
+    code = "node.not_recognised"
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What was named. ``way``: one of ``sources.WAYS``; ``media_type``: of its objects, empty where they say;
+    ``files``: those that lie there now; ``url``: of a server, and ``why`` it is taken for what it is.
+    """
+
+    way: str
+    name: str
+    media_type: str
+    why: str
+    files: tuple[Path, ...] = ()
+    url: str = ""
+
+
+def recognise(what: str, name: str = "") -> Found:
+    """Find out what ``what`` is; ``name`` overrides the name of the source. Raises ``NotRecognised``."""
+    scheme = what.partition("://")[0].lower() if "://" in what else ""
+    if scheme in ("mllp", "dicom", "web"):
+        return Found(scheme, name or scheme, "", f"a listener of this node ({what})", url=what)
+    if scheme in ("http", "https"):
+        return Found(
+            "fhir", name or _slug(urlsplit(what).hostname or "fhir"), "", "the address of a FHIR server", url=what
+        )
+    if scheme.partition("+")[0] in DATABASES:
+        return Found("sql", name or scheme.partition("+")[0], "", "the address of a database", url=what)
+    if scheme:
+        raise NotRecognised(
+            f"'{scheme}://' is no way in.", remedy="Name a file, a folder or one of the known addresses."
+        )
+    path = Path(what)
+    if what and path.is_dir():
+        return _folder(path, name)
+    if not path.is_file():
+        raise NotRecognised(f"There is no file or folder '{what[:200]}'.", remedy="Check the path.")
+    found = _sniffed(path)
+    if found[0] == UNKNOWN:
+        raise NotRecognised(f"'{path.name}' is nothing that can be read: {found[1]}.", remedy="See docs/connect.md.")
+    return Found("files", name or _slug(path.stem), found[0], found[1], (path,))
+
+
+def listener(found: Found) -> SourceFile:
+    """The source of a listener, from its address; raises ``NotRecognised`` where the port is missing."""
+    parts = urlsplit(found.url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not port:
+        raise NotRecognised(f"{found.url} names no port.", remedy=f"Write {found.way}://:PORT.")
+    host = parts.hostname or "127.0.0.1"
+    if found.way == "mllp":
+        return SourceFile(found.name, mllp=Mllp(port, host))
+    if found.way == "web":
+        return SourceFile(found.name, web=Web(port, f"{found.name}.secret", host))
+    return SourceFile(found.name, dicom=Dicom(port, host, parts.username or "XINGLIN"))
+
+
+def of_files(found: Found, *, watch: bool) -> SourceFile:
+    """The source of files, or of a folder that is watched."""
+    if watch and found.way == "folder":
+        return SourceFile(found.name, folder=Folder(found.url), media_type=found.media_type)
+    last = found.files[-1].name if found.files else ""
+    return SourceFile(found.name, files=Files(last), media_type=found.media_type)
+
+
+def _folder(path: Path, name: str) -> Found:
+    files: list[Path] = []
+    for one in sorted(path.rglob("*")):
+        if one.is_file() and not one.name.startswith("."):
+            FILES.check(len(files) + 1)
+            files.append(one)
+    kinds = Counter(_sniffed(one)[0] for one in files[:_LOOKED_AT])
+    known = {kind: count for kind, count in kinds.items() if kind != UNKNOWN}
+    if files and not known:
+        raise NotRecognised(f"No file in '{path.name}' is of a kind that can be read.", remedy="See docs/connect.md.")
+    # Files of several kinds each say their own; one kind is said for all.
+    media_type = next(iter(known)) if len(known) == 1 else ""
+    why = f"a folder of {len(files)} files ({', '.join(sorted(known)) or 'empty'})"
+    return Found("folder", name or _slug(path.name), media_type, why, tuple(files), str(path.resolve()))
+
+
+def _sniffed(path: Path) -> tuple[str, str]:
+    with path.open("rb") as file:
+        found = sniff(file.read(HEAD_BYTES), path.name)
+    return found.media_type, found.why
+
+
+def _slug(text: str) -> str:
+    """A source's name: lower-case letters, digits and '-'.
+
+    >>> _slug("Dataset_Diabetes 2")
+    'dataset-diabetes-2'
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return (plain if plain[:1].isalpha() else f"source-{plain}".rstrip("-"))[:63]
