@@ -148,13 +148,14 @@ class Preparation:
         received, ignored = read.received, sum(read.ignored.values())
         tableless = len(resources) - len(failed) - len(attributed.places & {one.place for one in resources})
         kept = [one for one in mapped if one.rows]
-        self._parts.append(_Part(_origin(work), kept))
+        rows = self._keys(work, kept, attributed.numbers)
+        self._parts.append(_Part(_origin(work), [_versioned(one, work.kept.received_at) for one in kept]))
         return Prepared(
             received=received,
             accepted=received - len(unread) - len(attributed.rejects),
             ignored=ignored + max(tableless, 0),
             last=last,
-            rows=self._keys(work, kept, attributed.numbers),
+            rows=rows,
             unread=tuple(unread),
             rejects=tuple(attributed.rejects),
             persons=tuple(sorted(attributed.persons)),
@@ -280,6 +281,18 @@ def _must_add_up(read: Read) -> None:
 def _origin(work: Work) -> Origin:
     source = work.source
     return Origin(source.name, source.namespace, work.kept.digest, work.kept.received_at, source.zone)
+
+
+def _versioned(mapped: Mapped, received_at: Instant) -> Mapped:
+    """Rows whose source told no version have that of their receipt; their digests are of what was told."""
+    names = mapped.columns
+    if "version_at" not in names:
+        return Mapped(mapped.table, (*names, "version_at"), [(*row, received_at) for row in mapped.rows])
+    at = names.index("version_at")
+    if all(row[at] for row in mapped.rows):
+        return mapped
+    rows = [row if row[at] else (*row[:at], received_at, *row[at + 1 :]) for row in mapped.rows]
+    return Mapped(mapped.table, names, rows)
 
 
 def _only(mapped: Mapped, may: Callable[[str], bool]) -> Mapped:

@@ -1,0 +1,30 @@
+"""The steps that every node has: the readers of the records, the shipped views, and shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xinglin.intake.preparing import Steps
+from xinglin.records.fhir import FhirReader
+from xinglin.records.model import Reader
+from xinglin.records.shape import shape_parts
+from xinglin.records.views import map_resources
+
+
+def standard_steps() -> Steps:
+    """Readers that check what they read; terminology is not configured."""
+    return Steps(by_media_type(standard_readers()), map_resources, shape_parts)
+
+
+def standard_readers() -> tuple[Reader, ...]:
+    """One of each kind."""
+    return (FhirReader(),)
+
+
+def by_media_type(readers: Iterable[Reader]) -> dict[str, Reader]:
+    """Readers by each media type that they read; the first of two that read the same."""
+    found: dict[str, Reader] = {}
+    for reader in readers:
+        for name in reader.media_types:
+            found.setdefault(name, reader)
+    return found
