@@ -25,6 +25,15 @@ _HOMES = {
     "SnapshotChanged": "errors",
     "TableMissing": "errors",
     "WriteFailed": "errors",
+    "MaintenanceFailed": "errors",
+    "NotAProduct": "errors",
+    "Maintained": "maintenance",
+    "MaintenancePolicy": "maintenance",
+    "checkpoint": "maintenance",
+    "clean_log": "maintenance",
+    "compact": "maintenance",
+    "maintain": "maintenance",
+    "vacuum": "maintenance",
     "PinnedTable": "model",
     "QueryLimits": "model",
     "Snapshot": "model",
@@ -33,6 +42,10 @@ _HOMES = {
     "execute": "query",
     "person_code": "persons",
     "person_codes": "persons",
+    "Lineage": "products",
+    "lineage_of": "products",
+    "materialise": "products",
+    "read_current": "reading",
 }
 __all__ = sorted(_HOMES)
 

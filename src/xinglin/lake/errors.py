@@ -56,6 +56,18 @@ class ForeignTable(LakeError):
     code = "lake.foreign_table"
 
 
+class NotAProduct(LakeError):
+    """A table that is no product was to be replaced by one."""
+
+    code = "lake.not_a_product"
+
+
+class MaintenanceFailed(LakeError):
+    """A table was not compacted, vacuumed or cleaned; every version is as it was."""
+
+    code = "lake.maintenance_failed"
+
+
 class QueryFailed(LakeError):
     """A query that did not end with rows. ``cause``: ``time``, ``memory``, ``rows`` or ``error``.
 
