@@ -126,7 +126,10 @@ def _resource(body: Any, place: str, url: Any = None) -> Found:
         return refused(place, "fhir.no_type", "A resource does not say its type.")
     if name is None:
         form = _URL(url) if type(url) is str else None
-        body["id"] = form[2] if form is not None and form[1] == kind else made_id(body)
+        try:
+            body["id"] = form[2] if form is not None and form[1] == kind else made_id(body)
+        except orjson.JSONEncodeError:
+            return refused(place, "fhir.too_deep", "A resource is nested too deeply.")
     elif type(name) is not str or _ID(name) is None:
         return refused(place, "fhir.id", "The id of a resource is not an id of FHIR.")
     meta = body.get("meta")

@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
+
 from xinglin.kernel.limits import NESTING_DEPTH
 from xinglin.records.fhir.bounds import RESOURCE_FLAGS
-from xinglin.records.fhir.definitions import Element, ElementType, is_defined, knows_type, resource_types
+from xinglin.records.fhir.definitions import Element, ElementType, is_defined, knows_type, lineage, resource_types
 from xinglin.records.fhir.invariants import invariants
 from xinglin.records.fhir.primitives import is_primitive, right_kind, test_of
 from xinglin.records.fhir.shapes import (
@@ -27,9 +29,9 @@ from xinglin.records.fhir.shapes import (
     shapes,
     target_type,
 )
-from xinglin.records.fhir.walk import visit_references
 from xinglin.records.model import Flag
 
+_LOCAL = re.compile(rb'"reference":"(#[^"]*)"').findall
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}").fullmatch
 _TYPED = re.compile(r"(?:https?://\S+/)?([A-Z][A-Za-z]+)(?:/[A-Za-z0-9.\-]{1,64}(?:/_history/\S+)?|\?\S+)").fullmatch
 
@@ -46,7 +48,7 @@ def check(body: dict[str, Any], release: str = "R4") -> tuple[Flag, ...]:
         return () if known else (Flag("fhir.resource_type", ""),)
     contained = "contained" in body
     try:
-        if shapes(release, contained).object(kind)(body) and not (contained and _contained(body, release)):
+        if shapes(release, contained).object(kind)(body) and not (contained and _contained(body)):
             return ()
     except (TypeError, AttributeError):
         pass
@@ -59,7 +61,7 @@ def findings(body: dict[str, Any], release: str) -> tuple[Flag, ...]:
     """What ``check`` says, found the slow way."""
     finder = _Finder(release)
     finder.look(body["resourceType"], body, body["resourceType"], 0)
-    for key in _contained(body, release):
+    for key in _contained(body):
         finder.flag(f"fhir.{key}", f"{body['resourceType']}.contained")
     if len(finder.flags) > RESOURCE_FLAGS.value:
         return (*finder.flags[: RESOURCE_FLAGS.value - 1], Flag("fhir.more", body["resourceType"]))
@@ -91,7 +93,7 @@ class _Finder:
                 self._element(*found, each, f"{at}.{name}", level, value.get("_" + name))
             elif name[:1] == "_" and name[1:] in names and is_primitive(names[name[1:]][1].name):
                 self._extended(names[name[1:]][0], each, f"{at}.{name}", level)
-            elif name != "resourceType" or level:
+            elif name != "resourceType" or "Resource" not in lineage(path):
                 self.flag("fhir.unknown_element", f"{at}.{name if _NAME(name) else '?'}")
         for name in lacks(path, self.release, value):
             self.flag("fhir.missing", f"{at}.{name}")
@@ -168,7 +170,7 @@ class _Finder:
             self.flag("fhir.resource_type", at)
         elif is_defined(path):
             inner = _Finder(self.release)
-            inner.look(path, value, path, 0 if level < NESTING_DEPTH.value else level + 1)
+            inner.look(path, value, path, level + 1)
             for flag in inner.flags:
                 self.flag(flag.code, at + flag.path[len(path) :])
 
@@ -191,19 +193,16 @@ class _Finder:
             self.flag("fhir.reference", at)
 
 
-def _contained(body: dict[str, Any], release: str) -> list[str]:
+def _contained(body: dict[str, Any]) -> list[str]:
     """Keys of the invariants about contained resources that do not hold."""
     inner = body.get("contained")
     within = [each for each in inner if type(each) is dict] if type(inner) is list else []
     named = {f"#{each['id']}" for each in within if type(each.get("id")) is str}
-    asked: set[str] = set()
-
-    def see(reference: dict[str, Any], _: Any) -> None:
-        text = reference.get("reference")
-        if type(text) is str and text.startswith("#"):
-            asked.add(text)
-
-    visit_references(body, see, release)
+    # A quotation mark within a text is escaped in bytes, so that only members are found.
+    try:
+        asked = {text.decode() for text in _LOCAL(orjson.dumps(body))}
+    except orjson.JSONEncodeError:
+        return ["too_deep"]
     violated = ["ref-1"] if asked - named - {"#"} else []
     if any("contained" in each for each in within):
         violated.append("dom-2")

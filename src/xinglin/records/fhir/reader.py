@@ -19,7 +19,11 @@ from xinglin.records.fhir.walk import visit_references
 from xinglin.records.model import Flag, Read, ReadContext, Resource, Unread
 
 _BOM = b"\xef\xbb\xbf"
-_IGNORED = {"OperationOutcome": "an operation's outcome", "Parameters": "an operation's parameters"}
+_IGNORED = {
+    "OperationOutcome": "an operation's outcome",
+    "Parameters": "an operation's parameters",
+    "SubscriptionStatus": "a notification's own status",
+}
 _OTHER_SERVER = Flag("fhir.other_server")
 
 
@@ -72,7 +76,7 @@ class FhirReader:
         for each in found:
             try:
                 what = self._finish(each, references, context, measured)
-            except RecursionError:
+            except (RecursionError, orjson.JSONEncodeError):
                 what = Unread(each.place, "fhir.too_deep", "A resource is nested too deeply.")
             if type(what) is Resource:
                 resources.append(what)
@@ -89,10 +93,10 @@ class FhirReader:
         if body is None:
             return found.unread or found.ignored
         kind = body["resourceType"]
-        if not knows_type(kind, context.release):
-            return _strange(found.place, kind, context.release)
         if kind in _IGNORED:
             return _IGNORED[kind]
+        if not knows_type(kind, context.release):
+            return _strange(found.place, kind, context.release)
         if measured and len(orjson.dumps(body)) > RESOURCE_BYTES.value:
             return _too_large(found.place)
         if found.deleted:

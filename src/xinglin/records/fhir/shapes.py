@@ -14,11 +14,15 @@ from functools import cache
 from operator import call
 from typing import Any
 
+from orjson import dumps
+
 from xinglin.kernel.limits import Limit
 from xinglin.records.fhir.definitions import Element, ElementType, elements, is_defined, lineage, value_set
 from xinglin.records.fhir.invariants import Violated, invariants
 from xinglin.records.fhir.primitives import Test, is_primitive, remembered, test_of
 
+REMEMBERED = Limit("remembered concepts", 8192, "concepts")
+LONGEST = Limit("length of a remembered concept", 512, "bytes")
 SHAPES = Limit("remembered shapes of one type", 4096, "shapes")
 Plan = tuple[tuple[Test, ...], tuple[Violated, ...]]
 _ID = r"[A-Za-z0-9.\-]{1,64}"
@@ -80,7 +84,8 @@ class Shapes:
     def object(self, path: str) -> Test:
         """The test of an object of a type."""
         if path not in self._objects:
-            self._objects[path] = self._object(path, lambda name: None)
+            test = self._object(path, lambda name: None)
+            self._objects[path] = _seen_before(test) if path == "CodeableConcept" else test
         return self._objects[path]
 
     def _reference(self, targets: tuple[str, ...]) -> Test:
@@ -169,12 +174,28 @@ def _list_of(test: Test) -> Test:
     def each_is(value: Any) -> bool:
         if type(value) is not list or not value:
             return False
-        for each in value:  # noqa: SIM110
-            if not test(each):
-                return False
-        return True
+        return all(map(test, value))
 
     return each_is
+
+
+def _seen_before(test: Test) -> Test:
+    """The same test of objects that come again and again: what passed is remembered by its bytes."""
+    passed: set[bytes] = set()
+
+    def tested(value: Any) -> bool:
+        data = dumps(value)
+        if data in passed:
+            return True
+        if not test(value):
+            return False
+        if len(passed) >= REMEMBERED.value:
+            passed.clear()
+        if len(data) <= LONGEST.value:
+            passed.add(data)
+        return True
+
+    return tested
 
 
 @cache
