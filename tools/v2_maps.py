@@ -213,7 +213,8 @@ def compile_row(kind: str, here: str, row: dict[str, str]) -> dict[str, Any]:
         end = re.split(r"[-.]", target.group(2))[0]
         path.append("@" + end)
     out: dict[str, Any] = {"at": [int(number or 0) for number in match.groups()], "path": path, "type": end}
-    if target and not given:
+    # A primitive from a map of a complex type (`valueQuantity.value` by `NM[Quantity]`) is the primitive itself.
+    if target and not given and (end[0].isupper() or not map_kind(told)[1][0].isupper()):
         out["by"] = told
     if row.get("vocabulary", "").strip():
         out["codes"] = re.sub(r"[\s/]+", "", row["vocabulary"])

@@ -55,17 +55,20 @@ _ONE_A_SEGMENT = frozenset({"contact", "dosageInstruction", "dosage", "reaction"
 # 1. Where: paths.
 
 
-def putter(path: list[Any], repeats: bool) -> Put:
-    """``put(node, repetition, value)`` for a path; the first list on it has a place for each repetition."""
+def putter(path: list[Any], segment: str) -> Put:
+    """``put(node, repetition, value)`` for a path; of a segment, the first list has a place for each repetition.
+
+    Places are the segment's own: PID's second extension is not PD1's.
+    """
     steps: list[tuple[str, Any, bool, str]] = []
-    first = repeats
+    first = bool(segment)
     for at, step in enumerate(path):
         if isinstance(step, str):
             continue
         name, index, many = step
         kind = path[at + 1][1:] if at + 1 < len(path) and isinstance(path[at + 1], str) else ""
         repeated = many and first and name not in _ONE_A_SEGMENT
-        steps.append((name, ("rep", index) if repeated else index, bool(many), kind))
+        steps.append((name, (segment, index) if repeated else index, bool(many), kind))
         first = first and not repeated
 
     def put(node: dict[str, Any], rep: int, value: Any) -> None:
@@ -249,7 +252,7 @@ def datatype(name: str) -> Take:
         return lambda parts, scope: None
     if all(not row.path for row in rows):
         return _first_of([_component_row(row) for row in rows])
-    compiled = [(_component_row(row), putter(row.path, False)) for row in rows]
+    compiled = [(_component_row(row), putter(row.path, "")) for row in rows]
 
     def take(parts: Parts, scope: Scope) -> Any:
         node: dict[str, Any] = {}
@@ -316,7 +319,7 @@ class SegmentMap:
 
         many = any(not isinstance(step, str) and step[2] for step in row.path)
         path = row.path[0][0] if row.path else ""
-        return test, take, putter(row.path, True), many, path
+        return test, take, putter(row.path, self.segment), many, path
 
     def apply(self, view: View, node: dict[str, Any], scope: Scope) -> None:
         """Add what the segment says."""

@@ -69,7 +69,7 @@ def map_message(message: Message, context: ReadContext) -> FromMessage:
     draft = Draft(message, context, options_of(context.mapping))
     walk = Walk(draft, kind, message.event)
     walk.run()
-    if walk.needs_patient and not walk.named:
+    if not walk.named and not walk.anonymous:
         words = "the message names no patient by a number (PID-3, PID-2, PID-19)"
         return FromMessage([], [Unread("PID", NO_PATIENT, words)])
     return FromMessage(draft.out, [])
@@ -83,7 +83,7 @@ class Walk:
         self.kind = kind
         self.event = event
         self.named = False
-        self.needs_patient = True
+        self.anonymous = draft.options.without_patient == "anonymous"
         self._at: dict[str, int] = {}
         self._person: Person | None = None
         self._pid: View | None = None
@@ -153,7 +153,8 @@ class Walk:
             self._visit.finish()
             self._visit = None
         # Class N: the segment is there because the structure asks for it, not because there is a visit.
-        if self.draft.patient and view.get(2) not in ("", "N") or view.reps(19) or view.reps(44):
+        told = any(view.segment.field(n) for n in range(2, len(view.segment) + 1))
+        if self.draft.patient and told and (view.get(2) != "N" or view.reps(19)):
             self._visit = Visit(self.draft, view, self._pid, self.event if self.kind == "ADT" else "")
             self.draft.encounter = self._visit.key
 
@@ -193,7 +194,7 @@ class Walk:
             self._order.obr = self.draft.scope.views["OBR"] = view
 
     def _open_order(self) -> None:
-        if self.draft.patient:
+        if self.draft.patient or self.anonymous:
             self._orders += 1
             self._order = Order(self.draft, report=self.kind in RESULTS)
 
@@ -215,7 +216,7 @@ class Walk:
             self._texts.append(view)
         elif self._treatment:
             self._treatment.take(view)
-        elif self.draft.patient:
+        elif self.draft.patient or self.anonymous:
             if self._order is None:
                 self._order = Order(self.draft, report=False)
             self._order.result(view)

@@ -54,14 +54,13 @@ def _place(parts: Parts, scope: Any) -> dict[str, Any] | None:
             {"value": namespace},
             {"value": universal, "type": {"coding": [{"code": kind}]} if kind else None},
         ]
-        node["mode"] = "instance"
         node["physicalType"] = {"coding": [{"system": _PHYSICAL, "code": code}]} if code else None
         if wider:
             above = Link("Location")
             above.node = wider
             node["partOf"] = above
-    if node is None:
-        node = {"mode": "instance"} if any(any(subs) for subs in parts) else {}
+    node = {} if node is None else node
+    node["mode"] = "instance"
     if status in ("active", "suspended", "inactive"):
         node["status"] = status
     node["description"] = part(parts, 9)
@@ -128,6 +127,31 @@ def _pointer(parts: Parts, scope: Any) -> dict[str, Any] | None:
     return {"url": url, "contentType": _media_type(part(parts, 3), part(parts, 4))}
 
 
+_SCHEMES = {"ISO": "urn:oid:", "UUID": "urn:uuid:"}
+
+
+def _application(schemes: dict[str, str]) -> Callable[[Parts, Any], dict[str, Any] | None]:
+    """HD as a sending or receiving application: a name, or an address where its kind has a scheme."""
+
+    def take(parts: Parts, scope: Any) -> dict[str, Any] | None:
+        name, universal, kind = part(parts, 1), part(parts, 2), part(parts, 3)
+        sending = "DNS" in schemes
+        if universal and kind in schemes:
+            out: dict[str, Any] = {"endpoint": schemes[kind] + universal}
+            return out if sending else {"name": name, **out}
+        if sending and universal:
+            name = f"{name}-{kind}:{universal}"
+        out = {"name": name}
+        if sending or not kind:
+            out["_endpoint"] = {"extension": [{"url": _ABSENT, "valueCode": "unknown"}]}
+        return out
+
+    return take
+
+
+_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
 def _sex(parts: Parts, scope: Any) -> str | None:
     """Administrative sex of HL7's table, or of GB/T 2261.1 where the source's mapping allows it."""
     code = part(parts) or part(parts, 4)
@@ -146,5 +170,7 @@ NATIVES: dict[str, Callable[[Parts, Any], Any]] = {
     "ed[attachment]": _attached_data,
     "rp[attachment]": _pointer,
     "cwe[sex]": _sex,
+    "hd[messageheadersource]": _application({**_SCHEMES, "DNS": "urn:dns:", "URI": "urn:uri:"}),
+    "hd[messageheaderdestination]": _application(_SCHEMES),
 }
 """By a map's plain name."""

@@ -27,6 +27,7 @@ class Order:
         self.notes: list[View] = []
         self.results: list[tuple[Node, View, str]] = []
         self.specimens: list[str] = []
+        self._samples: list[tuple[str, Node, str]] = []
         self.last: Node | None = None
         self._seen: dict[str, int] = {}
         draft.scope.views.pop("ORC", None)
@@ -85,9 +86,17 @@ class Order:
         if self.last is None:
             self.notes.append(view)
             return
+        _add_note(self.last, self._noted("Observation", view))
+
+    def _noted(self, kind: str, view: View) -> Node:
+        """An NTE as a note; the lines of NTE-3 (its repetitions) stay one text."""
         own: Node = {}
-        self.draft.apply("NTE[Observation]", view, own)
-        _add_note(self.last, own)
+        self.draft.apply(f"NTE[{kind}]", view, own)
+        lines = [text for parts in view.reps(3) if (text := part(parts))]
+        for one in own.get("note", Slots()).values():
+            if lines:
+                one["text"] = "\n".join(lines)
+        return own
 
     def specimen(self, view: View, at: int) -> None:
         """SPM."""
@@ -96,8 +105,8 @@ class Order:
         draft.apply("SPM[Specimen]", view, node)
         number = keys.of_eip(view.reps(2)[0]) if view.reps(2) else ""
         key = number or keys.hashed("SPM", self.key(self.filler, self.placer), view.get(1), view.get(4))
-        draft.about(node, encounter="")
-        draft.add("Specimen", key, node, f"SPM[{at}]")
+        draft.take_cleared()
+        self._samples.append((key, node, f"SPM[{at}]"))
         self.specimens.append(key)
 
     # 3. Everything.
@@ -119,18 +128,21 @@ class Order:
             self._observation(node, view, key, "", 0)
 
     def _own_specimen(self, at: int) -> None:
+        """The specimen of OBR is that of SPM, where there is one: it only adds the collector's comment to it."""
         draft = self.draft
-        if self.obr is None or self.specimens:
-            return
         node: Node = {}
-        draft.apply("OBR[Specimen]", self.obr, node)
-        draft.take_cleared()
-        if not node:
-            return
-        draft.about(node, encounter="")
-        key = keys.hashed("OBR", self.key(self.filler, self.placer), self.what()[0])
-        draft.add("Specimen", draft.unique("Specimen", key), node, f"OBR[{at}]")
-        self.specimens.append(key)
+        if self.obr:
+            draft.apply("OBR[Specimen]", self.obr, node)
+            draft.take_cleared()
+        if self._samples:
+            _add_note(self._samples[0][1], node)
+        elif node:
+            key = draft.unique("Specimen", keys.hashed("OBR", self.key(self.filler, self.placer), self.what()[0]))
+            self._samples.append((key, node, f"OBR[{at}]"))
+            self.specimens.append(key)
+        for key, sample, place in self._samples:
+            draft.about(sample, encounter="")
+            draft.add("Specimen", key, sample, place)
 
     def _request(self, at: int) -> str:
         draft = self.draft
@@ -141,9 +153,7 @@ class Order:
         for view in self.timing:
             draft.apply("TQ1[ServiceRequest]", view, node)
         for view in self.notes:
-            own: Node = {}
-            draft.apply("NTE[ServiceRequest]", view, own)
-            _add_note(node, own)
+            _add_note(node, self._noted("ServiceRequest", view))
         node.setdefault("status", "unknown")
         node.setdefault("intent", "order")
         draft.about(node)
