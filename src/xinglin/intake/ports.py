@@ -23,6 +23,9 @@ Management Measures (2007), article 50, the longest of its classes. Trials: Regu
 ``sample``: generated data.
 """
 
+YEAR_MS = 366 * 24 * 3600 * 1000
+"""A year of retention: never shorter than one of the calendar."""
+
 
 class Received(msgspec.Struct, frozen=True):
     """One object as it came in.
@@ -64,6 +67,11 @@ class Kept(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Without the label."""
         return f"Kept({self.digest}, {self.sequence}, {self.size_bytes} bytes, known={self.known})"
+
+
+def retention_ends(kept: Kept) -> Instant:
+    """The instant from which an object may be erased without an order."""
+    return kept.received_at + RETENTION_YEARS[kept.retention] * YEAR_MS
 
 
 class RawStore(Protocol):

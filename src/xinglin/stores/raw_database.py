@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from xinglin.intake.errors import RawDamaged
 from xinglin.stores.raw_errors import RawClosed, RawTooNew, RawUnavailable
 
 T = TypeVar("T")
@@ -37,6 +38,9 @@ class RawDatabase:
     def act(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do ``work`` outside a transaction."""
         with self._lock, self._typed():
+            if self._read_only and self._connection is not None and self._inode != self._find_inode():
+                self._connection.close()
+                self._connection = self._open()  # the writer made the file anew
             return work(self._connected())
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -93,7 +97,11 @@ class RawDatabase:
             raise RawClosed("The raw store is closed.")
         return self._connection
 
+    def _find_inode(self) -> int:
+        return self.path.stat().st_ino if self.path.exists() else 0
+
     def _open(self) -> sqlite3.Connection:
+        self._inode = self._find_inode()
         target = f"{self.path.resolve().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
         connection = sqlite3.connect(
             target, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
@@ -132,4 +140,10 @@ class RawDatabase:
                 f"{self.path.name}: {'the disk is full' if full else 'the disk does not answer'}.",
                 why=getattr(error, "sqlite_errorname", type(error).__name__),
                 remedy="Make room, then send again." if full else "Send again.",
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise RawDamaged(
+                f"{self.path.name} is damaged or contradicts itself.",
+                why=getattr(error, "sqlite_errorname", type(error).__name__),
+                remedy="Run the raw store's check with repair; a key table is restored from its copy.",
             ) from error

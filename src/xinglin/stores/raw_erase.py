@@ -33,6 +33,9 @@ def erase(parts: Parts, writer: RawWriter, marks: Sequence[bytes], clock: Clock,
     with writer.lock:
         entries = parts.index.find(marks)
         segments = {entry.segment for entry in entries.values()} | parts.index.segments_of_duplicates(marks)
+        for segment in segments:
+            if parts.path(segment).exists():
+                parts.sealer(segment)  # a segment whose key is damaged holds others that may be restored
         if writer.active in segments:
             writer.seal()
         doomed = [Erasure(segment, "segment", "doomed", 0) for segment in sorted(segments)]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
@@ -98,7 +99,17 @@ class Gap(msgspec.Struct, frozen=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Description).decode
-_compressor = zstandard.ZstdCompressor
+
+
+class _Zstd(threading.local):
+    """A compressor takes longer to make than to use, and serves one thread."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=1).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_zstd = _Zstd()
 
 
 def damaged(words: str) -> RawDamaged:
@@ -110,14 +121,14 @@ def pack(body: bytes) -> tuple[bytes, bool]:
     """The body, compressed where that spares a tenth; and whether it is."""
     if len(body) < _PACK_FROM_BYTES:
         return body, False
-    packed = _compressor(level=1).compress(body)
+    packed = _zstd.compress(body)
     return (packed, True) if len(packed) * 10 < len(body) * 9 else (body, False)
 
 
 def unpack(data: bytes, size_bytes: int) -> bytes:
     """Decompress to exactly ``size_bytes``."""
     try:
-        body: bytes = zstandard.ZstdDecompressor().decompress(data, max_output_size=size_bytes)
+        body: bytes = _zstd.decompress(data, max_output_size=size_bytes)
     except zstandard.ZstdError as error:
         raise damaged("A compressed body cannot be opened.") from error
     if len(body) != size_bytes:

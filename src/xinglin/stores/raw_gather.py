@@ -58,8 +58,8 @@ class Gather:
         unit.loop = asyncio.get_running_loop()
         unit.future = unit.loop.create_future()
         self._enter(unit)
-        # A caller that gives up must not cancel the future under the writer: the object may be on its way.
-        return await asyncio.shield(unit.future)
+        # A caller that gives up cancels its future; the object may be kept all the same, and ``_tell`` passes it over.
+        return await unit.future
 
     def keep_blocking(self, unit: Unit) -> list[Kept]:
         """Wait in this thread."""

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS object (sequence INTEGER PRIMARY KEY, mark BLOB NOT N
     offset INTEGER NOT NULL, length INTEGER NOT NULL, large INTEGER NOT NULL, size INTEGER NOT NULL,
     source TEXT NOT NULL, media_type TEXT NOT NULL, received_at INTEGER NOT NULL, retention TEXT NOT NULL,
     sealed BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS object_segment ON object (segment);
 CREATE TABLE IF NOT EXISTS segment (id INTEGER PRIMARY KEY, end INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS duplicate (mark BLOB NOT NULL, segment INTEGER NOT NULL, PRIMARY KEY (mark, segment))
     WITHOUT ROWID;
@@ -148,17 +149,17 @@ class RawIndex:
         """Delete the rows of these marks."""
         self._database.write(lambda c: _remove(c, marks))
 
-    def forget_segment(self, segment: int) -> None:
-        """Delete a segment's rows, so that it is indexed anew."""
+    def mend(self, segment: int, end: int, entries: Sequence[Entry]) -> None:
+        """In one transaction: these rows instead of whatever had their numbers or marks, and the totals anew."""
 
         def work(c: sqlite3.Connection) -> None:
-            count, size = c.execute(
-                "SELECT count(*), coalesce(sum(size), 0) FROM object WHERE segment = ?", (segment,)
-            ).fetchone()
-            c.execute("DELETE FROM object WHERE segment = ?", (segment,))
-            c.execute("DELETE FROM duplicate WHERE segment = ?", (segment,))
-            c.execute("DELETE FROM segment WHERE id = ?", (segment,))
-            _count(c, -count, -size)
+            marks = ",".join("?" * len(_COLUMNS.split(",")))
+            for entry in entries:
+                c.execute("DELETE FROM object WHERE sequence = ? OR mark = ?", (entry.sequence, entry.mark))
+                c.execute(f"INSERT INTO object VALUES ({marks})", msgspec.structs.astuple(entry))  # noqa: S608
+            c.execute("INSERT OR REPLACE INTO segment VALUES (?, ?)", (segment, end))
+            c.execute("UPDATE meta SET value = (SELECT count(*) FROM object) WHERE name = 'count'")
+            c.execute("UPDATE meta SET value = (SELECT coalesce(sum(size), 0) FROM object) WHERE name = 'size'")
 
         self._database.write(work)
 
@@ -170,6 +171,10 @@ class RawIndex:
     def segments(self) -> dict[int, int]:
         """How far each segment is indexed, in bytes."""
         return {row[0]: row[1] for row in self._database.read("SELECT id, end FROM segment")}
+
+    def object_segments(self) -> set[int]:
+        """Segments that rows point to."""
+        return {row[0] for row in self._database.read("SELECT DISTINCT segment FROM object")}
 
     def large_ids(self) -> dict[int, int]:
         """Key id of each large object, and its sequence number."""

@@ -133,6 +133,12 @@ class KeyTable:
         self._drop(key_ids)
         self._database.write(lambda c: c.executemany("DELETE FROM key WHERE id = ?", [(each,) for each in key_ids]))
 
+    def number_above(self, key_id: int) -> None:
+        """No key's number up to this one is given again."""
+        if key_id > int(self._database.read("SELECT seq FROM sqlite_sequence WHERE name = 'key'")[0][0]):
+            query = "UPDATE sqlite_sequence SET seq = ? WHERE name = 'key'"
+            self._database.write(lambda c: c.execute(query, (key_id,)))
+
     def begin_erasure(self, marks: Sequence[bytes], doomed: Sequence[Erasure], floor: int, now: Instant) -> None:
         """In one durable step: tombstones for ``marks``, and what has to go for their sake."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -168,24 +169,62 @@ def _typed(name: str) -> Iterator[None]:
         ) from error
 
 
+class Source:
+    """Pieces, and what their source raised; what takes them may raise an error of its own about that."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._pieces
+        except Exception as error:
+            self.failure = error
+            raise
+
+
 class LargeObjects:
     """Seals, opens and removes large objects at their place."""
 
     def __init__(self, place: ObjectPlace, keys: KeyTable) -> None:
         self.place, self._keys = place, keys
+        self._lock = threading.Lock()
+        self._pending: set[int] = set()
 
     def put(self, pieces: Iterable[bytes], describe: Callable[[bytes, int], Description]) -> tuple[int, Description]:
         """Seal and publish under a fresh key; the key's number, and what ``describe(digest, size)`` said."""
-        key_id = self._keys.take()
+        with self._lock:
+            key_id = self._keys.take()
+            self._pending.add(key_id)
         said: list[Description] = []
 
         def telling(digest: bytes, size: int) -> Description:
             said.append(describe(digest, size))
             return said[0]
 
-        sealed = seal_object(pieces, self._keys.cipher(key_id), key_id, self._keys.store_id, telling)
-        self.place.put(object_name(key_id), sealed)
+        sealed = Source(seal_object(pieces, self._keys.cipher(key_id), key_id, self._keys.store_id, telling))
+        try:
+            self.place.put(object_name(key_id), sealed)
+        except BaseException:
+            # Should a bucket have it after all, then nobody can open it, and the check removes it.
+            with contextlib.suppress(RawUnavailable):
+                self._keys.destroy([key_id])
+            self.settled(key_id)
+            if sealed.failure is not None:
+                raise sealed.failure from None
+            raise
         return key_id, said[0]
+
+    def settled(self, key_id: int) -> None:
+        """Its record is kept, or it is discarded."""
+        with self._lock:
+            self._pending.discard(key_id)
+
+    def pending(self) -> set[int]:
+        """Objects that are being written, or whose record is not kept yet."""
+        with self._lock:
+            return set(self._pending)
 
     def read(self, key_id: int) -> Iterator[bytes]:
         """The body in authentic chunks."""

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from xinglin.stores.raw_errors import RawBusy
+from xinglin.intake.errors import RawDamaged
+from xinglin.stores.raw_errors import RawBusy, RawUnavailable
 from xinglin.stores.raw_format import HEAD_BYTES, SEGMENT_MAGIC, Gap, Record, Sealer, check_head, damaged
 from xinglin.stores.raw_index import Entry, RawIndex
 from xinglin.stores.raw_keys import KeyTable
 from xinglin.stores.raw_model import KeyRing, RawSettings, Step
 from xinglin.stores.raw_objects import BucketObjects, FolderObjects, LargeObjects, ObjectPlace
-from xinglin.stores.raw_segments import read_part, segment_path
+from xinglin.stores.raw_segments import opened, read_part, segment_path
 
 
 class Parts:
@@ -57,6 +58,12 @@ class Parts:
             else:
                 yield Gap(found.offset + start, found.end + start, found.last)
 
+    def cut(self, segment: int, end: int) -> None:
+        """Cut a segment's file off at ``end``, durably."""
+        with opened(self.path(segment), os.O_RDWR) as descriptor:
+            os.ftruncate(descriptor, end)
+            os.fsync(descriptor)
+
     def check_head(self, segment: int) -> None:
         """Raise unless the segment's file begins as it has to."""
         check_head(read_part(self.path(segment), 0, HEAD_BYTES), SEGMENT_MAGIC, segment, self.keys.store_id)
@@ -79,8 +86,11 @@ class Parts:
         try:
             return RawIndex(path, self.settings, read_only)
         except sqlite3.DatabaseError as error:
+            if read_only or isinstance(error, sqlite3.OperationalError):
+                raise RawUnavailable("The index cannot be opened.", why=type(error).__name__) from error
+        except RawDamaged:
             if read_only:
-                raise damaged("The index cannot be read.") from error
+                raise
         remove_index(self.folder)
         return RawIndex(path, self.settings)
 
@@ -93,6 +103,8 @@ class Parts:
 def _keys(folder: Path, ring: KeyRing, settings: RawSettings, read_only: bool) -> KeyTable:
     try:
         return KeyTable(folder / "keys.db", ring, settings, read_only)
+    except sqlite3.OperationalError as error:
+        raise RawUnavailable("The key table cannot be opened.", why=type(error).__name__) from error
     except sqlite3.DatabaseError as error:
         raise damaged("The key table cannot be read; restore it from its copy.") from error
 

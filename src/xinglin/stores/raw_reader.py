@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from xinglin.intake.errors import RawDamaged, RawErased, RawMissing
-from xinglin.intake.ports import RETENTION_YEARS, Kept
+from xinglin.intake.ports import RETENTION_YEARS, YEAR_MS, Kept
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Instant, to_text
 from xinglin.stores.raw_format import Record, Sealer, damaged
@@ -19,8 +19,6 @@ from xinglin.stores.raw_objects import LargeObjects
 from xinglin.stores.raw_segments import read_part, segment_path
 
 T = TypeVar("T")
-YEAR_MS = 366 * 24 * 3600 * 1000
-"""A year of retention, never shorter than one of the calendar."""
 
 
 class RawReader:
@@ -136,11 +134,6 @@ def kept_of(entry: Entry, keys: KeyTable) -> Kept:
     digest, label = sealer.open_name(entry.sequence, entry.sealed)
     said = (entry.source, entry.media_type, entry.received_at, entry.retention)
     return Kept(digest.hex(), entry.sequence, entry.size_bytes, True, *said, label)
-
-
-def due_at(kept: Kept) -> Instant:
-    """When an object's retention ends."""
-    return kept.received_at + RETENTION_YEARS[kept.retention] * YEAR_MS
 
 
 def raw_digest(digest: str) -> bytes:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
 from xinglin.intake.errors import RawDamaged
 from xinglin.kernel.instants import Clock
 from xinglin.stores.raw_erase import resume_erasures
+from xinglin.stores.raw_errors import RawUnavailable
 from xinglin.stores.raw_format import HEAD_BYTES, Gap
 from xinglin.stores.raw_keys import Erasure
 from xinglin.stores.raw_model import RawFinding, Step
 from xinglin.stores.raw_parts import Parts
-from xinglin.stores.raw_segments import TEMPORARY, opened, segment_ids
+from xinglin.stores.raw_segments import TEMPORARY, segment_ids
 
 _INDEXED_AT_ONCE = 4_096
 
@@ -21,10 +20,16 @@ def recover(parts: Parts, clock: Clock, step: Step) -> tuple[RawFinding, ...]:
     for path in parts.segments.glob(f"*{TEMPORARY}"):
         path.unlink()
     parts.large.place.leftovers(remove=True)
-    resume_erasures(parts, clock, step)
     findings: list[RawFinding] = []
+    try:
+        resume_erasures(parts, clock, step)
+    except (RawDamaged, RawUnavailable) as error:
+        # The objects are refused already; the store opens, and the next check or opening goes on.
+        findings.append(RawFinding("raw.erasure_unfinished", "keys.db", error.what))
     indexed = parts.index.segments()
     present = segment_ids(parts.segments)
+    # After a key table was restored from an older copy its next numbers may be those of files that are there.
+    parts.keys.number_above(max([0, *present, *indexed, *parts.index.large_ids()]))
     for segment in present:
         findings += _catch_up(parts, segment, indexed.get(segment), clock, step)
     findings += [
@@ -63,7 +68,7 @@ def index_segment(parts: Parts, segment: int, start: int, clock: Clock, step: St
     for found in parts.scan(segment, start):
         if isinstance(found, Gap):
             if found.last:
-                _cut(parts, segment, found.offset)
+                parts.cut(segment, found.offset)
                 words = f"{found.end - found.offset} bytes of a write that never ended were cut off."
                 findings.append(RawFinding("raw.torn_end", str(segment), words, repaired=True))
             else:
@@ -90,9 +95,3 @@ def index_segment(parts: Parts, segment: int, start: int, clock: Clock, step: St
             RawFinding("raw.erased_record", str(segment), "Erased objects were there again.", repaired=True)
         )
     return findings
-
-
-def _cut(parts: Parts, segment: int, end: int) -> None:
-    with opened(parts.path(segment), os.O_RDWR) as descriptor:
-        os.ftruncate(descriptor, end)
-        os.fsync(descriptor)

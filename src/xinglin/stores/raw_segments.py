@@ -22,7 +22,7 @@ def segment_path(folder: Path, segment: int) -> Path:
 
 def segment_ids(folder: Path) -> list[int]:
     """Segments in a folder, oldest first."""
-    return sorted(int(path.stem, 16) for path in folder.glob(f"*{SUFFIX}"))
+    return sorted(int(path.stem, 16) for path in folder.glob(f"{'[0-9a-f]' * 16}{SUFFIX}"))
 
 
 def make_folder(folder: Path) -> None:

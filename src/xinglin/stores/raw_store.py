@@ -18,8 +18,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from xinglin.intake.errors import NotKept, RawDamaged, RawErased, RawRetained, UnknownRetention
-from xinglin.intake.ports import RETENTION_YEARS, Kept, Received
+from xinglin.intake.ports import RETENTION_YEARS, Kept, Received, retention_ends
 from xinglin.kernel.instants import Clock, Instant, system_clock
+from xinglin.stores.raw_check import check
 from xinglin.stores.raw_erase import erase
 from xinglin.stores.raw_errors import RawClosed, RawUnavailable
 from xinglin.stores.raw_format import Description
@@ -29,15 +30,18 @@ from xinglin.stores.raw_model import (
     GROUP_ENTRIES,
     LABEL_BYTES,
     OBJECT_BYTES,
+    WAITING_BYTES,
     WORD_BYTES,
     KeyRing,
     RawFinding,
+    RawReport,
     RawSettings,
     Step,
     no_step,
 )
+from xinglin.stores.raw_objects import Source
 from xinglin.stores.raw_parts import Parts, lock_folder
-from xinglin.stores.raw_reader import RawReader, due_at, raw_digest
+from xinglin.stores.raw_reader import RawReader, raw_digest
 from xinglin.stores.raw_recover import recover
 from xinglin.stores.raw_segments import make_folder
 from xinglin.stores.raw_writer import RawWriter
@@ -54,7 +58,8 @@ class RawFolder(RawReader):
         self.findings: tuple[RawFinding, ...] = recover(parts, clock, step)
         self._writer = RawWriter(parts.segments, parts.keys, parts.index, parts.settings, clock, step)
         self._gather = Gather(self._writer.commit)
-        self._maintenance = threading.Lock()
+        self._maintenance, self._large_lock = threading.Lock(), threading.Lock()
+        self._large_bytes = 0
         self._large_writers = ThreadPoolExecutor(LARGE_WRITERS, "raw-large")
 
     async def keep(self, received: Received) -> Kept:
@@ -70,12 +75,11 @@ class RawFolder(RawReader):
             return []
         inline = self._parts.settings.inline_bytes
         GROUP_BYTES.check(sum(len(each.body) for each in received if len(each.body) <= inline))
-        items: list[Item] = []
+        items = [Item(_checked(each)) for each in received]
         try:
-            items.extend(
-                self._publish([each.body], each) if len(each.body) > inline else Item(_checked(each))
-                for each in received
-            )
+            for position, each in enumerate(received):
+                if len(each.body) > inline:
+                    items[position] = self._publish([each.body], each)
             return self._settle(items)
         except (NotKept, RawErased, RawDamaged):
             self._discard(items)
@@ -85,6 +89,7 @@ class RawFolder(RawReader):
         """See the port."""
         if described.body:
             raise ValueError("a description of a stream has no body")
+        _checked(described)
         first, size, pieces = [], 0, iter(chunks)
         for piece in pieces:
             first.append(piece)
@@ -110,7 +115,7 @@ class RawFolder(RawReader):
         """See the port."""
         for digest in digests:
             kept = self.find(digest)
-            if kept is not None and due_at(kept) > now:
+            if kept is not None and retention_ends(kept) > now:
                 raise RawRetained("An object has to be kept longer.", why=f"its class is {kept.retention!r}")
         self.erase(digests)
 
@@ -122,6 +127,15 @@ class RawFolder(RawReader):
         with self._maintenance:
             return self._parts.keys.rotate(ring, self._step)
 
+    def fsck(self, repair: bool = False, deep: bool = True) -> RawReport:
+        """Check every segment, record, object, key and index entry; ``repair`` mends what can be.
+
+        Damaged bytes stay damaged, and told. ``deep``: read the large objects too, and not only look for them.
+        Keeping goes on meanwhile.
+        """
+        with self._maintenance:
+            return check(self._parts, self._writer, self._clock, self._step, repair, deep)
+
     def close(self) -> None:
         """Answer all that wait, and close everything; later calls raise ``RawClosed``."""
         self._large_writers.shutdown()
@@ -131,26 +145,40 @@ class RawFolder(RawReader):
         os.close(self._lock)
 
     def _submit(self, received: Received) -> Future[Kept]:
-        try:
-            return self._large_writers.submit(self._keep_large, received)
-        except RuntimeError as error:
-            raise RawClosed("The raw store is closed.") from error
+        OBJECT_BYTES.check(len(received.body))
+        with self._large_lock:
+            waiting = self._large_bytes
+            if waiting and waiting + len(received.body) > WAITING_BYTES.value:
+                raise NotKept("Too much waits to be kept.", remedy="Send again, more slowly.")
+            try:
+                future = self._large_writers.submit(self._keep_large, received)
+            except RuntimeError as error:
+                raise RawClosed("The raw store is closed.") from error
+            self._large_bytes += len(received.body)
+
+        def done(_: Future[Kept]) -> None:
+            with self._large_lock:
+                self._large_bytes -= len(received.body)
+
+        future.add_done_callback(done)
+        return future
 
     def _keep_large(self, received: Received) -> Kept:
-        OBJECT_BYTES.check(len(received.body))
         return self.keep_all([received])[0]
 
     def _publish(self, pieces: Iterable[bytes], received: Received) -> Item:
         """Write a large object; it is kept once its record is."""
-        _checked(received)
 
         def describe(digest: bytes, size: int) -> Description:
             said = (received.source, received.media_type, received.received_at, received.retention)
             return Description(0, digest, *said, received.label, size)
 
+        source = Source(pieces)
         try:
-            key_id, about = self._parts.large.put(pieces, describe)
+            key_id, about = self._parts.large.put(source, describe)
         except (OSError, RawUnavailable) as error:
+            if source.failure is not None:
+                raise source.failure from None
             raise NotKept(
                 "The object could not be made durable; it was not kept.",
                 why=type(error).__name__,
@@ -161,6 +189,8 @@ class RawFolder(RawReader):
     def _settle(self, items: Sequence[Item]) -> list[Kept]:
         """Wait for the records; large objects that nobody needs are gone afterwards."""
         outcome = self._gather.keep_blocking(Unit(items))
+        for item in items:
+            self._parts.large.settled(item.large)
         self._discard([item for item, kept in zip(items, outcome, strict=True) if kept.known])
         return outcome
 
@@ -170,6 +200,7 @@ class RawFolder(RawReader):
             with contextlib.suppress(OSError, RawUnavailable):
                 if item.large:
                     self._parts.large.discard(item.large)
+                    self._parts.large.settled(item.large)
 
 
 def _checked(received: Received) -> Received:

@@ -73,7 +73,7 @@ class RawWriter:
         with self.lock:
             try:
                 return self._commit([[(mark, digest, item) for (mark, digest), item in unit] for unit in named])
-            except (OSError, RawUnavailable) as error:
+            except (OSError, RawUnavailable, RawDamaged) as error:
                 return [_not_kept(error)] * len(units)
 
     def seal(self) -> None:
@@ -102,7 +102,7 @@ class RawWriter:
         if fresh:
             try:
                 self._write(list(fresh.values()))
-            except (OSError, RawUnavailable) as error:
+            except (OSError, RawUnavailable, RawDamaged) as error:
                 failure = _not_kept(error)
         told: set[bytes] = set()
         return [self._outcome(unit, erased, known, fresh, failure, told) for unit in units]
@@ -203,6 +203,6 @@ class RawWriter:
         return self._segment
 
 
-def _not_kept(error: OSError | RawUnavailable) -> NotKept:
+def _not_kept(error: OSError | RawUnavailable | RawDamaged) -> NotKept:
     why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
     return NotKept("The object could not be made durable; it was not kept.", why=why, remedy="Make room; send again.")
