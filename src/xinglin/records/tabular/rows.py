@@ -64,6 +64,10 @@ class Chunk:
                 break
         return bare
 
+    def reading(self, null: frozenset[str]) -> Chunk:
+        """The same rows with other words for "no value"."""
+        return Chunk(self.sheet, self.names, self._columns, self.lines, null, self._nul)
+
     def template(self, text: str) -> Vector:
         """A template's text for each row; ``None`` where a column that it names has no value."""
         known = self._templates.get(text)

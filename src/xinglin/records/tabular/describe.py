@@ -1,0 +1,164 @@
+"""What is published of a product: kinds, ranges without anybody's extreme, levels without rare ones, roles, grades."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from xinglin.catalogue.model import ColumnDescription, TableDescription
+from xinglin.records.tabular.model import Product, ProductColumn
+from xinglin.records.tabular.profile import Profile
+
+MIN_PERSONS = 10
+OTHER = "other"
+MAX_LEVELS = 999
+IDENTIFIERS = frozenset(
+    {
+        "person.id",
+        "person.name",
+        "person.family",
+        "person.given",
+        "person.national_id",
+        "person.insurance_id",
+        "person.phone",
+        "person.email",
+        "person.address",
+        "person.postal_code",
+        "person.contact",
+        "person.birth_date",
+        "visit.id",
+        "visit.inpatient_no",
+        "visit.outpatient_no",
+        "visit.doctor",
+        "visit.bed",
+        "dx.doctor",
+        "op.staff",
+        "lab.row",
+        "lab.report",
+        "drug.order",
+        "row.key",
+    }
+)
+"""Meanings that name a person or may; never a column of data."""
+
+_SMALL = 60
+
+
+class Published(msgspec.Struct, frozen=True):
+    """A column as it may be published, and why it is graded so."""
+
+    column: ProductColumn
+    reason: str = ""
+
+
+def publish(profile: Profile, meaning: str, persons: Mapping[str, int], words: str, source: str = "") -> Published:
+    """How a column is published. ``persons``: distinct persons of each value; ``source``: its name where it differs."""
+    if meaning in IDENTIFIERS or profile.fits("identity number", 0.5) or profile.fits("phone", 0.8):
+        return Published(ProductColumn("text", source, "identifier", words=words), "it names a person or may")
+    if meaning == "gene.variant":
+        column = ProductColumn("category", source, words=words, grade="L3", **_levels(persons))
+        return Published(column, "genomes are L3")
+    if profile.fits("date") and not profile.fits("number", 0.99):
+        return Published(ProductColumn(_dated(profile), source, words=words), "a date: no range is published")
+    if profile.fits("free text", 0.2) or meaning == "note.text":
+        return Published(ProductColumn("text", source, words=words), "free text is kept and never exposed")
+    if profile.boolean:
+        return Published(ProductColumn("boolean", source, words=words))
+    coded = meaning in ("dx.code", "op.code", "visit.type", "visit.disposition", "visit.admit_source", "lab.code")
+    if profile.fits("number", 0.995) and not coded and not (meaning.endswith("sex") or profile.distinct <= 2):
+        return _number(profile, persons, words, source)
+    kept = _levels(persons)
+    if not kept["levels"] or len(kept["levels"]) > MAX_LEVELS or profile.longest > 200:
+        return Published(ProductColumn("text", source, words=words), "too many different or rare values for a category")
+    merged = len(persons) - len([level for level in kept["levels"] if level != kept["other"]])
+    reason = f"values of fewer than {MIN_PERSONS} persons become '{kept['other']}' or NULL" if merged else ""
+    flag = "rare_merged" if merged else ""
+    return Published(ProductColumn("category", source, words=words, flag=flag, **kept), reason)
+
+
+def _dated(profile: Profile) -> str:
+    return "instant" if profile.top and ":" in profile.top[0][0] else "date"
+
+
+def _levels(persons: Mapping[str, int]) -> dict[str, object]:
+    """Levels of at least ``MIN_PERSONS`` persons; the rest together as one, if they are so many."""
+    kept = sorted((value for value, count in persons.items() if count >= MIN_PERSONS), key=_natural)
+    rest = sum(count for count in persons.values() if count < MIN_PERSONS)
+    other = OTHER if rest >= MIN_PERSONS and kept and OTHER not in kept else ""
+    return {"levels": (*kept, other) if other else tuple(kept), "other": other}
+
+
+def _natural(value: str) -> tuple[float, str]:
+    digits = value.lstrip("[(<>=≥≤ ").split("-")[0].split(")")[0]
+    try:
+        number = float(digits)
+    except ValueError:
+        return math.inf, value
+    return (number, value) if math.isfinite(number) else (math.inf, value)
+
+
+def _number(profile: Profile, persons: Mapping[str, int], words: str, source: str) -> Published:
+    from xinglin.records.tabular.values import to_number
+
+    counts = sorted((number, count) for value, count in persons.items() if (number := to_number(value)[0]) is not None)
+    low, high = _inner(counts), -_inner([(-number, count) for number, count in reversed(counts)])
+    whole = all(number.is_integer() for number, _ in counts)
+    low, high = rounded_range(low, high, whole)
+    clipped = bool(counts) and (counts[0][0] < low or counts[-1][0] > high)
+    reason = "the range leaves out what fewer than 10 persons have" if clipped else ""
+    kind = "integer" if whole else "number"
+    flag = "range_clipped" if clipped else ""
+    return Published(ProductColumn(kind, source, low=low, high=high, words=words, flag=flag), reason)
+
+
+def _inner(counts: Sequence[tuple[float, int]]) -> float:
+    """The value at or below which there are at least ``MIN_PERSONS`` persons."""
+    seen = 0
+    for number, count in counts:
+        seen += count
+        if seen >= MIN_PERSONS:
+            return number
+    return counts[-1][0] if counts else 0.0
+
+
+def rounded_range(low: float, high: float, whole: bool) -> tuple[float, float]:
+    """A range padded outwards to a round grid of about a tenth of its width.
+
+    >>> rounded_range(1, 126, True), rounded_range(36.4, 40.2, False)
+    ((0.0, 130.0), (36.0, 40.5))
+    """
+    span = max(high - low, 1.0 if whole else abs(high) * 1e-6 or 1.0)
+    power = 10.0 ** math.floor(math.log10(span / 10))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= span / 10 - 1e-12)
+    step = max(step, 1.0) if whole else step
+    bottom, top = math.floor(low / step) * step, math.ceil(high / step) * step
+    if low >= 0 and bottom <= step:
+        bottom = 0.0
+    if not bottom < top:
+        top = bottom + step
+    return round(bottom, 9) + 0.0, round(top, 9) + 0.0
+
+
+def product_description(product: Product, words: str = "") -> TableDescription:
+    """The catalogue's description of a product; the patient's key is the column ``patient``."""
+    columns = [ColumnDescription("patient", "text", "person", words="the person's key at this hospital")]
+    for name, column in product.columns.items():
+        kind = column.kind
+        data = column.role == "data"
+        number = data and kind in ("number", "integer")
+        columns.append(
+            ColumnDescription(
+                name,
+                kind,
+                column.role,
+                unit=column.unit,
+                low=column.low if number else None,
+                high=column.high if number else None,
+                levels=column.levels if data and kind == "category" else (),
+                grade=column.grade,
+                words=column.words,
+            )
+        )
+    return TableDescription(product.name, tuple(columns), "patient", product.grade, words or product.words)
