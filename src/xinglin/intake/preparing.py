@@ -143,10 +143,10 @@ class Preparation:
         if self._steps.terms is not None:
             mapped = self._steps.terms.translate(mapped)
         attributed = _Attribution(self._key, work.source, self._erased)
-        mapped = attributed.sort(mapped)
+        mapped = attributed.sort(mapped, Counter(one.place for one in resources))
         unread += attributed.unread
         received, ignored = read.received, sum(read.ignored.values())
-        tableless = len(resources) - len(failed) - len(attributed.places & {one.place for one in resources})
+        tableless = sum(one.place not in attributed.numbers for one in resources) - len(failed)
         kept = [one for one in mapped if one.rows]
         rows = self._keys(work, kept, attributed.numbers)
         self._parts.append(_Part(_origin(work), [_versioned(one, work.kept.received_at) for one in kept]))
@@ -217,20 +217,19 @@ class _Attribution:
         self.numbers: dict[str, int] = {}
         self.unread: list[Unread] = []
         self.rejects: list[Unread] = []
-        self.places: set[str] = set()
 
     @property
     def persons(self) -> set[bytes]:
         """Digests of everybody whom the part names."""
         return set(self._digests.values())
 
-    def sort(self, mapped: list[Mapped]) -> list[Mapped]:
-        """The rows of records that may go in."""
+    def sort(self, mapped: list[Mapped], records: Mapping[str, int]) -> list[Mapped]:
+        """The rows of records that may go in; ``records``: how many there are at a place, where it is not one."""
         for one in mapped:
             self._judge(one)
         for place, code in self._verdicts.items():
-            held = Unread(place, code, _WORDS[code])
-            (self.rejects if code == ERASED_PERSON else self.unread).append(held)
+            held = [Unread(place, code, _WORDS[code])] * max(1, records.get(place, 0))
+            (self.rejects if code == ERASED_PERSON else self.unread).extend(held)
         if not self._verdicts:
             return mapped
         return [_only(one, lambda place: place not in self._verdicts) for one in mapped]
@@ -253,7 +252,6 @@ class _Attribution:
                 self._verdicts[place] = NO_ID
             elif is_person:
                 self._see(row[person_at] if not of_person or "patient" in names else None, place)
-        self.places = set(numbers)
 
     def _see(self, person: str | None, place: str) -> None:
         if not person:

@@ -8,6 +8,8 @@ from xinglin.intake.preparing import Steps
 from xinglin.records.fhir import FhirReader
 from xinglin.records.model import Reader
 from xinglin.records.shape import shape_parts
+from xinglin.records.tabular import TabularReader
+from xinglin.records.v2maps import Hl7v2Reader
 from xinglin.records.views import map_resources
 
 
@@ -18,7 +20,7 @@ def standard_steps() -> Steps:
 
 def standard_readers() -> tuple[Reader, ...]:
     """One of each kind."""
-    return (FhirReader(),)
+    return (FhirReader(), Hl7v2Reader(), TabularReader())
 
 
 def by_media_type(readers: Iterable[Reader]) -> dict[str, Reader]:
