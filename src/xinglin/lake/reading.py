@@ -35,7 +35,7 @@ def read_current(
     """
     session = QuerySession(limits or QueryLimits())
     try:
-        opened = {pinned.name: _rows(lake, session, pinned) for pinned in snapshot.tables}
+        opened = {pinned.name: open_rows(lake, session, pinned) for pinned in snapshot.tables}
         if PERSON_LINK in opened:
             session.links(ROWS + PERSON_LINK, as_of_recorded=as_of_recorded)
         for name, schema in opened.items():
@@ -50,7 +50,8 @@ def read_current(
         session.close()
 
 
-def _rows(lake: Lake, session: QuerySession, pinned: PinnedTable) -> pa.Schema:
+def open_rows(lake: Lake, session: QuerySession, pinned: PinnedTable) -> pa.Schema:
+    """Make every stored row of a pinned table readable as ``rows_…``; the table's schema."""
     import pyarrow as pa
 
     table, name = lake.open_pinned(pinned), ROWS + pinned.name
