@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -48,12 +48,8 @@ class Origin(msgspec.Struct, frozen=True):
     zone: str
 
 
-class Shaper(Protocol):
-    """Makes one table's Arrow rows in the canonical physical columns."""
-
-    def __call__(self, table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, recorded_at: Instant) -> Any:
-        """One Arrow table with the rows in order."""
-        ...
+Shaper = Callable[[str, Sequence[tuple[Mapped, Origin]], int, Instant], Any]
+"""Makes an Arrow table in the stored columns of one canonical table: of its rows, a batch and its instant."""
 
 
 class Steps(msgspec.Struct, frozen=True):
