@@ -11,6 +11,7 @@ _TEXT = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?"
 )
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+_USUAL = {20: "second", 25: "second", 24: "millisecond", 29: "millisecond"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PRECISIONS = ("year", "month", "day", "hour", "minute", "second", "millisecond")
 _MILLISECOND = timedelta(milliseconds=1)
@@ -45,6 +46,9 @@ def moment_of(text: str, zone: str) -> Moment | None:
     >>> moment_of("1970-01-01T00:00:00.250Z", "+08:00")
     (250, 'millisecond', '+00:00')
     """
+    quick = _quick(text)
+    if quick is not None:
+        return quick
     match = _TEXT.fullmatch(text.strip())
     if match is None:
         return None
@@ -61,6 +65,22 @@ def moment_of(text: str, zone: str) -> Moment | None:
         return None
     milliseconds += 1000 * leap + (int(fraction[:3].ljust(3, "0")) if fraction else 0)
     return milliseconds, precision, _zone_text(told)
+
+
+def _quick(text: str) -> Moment | None:
+    """The usual forms: seconds or milliseconds, and a zone."""
+    precision = _USUAL.get(len(text))
+    if precision is None or text[10] != "T" or not text[5:7].isdigit():
+        return None
+    if text[19] not in ("Z+-" if precision == "second" else "."):
+        return None
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if stamp.tzinfo is None:
+        return None
+    return (stamp - _EPOCH) // _MILLISECOND, precision, "+00:00" if text[-1] == "Z" else text[-6:]
 
 
 def _zone_text(told: str | None) -> str:

@@ -120,6 +120,11 @@ class Value:
         return found
 
 
+    def deeper(self) -> list[str]:
+        """As ``names``, without what hangs on it directly: those are computed in any case."""
+        return [name for child in self.children for name in child.names()]
+
+
 class Scope:
     """Parts of paths about one context: the resource, the item of a loop, or the item of a criterion."""
 
@@ -133,7 +138,7 @@ class Scope:
     def lines(self) -> list[str]:
         """The lines that compute every part."""
         lines: list[str] = []
-        waiting = [name for root in self._roots for name in root.names()]
+        waiting = [name for root in self._roots for name in (root.deeper() if root is self._start else root.names())]
         if waiting:
             lines.append(" = ".join(dict.fromkeys(waiting)) + " = None")
         for root in self._roots:
@@ -189,9 +194,9 @@ class Scope:
             case This():
                 return self._start
             case Root():
-                return self._start if self._is_root else Value("r", True)
+                return self._start if self._is_root else self._atom("r")
             case RowIndex():
-                return Value(self._row_index, True)
+                return self._atom(self._row_index)
             case Literal():
                 return self._literal(path)
             case Field():
@@ -208,10 +213,16 @@ class Scope:
 
     def _literal(self, literal: Literal) -> Value:
         if literal.kind == "empty":
-            return Value("None", True)
+            return self._atom("None")
         if literal.kind == "boolean":
-            return Value("True" if literal.value == "true" else "False", True)
-        return Value(self._constants.name(plain(literal)), True)
+            return self._atom("True" if literal.value == "true" else "False")
+        return self._atom(self._constants.name(plain(literal)))
+
+    def _atom(self, code: str) -> Value:
+        """A part that is there without being computed."""
+        value = Value(code, True)
+        self._roots.append(value)
+        return value
 
     def _field(self, path: Field) -> Value:
         parent = self.value(path.of)
@@ -270,11 +281,13 @@ class Scope:
         times = "time" in (kind_of(path.left), kind_of(path.right))
         if operator in ("=", "!="):
             function = "_equal" if operator == "=" else "_unequal"
-            return self._root((f"{{v}} = {function}({a}, {b}, {times})",), True)
+            return self._root((f"{{v}} = {function}({a}, {b}, {times}) if {_there(left, right)} else None",), True)
         sign = self._constants.name(operator)
         if operator in ("<", "<=", ">", ">="):
-            return self._root((f"{{v}} = _ordered({a}, {b}, {sign}, {times})",), True)
-        return self._root((f"{{v}} = _arithmetic({a}, {b}, {sign})",), True)
+            done = f"_ordered({a}, {b}, {sign}, {times})"
+        else:
+            done = f"_arithmetic({a}, {b}, {sign})"
+        return self._root((f"{{v}} = {done} if {_there(left, right)} else None",), True)
 
     def _call(self, path: Call, hint: str) -> Value:
         name, of = path.name, path.of
@@ -332,7 +345,8 @@ class Scope:
         item = self._constants.variable("e")
         inner = Scope(self._constants, self._resource, item, root=False, row_index=self._row_index)
         condition = inner._condition(criterion)
-        lines = [f"for {item} in _items({parent.code}):", *(f" {line}" for line in inner.lines())]
+        every = f"({parent.code},)" if parent.single else _every(parent.code)
+        lines = [f"for {item} in {every}:", f" if {item} is None: continue", *(f" {line}" for line in inner.lines())]
         if stop:
             found = ["{v} = None", *lines, f" if {condition}:", f"  {{v}} = {item}", "  break"]
             return self._child(parent, tuple(found), True)
@@ -348,7 +362,8 @@ class Scope:
         value = self._kept(path.of)
         other = self._kept(path.arguments[0]).code if path.arguments else self._constants.name("")
         if path.name == "join":
-            return self._root((f"{{v}} = _join({value.code}, {other})",), True)
+            empty = self._constants.name("")
+            return self._root((f"{{v}} = {empty} if {value.code} is None else _join({value.code}, {other})",), True)
         return self._root((f"{{v}} = _texts({value.code}, {other}, {self._constants.name(path.name)})",), True)
 
     def _iif(self, path: Call) -> Value:
@@ -396,6 +411,17 @@ class Scope:
         if value.single:
             return looked_up
         return f"({looked_up} or type({v}) is list and _among({v}, {words}))"
+
+
+def _every(code: str) -> str:
+    """Items of a value that is there; a list may hold nulls."""
+    return f"({code} if type({code}) is list else ({code},))"
+
+
+def _there(*values: Value) -> str:
+    """A condition under which none of the values is nothing."""
+    names = dict.fromkeys(value.code for value in values if not value.code.startswith("_c"))
+    return " and ".join(f"{name} is not None" for name in names) or "True"
 
 
 def _alternatives(path: Node) -> list[Node]:

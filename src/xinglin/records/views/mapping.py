@@ -85,16 +85,12 @@ def _map(view: CanonicalView, resource: Resource, added: Row, rows: list[Row]) -
         added = (added[0], " ".join(filter(None, (added[1], error.code))), *added[2:])
     if resource.cleared:
         added = (*added[:-1], " ".join(cleared_columns(view.compiled.view, resource.cleared)) or None)
-    if view.numbered >= 0:
-        rows += [(*_numbered(row, view.numbered), *added) for row in found]
-    elif len(found) == 1:
-        rows.append(found[0] + added)
-    else:
+    at = view.numbered
+    if at < 0:
         rows += [row + added for row in found]
-
-
-def _numbered(row: Row, at: int) -> Row:
-    """A row without its number, which is put behind its id: the first column."""
-    number = row[at]
-    rest = row[:at] + row[at + 1 :]
-    return (f"{rest[0]}#{number}", *rest[1:]) if number and rest[0] is not None else rest
+        return
+    rest = view.rest
+    for row in found:
+        number = row[at]
+        whole = rest(row) + added
+        rows.append((f"{whole[0]}#{number}", *whole[1:]) if number and whole[0] is not None else whole)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from xinglin.records.views.boundaries import compare_times, is_time_text, text_number
@@ -54,6 +55,8 @@ def walk(value: Any, name: str) -> Any:
     """``value.name`` where ``value`` is not one object."""
     if type(value) is not list:
         return value.get(name) if type(value) is dict else None
+    if len(value) == 1:
+        return value[0].get(name) if type(value[0]) is dict else None
     found: list[Any] = []
     for each in value:
         if type(each) is dict:
@@ -237,6 +240,8 @@ def ordered(left: Any, right: Any, sign: str, times: bool = False) -> bool | Non
 
 def arithmetic(left: Any, right: Any, sign: str) -> Any:
     """``+ - * / div mod`` of numbers, exact as written; ``+`` also joins texts. Nothing on dividing by 0."""
+    if type(left) is int and type(right) is int and sign == "+":
+        return left + right
     x, y = single(left), single(right)
     if x is None or y is None:
         return None
@@ -324,17 +329,27 @@ def reference_key(value: Any, wanted: str | None = None) -> Any:
 
 def _one_key(reference: dict[str, Any], wanted: str | None) -> str | None:
     text = reference.get("reference")
-    if not isinstance(text, str) or not text or text[0] == "#":
+    if type(text) is not str:
         return None
+    type_, key = _key_of(text)
+    if wanted is None or type_ == wanted:
+        return key
+    return key if not type_ and reference.get("type") == wanted else None
+
+
+@lru_cache(maxsize=32_768)
+def _key_of(text: str) -> tuple[str, str | None]:
+    """The type, where it is told, and the key of a reference."""
     parts = text.split("/")
-    if len(parts) == 2:
-        return text if wanted is None or parts[0] == wanted else None
     if len(parts) >= 4 and parts[-2] == "_history":
         parts = parts[:-2]
-    if len(parts) >= 2 and parts[-2][:1].isupper() and parts[-2].isalpha() and "?" not in parts[-1]:
-        return f"{parts[-2]}/{parts[-1]}" if wanted is None or parts[-2] == wanted else None
-    told = reference.get("type") if "?" not in text else text.split("?", 1)[0]
-    return text if wanted is None or told == wanted else None
+    if not text or text[0] == "#":
+        return "", None
+    if "?" in text:
+        return text.split("?", 1)[0].rsplit("/", 1)[-1], text
+    if len(parts) >= 2 and parts[-2][:1].isupper() and parts[-2].isalpha():
+        return parts[-2], f"{parts[-2]}/{parts[-1]}"
+    return "", text
 
 
 def resource_key(value: Any) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -21,13 +23,14 @@ _SYSTEM = frozenset({"version_at", "partial", "cleared", "recorded_at", "batch",
 class CanonicalView(msgspec.Struct, frozen=True):
     """A view that fills a canonical table. ``columns``: of its rows, with those that mapping adds.
 
-    ``numbered``: the column of the view that numbers rows of one resource; their ids get ``#n`` where it is not 0.
+    ``numbered``: the place of the column ``row``, or -1; ``rest`` takes the others of a row.
     """
 
     table: str
     compiled: CompiledView
     columns: tuple[str, ...]
     numbered: int = -1
+    rest: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple
 
 
 class CanonicalViews(msgspec.Struct, frozen=True):
@@ -95,4 +98,5 @@ def _checked(text: str) -> CanonicalView:
         raise InvalidView("a canonical column takes one value.", place="select", remedy="Leave collection out.")
     numbered = names.index("row") if "row" in names else -1
     kept = [name for name in names if name != "row"]
-    return CanonicalView(table.name, compile_view(view), (*kept, *ADDED_COLUMNS), numbered)
+    rest = itemgetter(*(at for at in range(len(names)) if at != numbered))
+    return CanonicalView(table.name, compile_view(view), (*kept, *ADDED_COLUMNS), numbered, rest)
