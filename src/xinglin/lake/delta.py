@@ -69,7 +69,7 @@ class Lake:
             return dict(zip(paths, pool.map(append, paths), strict=True))
 
     def rewrite_batch(self, batch: int, tables: Mapping[str, pa.Table]) -> dict[str, int]:
-        """Put a batch's rows in the place of what is left of it (after ``fsck`` found files missing); new versions."""
+        """Put a batch's rows in the place of what is left of it (``check_lake`` found rows lost); versions."""
         paths = {name: self.path(name) for name in sorted(tables)}
         with writing(self._folder):
             return {name: batches.rewrite(paths[name], name, tables[name], batch) for name in paths}

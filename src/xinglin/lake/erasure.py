@@ -46,7 +46,7 @@ class ErasedRows(msgspec.Struct, frozen=True):
 
     ``rows``: by table. ``cells``: emptied, by ``table.column``. ``messages``: digests of the source messages of
     these rows; ``shared``: those of them that rows of other persons came from, too. ``remade``: products that
-    were (or would be) made again.
+    were (or would be) made again. ``batches``: the rows by batch and table, for the ledger's counts.
     """
 
     rows: dict[str, int]
@@ -54,6 +54,7 @@ class ErasedRows(msgspec.Struct, frozen=True):
     messages: tuple[str, ...]
     shared: tuple[str, ...]
     remade: tuple[str, ...] = ()
+    batches: dict[int, dict[str, int]] = {}
     format: int = 1
 
 
@@ -146,10 +147,14 @@ def _found(
         who = tuple(sorted({*persons, *records}))
         plans = {}
         messages: set[str] = set()
+        by_batch: dict[int, dict[str, int]] = {}
         for name, known in columns.items():
             plans[name] = _plan(session, name, known, key_columns.get(name, PATIENT), who, records)
             if "message" in known:
                 messages |= _messages(session, name, plans[name].conditions)
+            if batches.BATCH_COLUMN in known:
+                for batch, count in _by_batch(session, name, plans[name].conditions):
+                    by_batch.setdefault(batch, {})[name] = count
         shared = {
             message
             for name, known in columns.items()
@@ -160,7 +165,9 @@ def _found(
         session.close()
     rows = {name: plan.rows for name, plan in plans.items() if plan.rows}
     cells = {f"{name}.{column}": n for name, plan in plans.items() for column, n in plan.cells.items()}
-    return ErasedRows(rows, cells, tuple(sorted(messages)), tuple(sorted(shared)), _remade(lake, plans)), plans
+    return ErasedRows(
+        rows, cells, tuple(sorted(messages)), tuple(sorted(shared)), _remade(lake, plans), by_batch
+    ), plans
 
 
 def _records(session: QuerySession, persons: Sequence[str], linked: bool) -> tuple[str, ...]:
@@ -215,7 +222,7 @@ def _cells(
     session: QuerySession, name: str, columns: Sequence[str], conditions: Sequence[str], who: Sequence[str]
 ) -> dict[str, int]:
     """Cells of other rows that hold one of the keys."""
-    going = " OR ".join(f"coalesce({condition}, false)" for condition in conditions) or "false"
+    going = _any(conditions)
     counts = ", ".join(
         "count(*) FILTER (WHERE "
         + " OR ".join(f"CAST({c} AS VARCHAR)" + _listed(part) for part in _parts(who))
@@ -234,8 +241,20 @@ def _messages(session: QuerySession, name: str, conditions: Sequence[str]) -> se
     return found
 
 
+def _by_batch(session: QuerySession, name: str, conditions: Sequence[str]) -> list[tuple[int, int]]:
+    found = session.run(
+        f"SELECT batch, count(*) AS n FROM {quoted(ROWS + name)} "  # noqa: S608 (a table's checked name)
+        f"WHERE batch IS NOT NULL AND ({_any(conditions)}) GROUP BY batch"
+    )
+    return [(row["batch"], row["n"]) for row in found.to_pylist()]
+
+
+def _any(conditions: Sequence[str]) -> str:
+    return " OR ".join(f"coalesce({condition}, false)" for condition in conditions) or "false"
+
+
 def _others(session: QuerySession, name: str, conditions: Sequence[str], messages: Iterable[str]) -> set[str]:
-    going = " OR ".join(f"coalesce({condition}, false)" for condition in conditions) or "false"
+    going = _any(conditions)
     found: set[str] = set()
     for condition in _in("message", sorted(messages)):
         sql = f"SELECT DISTINCT message FROM {quoted(ROWS + name)} WHERE {condition} AND NOT ({going})"  # noqa: S608
@@ -244,7 +263,7 @@ def _others(session: QuerySession, name: str, conditions: Sequence[str], message
 
 
 def _count(session: QuerySession, name: str, conditions: Sequence[str]) -> int:
-    going = " OR ".join(f"coalesce({condition}, false)" for condition in conditions) or "false"
+    going = _any(conditions)
     count: int = session.run(f"SELECT count(*) AS n FROM {quoted(ROWS + name)} WHERE {going}").column("n")[0].as_py()  # noqa: S608
     return count
 

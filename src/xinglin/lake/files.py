@@ -39,7 +39,7 @@ def data_files(table: DeltaTable) -> tuple[DataFile, ...]:
     import pyarrow as pa
 
     actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"]).to_pylist()
-    found = sorted(DataFile(unquote(a["path"]), a["size_bytes"], a["num_records"] or 0) for a in actions)
+    found = sorted(DataFile(unquoted(a["path"]), a["size_bytes"], a["num_records"] or 0) for a in actions)
     for file in found:
         if file.path.startswith("/") or ":" in file.path or ".." in Path(file.path).parts:
             raise ForeignTable("A version names a file outside its table's folder.", remedy="Restore the table's log.")
@@ -91,6 +91,22 @@ def actions(folder: Path, version: int) -> Iterator[dict[str, Any]]:
     for line in commit_file(folder, version).read_text("utf-8").splitlines():
         if line.strip():
             yield json.loads(line)
+
+
+def removed_in(folder: Path, version: int) -> tuple[str, ...]:
+    """The files whose removal a checkpoint remembers."""
+    import pyarrow.parquet as pq
+
+    found: list[str] = []
+    for part in checkpoints(folder)[version]:
+        column = pq.read_table(part, columns=["remove"], partitioning=None).column("remove").to_pylist()
+        found += [unquoted(entry["path"]) for entry in column if entry]
+    return tuple(found)
+
+
+def unquoted(path: str) -> str:
+    """A path as the file system has it; logs hold it percent-encoded."""
+    return unquote(path)
 
 
 def stored_files(folder: Path) -> Iterator[Path]:

@@ -158,5 +158,5 @@ def _opens(lake: Lake, name: str, version: int) -> bool:
 
 def _failed(name: str, error: Exception) -> MaintenanceFailed:
     return MaintenanceFailed(
-        f"Table {name!r} was not maintained ({type(error).__name__}).", remedy="Check the disk; run fsck."
+        f"Table {name!r} was not maintained ({type(error).__name__}).", remedy="Check the disk; check the lake."
     )

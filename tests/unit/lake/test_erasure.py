@@ -61,7 +61,12 @@ def texts(lake: Lake) -> Iterator[tuple[Path, bytes]]:
 
 
 def traces(lake: Lake) -> set[str]:
-    return {f"{secret}: {path.relative_to(lake.folder)}" for path, text in texts(lake) for secret in SECRETS if secret.encode() in text}
+    return {
+        f"{secret}: {path.relative_to(lake.folder)}"
+        for path, text in texts(lake)
+        for secret in SECRETS
+        if secret.encode() in text
+    }
 
 
 def test_the_scan_sees_what_is_there(lake: Lake) -> None:
