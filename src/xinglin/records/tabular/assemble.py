@@ -121,8 +121,9 @@ class Assembly:
             for column in columns:
                 if column in self.profiles:
                     self.into.setdefault(column, []).append(f"{table}.{name}")
+        told = [name for name, field in fields.items() if field.column == VALUE] or list(fields)[:1]
         for column in each:
-            self.into.setdefault(column, []).append(table)
+            self.into.setdefault(column, []).extend(f"{table}.{name}" for name in told)
 
     def _add(self, block: Block) -> None:
         self._say(block.into, block.columns, block.each)
@@ -204,20 +205,18 @@ class Assembly:
         system = self._system(codes)
         extra = self._visit_field()
         if many and not any(name for _, name in paired):
-            rank = {"code": self._dx(VALUE, "", system), "rank": Field(column=RANK)}
+            rank = {"code": _coded(VALUE, "", system), "rank": Field(column=RANK)}
             when = (When(VALUE, present=True),)
             key = f"{{{self.visit}}}" if self.visit else self.row_key()
             identifier = f"Condition/{key}-{{@rank}}"
             block = Block("condition", identifier, self.patient, each=tuple(codes), when=when, columns=rank | extra)
             self._add(block)
-            for code in codes:
-                self.into[code].append("condition.code")
             return
         for number, (code, name) in enumerate(paired, 1):
             self._condition(code, name, number if many else 0, system, extra)
 
     def _condition(self, code: str, name: str, rank: int, system: str, extra: dict[str, Field]) -> None:
-        fields = {"code": self._dx(code, name, system)} | extra
+        fields = {"code": _coded(code, name, system)} | extra
         long = not (self.visit and self.profiles[self.visit].unique)
         if rank:
             fields["rank"] = Field(const=rank)
@@ -232,11 +231,6 @@ class Assembly:
         identifier = f"Condition/{key}-{rank}" if rank else f"Condition/{key}"
         self._add(Block("condition", identifier, self.patient, when=when, columns=fields))
 
-    def _dx(self, code: str, name: str, system: str) -> Field:
-        if not code:
-            return Field(words=name)
-        return Field(column=code, words=name, system=system, standard=bool(system))
-
     def _system(self, codes: Sequence[str]) -> str:
         if not codes:
             return ""
@@ -250,9 +244,7 @@ class Assembly:
         if not result or not (code or name):
             return
         loinc = bool(code) and self.profiles[code].fits("loinc", 0.8)
-        what = (
-            Field(column=code, words=name, system=LOINC if loinc else "", standard=loinc) if code else Field(words=name)
-        )
+        what = _coded(code, name, LOINC if loinc else "")
         value = Field(column=result, unit_column=self.one("lab.unit"), range_column=self.one("lab.range"))
         fields = {"code": what, "result": value, "category": Field(const="laboratory"), "status": Field(const="final")}
         for meaning, target in (("lab.time", "effective"), ("lab.issued", "issued"), ("lab.flag", "interpretation")):
@@ -329,7 +321,7 @@ class Assembly:
         if not code and not name:
             return
         atc = bool(code) and self.profiles[code].fits("atc", 0.8)
-        what = Field(column=code, words=name, system=ATC if atc else "", standard=atc) if code else Field(words=name)
+        what = _coded(code, name, ATC if atc else "")
         fields = {"kind": Field(const="ordered"), "code": what}
         for meaning, target in _DRUG.items():
             if column := self.one(meaning):
@@ -360,6 +352,11 @@ class Assembly:
             key = f"DocumentReference/{self._stay()}-{{@name}}"
             columns = fields | self._visit_field()
             self._add(Block("note", key, self.patient, each=tuple(texts), when=when, columns=columns))
+
+
+def _coded(code: str, name: str, system: str) -> Field:
+    """A concept from a column of codes, of words, or of both; ``system`` where the codes are standard ones."""
+    return Field(column=code, words=name, system=system, standard=bool(system)) if code else Field(words=name)
 
 
 def _partner(code: str, names: Sequence[str]) -> str:

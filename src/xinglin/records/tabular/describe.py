@@ -58,7 +58,9 @@ def publish(profile: Profile, meaning: str, persons: Mapping[str, int], words: s
     if meaning in IDENTIFIERS or profile.fits("identity number", 0.5) or profile.fits("phone", 0.8):
         return Published(ProductColumn("text", source, "identifier", words=words), "it names a person or may")
     if meaning == "gene.variant":
-        column = ProductColumn("category", source, words=words, grade="L3", **_levels(persons))
+        levels, other = _levels(persons)
+        kind = "category" if levels else "text"
+        column = ProductColumn(kind, source, words=words, grade="L3", levels=levels, other=other)
         return Published(column, "genomes are L3")
     if profile.fits("date") and not profile.fits("number", 0.99):
         return Published(ProductColumn(_dated(profile), source, words=words), "a date: no range is published")
@@ -69,25 +71,31 @@ def publish(profile: Profile, meaning: str, persons: Mapping[str, int], words: s
     coded = meaning in ("dx.code", "op.code", "visit.type", "visit.disposition", "visit.admit_source", "lab.code")
     if profile.fits("number", 0.995) and not coded and not (meaning.endswith("sex") or profile.distinct <= 2):
         return _number(profile, persons, words, source)
-    kept = _levels(persons)
-    if not kept["levels"] or len(kept["levels"]) > MAX_LEVELS or profile.longest > 200:
+    return _category(profile, persons, words, source)
+
+
+def _category(profile: Profile, persons: Mapping[str, int], words: str, source: str) -> Published:
+    levels, other = _levels(persons)
+    if not levels or len(levels) > MAX_LEVELS or profile.longest > 200:
         return Published(ProductColumn("text", source, words=words), "too many different or rare values for a category")
-    merged = len(persons) - len([level for level in kept["levels"] if level != kept["other"]])
-    reason = f"values of fewer than {MIN_PERSONS} persons become '{kept['other']}' or NULL" if merged else ""
-    flag = "rare_merged" if merged else ""
-    return Published(ProductColumn("category", source, words=words, flag=flag, **kept), reason)
+    rare = len(persons) - len(levels) + bool(other)
+    become = f"'{other}'" if other else "NULL"
+    reason = f"values of fewer than {MIN_PERSONS} persons ({rare} of {len(persons)}) become {become}" if rare else ""
+    flag = "rare_merged" if rare else ""
+    column = ProductColumn("category", source, words=words, levels=levels, other=other, flag=flag)
+    return Published(column, reason)
 
 
 def _dated(profile: Profile) -> str:
     return "instant" if profile.top and ":" in profile.top[0][0] else "date"
 
 
-def _levels(persons: Mapping[str, int]) -> dict[str, object]:
+def _levels(persons: Mapping[str, int]) -> tuple[tuple[str, ...], str]:
     """Levels of at least ``MIN_PERSONS`` persons; the rest together as one, if they are so many."""
     kept = sorted((value for value, count in persons.items() if count >= MIN_PERSONS), key=_natural)
     rest = sum(count for count in persons.values() if count < MIN_PERSONS)
     other = OTHER if rest >= MIN_PERSONS and kept and OTHER not in kept else ""
-    return {"levels": (*kept, other) if other else tuple(kept), "other": other}
+    return ((*kept, other) if other else tuple(kept)), other
 
 
 def _natural(value: str) -> tuple[float, str]:

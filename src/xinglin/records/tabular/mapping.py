@@ -95,8 +95,8 @@ def columns_of(mapping: Mapping, block: Block | Product) -> frozenset[str]:
         return frozenset(wanted.difference(MARKS))
     wanted |= {*block.each, *(one.column for one in block.when), block.version_at}
     for field in block.columns.values():
-        wanted |= {field.column, *field.first, *names_in(field.text), field.words, field.unit_column}
-        wanted.add(field.range_column)
+        wanted |= {field.column, *field.first, *names_in(field.text), field.unit_column, field.range_column}
+        wanted.add("" if field.words.startswith("=") else field.words)
     return frozenset(wanted.difference(MARKS, {""}))
 
 

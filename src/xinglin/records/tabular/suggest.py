@@ -24,6 +24,7 @@ from xinglin.records.tabular.vectors import Vector
 
 _NULL_WORDS = ("?", "NULL", "null", "N/A", "n/a", "NA", "#N/A", "-", "--", "—", "无数据", "\\N", "(null)")
 _DEFAULT_NULL = ("", "NULL", "null", "\\N")
+_MEDICINE = ("the name is a medicine's", "its values say whether it is given")
 _ONE_COLUMN = frozenset({"lab.result", "person.sex", "person.birth_date", "person.age", "visit.days", "visit.class"})
 _HEAD = """\
 Mapping proposed by 'xinglin map suggest' from {rows} rows of {sheet}.
@@ -97,9 +98,7 @@ def _settled(profiles: Dict[str, Profile], ranked: Dict[str, list[Alternative]])
     for column, one in profiles.items():
         plain = normalised(column)
         if plain in medicines() and one.distinct <= 6 and _medicine_words(one):
-            named[column] = Alternative(
-                MEDICINE, 0.95, ("the name is a medicine's", "its values say whether it is given")
-            )
+            named[column] = Alternative(MEDICINE, 0.95, _MEDICINE)
         elif plain in measures() and not one.fits("date"):
             named[column] = Alternative(MEASURE, 0.88, ("the name is a measurement's",))
         elif is_count(column) and one.fits("number") and not _visit_number(ranked[column]):

@@ -1,7 +1,7 @@
 """The names under which hospitals export their columns: Chinese, pinyin initials of the national data sets, English.
 
-A meaning, and under it its names: ``zh`` Chinese, ``py`` pinyin initials and codes, ``en`` English. Pinyin initials as in
-WS 445 and the front page of the in-patient record (HQMS); codes as their data elements are exported.
+A meaning, and under it its names: ``zh`` Chinese, ``py`` pinyin initials and codes, ``en`` English. Pinyin initials
+as in WS 445 and the front page of the in-patient record (HQMS); codes as their data elements are exported.
 """
 
 from __future__ import annotations
