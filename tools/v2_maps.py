@@ -75,10 +75,10 @@ def steps_of(text: str) -> list[tuple[str, int]]:
 
 def field_of(kind: str, name: str) -> tuple[str, bool]:
     """Type and whether it repeats, of element ``name`` of type or resource ``kind``."""
-    import fhir.resources.R4B as definitions
+    from fhir.resources.R4B import get_fhir_model_class
 
     try:
-        fields = definitions.get_fhir_model_class(kind).model_fields
+        fields = get_fhir_model_class(kind).model_fields
     except KeyError as gone:
         raise Left("type") from gone
     for found in fields.values():
@@ -109,9 +109,9 @@ def resolve(kind: str, text: str) -> tuple[list[Any], str]:
                 raise Left("inside a primitive")
             out[-1] = ["_" + out[-1][0], *out[-1][1:]]
             kind = "Element"
-        name = "url" if name in ("uri", "URL") and kind == "Extension" else name
-        following, many = ("Extension", True) if name == "extension" else field_of(kind, name)
-        out.append([name, index, int(many)])
+        element = "url" if name in ("uri", "URL") and kind == "Extension" else name
+        following, many = ("Extension", True) if element == "extension" else field_of(kind, element)
+        out.append([element, index, int(many)])
         kind = following
     return out, kind
 
@@ -154,7 +154,7 @@ def condition(text: str, here: str, source: str) -> list[Any] | None:
     text = re.sub(r"\bIF\b\s*", "", text, flags=re.I).strip()
     if text.startswith("("):
         text = text.replace("(", "", 1) if text.count("(") > text.count(")") else text
-    text = re.sub(rf"^(NOT VALUED|VALUED|NOT IN|IN) ?", lambda m: f"{source} {m.group(0)}", text)
+    text = re.sub(r"^(NOT VALUED|VALUED|NOT IN|IN) ?", lambda m: f"{source} {m.group(0)}", text)
     for word, several in (("or", r" OR "), ("and", r" AND ")):
         parts = re.split(several, text)
         if len(parts) > 1 and not re.search(r"\([^)]*" + several + r"[^(]*\)", text):
@@ -170,8 +170,16 @@ def condition(text: str, here: str, source: str) -> list[Any] | None:
         if match := re.fullmatch(pattern, text):
             first = operand(match.group(1), here)
             if word in ("in", "out"):
-                return [word, first, re.findall(r'"([^"]*)"', match.group(2).replace("X\"", '"X"') if '"X"' not in
-                                                match.group(2) and ' X"' in match.group(2) else match.group(2))]
+                return [
+                    word,
+                    first,
+                    re.findall(
+                        r'"([^"]*)"',
+                        match.group(2).replace('X"', '"X"')
+                        if '"X"' not in match.group(2) and ' X"' in match.group(2)
+                        else match.group(2),
+                    ),
+                ]
             return [word, first, int(match.group(2))] if len(match.groups()) > 1 else [word, first]
     raise Left("condition")
 
@@ -231,8 +239,8 @@ COLUMNS = ("source", "path", "datatype", "vocabulary", "assign", "condition")
 def csv_rows(text: str) -> list[dict[str, str]]:
     """Rows of a segment's or data type's CSV that name a FHIR element."""
     rows = []
-    for cells in list(csv.reader(io.StringIO(text)))[2:]:
-        cells = [cell.strip() for cell in (cells + [""] * 20)[:20]]
+    for read in list(csv.reader(io.StringIO(text)))[2:]:
+        cells = [cell.strip() for cell in (read + [""] * 20)[:20]]
         if not cells[9] or not cells[1]:
             continue
         path, _, value = cells[9].partition("=")

@@ -8,7 +8,7 @@
    only ``Provenance`` or such an extension refers to: FHIR keeps the content of an extension's reference in a
    resource of its own, so this is rule 2 followed through;
 4. a resource of which nothing is left, with the references to it;
-5. one of two resources of a bundle that are equal after 1 to 4: ids are set aside, so they are the same thing said twice.
+5. one of two resources of a bundle that are equal after 1 to 4: without ids they are the same thing said twice.
 
 What is left is flattened to *leaves* ``(type, path without indices, value)``. Values are equal as text, numbers as
 numbers, times as the same instant with the same precision (``10:25:31-04:00`` is ``14:25:31Z``).
@@ -60,10 +60,10 @@ def matched(expected: list[Counter[Leaf]], produced: list[Counter[Leaf]]) -> lis
     """Pairs (expected, produced) with the most common leaves."""
     if not expected or not produced:
         return []
-    import numpy
+    import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    common = numpy.array([[(one & other).total() for other in produced] for one in expected])
+    common = np.array([[(one & other).total() for other in produced] for one in expected])
     rows, columns = linear_sum_assignment(-common)
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
 

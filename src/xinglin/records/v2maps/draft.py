@@ -33,6 +33,7 @@ class Draft:
         self.patient = ""
         self.encounter = ""
         self._mentioned: set[str] = set()
+        self._places: set[str] = set()
         self._ids: dict[str, int] = {}
 
     def view(self, segment: Segment) -> View:
@@ -89,10 +90,18 @@ class Draft:
         whole = {"resourceType": kind, "id": key, **body}
         self.out.append(
             Resource(
-                whole, place, flags, partial=True, cleared=cleared,
+                whole, self._place(place), flags, partial=True, cleared=cleared,
                 version_at=version_at or self.version_at, extra=extra or {},
             )
         )  # fmt: skip
+
+    def _place(self, place: str) -> str:
+        """A place that this message has given to no other resource."""
+        name, number = place.partition("[")[0], 2
+        while place in self._places:
+            place, number = f"{name}[{number}]", number + 1
+        self._places.add(place)
+        return place
 
     def _link(self, link: Link) -> Node | None:
         body = finished(link.node, self._link)
@@ -101,8 +110,8 @@ class Draft:
         key = keys.of_body(link.kind, body)
         whole = {"resourceType": link.kind, "id": key, **body}
         # The same organisation is mentioned all over a message; what says something else is another version of it.
-        mark = f"{link.kind}/{key}/{keys.of_body('', body)}"
+        mark = f"{link.kind}/{key}/{keys.content_of(body)}"
         if mark not in self._mentioned:
             self._mentioned.add(mark)
-            self.out.append(Resource(whole, "", partial=True, version_at=self.version_at))
+            self.out.append(Resource(whole, self._place(f"{link.kind}[1]"), partial=True, version_at=self.version_at))
         return {"reference": f"{link.kind}/{key}"}

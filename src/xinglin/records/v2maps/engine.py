@@ -14,7 +14,7 @@ from typing import Any
 from xinglin.records.v2maps.data import Row, maps, plain, table
 from xinglin.records.v2maps.natives import NATIVES
 from xinglin.records.v2maps.nodes import Link, Slots, merge
-from xinglin.records.v2maps.values import CONVERT, Parts, View, inner, part
+from xinglin.records.v2maps.values import CONVERT, Convert, Parts, View, inner, part
 
 
 class Scope:
@@ -86,10 +86,19 @@ def putter(path: list[Any], segment: str) -> Put:
         else:
             at[name] = value
 
+    def put_plain(node: dict[str, Any], rep: int, value: Any) -> None:
+        if isinstance(value, dict):
+            put(node, rep, value)
+        else:
+            node[plain_name] = value
+
     def put_here(node: dict[str, Any], rep: int, value: Any) -> None:
         merge(node, value)
 
-    return put if steps else put_here
+    if not steps:
+        return put_here
+    plain_name, _, many, _ = steps[0]
+    return put if len(steps) > 1 or many else put_plain
 
 
 def _into(at: dict[str, Any], name: str, place: Any, many: bool, kind: str) -> dict[str, Any]:
@@ -107,7 +116,7 @@ def _into(at: dict[str, Any], name: str, place: Any, many: bool, kind: str) -> d
             found = at[name] = Link(kind) if kind else {}
     if isinstance(found, Link):
         return found.node
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 # 2. Whether: conditions.
@@ -193,19 +202,31 @@ def taker(row: Row, segment: str) -> Take:
     """The value of a row from a repetition (or of a data type's own parts)."""
     kind = row.type
     codes = table(row.codes) if row.codes else {}
-    if row.by or kind not in CONVERT:
-        name = plain(row.by) if row.by else _DEFAULT_MAPS.get(kind, "")
-        # The data type may not be written yet when this row is compiled: maps name each other.
-        if name.rpartition("[")[2].rstrip("]") not in _PRIMITIVE_TARGETS or name in NATIVES:
-            if codes and kind in ("CodeableConcept", "Coding"):
-                return lambda parts, scope: (
-                    _coded(found, codes, kind) if (found := datatype(name)(parts, scope)) is not None else None
-                )
-            return lambda parts, scope: datatype(name)(parts, scope)
-    convert = CONVERT.get(kind, CONVERT["string"])
-    if codes and kind in ("code", "boolean", "string"):
-        return lambda parts, scope: _translated(codes, part(parts), kind, scope)
-    return lambda parts, scope: convert(text, scope.zone) if (text := part(parts)) else None
+    name = plain(row.by) if row.by else "" if kind in CONVERT else _DEFAULT_MAPS.get(kind, "")
+    if kind in CONVERT and (kind == "boolean" or not _is_mapped(name)):
+        convert = CONVERT[kind]
+        if codes:
+            return lambda parts, scope: _translated(codes, part(parts), kind, scope)
+        return lambda parts, scope: convert(text, scope.zone) if (text := part(parts)) else None
+    # The data type may not be compiled yet when this row is: maps name each other.
+    take = _later(name)
+    if not codes:
+        return take
+    if kind in CONVERT:
+        return lambda parts, scope: _translated(codes, str(take(parts, scope) or ""), kind, scope)
+    return lambda parts, scope: _coded(found, codes, kind) if isinstance(found := take(parts, scope), dict) else found
+
+
+@cache
+def _is_mapped(name: str) -> bool:
+    return name in NATIVES or any(plain(key) == name for key in maps().datatypes)
+
+
+def _later(name: str) -> Take:
+    def take(parts: Parts, scope: Scope) -> Any:
+        return datatype(name)(parts, scope)
+
+    return take
 
 
 def _translated(codes: dict[str, tuple[str, str, str]], text: str, kind: str, scope: Scope) -> Any:
@@ -215,9 +236,6 @@ def _translated(codes: dict[str, tuple[str, str, str]], text: str, kind: str, sc
     if mapped is None:
         return CONVERT["boolean"](text, scope.zone) if kind == "boolean" else None
     return CONVERT[kind](mapped[0], scope.zone) if kind == "boolean" else mapped[0]
-
-
-_PRIMITIVE_TARGETS = frozenset("code string boolean datetime uri positiveint unsignedint decimal".split())
 
 
 def constant(given: list[Any], kind: str, segment: str, field: int) -> Callable[[Parts, View | None, Scope], Any]:
@@ -252,17 +270,58 @@ def datatype(name: str) -> Take:
         return lambda parts, scope: None
     if all(not row.path for row in rows):
         return _first_of([_component_row(row) for row in rows])
-    compiled = [(_component_row(row), putter(row.path, "")) for row in rows]
+    return _Datatype(rows).take
 
-    def take(parts: Parts, scope: Scope) -> Any:
+
+class _Datatype:
+    """A data type's rows by component: only components that say something are looked at."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._whole: list[tuple[Take, Put]] = []
+        self._by_component: list[list[tuple[int, Convert | None, Any, Test | None, Put]]] = []
+        for row in rows:
+            component, sub, _ = row.at
+            put = putter(row.path, "")
+            if not component:
+                self._whole.append((_component_row(row), put))
+                continue
+            while len(self._by_component) < component:
+                self._by_component.append([])
+            test = tester(row.condition, "", 0) if row.condition else None
+            self._by_component[component - 1].append((*_sub_and_take(row, sub), test, put))
+
+    def take(self, parts: Parts, scope: Scope) -> Any:
+        """The node of a repetition; None where it says nothing."""
         node: dict[str, Any] = {}
-        for value_of, put in compiled:
+        for value_of, put in self._whole:
             value = value_of(parts, scope)
             if value is not None:
                 put(node, 0, value)
+        for subs, rows in zip(parts, self._by_component, strict=False):
+            if rows and (subs[0] or (len(subs) > 1 and any(subs))):
+                for sub, convert, take, test, put in rows:
+                    if test is not None and not test(parts, None, scope):
+                        continue
+                    if convert is not None:
+                        text = subs[sub - 1] if sub <= len(subs) else ""
+                        value = convert(text, scope.zone) if text else None
+                    elif sub:
+                        value = take([[text] for text in subs[sub - 1 : sub]], scope) if sub <= len(subs) else None
+                    else:
+                        value = take([[text] for text in subs], scope)
+                    if value is not None:
+                        put(node, 0, value)
         return node or None
 
-    return take
+
+def _sub_and_take(row: Row, sub: int) -> tuple[int, Convert | None, Any]:
+    """How a row reads its component: text straight through a conversion, or parts through a map."""
+    if row.set is not None:
+        given = constant(row.set, row.type, "", 0)
+        return sub, None, lambda parts, scope: given(parts, None, scope)
+    if row.type in CONVERT and not row.codes and (row.type == "boolean" or not _is_mapped(plain(row.by))):
+        return sub or 1, CONVERT[row.type], None
+    return sub, None, taker(row, "")
 
 
 def _first_of(takes: list[Take]) -> Take:
@@ -289,6 +348,10 @@ def _component_row(row: Row) -> Take:
         return given(parts, None, scope) if given else take(own, scope)  # type: ignore[misc]
 
     return value
+
+
+_ITSELF: list[Parts] = [[["-"]]]
+"""What a row of the segment as a whole (``AL1``) reads: that it is there."""
 
 
 class SegmentMap:
@@ -323,8 +386,15 @@ class SegmentMap:
 
     def apply(self, view: View, node: dict[str, Any], scope: Scope) -> None:
         """Add what the segment says."""
+        texts = view.texts
+        sent = len(texts)
         for field, path, rows in self._fields:
-            reps = view.reps(field) if field else [[[view.name]]]
+            if field:
+                if field >= sent or not texts[field]:
+                    continue
+                reps = view.reps(field)
+            else:
+                reps = _ITSELF
             if not reps:
                 if path and field in view.cleared:
                     scope.cleared.append(path)

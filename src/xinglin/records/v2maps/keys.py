@@ -6,6 +6,8 @@ import hashlib
 import re
 from typing import Any
 
+import msgspec
+
 from xinglin.records.v2maps.values import Parts, part
 
 MAX_ID = 64
@@ -88,12 +90,9 @@ def of_body(kind: str, body: dict[str, Any]) -> str:
                 return fact_id(str(one.get("system", "")), str(value))
     if kind == "Organization" and body.get("name"):
         return hashed("name", str(body["name"]))
-    return hashed(kind, _flat(body))
+    return hashed(kind, content_of(body))
 
 
-def _flat(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{name}:{_flat(value[name])}" for name in sorted(value)) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_flat, value)) + "]"
-    return repr(value)
+def content_of(body: dict[str, Any]) -> str:
+    """All that a resource says, as one text."""
+    return msgspec.json.encode(body, order="deterministic").decode()

@@ -131,7 +131,7 @@ class Walk:
     # 2. What opens something.
 
     def pid(self, view: View) -> None:
-        self._close_patient()
+        self._close_person()
         self._person = Person(self.draft, view, self.event)
         self._pid = view
         self.named = self.named or bool(self.draft.patient)
@@ -251,14 +251,17 @@ class Walk:
             self._treatment = None
 
     def _close_patient(self) -> None:
-        self._close_order()
-        if self._txa and self.draft.patient:
-            document(self.draft, self._txa, self._texts, self.event)
-        self._txa, self._texts = None, []
         if self._appointment:
             self._appointment.finish()
             self.named = True
             self._appointment = None
+        self._close_person()
+
+    def _close_person(self) -> None:
+        self._close_order()
+        if self._txa and self.draft.patient:
+            document(self.draft, self._txa, self._texts, self.event)
+            self._txa, self._texts = None, []
         if self._visit:
             self._visit.finish()
             self._visit = None

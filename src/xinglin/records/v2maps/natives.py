@@ -12,10 +12,6 @@ from xinglin.records.v2maps.nodes import Link
 from xinglin.records.v2maps.values import Parts, part
 
 
-def _text(parts: Parts, scope: Any) -> str | None:
-    return part(parts) or None
-
-
 def _second_or_ninth(parts: Parts, scope: Any) -> str | None:
     """CWE as a string: the original text, else the display, else the code (the map stops at the display)."""
     return part(parts, 9) or part(parts, 2) or part(parts, 1) or None
@@ -161,8 +157,6 @@ def _sex(parts: Parts, scope: Any) -> str | None:
 
 NATIVES: dict[str, Callable[[Parts, Any], Any]] = {
     "cwe[string]": _second_or_ninth,
-    "cx[string]": _text,
-    "xon[string]": _text,
     "st[annotation]": _annotation,
     "hd[uri]": _uri,
     "pl[location]": _place,

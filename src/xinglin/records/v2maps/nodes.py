@@ -31,20 +31,22 @@ def merge(into: dict[str, Any], new: dict[str, Any]) -> None:
 
 def finished(value: Any, links: Any) -> Any:
     """Plain JSON without empty parts; None where nothing is left. ``links(link)`` gives a Link's reference."""
-    if isinstance(value, Link):
-        return links(value)
-    if isinstance(value, Slots):
-        return [done for one in value.values() if (done := finished(one, links)) is not None] or None
-    if isinstance(value, list):
-        return [done for one in value if (done := finished(one, links)) is not None] or None
-    if isinstance(value, dict):
-        out = {name: done for name, one in value.items() if (done := finished(one, links)) is not None}
-        return out if out and not _says_nothing(out) else None
-    return None if value == "" else value
+    kind = type(value)
+    if kind is str:
+        return value or None
+    if kind is dict:
+        out = {}
+        for name, one in value.items():
+            done = (one or None) if type(one) is str else finished(one, links)
+            if done is not None:
+                out[name] = done
+        return out if out and (len(out) > 1 or not _says_nothing(out)) else None
+    if kind is Slots or kind is list:
+        parts = value.values() if kind is Slots else value
+        return [done for one in parts if (done := finished(one, links)) is not None] or None
+    return links(value) if kind is Link else value
 
 
 def _says_nothing(out: dict[str, Any]) -> bool:
     """An extension without a value, a coding that is only a system."""
-    if len(out) > 1:
-        return False
     return "url" in out or "system" in out

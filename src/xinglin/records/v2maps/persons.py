@@ -11,9 +11,6 @@ from xinglin.records.v2maps.values import Parts, View, part
 
 SURVIVES = {"A40", "A18", "A30", "A34", "A35", "A36", "A39", "A41", "A47", "A49"}
 """Events in which PID is the record that stays and MRG the one that goes into it."""
-DELETED = {"A23", "A29"}
-CANCELLED = {"A11", "A27", "A38"}
-"""The visit (or its plan) is taken back as a whole: it never happened."""
 EVENT_STATUS = {
     "A01": "in-progress", "A02": "in-progress", "A03": "finished", "A04": "in-progress", "A05": "planned",
     "A06": "in-progress", "A07": "in-progress", "A10": "arrived", "A12": "in-progress", "A13": "in-progress",
@@ -22,7 +19,9 @@ EVENT_STATUS = {
     "A23": "entered-in-error", "A27": "cancelled", "A38": "cancelled",
 }  # fmt: skip
 """What an event makes of the visit; where there is none (A08), PV1 itself tells."""
-_TAKEN_BACK_TIMES = {"A13": ("period.end", "hospitalization.dischargeDisposition"), "A11": (), "A12": ()}
+TELLS_STATUS = {"A08", "A09", "A17", "A20", "A38"}
+"""Other events in which the class of PV1 tells that the visit goes on."""
+_DISCHARGE = ("period.end", "hospitalization.dischargeDisposition")
 
 
 def patient_key(draft: Draft, pid: View) -> str:
@@ -88,7 +87,7 @@ class Person:
         draft.scope.cleared.extend(self.cleared)
         for place, parts in enumerate(self.pid.reps(21)):
             self._mother(place, parts)
-        if self.event in DELETED and self.event == "A29":
+        if self.event == "A29":
             self.node["active"] = False
         draft.add("Patient", draft.patient, self.node, "PID", extra=self.extra)
 
@@ -193,14 +192,17 @@ class Visit:
         draft = self.draft
         draft.about(self.node, encounter="")
         status = EVENT_STATUS.get(self.event)
+        period = self.node.get("period", {})
         if status:
             self.node["status"] = status
-        period = self.node.get("period", {})
-        if not status and period.get("end"):
+        elif period.get("end"):
             self.node["status"] = "finished"
+        elif self.event not in TELLS_STATUS:
+            # A result's or a merge's PV1 says which visit, not how it stands: it may be over long since.
+            self.node.pop("status", None)
         draft.scope.cleared.extend(self.cleared)
         if self.event == "A13" and "end" not in period:
-            draft.scope.cleared.extend(_TAKEN_BACK_TIMES["A13"])
+            draft.scope.cleared.extend(_DISCHARGE)
         draft.add("Encounter", self.key, self.node, "PV1", extra=self.extra)
 
 

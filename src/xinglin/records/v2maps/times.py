@@ -7,7 +7,7 @@ precision. FHIR has no hour without minutes and no minute without seconds: the m
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 _V2 = re.compile(
@@ -65,14 +65,14 @@ def fhir_time(text: str, zone: str) -> str | None:
     if not match:
         return None
     hour = match.group(4)
-    date = fhir_date(match.group(0) if hour is None else match.group(0)[:8])
-    if date is None or hour is None:
-        return date
+    day = fhir_date(match.group(0) if hour is None else match.group(0)[:8])
+    if day is None or hour is None:
+        return day
     minute, second, fraction = match.group(5) or "00", match.group(6) or "00", match.group(7) or ""
     # A second of 60 or an hour of 24 exists in neither FHIR nor Python.
-    if hour > "23" or minute > "59" or second > "59" or len(date) < 10:
-        return date
-    clock = f"{date}T{hour}:{minute}:{second}"
+    if hour > "23" or minute > "59" or second > "59" or len(day) < 10:
+        return day
+    clock = f"{day}T{hour}:{minute}:{second}"
     return f"{clock}{fraction}{_offset(match, clock, zone)}"
 
 
@@ -134,7 +134,7 @@ def _local(clock: str, zone: str) -> str:
 
 def _real(year: str, month: str, day: str) -> bool:
     try:
-        datetime(int(year), int(month), int(day))
+        date(int(year), int(month), int(day))
     except ValueError:
         return False
     return True

@@ -21,12 +21,13 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 class View:
     """A segment as the maps see it: repetitions are split once, on first use."""
 
-    __slots__ = ("_read", "cleared", "message", "name", "segment")
+    __slots__ = ("_read", "cleared", "message", "name", "segment", "texts")
 
     def __init__(self, segment: Segment, message: Message) -> None:
         self.segment = segment
         self.message = message
         self.name = segment.name
+        self.texts = [segment.field(n) for n in range(len(segment) + 1)]
         self._read: dict[int, list[Parts]] = {}
         self.cleared: set[int] = set()
 
@@ -38,7 +39,7 @@ class View:
         return found
 
     def _split(self, n: int) -> list[Parts]:
-        text = self.segment.field(n)
+        text = self.texts[n] if n < len(self.texts) else ""
         if not text:
             return []
         if text == '""':
@@ -51,7 +52,7 @@ class View:
         for one in text.split(message.encoding.repetition):
             if one and one != '""':
                 parts = _parts(one, message)
-                if any(any(subs) for subs in parts):
+                if parts[0][0] or any(any(subs) for subs in parts):
                     out.append(parts)
         return out
 
@@ -64,6 +65,8 @@ class View:
 def _parts(text: str, message: Message) -> Parts:
     encoding = message.encoding
     sub = encoding.sub
+    if encoding.component not in text and sub not in text and encoding.escape not in text:
+        return [[text.strip()]]
     escaped = encoding.escape in text
     out = []
     for component in text.split(encoding.component):
