@@ -181,7 +181,8 @@ class _Finder:
         text, named = value.get("reference"), value.get("type")
         if type(named) is str and target_type(kind.targets)(named) is None:
             self.flag("fhir.reference_type", f"{at}.type")
-        if type(text) is str and text and reference_text(kind.targets, True)(text) is None:
+        kinds = kind.targets or tuple(sorted(resource_types(self.release)))
+        if type(text) is str and text and reference_text(kinds, True)(text) is None:
             self._reference_text(kind, text, f"{at}.reference")
 
     def _reference_text(self, kind: ElementType, text: str, at: str) -> None:

@@ -104,6 +104,8 @@ class FhirReader:
         visit_references(body, references.make_plain, context.release)
         references.name_patient(body.get(PERSON_ELEMENT.get(kind, "")))
         flags = check(body, context.release) if self._checked else ()
+        if any(flag.code == "fhir.too_deep" for flag in flags):
+            return Unread(found.place, "fhir.too_deep", "A resource is nested too deeply.")
         person = person_of(body, context.release)
         if person.problem is not None:
             return Unread(found.place, *person.problem)

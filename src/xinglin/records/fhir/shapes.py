@@ -16,14 +16,23 @@ from typing import Any
 
 from orjson import dumps
 
-from xinglin.kernel.limits import Limit
-from xinglin.records.fhir.definitions import Element, ElementType, elements, is_defined, lineage, value_set
+from xinglin.kernel.limits import NESTING_DEPTH, Limit
+from xinglin.records.fhir.definitions import (
+    Element,
+    ElementType,
+    elements,
+    is_defined,
+    lineage,
+    resource_types,
+    value_set,
+)
 from xinglin.records.fhir.invariants import Violated, invariants
 from xinglin.records.fhir.primitives import Test, is_primitive, remembered, test_of
 
 REMEMBERED = Limit("remembered concepts", 8192, "concepts")
 LONGEST = Limit("length of a remembered concept", 512, "bytes")
 SHAPES = Limit("remembered shapes of one type", 4096, "shapes")
+Special = Callable[[str], Test | None]
 Plan = tuple[tuple[Test, ...], tuple[Violated, ...]]
 _ID = r"[A-Za-z0-9.\-]{1,64}"
 _STRUCTURE = "http://hl7.org/fhir/StructureDefinition/"
@@ -36,8 +45,8 @@ def names_of(path: str, release: str) -> dict[str, tuple[Element, ElementType]]:
 
 
 def reference_text(targets: tuple[str, ...], contained: bool) -> Callable[[str], Any]:
-    """Matches a reference to one of ``targets`` (any type where there are none)."""
-    kinds = "|".join(targets) or "[A-Z][A-Za-z]+"
+    """Matches a reference to one of ``targets``, in any form; ``contained``: to a contained resource too."""
+    kinds = "|".join(targets)
     local = r"|#\S*" if contained else ""
     return re.compile(
         rf"(?:{kinds})/{_ID}(?:/_history/{_ID})?|https?://\S+/(?:{kinds})/{_ID}(?:/_history/{_ID})?"
@@ -74,32 +83,47 @@ def doubled(path: str, release: str, present: Any) -> list[str]:
 
 
 class Shapes:
-    """Tests of one release, made when first asked for. ``contained``: of resources with contained ones."""
+    """Tests of one release, made when first asked for. ``contained``: of resources with contained ones.
+
+    An object's ``level`` is the number of objects around it; beyond ``NESTING_DEPTH`` there is no test to pass.
+    """
 
     def __init__(self, release: str, contained: bool) -> None:
         self._release, self._contained = release, contained
-        self._objects: dict[str, Test] = {}
-        self._references: dict[tuple[str, ...], Test] = {}
+        self._objects: dict[tuple[str, int], Test] = {}
+        self._references: dict[tuple[tuple[str, ...], int], Test] = {}
+        self._texts: dict[tuple[str, ...], dict[str, Test]] = {}
+        self._concepts: set[bytes] = set()
 
-    def object(self, path: str) -> Test:
+    def object(self, path: str, level: int = 0) -> Test:
         """The test of an object of a type."""
-        if path not in self._objects:
-            test = self._object(path, lambda name: None)
-            self._objects[path] = _seen_before(test) if path == "CodeableConcept" else test
-        return self._objects[path]
+        if level > NESTING_DEPTH.value:
+            return _never
+        found = self._objects.get((path, level))
+        if found is None:
+            found = self._object(path, level, lambda name: None)
+            if path == "CodeableConcept":
+                found = _seen_before(found, self._concepts)
+            self._objects[path, level] = found
+        return found
 
-    def _reference(self, targets: tuple[str, ...]) -> Test:
-        if targets not in self._references:
-            own = {"reference": remembered(reference_text(targets, self._contained)), "type": target_type(targets)}
-            self._references[targets] = self._object("Reference", own.get)
-        return self._references[targets]
+    def _reference(self, targets: tuple[str, ...], level: int) -> Test:
+        if level > NESTING_DEPTH.value:
+            return _never
+        if (targets, level) not in self._references:
+            if targets not in self._texts:
+                kinds = targets or tuple(sorted(resource_types(self._release)))
+                text = remembered(reference_text(kinds, self._contained))
+                self._texts[targets] = {"reference": text, "type": target_type(targets)}
+            self._references[targets, level] = self._object("Reference", level, self._texts[targets].get)
+        return self._references[targets, level]
 
-    def _object(self, path: str, special: Callable[[str], Test | None]) -> Test:
+    def _object(self, path: str, level: int, special: Special) -> Test:
         plans: dict[tuple[str, ...], Plan] = {}
         known = plans.get
 
         def learn(shape: tuple[str, ...]) -> Plan | None:
-            plan = self._plan(path, shape, special)
+            plan = self._plan(path, level, shape, special)
             if plan is not None and len(plans) < SHAPES.value:
                 plans[shape] = plan
             return plan
@@ -118,20 +142,20 @@ class Shapes:
 
         return holds
 
-    def _plan(self, path: str, shape: tuple[str, ...], special: Callable[[str], Test | None]) -> Plan | None:
+    def _plan(self, path: str, level: int, shape: tuple[str, ...], special: Special) -> Plan | None:
         if not has_substance(shape) or lacks(path, self._release, shape) or doubled(path, self._release, shape):
             return None
         keys = dict.fromkeys(shape)
         rules = invariants(path, self._release)
         if any(rule.violated(keys) for rule in rules if rule.by_keys):
             return None
-        tests = [self._test(path, name, special) for name in shape]
+        tests = [self._test(path, level, name, special) for name in shape]
         if None in tests:
             return None
         left = tuple(r.violated for r in rules if not r.by_keys and all(name in keys for name in r.asks))
         return tuple(test for test in tests if test is not None), left
 
-    def _test(self, path: str, name: str, special: Callable[[str], Test | None]) -> Test | None:
+    def _test(self, path: str, level: int, name: str, special: Special) -> Test | None:
         if name == "resourceType" and "Resource" in lineage(path):
             return _anything
         names = names_of(path, self._release)
@@ -139,31 +163,37 @@ class Shapes:
         if element is None or kind is None:
             return None
         if name not in names:
-            return None if element.many or not is_primitive(kind.name) else self.object("Element")
-        test = special(name) or self.value(kind)
+            return None if element.many or not is_primitive(kind.name) else self.object("Element", level + 1)
+        test = special(name) or self._value(kind, level + 1)
         return _list_of(test) if element.many else test
 
-    def value(self, kind: ElementType) -> Test:
-        """The test of one value of a type."""
+    def _value(self, kind: ElementType, level: int) -> Test:
         if kind.name.startswith("@"):
-            return self.object(kind.name[1:])
+            return self.object(kind.name[1:], level)
         if kind.name == "Resource":
-            return self._any_resource
+            return self._any_resource(level)
         if kind.name == "Reference":
-            return self._reference(kind.targets)
+            return self._reference(kind.targets, level)
         if is_primitive(kind.name):
             return _code(kind.values) if kind.values else test_of(kind.name)
         if not is_defined(kind.name):
             return _anything
-        return self._bound(kind) if kind.values else self.object(kind.name)
+        return self._bound(kind, level) if kind.values else self.object(kind.name, level)
 
-    def _bound(self, kind: ElementType) -> Test:
-        whole, codes = self.object(kind.name), pairs(kind.values)
+    def _bound(self, kind: ElementType, level: int) -> Test:
+        whole, codes = self.object(kind.name, level), pairs(kind.values)
         return lambda value: whole(value) and in_value_set(kind.name, value, codes)
 
-    def _any_resource(self, value: Any) -> bool:
-        path = value.get("resourceType")
-        return type(path) is str and is_defined(path) and bool(self.object(path)(value))
+    def _any_resource(self, level: int) -> Test:
+        def test(value: Any) -> bool:
+            path = value.get("resourceType")
+            return type(path) is str and is_defined(path) and bool(self.object(path, level)(value))
+
+        return test
+
+
+def _never(value: Any) -> bool:
+    return False
 
 
 def _anything(value: Any) -> bool:
@@ -179,9 +209,8 @@ def _list_of(test: Test) -> Test:
     return each_is
 
 
-def _seen_before(test: Test) -> Test:
+def _seen_before(test: Test, passed: set[bytes]) -> Test:
     """The same test of objects that come again and again: what passed is remembered by its bytes."""
-    passed: set[bytes] = set()
 
     def tested(value: Any) -> bool:
         data = dumps(value)
@@ -191,7 +220,7 @@ def _seen_before(test: Test) -> Test:
             return False
         if len(passed) >= REMEMBERED.value:
             passed.clear()
-        if len(data) <= LONGEST.value:
+        if len(data) <= LONGEST.value and b'"extension"' not in data:
             passed.add(data)
         return True
 
