@@ -15,7 +15,7 @@ import msgspec
 from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
 from xinglin.intake.digests import RowDigests, person_digest, qualified
 from xinglin.intake.errors import ReaderFailed
-from xinglin.intake.model import ERASED_PERSON, READER_FAILED, UNACCOUNTED, Source
+from xinglin.intake.model import ERASED_PERSON, READER_FAILED, UNACCOUNTED, UNSHAPED, Source
 from xinglin.intake.ports import Prepared, RowKeys, Terms, Work
 from xinglin.kernel.instants import Instant
 from xinglin.records.errors import RecordsError
@@ -121,8 +121,12 @@ class Preparation:
         shaped = {}
         for table in sorted(gathered):
             rows = _without(gathered[table], repeated.get(table, ()))
-            if rows:
-                shaped[table] = self._steps.shape(table, rows, batch, recorded_at)
+            try:
+                if rows:
+                    shaped[table] = self._steps.shape(table, rows, batch, recorded_at)
+            except BROKEN_INPUT as error:
+                why = f"The rows did not fit their table ({type(error).__name__})."
+                raise ReaderFailed(UNSHAPED, why) from error
         return shaped
 
     def close(self) -> None:
@@ -281,17 +285,17 @@ def _versioned(mapped: Mapped, received_at: Instant) -> Mapped:
     """Rows whose source told no version have that of their receipt; their digests are of what was told."""
     names = mapped.columns
     if "version_at" not in names:
-        return Mapped(mapped.table, (*names, "version_at"), [(*row, received_at) for row in mapped.rows])
+        return Mapped(mapped.table, (*names, "version_at"), [(*row, received_at) for row in mapped.rows], mapped.kinds)
     at = names.index("version_at")
     if all(row[at] for row in mapped.rows):
         return mapped
     rows = [row if row[at] else (*row[:at], received_at, *row[at + 1 :]) for row in mapped.rows]
-    return Mapped(mapped.table, names, rows)
+    return Mapped(mapped.table, names, rows, mapped.kinds)
 
 
 def _only(mapped: Mapped, may: Callable[[str], bool]) -> Mapped:
     place = mapped.columns.index("place")
-    return Mapped(mapped.table, mapped.columns, [row for row in mapped.rows if may(row[place] or "")])
+    return Mapped(mapped.table, mapped.columns, [row for row in mapped.rows if may(row[place] or "")], mapped.kinds)
 
 
 def _without(rows: list[tuple[Mapped, Origin]], repeated: Collection[int]) -> list[tuple[Mapped, Origin]]:
@@ -303,5 +307,5 @@ def _without(rows: list[tuple[Mapped, Origin]], repeated: Collection[int]) -> li
         kept = [row for at, row in enumerate(mapped.rows, start) if at not in repeated]
         start += len(mapped.rows)
         if kept:
-            found.append((Mapped(mapped.table, mapped.columns, kept), origin))
+            found.append((Mapped(mapped.table, mapped.columns, kept, mapped.kinds), origin))
     return found

@@ -56,12 +56,14 @@ class Mapped(msgspec.Struct, frozen=True):
     A row is a tuple in the order of ``columns``. Times and dates are FHIR text (``2024-03``,
     ``2024-03-01T08:00:00+08:00``); ``place``, ``flags`` (codes separated by spaces), ``version_at``
     (milliseconds or None), ``partial`` and ``cleared`` are columns like the others. ``xinglin.records.shape`` makes
-    Arrow tables of it.
+    Arrow tables of it. ``kinds``: name and kind of each column that the table has of its own, where it is a product's
+    and no canonical table.
     """
 
     table: str
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
+    kinds: tuple[tuple[str, str], ...] = ()
 
 
 class Unread(msgspec.Struct, frozen=True):

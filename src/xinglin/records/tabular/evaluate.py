@@ -124,7 +124,9 @@ class Evaluation:
         if isinstance(block, Product):
             filled = list(product_fields(block, look))
             split: list[PersonSplit] = [("id", one.id), ("patient", one.patient)]
-            return self._assembled(block.name, split, filled, places, rows, Vector.constant(None))
+            made = self._assembled(block.name, split, filled, places, rows, Vector.constant(None))
+            kinds = tuple((name, column.kind) for name, column in block.columns.items())
+            return replace(made, kinds=kinds)
         fields = list(self._filled(block, look))
         head = [("id", one.id), *([("patient", one.patient)] if _of_person(block) else [])]
         made = self._assembled(block.into, head, fields, places, rows, self._versions(block, look))

@@ -101,7 +101,7 @@ def arrow_types(schema: ProductSchema) -> pa.Schema:
         "integer": pa.int64(),
         "boolean": pa.bool_(),
         "date": pa.date32(),
-        "instant": pa.timestamp("ms", "UTC"),
+        "instant": pa.timestamp("us", "UTC"),  # whole milliseconds; Delta stores microseconds
     }
     return pa.schema([pa.field(name, kinds.get(kind, pa.string())) for name, kind in (*SYSTEM, *schema.columns)])
 
@@ -121,7 +121,8 @@ def product_arrow(mapped: Mapped, schema: ProductSchema, system: dict[str, Any],
         if pa.types.is_date32(field.type):
             values = [_day(value) for value in values]
         elif pa.types.is_timestamp(field.type):
-            values = [_milliseconds(value, zone) for value in values]
+            found = [_milliseconds(value, zone) for value in values]
+            values = [value * 1000 if value is not None else None for value in found]
         arrays.append(pa.array(values, field.type))
     return pa.Table.from_arrays(arrays, schema=types)
 
