@@ -15,12 +15,16 @@ from xinglin.records.model import Unread
 
 
 class Todo(msgspec.Struct, frozen=True):
-    """One object that is to be read: under which version of its source, after which parts, and whether again."""
+    """One object that is to be read: under which version of its source, after which parts, and whether again.
+
+    ``named``: its facts' names are wanted, too.
+    """
 
     kept: Kept
     version: SourceVersion | None
     skip: int = 0
     again: bool = False
+    named: bool = False
 
 
 class _Rows(msgspec.Struct):
@@ -47,6 +51,11 @@ class Gathering:
     def empty(self) -> bool:
         """Nothing was gathered."""
         return not self._parts
+
+    @property
+    def objects(self) -> int:
+        """Objects that have a part in it."""
+        return len({part.sequence for part, _ in self._parts})
 
     @property
     def full(self) -> bool:

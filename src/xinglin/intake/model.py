@@ -54,6 +54,7 @@ TOO_LARGE = "intake.too_large"
 ERASED_PERSON = "intake.erased_person"
 READER_FAILED = "intake.reader_failed"
 READER_TIME = "intake.reader_time"
+UNSHAPED = "intake.unshaped"
 UNACCOUNTED = "intake.unaccounted"
 RAW_LOST = "intake.raw_lost"
 
@@ -163,11 +164,20 @@ class Part(msgspec.Struct, frozen=True):
     rejects: tuple[Unread, ...] = ()
 
 
+class TakenBack(msgspec.Struct, frozen=True):
+    """A fact that no longer arises: its keys as the lake has them, and the version that is taken back."""
+
+    id: str
+    patient: str | None
+    version_at: Instant
+
+
 class Plan(msgspec.Struct, frozen=True):
     """Everything about a batch but its rows: with it, a batch that was cut off is finished. Version 1; append-only.
 
     ``rows``: new rows by table; ``digest``: of the rows' own digests, in order. ``kind``: ``new`` objects, a
-    ``replay`` of quarantined ones, or a ``remap`` of a source.
+    ``replay`` of quarantined ones, or a ``remap`` of a source. ``taken_back``: facts of ``source`` that get a
+    deleted version, by table; forgotten once the batch is committed.
     """
 
     number: int
@@ -177,6 +187,8 @@ class Plan(msgspec.Struct, frozen=True):
     rows: dict[str, int]
     digest: str
     format: int = FORMAT
+    source: str = ""
+    taken_back: dict[str, tuple[TakenBack, ...]] = {}
 
     @property
     def tally(self) -> Tally:

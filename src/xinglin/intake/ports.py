@@ -199,7 +199,10 @@ class Preparer(Protocol):
         ...
 
     def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:
-        """The gathered rows as Arrow tables, without the rows at ``repeated`` (positions by table); forgets them."""
+        """The gathered rows as Arrow tables, without the rows at ``repeated`` (positions by table); forgets them.
+
+        Raises ``ReaderFailed`` (``intake.unshaped``) when a value does not fit its table.
+        """
         ...
 
     def forget(self) -> None:
@@ -243,6 +246,22 @@ class Persons(Protocol):
 
     def took(self, batch: int, patients: Any) -> None:
         """The Arrow rows of ``patient`` that a batch wrote. May come twice for one batch."""
+        ...
+
+
+class HeldFact(msgspec.Struct, frozen=True):
+    """A fact in the lake: its keys, and the instants that order its versions."""
+
+    id: str
+    patient: str | None
+    versions: tuple[Instant, ...]
+
+
+class Facts(Protocol):
+    """What the lake holds of a source."""
+
+    def of_source(self, source: str) -> Iterator[tuple[str, list[HeldFact]]]:
+        """Facts of a source that are not deleted, table by table, some thousands at a time."""
         ...
 
 
@@ -343,6 +362,22 @@ class Ledger(Protocol):
 
     def object_at(self, sequence: int) -> ObjectRow | None:
         """One object by its number in the raw store."""
+        ...
+
+    def start_remap(self) -> None:
+        """Forget which facts a remapping saw."""
+        ...
+
+    def arise(self, names: bytes) -> None:
+        """Remember these names of facts (16 bytes each) as seen."""
+        ...
+
+    def arisen(self, names: Sequence[bytes]) -> set[bytes]:
+        """Which of these names were seen."""
+        ...
+
+    def unknow(self, facts: Iterable[bytes]) -> None:
+        """Forget the digests of these facts: when they come again, they are new."""
         ...
 
     # --- evidence ----------------------------------------------------------------------------

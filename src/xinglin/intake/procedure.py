@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from xinglin.catalogue.canonical_tables import canonical_table
 from xinglin.evidence.commitments import commit, derive_salt
 from xinglin.intake.errors import BatchRefused, RawDamaged, RawErased, RawMissing, ReaderFailed
 from xinglin.intake.gathering import Gathering, Todo
@@ -29,16 +30,22 @@ from xinglin.intake.model import (
     OutboxEntry,
     Part,
     Plan,
+    TakenBack,
 )
 from xinglin.intake.ports import Evidence, Ledger, Persons, Prepared, Preparer, Quality, RawStore, Tables, Work
+from xinglin.intake.preparing import Origin
+from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage, XinglinError
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.lake.errors import LakeError
 from xinglin.records.errors import RecordsError
-from xinglin.records.model import Unread
+from xinglin.records.model import Mapped, Unread
+from xinglin.records.shape import shape_parts
 
 log = logging.getLogger("xinglin.intake")
 
+DELETED = "deleted"
+"""The status of a fact that no longer arises; one of ``TAKEN_BACK``."""
 PAGE = 1_000
 """Objects that are looked up in the raw store at once."""
 POLL_S = 0.05
@@ -84,6 +91,7 @@ class Intake:
     ) -> None:
         self._ports, self._limits, self._clock = ports, limits or BatchLimits(), clock
         self._step, self._sleep = step, sleep
+        self._alone = 0
         self._reading: tuple[tuple[int, int, bool], Iterator[Prepared]] | None = None
 
     def run_once(self, *, linger: bool = False, stopped: Callable[[], bool] = never) -> BatchState | None:
@@ -103,8 +111,13 @@ class Intake:
         """
         self.recover()
         self._ports.preparer.refuse(self._ports.ledger.erased())
-        gathering = self._gather(self._waiting(linger), stopped)
-        return None if gathering.empty else self._commit(gathering, "new")
+        gathering = self._gather(self._waiting(linger and not self._alone), stopped)
+        if gathering.empty:
+            return None
+        try:
+            return self._commit(gathering, "new")
+        except ReaderFailed as error:
+            return self._apart(gathering.objects, error)
 
     def drain(
         self, stopped: Callable[[], bool] = never, progress: Callable[[BatchState], None] | None = None
@@ -135,20 +148,36 @@ class Intake:
             self.read_again(left)
         return None
 
-    def read_again(self, sequences: Iterable[int], kind: BatchKind = "replay") -> list[BatchState]:
-        """Read these settled objects again, under their sources as they are now; known rows are not doubled."""
+    def read_again(self, sequences: Iterable[int], seen: Callable[[bytes], None] | None = None) -> list[BatchState]:
+        """Read these settled objects again, under their sources as they are now; known rows are not doubled.
+
+        ``seen`` is told the names of the facts (``RowKeys.names``) before a batch is planned.
+        """
         done = []
         self._ports.preparer.forget()
         self._ports.preparer.refuse(self._ports.ledger.erased())
-        todo = self._again(sequences)
+        todo = self._again(sequences, seen is not None)
         pending = next(todo, None)
         while pending is not None:
             gathering = Gathering(self._limits)
             while pending is not None and not gathering.full:
-                rest = self._one(gathering, pending)
-                pending = rest or next(todo, None)
-            done.append(self._commit(gathering, kind))
+                pending = self._one(gathering, pending) or next(todo, None)
+            if seen is not None:
+                seen(b"".join(gathering.names))
+            done.append(self._commit(gathering, "replay" if seen is None else "remap"))
         return done
+
+    def take_back(self, source: str, facts: Mapping[str, tuple[TakenBack, ...]]) -> BatchState:
+        """Write a deleted version of each of these facts (by table), as one batch."""
+        ledger = self._ports.ledger
+        number, recorded_at = ledger.next_batch(self._clock())
+        rows = {table: len(found) for table, found in sorted(facts.items()) if found}
+        told = canonical_digest(rows)
+        plan = Plan(number, "remap", recorded_at, (), rows, told, source=source, taken_back=dict(facts))
+        ledger.plan(plan, (), {})
+        self._step("planned")
+        self._write(number, _deleted(plan))
+        return self._settle(number)
 
     # --- gathering: 2 to 5 ---------------------------------------------------------------------
 
@@ -167,20 +196,32 @@ class Intake:
             if not page:
                 self._sleep(POLL_S)
 
-    def _again(self, sequences: Iterable[int]) -> Iterator[Todo]:
+    def _again(self, sequences: Iterable[int], named: bool) -> Iterator[Todo]:
         for sequence in sequences:
             found = self._ports.raw.after(sequence - 1, 1)
             if found and found[0].sequence == sequence:
-                yield Todo(found[0], self._ports.ledger.source(found[0].source), again=True)
+                yield Todo(found[0], self._ports.ledger.source(found[0].source), again=True, named=named)
 
     def _gather(self, todo: Iterator[Todo], stopped: Callable[[], bool]) -> Gathering:
         self._ports.preparer.forget()
         gathering = Gathering(self._limits)
         for one in todo:
             self._one(gathering, one)
-            if gathering.full or stopped():
+            if gathering.full or self._alone or stopped():
                 break
+        self._alone = max(0, self._alone - 1)
         return gathering
+
+    def _apart(self, objects: int, error: ReaderFailed) -> BatchState | None:
+        """Rows of a batch do not fit their tables: its objects come one by one, and the one at fault is held."""
+        self._reading = None
+        if objects > 1:
+            self._alone = objects
+            return self.run_once()
+        todo = next(self._waiting(False))
+        gathering = Gathering(self._limits)
+        gathering.turn_away(todo, todo.skip, "quarantined", _why(error))
+        return self._commit(gathering, "new")
 
     def _one(self, gathering: Gathering, todo: Todo) -> Todo | None:
         """Prepare one object, until it ends or the batch is full: then the rest is given back."""
@@ -224,7 +265,7 @@ class Intake:
     def _work(self, todo: Todo) -> Work:
         if todo.version is None:
             raise ReaderFailed(UNKNOWN_SOURCE, "No source of this name is registered.")
-        return Work(todo.kept, todo.version.source, _media_type(todo), todo.skip, todo.again)
+        return Work(todo.kept, todo.version.source, _media_type(todo), todo.skip, todo.named)
 
     # --- 6. commit -----------------------------------------------------------------------------
 
@@ -245,6 +286,9 @@ class Intake:
     def _redo(self, plan: Plan) -> None:
         """Read the parts of a planned batch again, and write what is not written yet."""
         preparer = self._ports.preparer
+        if plan.taken_back:
+            self._write(plan.number, _deleted(plan))
+            return
         preparer.forget()
         preparer.refuse(self._ports.ledger.erased())
         self._reading = None
@@ -310,6 +354,20 @@ async def post_outbox(ledger: Ledger, evidence: Evidence, limit: int = 100) -> i
 def commitments(entry: OutboxEntry) -> dict[str, str]:
     """What the log is shown of an entry: each value under a salt of its own, which an auditor can be given."""
     return {label: commit(derive_salt(entry.salt, label), value) for label, value in entry.values.items()}
+
+
+def _deleted(plan: Plan) -> dict[str, Any]:
+    """Arrow tables of the versions that take facts back."""
+    tables = {}
+    for name, facts in plan.taken_back.items():
+        table = canonical_table(name)
+        if table is None or not facts:
+            continue
+        columns = ("id", "version_at", "partial", table.status[0], *(("patient",) if table.of_person else ()))
+        rows = [(f.id, f.version_at, True, DELETED, *((f.patient,) if table.of_person else ())) for f in facts]
+        origin = Origin(plan.source, "", "", plan.recorded_at, "Z")
+        tables[name] = shape_parts(name, [(Mapped(name, columns, rows), origin)], plan.number, plan.recorded_at)
+    return tables
 
 
 def _media_type(todo: Todo) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import URL
+from sqlalchemy import URL, Executable
 
 from xinglin.evidence.commitments import derive_salt
 from xinglin.intake.digests import SIZE_BYTES
@@ -172,17 +172,20 @@ class IntakeLedger:
 
     def _known(self, facts: Iterable[bytes], batch: int) -> dict[bytes, bytes]:
         """Contents that the ledger has of these facts, but for what ``batch`` itself put there."""
-        wanted = sorted(facts)
         known: dict[bytes, bytes] = {}
-        for start in range(0, len(wanted), sql.CHUNK):
-            chunk = wanted[start : start + sql.CHUNK]
-            if self._is_sqlite:
-                padded = chunk + [chunk[-1]] * (sql.CHUNK - len(chunk))
-                found = self.database.rows(sql.FIND_SQLITE, **{f"f{at}": fact for at, fact in enumerate(padded)})
-            else:
-                found = self.database.rows(sql.FIND_POSTGRES, facts=chunk)
-            known.update((bytes(row["fact"]), bytes(row["content"])) for row in found if row["batch"] != batch)
+        for rows in self._chunks(sorted(facts), sql.FIND_SQLITE, sql.FIND_POSTGRES):
+            known.update((bytes(row["fact"]), bytes(row["content"])) for row in rows if row["batch"] != batch)
         return known
+
+    def _chunks(self, facts: Sequence[bytes], sqlite: Executable, postgres: Executable) -> Iterator[list[Row]]:
+        """What a statement finds of these facts, some hundreds at a time."""
+        for start in range(0, len(facts), sql.CHUNK):
+            chunk = facts[start : start + sql.CHUNK]
+            if self._is_sqlite:
+                padded = [*chunk, *[chunk[-1]] * (sql.CHUNK - len(chunk))]
+                yield self.database.rows(sqlite, **{f"f{at}": fact for at, fact in enumerate(padded)})
+            else:
+                yield self.database.rows(postgres, facts=list(chunk))
 
     def plan(self, plan: Plan, fresh: Sequence[tuple[bytes, bytes]], persons: Mapping[int, Iterable[bytes]]) -> None:
         """See the port."""
@@ -235,7 +238,8 @@ class IntakeLedger:
                     work.write(sql.RESOLVE, key=part.sequence, by=batch)
             work.write_many(sql.PUT_OBJECT, (_object_row(part, batch, settled) for part in state.plan.parts))
             work.write_many(sql.ADD_HELD, (row for part in state.plan.parts for row in _held_rows(part, settled)))
-            work.write(sql.COMMITTED, key=batch, then=then, instant=settled)
+            kept = msgspec.structs.replace(state.plan, taken_back={})
+            work.write(sql.COMMITTED, key=batch, then=then, instant=settled, kept=encode_msgpack(kept))
             _tell(work, "intake", state.plan.digest, settled, _told(state.plan), batch)
         return msgspec.structs.replace(state, state=then, committed_at=settled)
 
@@ -262,6 +266,27 @@ class IntakeLedger:
     def erased(self) -> frozenset[bytes]:
         """See the port."""
         return frozenset(bytes(row["person"]) for row in self.database.rows(sql.ERASED))
+
+    def start_remap(self) -> None:
+        """See the port."""
+        self.database.write(sql.FORGET_ARISING)
+
+    def arise(self, names: bytes) -> None:
+        """See the port."""
+        with self.database.alone() as work:
+            work.write_many(sql.MARK_ARISING, ({"fact": name} for name in sorted(set(_split(names)))))
+
+    def arisen(self, names: Sequence[bytes]) -> set[bytes]:
+        """See the port."""
+        found: set[bytes] = set()
+        for rows in self._chunks(names, sql.FIND_ARISING_SQLITE, sql.FIND_ARISING_POSTGRES):
+            found.update(bytes(row["fact"]) for row in rows)
+        return found
+
+    def unknow(self, facts: Iterable[bytes]) -> None:
+        """See the port."""
+        with self.database.alone() as work:
+            work.write_many(sql.DROP_RECORD, ({"key": fact} for fact in facts))
 
     # --- evidence ----------------------------------------------------------------------------
 

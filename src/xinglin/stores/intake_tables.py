@@ -183,7 +183,7 @@ OPEN_BATCH = (
 )
 MOVE_BATCH = update(batch).where(batch.c.number == bindparam("key")).values(state=bindparam("then"))
 WRITTEN = MOVE_BATCH.values(versions=bindparam("found"))
-COMMITTED = MOVE_BATCH.values(committed_at=bindparam("instant"))
+COMMITTED = MOVE_BATCH.values(committed_at=bindparam("instant"), plan=bindparam("kept"))
 FIND_SQLITE = text(f"SELECT fact, content, batch FROM record WHERE fact IN ({_facts})")  # noqa: S608 (names of ours)
 FIND_POSTGRES = text("SELECT fact, content, batch FROM record WHERE fact = ANY(:facts)")
 _changed = "ON CONFLICT (fact) DO UPDATE SET content = excluded.content, batch = excluded.batch"
