@@ -53,6 +53,9 @@ _C1 = re.compile(rb"[\x80-\x9f]")
 _WIDE = ("utf-16", "utf-32")
 # Sets whose upper half is letters: two of them may look like UTF-8, but never with a control among them.
 _LETTERS_EVERYWHERE = ("iso8859_5", "iso8859_6", "iso8859_7", "iso8859_8", "iso8859_11")
+# Pairs of bytes seldom look like UTF-8 throughout, and hardly ever like its triples and quadruples.
+_MULTIBYTE = ("gb18030", "big5hkscs", "cp949", "cp932", "euc_jp")
+_UTF8_CJK = re.compile(rb"[\xe2-\xef][\x80-\xbf]{2}|\xf0[\x90-\xbf][\x80-\xbf]{2}")
 _MSH_18 = 17  # position after splitting the header by its field separator
 
 
@@ -78,9 +81,10 @@ def decode(body: bytes, default: str = "utf-8") -> Decoded:
 
     The rule: a byte order mark or NULs between letters decide first (UTF-16, UTF-32, UTF-8). Bytes that are all
     ASCII are ASCII. Else the declared set is tried, unless the bytes are flawless UTF-8 and the set is one that never
-    fails (ISO 8859, Windows): then UTF-8 is right. A set that fails gives way to UTF-8, ``default``, GB 18030 where
-    every high byte is half of a Hanzi, and Windows-1252, in that order. Every departure from what was declared is
-    flagged ``hl7v2.charset_differs``, text with replaced characters ``hl7v2.charset_undecodable``.
+    fails (ISO 8859, Windows), or one of pairs (GB 18030) while there are only triples: then UTF-8 is right.
+    A set that fails gives way to UTF-8, ``default``, GB 18030 where every high byte is half of a Hanzi, and
+    Windows-1252, in that order. Every departure from what was declared is flagged ``hl7v2.charset_differs``, text with
+    replaced characters ``hl7v2.charset_undecodable``.
     """
     if body.isascii() and b"\x00" not in body[:64] and b"\x1b" not in body:
         return Decoded(body.decode("ascii"), "ascii")
@@ -104,6 +108,8 @@ def _order(body: bytes, expected: str, default: str) -> list[str]:
     """Codecs to try, the likeliest first."""
     order = [expected, "utf-8", default]
     if expected.startswith(("iso8859", "cp12")) and (expected not in _LETTERS_EVERYWHERE or _C1.search(body)):
+        order.insert(0, "utf-8")
+    if expected in _MULTIBYTE and (_UTF8_CJK.sub(b"", body).isascii()):
         order.insert(0, "utf-8")
     if b"\x1b$" in body and body.isascii():
         order.insert(0, "iso2022_jp_ext")
@@ -139,16 +145,17 @@ def _declared(body: bytes) -> tuple[str, tuple[str, ...]]:
     end = body.find(b"\r")
     other = body.find(b"\n", 0, end if end >= 0 else len(body))
     header = body[: other if other >= 0 else end if end >= 0 else len(body)]
-    value = ""
+    flags: tuple[str, ...] = ()
     # A header with Hanzi in its sender's name may hold a separator's byte in the second half of a character.
     for codec in ("latin-1",) if header.isascii() else ("latin-1", "gb18030", "big5hkscs"):
         text = header.decode(codec, "replace")
-        fields = text.split(text[3:4] or "|")
+        fields = text.split(text[3:4] or "|", _MSH_18 + 1)
         value = fields[_MSH_18] if len(fields) > _MSH_18 else ""
         separator = text[5:6] if text[5:6] and not text[5:6].isalnum() else "~"
         known = [codec_of(name.strip()) for name in value.split(separator)]
-        if None not in known:
-            named = [name for name in known if name]
+        if None in known:
+            flags = ("hl7v2.charset_unknown",)
+        elif named := [name for name in known if name]:
             switching = [name for name in named if name.startswith("iso2022")]
-            return (switching or named or [""])[0], ()
-    return "", ("hl7v2.charset_unknown",) if value else ()
+            return (switching or named)[0], ()
+    return "", flags

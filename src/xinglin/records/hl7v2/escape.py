@@ -101,7 +101,9 @@ def _switched(switch: re.Match[str], text: str, as_sent: str, charset: str) -> s
         return as_sent + text
     for codec in _ISO_2022:
         try:
-            return body.decode(codec)
+            read = body.decode(codec)
         except UnicodeDecodeError:
             continue
+        if "\x1b" not in read:
+            return read
     return as_sent + text
