@@ -7,6 +7,7 @@ message announces.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import struct
@@ -189,6 +190,8 @@ def _end_with(parent: int) -> None:
 
 def main() -> None:
     """Serve on the standard streams; whatever prints elsewhere goes nowhere."""
+    # What was parsed lives for one part: few long looks at it cost less than many.
+    gc.set_threshold(50_000, 20, 50)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sink = os.fdopen(os.dup(1), "wb", 1024 * 1024)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -155,6 +155,9 @@ class ChildPreparer:
                 self._kill()
                 raise IntakeError("The reading child does not stay alive.", remedy="Look at its memory.") from error
         if isinstance(found[0], ic.Failed):
+            self._given.clear()
+            if found[0].broke:
+                raise ReaderFailed(found[0].code, found[0].what)
             raise IntakeError(f"The reading child failed ({found[0].code}).", why=found[0].what)
         return found
 
