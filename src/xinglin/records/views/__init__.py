@@ -20,6 +20,7 @@ _HOMES = {
     "ViewDefinition": "model",
     "parse_view": "definition",
     "view_sql": "sql",
+    "ndjson_sql": "sql",
     "CanonicalViews": "shipped",
     "canonical_views": "shipped",
     "load_views": "shipped",

@@ -119,7 +119,6 @@ class Value:
             found += child.names()
         return found
 
-
     def deeper(self) -> list[str]:
         """As ``names``, without what hangs on it directly: those are computed in any case."""
         return [name for child in self.children for name in child.names()]

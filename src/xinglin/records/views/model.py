@@ -15,7 +15,6 @@ PATH_DEPTH = Limit("path depth", 100, "levels")
 SELECT_DEPTH = Limit("nested selects", 12, "levels")
 COLUMNS = Limit("columns of a view", 400, "columns")
 REPEAT_DEPTH = Limit("depth of repeat", 64, "levels")
-REPEAT_DEPTH_SQL = Limit("depth of repeat in SQL", 12, "levels")
 
 Kind = Choice["text", "number", "boolean", "time", "empty", "unknown"]
 
