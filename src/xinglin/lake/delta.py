@@ -28,6 +28,7 @@ class Lake:
 
     def __init__(self, folder: Path | str) -> None:
         self._folder = Path(folder)
+        self._held = batches.HeldTables()
 
     @property
     def folder(self) -> Path:
@@ -63,7 +64,7 @@ class Lake:
         paths = {name: self.path(name) for name in sorted(tables)}
 
         def append(name: str) -> int:
-            return batches.append_once(paths[name], name, tables[name], batch, app_id)
+            return batches.append_once(paths[name], name, tables[name], batch, app_id, self._held)
 
         with writing(self._folder), ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
             return dict(zip(paths, pool.map(append, paths), strict=True))

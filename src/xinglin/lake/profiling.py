@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from xinglin.catalogue.canonical import PhysicalColumn
 from xinglin.catalogue.profile import LEVELS_PROFILED, ColumnProfile, LevelCount, TableProfile
 
-if TYPE_CHECKING:
-    import duckdb
-
+Ask = Callable[[str], list[tuple[Any, ...]]]
+"""Runs one of this module's SELECTs over the hospital's own tables, and gives its rows."""
 _NUMERIC = {"integer": "CAST({0} AS DOUBLE)", "number": "{0}", "date": "epoch({0}) / 86400.0"}
 _NUMERIC["instant"] = _NUMERIC["date"]
 
 
 def profile_relation(
-    engine: duckdb.DuckDBPyConnection, relation: str, name: str, columns: Sequence[PhysicalColumn], person: str
+    ask: Ask, relation: str, name: str, columns: Sequence[PhysicalColumn], person: str
 ) -> TableProfile:
-    """The profile of ``relation`` (a name in ``engine``); ``person`` is its patient key.
+    """The profile of ``relation`` (a name that ``ask`` knows); ``person`` is its patient key.
 
     Rows without a person count as rows and stand behind nobody.
     """
@@ -27,12 +26,13 @@ def profile_relation(
     parts = ["count(*)", f"count(DISTINCT {key})"]
     for column in asked:
         parts += _counts(column, key)
-    values: list[Any] = list(engine.execute(f"SELECT {', '.join(parts)} FROM {source}").fetchone() or ())  # noqa: S608
+    named = ", ".join(f"{part} AS c{at}" for at, part in enumerate(parts))
+    values = ask(f"SELECT {named} FROM {source}")[0]  # noqa: S608 (quoted names of the node)
     rows, persons = int(values[0]), int(values[1])
     found = []
     for at, column in enumerate(asked):
         filled, behind, distinct, low, high, longest = values[2 + 6 * at : 8 + 6 * at]
-        levels = _levels(engine, source, column, key) if column.holds == "text" and filled else ()
+        levels = _levels(ask, source, column, key) if column.holds == "text" and filled else ()
         found.append(
             ColumnProfile(
                 column.name,
@@ -65,13 +65,14 @@ def _counts(column: PhysicalColumn, key: str) -> list[str]:
     return [*parts, f"min({value}) {finite}", f"max({value}) {finite}", "NULL"]
 
 
-def _levels(engine: duckdb.DuckDBPyConnection, source: str, column: PhysicalColumn, key: str) -> tuple[LevelCount, ...]:
+def _levels(ask: Ask, source: str, column: PhysicalColumn, key: str) -> tuple[LevelCount, ...]:
     own = _quoted(column.name)
-    rows = engine.execute(
-        f"SELECT {own}, count(DISTINCT {key}) AS persons FROM {source} WHERE {own} IS NOT NULL "  # noqa: S608
-        f"GROUP BY {own} ORDER BY persons DESC, {own} LIMIT {LEVELS_PROFILED}"
-    ).fetchall()
-    return tuple(LevelCount(str(value), int(persons)) for value, persons in rows)
+    rows = ask(
+        f"SELECT {own} AS level, count(DISTINCT {key}) AS persons FROM {source} WHERE {own} IS NOT NULL "  # noqa: S608
+        f"GROUP BY {own} ORDER BY persons DESC, level LIMIT {LEVELS_PROFILED}"
+    )
+    counts = [LevelCount(str(level), int(persons)) for level, persons in rows]
+    return tuple(sorted(counts, key=lambda one: (-one.persons, one.value)))
 
 
 def _real(value: Any) -> float | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from xinglin.lake import BatchOutOfOrder, ColumnsRefused, ForeignTable, Lake
+from xinglin.lake import BatchOutOfOrder, ColumnsRefused, ForeignTable, Lake, erase_person
 from xinglin.lake.errors import BadTableName
 
 
@@ -142,3 +143,27 @@ def test_features_of_other_writers_are_refused(lake: Lake, feature: str) -> None
         with pytest.raises(ForeignTable) as refused:
             use()
         assert feature in str(refused.value)
+
+
+def test_writers_in_several_places_see_each_other(lake: Lake) -> None:
+    other = Lake(lake.folder)
+    for batch in range(1, 30):
+        (lake if batch % 3 else other).append_batch(batch, {"encounter": facts(batch, f"e{batch:02d}")})
+        lake.append_batch(batch, {"encounter": facts(batch, f"e{batch:02d}")})
+    assert len(ids(lake, "encounter")) == 29
+
+
+def test_a_log_that_was_cut_short_is_not_continued_from_before(lake: Lake) -> None:
+    for batch in (1, 2):
+        lake.append_batch(batch, {"encounter": facts(batch, f"e{batch}")})
+    erase_person(Lake(lake.folder), ["e1"], {"encounter": "id"})
+    newest = lake.open("encounter").version()
+    assert lake.append_batch(3, {"encounter": facts(3, "e3")}) == {"encounter": newest + 1}
+    assert ids(lake, "encounter") == ["e2", "e3"]
+
+
+def test_a_table_that_was_made_anew_is_opened_anew(lake: Lake) -> None:
+    lake.append_batch(1, {"encounter": facts(1, "e1")})
+    shutil.rmtree(lake.folder / "encounter")
+    lake.append_batch(1, {"encounter": facts(1, "e2")})
+    assert ids(lake, "encounter") == ["e2"]
