@@ -35,7 +35,8 @@ Keep = Callable[[Received], Awaitable[Kept]]
 class Subscription(msgspec.Struct, frozen=True):
     """One endpoint: ``POST path`` and ``PUT path/Type/id``, with the secret in a header or as a bearer token.
 
-    ``secret``: what ``X-Subscription-Secret`` or ``Authorization: Bearer`` has to say. ``path`` begins with a slash and ends without one. ``source``: the feed's name.
+    ``secret``: what ``X-Subscription-Secret`` or ``Authorization: Bearer`` has to say. ``path`` begins with a slash
+    and ends without one. ``source``: the feed's name.
     """
 
     path: str

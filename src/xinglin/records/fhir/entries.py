@@ -23,7 +23,7 @@ _BY_CONCEPT = ("AllergyIntolerance", "Condition")
 READS = frozenset(("GET", "HEAD"))
 
 
-class Found(msgspec.Struct):
+class Found(msgspec.Struct, gc=False):
     """One record of an object: a resource, or why it is none (``unread`` or ``ignored``, the words)."""
 
     place: str

@@ -50,50 +50,37 @@ NO_PERSONS = frozenset(f"{_THINGS} {_STAFF}".split())
 """What a subject may be besides a patient: the resource then is about no single person."""
 
 
-class Person:
-    """What ``person_of`` found: exactly one of the three is told."""
-
-    __slots__ = ("key", "other", "problem")
-
-    def __init__(self, key: str = "", other: str = "", problem: tuple[str, str] | None = None) -> None:
-        self.key, self.other, self.problem = key, other, problem
+Problem = tuple[str, str]
+_MISSING = ("fhir.no_patient", "A clinical resource names no patient.")
+_WRONG = ("fhir.wrong_patient", "What a clinical resource names as its patient is none.")
+_UNKNOWN = ("fhir.unknown_patient", "The patient is named by an entry that the bundle does not have.")
+_CONTAINED = ("fhir.contained_patient", "The patient is inside the resource and has no identifier.")
 
 
-_NOBODY = Person()
-_MISSING = Person(problem=("fhir.no_patient", "A clinical resource names no patient."))
-_WRONG = Person(problem=("fhir.wrong_patient", "What a clinical resource names as its patient is none."))
-_UNKNOWN = Person(problem=("fhir.unknown_patient", "The patient is named by an entry that the bundle does not have."))
-_CONTAINED = Person(problem=("fhir.contained_patient", "The patient is inside the resource and has no identifier."))
-_OTHERS = {kind: Person(other=f"about no single person ({kind})") for kind in NO_PERSONS}
+def person_element(kind: str, release: str) -> str:
+    """The element that names a resource's person; "" for types that need not be a person's."""
+    if release == "R5" and kind in _IN_R5:
+        return _IN_R5[kind]
+    return PERSON_ELEMENT.get(kind, "")
 
 
-def person_of(body: dict[str, Any], release: str) -> Person:
-    """Whose a resource is, its references made plain before: the patient's key, or why there is none.
+def person_of(reference: Any) -> tuple[str, str | Problem]:
+    """The patient's key that a reference (made plain before) gives, and "elsewhere" for one of another server.
 
-    Types that need not be a person's give an empty ``Person``. ``problem``: the code and the words of an ``Unread``.
+    Without a key: words where the resource is about no single person, or the code and the words of an ``Unread``.
     """
-    kind = body["resourceType"]
-    element = PERSON_ELEMENT.get(kind)
-    if release == "R5":
-        element = _IN_R5.get(kind, element)
-    if element is None:
-        return _NOBODY
-    reference = body.get(element)
-    if type(reference) is not dict:
-        return _MISSING
-    text = reference.get("reference")
+    text = reference.get("reference") if type(reference) is dict else None
     if type(text) is not str or not text:
-        return _MISSING
-    return Person(key=text) if text.startswith("Patient/") else _elsewhere(text)
-
-
-def _elsewhere(text: str) -> Person:
+        return "", _MISSING
+    if text.startswith("Patient/"):
+        return text, ""
     if text.startswith("urn:"):
-        return _UNKNOWN
+        return "", _UNKNOWN
     if text.startswith("#"):
-        return _CONTAINED
+        return "", _CONTAINED
     path = text.split("/")
-    if path[0] in ("http:", "https:"):
-        kind = path[-2] if len(path) > 4 else ""
-        return Person(key=text) if kind == "Patient" else _OTHERS.get(kind, _WRONG)
-    return _OTHERS.get(path[0].partition("?")[0], _WRONG)
+    far = path[0] in ("http:", "https:")
+    kind = (path[-2] if len(path) > 4 else "") if far else path[0].partition("?")[0]
+    if far and kind == "Patient":
+        return text, "elsewhere"
+    return "", f"about no single person ({kind})" if kind in NO_PERSONS else _WRONG

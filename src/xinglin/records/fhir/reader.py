@@ -13,7 +13,7 @@ from xinglin.records.fhir.contained import lift
 from xinglin.records.fhir.definitions import RELEASES, knows_type, left_types
 from xinglin.records.fhir.entries import Found, records_of, refused
 from xinglin.records.fhir.findings import check
-from xinglin.records.fhir.persons import PERSON_ELEMENT, person_of
+from xinglin.records.fhir.persons import person_element, person_of
 from xinglin.records.fhir.references import References
 from xinglin.records.fhir.walk import visit_references
 from xinglin.records.model import Flag, Read, ReadContext, Resource, Unread
@@ -101,18 +101,21 @@ class FhirReader:
             return _too_large(found.place)
         if found.deleted:
             return Resource(body, found.place, partial=True, version_at=found.version_at)
-        visit_references(body, references.make_plain, context.release)
-        references.name_patient(body.get(PERSON_ELEMENT.get(kind, "")))
-        flags = check(body, context.release) if self._checked else ()
-        if any(flag.code == "fhir.too_deep" for flag in flags):
+        release = context.release
+        visit_references(body, references.make_plain, release)
+        element = person_element(kind, release)
+        person = body.get(element) if element else None
+        if type(person) is dict and "reference" not in person:
+            references.name_patient(person)
+        flags = check(body, release) if self._checked else ()
+        if flags and any(flag.code == "fhir.too_deep" for flag in flags):
             return Unread(found.place, "fhir.too_deep", "A resource is nested too deeply.")
-        person = person_of(body, context.release)
-        if person.problem is not None:
-            return Unread(found.place, *person.problem)
-        if person.other:
-            return person.other
-        if person.key.startswith("http"):
-            flags = (*flags, _OTHER_SERVER)
+        if element:
+            key, why = person_of(person)
+            if not key:
+                return why if type(why) is str else Unread(found.place, *why)
+            if why:
+                flags = (*flags, _OTHER_SERVER)
         if "contained" in body:
             lift(body)
         return Resource(body, found.place, flags, version_at=found.version_at)
