@@ -108,7 +108,7 @@ class SubscriptionDoor:
             raise _No(405, "not-supported", "Notifications come by POST or PUT.")
         body = await _read(receive, headers)
         if method == "DELETE":
-            body = _deletion(behind)
+            body, behind = _deletion(behind), None
         elif body.strip():
             _check_media(headers)
         told = _resources_in(body, behind) if body.strip() else 0

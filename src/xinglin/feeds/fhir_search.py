@@ -43,12 +43,12 @@ class SearchState(msgspec.Struct, frozen=True):
     version: int = 1
 
 
-class _Meta(msgspec.Struct, rename="camel"):
+class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     last_updated: str = ""
     version_id: str = ""
 
 
-class _Resource(msgspec.Struct, rename="camel"):
+class _Resource(msgspec.Struct, frozen=True, rename="camel"):
     resource_type: str = ""
     id: str = ""
     meta: _Meta = _Meta()
@@ -59,7 +59,7 @@ class _Link(msgspec.Struct):
     url: str
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, frozen=True):
     resource: _Resource = _Resource()
 
 

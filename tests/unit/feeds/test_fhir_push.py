@@ -1,0 +1,224 @@
+"""Pushed notifications: 200 means durable, all else is an OperationOutcome, and the secret comes first."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from xinglin.feeds import fhir_push
+from xinglin.feeds.fhir_errors import FhirFeedError
+from xinglin.feeds.fhir_push import Subscription, SubscriptionDoor
+from xinglin.intake.errors import NotKept
+from xinglin.intake.ports import Kept, Received
+from xinglin.kernel.limits import Limit
+from xinglin.records.fhir import FhirReader
+from xinglin.records.model import ReadContext
+
+SECRET = "a-secret-of-more-than-24-characters"
+OTHER = "another-secret-of-24-characters-or-more"
+JSON = {"Content-Type": "application/fhir+json", "X-Subscription-Secret": SECRET}
+PATIENT = b'{"resourceType":"Patient","id":"1"}'
+STATUS = {"resource": {"resourceType": "SubscriptionStatus", "type": "event-notification"}}
+
+
+class Node:
+    """What is kept; ``full``: nothing can be."""
+
+    def __init__(self) -> None:
+        self.kept, self.changed, self.full = list[Received](), list[str](), False
+        self.held: asyncio.Event | None = None
+
+    async def keep(self, received: Received) -> Kept:
+        if self.held is not None:
+            await self.held.wait()
+        if self.full:
+            raise NotKept("The disk is full.")
+        self.kept.append(received)
+        return Kept("", 1, len(received.body), False, received.source, received.media_type, 0, "")
+
+    async def tell(self, source: str) -> None:
+        self.changed.append(source)
+
+    def door(self) -> SubscriptionDoor:
+        ends = (Subscription("/fhir/his", "his", SECRET), Subscription("/fhir/lis", "lis", OTHER))
+        return SubscriptionDoor(ends, self.keep, lambda: 7, changed=self.tell)
+
+
+@asynccontextmanager
+async def calling(node: Node) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(node.door()), base_url="http://node") as client:
+        yield client
+
+
+def bundle(*entries: Any, kind: str = "history") -> bytes:
+    return json.dumps({"resourceType": "Bundle", "type": kind, "entry": list(entries)}).encode()
+
+
+@pytest.mark.parametrize("headers", [{"X-Subscription-Secret": SECRET}, {"Authorization": f"Bearer {SECRET}"}])
+async def test_a_notification_is_kept_as_it_came(headers: dict[str, str]) -> None:
+    node = Node()
+    async with calling(node) as client:
+        json_headers = {"Content-Type": "application/fhir+json; charset=utf-8", **headers}
+        assert (await client.post("/fhir/his", content=PATIENT, headers=json_headers)).status_code == 200
+        assert (await client.put("/fhir/his/Patient/1", content=PATIENT, headers=json_headers)).status_code == 200
+        full = bundle(STATUS, {"resource": json.loads(PATIENT), "request": {"method": "PUT", "url": "Patient/1"}})
+        assert (await client.post("/fhir/his", content=full, headers=json_headers)).status_code == 200
+    assert [each.body for each in node.kept] == [PATIENT, PATIENT, full]
+    assert {(each.source, each.media_type, each.received_at) for each in node.kept} == {
+        ("his", "application/fhir+json", 7)
+    }
+    (part,) = FhirReader().read(full, ReadContext("his", 0))
+    assert [each.body["id"] for each in part.resources] == ["1"]
+    assert part.ignored == {"a notification's own status": 1}
+    assert not node.changed
+
+
+async def test_a_notification_without_resources_wakes_a_puller() -> None:
+    node = Node()
+    async with calling(node) as client:
+        only_ids = bundle(STATUS, {"fullUrl": "http://f.example/Patient/1", "request": {"method": "PUT", "url": "x"}})
+        for body in (b"", only_ids):
+            assert (await client.post("/fhir/his", content=body, headers=JSON)).status_code == 200
+        assert node.changed == ["his", "his"]
+        assert (await client.post("/fhir/his", content=bundle(STATUS), headers=JSON)).status_code == 200
+    assert node.changed == ["his", "his"]
+
+
+async def test_a_deletion_is_kept_as_one() -> None:
+    node = Node()
+    async with calling(node) as client:
+        assert (await client.delete("/fhir/his/Observation/9", headers=JSON)).status_code == 200
+        assert (await client.delete("/fhir/his", headers=JSON)).status_code == 400
+    (part,) = FhirReader().read(node.kept[0].body, ReadContext("his", 0))
+    assert part.resources[0].body == {"resourceType": "Observation", "id": "9", "status": "deleted"}
+
+
+async def test_the_answer_waits_until_it_is_durable() -> None:
+    node = Node()
+    node.held = asyncio.Event()
+    async with calling(node) as client:
+        call = asyncio.create_task(client.post("/fhir/his", content=PATIENT, headers=JSON))
+        await asyncio.sleep(0.05)
+        assert not call.done()
+        node.held.set()
+        assert (await call).status_code == 200
+        node.full = True
+        refused = await client.post("/fhir/his", content=PATIENT, headers=JSON)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "5"
+    assert refused.json()["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/fhir/his", {}),
+        ("/fhir/his", {"X-Subscription-Secret": ""}),
+        ("/fhir/his", {"X-Subscription-Secret": SECRET[:-1]}),
+        ("/fhir/his", {"X-Subscription-Secret": OTHER}),
+        ("/fhir/his", {"Authorization": f"Basic {SECRET}"}),
+        ("/fhir/lis", {"X-Subscription-Secret": SECRET}),
+        ("/fhir/nowhere", {"X-Subscription-Secret": SECRET}),
+        ("/fhir/hisses", {"X-Subscription-Secret": SECRET}),
+    ],
+)
+async def test_without_the_endpoints_secret_nobody_is_heard(path: str, headers: dict[str, str]) -> None:
+    node = Node()
+    async with calling(node) as client:
+        answer = await client.post(path, content=PATIENT, headers={"Content-Type": "application/fhir+json", **headers})
+    assert answer.status_code == 401
+    assert answer.json()["issue"][0]["code"] == "login"
+    assert not node.kept
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{", {}, 400),
+        (b"[]", {}, 400),
+        (b"{}", {}, 400),
+        (b"\xff\xfe", {}, 400),
+        (b'{"resourceType":"Bundle","entry":7}', {}, 400),
+        (PATIENT, {"Content-Type": "application/fhir+xml"}, 415),
+        (PATIENT, {"Content-Type": "application/fhir+json; charset=gb18030"}, 415),
+        (PATIENT, {"Content-Encoding": "gzip"}, 415),
+    ],
+)
+async def test_what_is_no_notification_is_refused_in_words(body: bytes, headers: dict[str, str], status: int) -> None:
+    node = Node()
+    async with calling(node) as client:
+        answer = await client.post("/fhir/his", content=body, headers={**JSON, **headers})
+        assert answer.status_code == status
+        assert answer.json()["issue"][0]["severity"] == "error"
+        assert (await client.get("/fhir/his", headers=JSON)).status_code == 405
+        assert (await client.put("/fhir/his/Patient/2", content=PATIENT, headers=JSON)).status_code == 400
+    assert not node.kept
+
+
+async def test_a_notification_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fhir_push, "NOTIFICATION_BYTES", Limit("notification size", len(PATIENT), "bytes"))
+    node = Node()
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        yield PATIENT
+        yield b" "
+
+    async with calling(node) as client:
+        assert (await client.post("/fhir/his", content=PATIENT, headers=JSON)).status_code == 200
+        assert (await client.post("/fhir/his", content=PATIENT + b" ", headers=JSON)).status_code == 413
+        assert (await client.post("/fhir/his", content=in_pieces(), headers=JSON)).status_code == 413
+    assert len(node.kept) == 1
+
+
+async def test_notifications_at_once_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fhir_push, "OPEN", Limit("notifications taken at once", 2, "notifications"))
+    node = Node()
+    node.held = asyncio.Event()
+    door = node.door()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://node") as client:
+        calls = [asyncio.create_task(client.post("/fhir/his", content=PATIENT, headers=JSON)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        node.held.set()
+        answers = [(await call).status_code for call in calls]
+    assert sorted(answers) == [200, 200, 503]
+
+
+@pytest.mark.parametrize("end", [("/x", "short"), ("x", SECRET), ("/x/", SECRET)])
+def test_an_endpoint_that_is_not_safe_is_not_opened(end: tuple[str, str]) -> None:
+    node = Node()
+    with pytest.raises(FhirFeedError):
+        SubscriptionDoor([Subscription(end[0], "his", end[1])], node.keep, lambda: 0)
+    assert SECRET not in repr(Subscription("/x", "his", SECRET))
+
+
+async def test_it_serves_on_a_socket() -> None:
+    import socket
+
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    node = Node()
+    server = Server(node.door(), port=port, interface=Interfaces.ASGI, log_enabled=False)
+    serving = asyncio.create_task(server.serve())
+    try:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for _ in range(100):
+                try:
+                    answer = await client.post(f"http://127.0.0.1:{port}/fhir/his", content=PATIENT, headers=JSON)
+                    break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)
+        assert answer.status_code == 200
+        assert node.kept[0].body == PATIENT
+    finally:
+        server.stop()
+        await asyncio.wait_for(serving, 10)
