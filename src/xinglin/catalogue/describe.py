@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from xinglin.catalogue.canonical import CanonicalColumn, CanonicalTable
+from xinglin.catalogue.canonical import CanonicalColumn, CanonicalTable, PhysicalColumn
 from xinglin.catalogue.canonical_levels import FIXED_LEVELS, FIXED_RANGES
 from xinglin.catalogue.grading import suggest_grade
 from xinglin.catalogue.model import ColumnDescription, TableDescription
@@ -17,6 +17,8 @@ from xinglin.catalogue.profile import ColumnProfile, TableProfile
 MIN_PERSONS = 10
 SMALLEST_POWER = -12
 """No range is told more finely than to this power of ten."""
+WORDS_OF_PEOPLE = ("note", "body", "title", "conclusion", "frequency_text", "range_text")
+"""Columns that hold what somebody wrote: never published, however often a text comes again."""
 CODE_PARTS = ("system", "loss")
 """Parts of a concept that are published beside the code; the source's own words never are."""
 
@@ -33,7 +35,7 @@ def describe_canonical(
         return None
     columns = [ColumnDescription("patient", "text", "person", words="the hospital's own key of a person")]
     for logical in table.columns:
-        if logical.role != "data":
+        if logical.role != "data" or logical.name in WORDS_OF_PEOPLE:
             continue
         for part in logical.physical():
             found = profile.column(part.name)
@@ -45,6 +47,17 @@ def describe_canonical(
     if len(columns) == 1:
         return None
     return TableDescription(table.name, tuple(columns), "patient", grade, table.words)
+
+
+def publishable(table: CanonicalTable) -> tuple[PhysicalColumn, ...]:
+    """The columns that a description looks at: facts, without identifiers and without the source's own words."""
+    return tuple(
+        part
+        for logical in table.columns
+        if logical.role == "data" and logical.name not in WORDS_OF_PEOPLE
+        for part in logical.physical()
+        if _publishable(logical, part.name)
+    )
 
 
 def _publishable(logical: CanonicalColumn, part: str) -> bool:

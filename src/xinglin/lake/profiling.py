@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from xinglin.catalogue.canonical import PhysicalColumn
@@ -14,6 +15,20 @@ _NUMERIC = {"integer": "CAST({0} AS DOUBLE)", "number": "{0}", "date": "epoch({0
 _NUMERIC["instant"] = _NUMERIC["date"]
 
 
+@contextmanager
+def counted(rows: Any, name: str) -> Iterator[Ask]:
+    """Rows (an Arrow reader or table) read once, and asked as ``name`` until the end."""
+    import duckdb
+
+    engine = duckdb.connect(":memory:")
+    try:
+        engine.register("incoming", rows)
+        engine.execute(f"CREATE TABLE {_quoted(name)} AS SELECT * FROM incoming")  # noqa: S608 (a quoted name)
+        yield lambda sql: engine.execute(sql).fetchall()
+    finally:
+        engine.close()
+
+
 def profile_relation(
     ask: Ask, relation: str, name: str, columns: Sequence[PhysicalColumn], person: str
 ) -> TableProfile:
@@ -23,30 +38,27 @@ def profile_relation(
     """
     key, source = _quoted(person), _quoted(relation)
     asked = [column for column in columns if column.name != person]
-    parts = ["count(*)", f"count(DISTINCT {key})"]
-    for column in asked:
-        parts += _counts(column, key)
-    named = ", ".join(f"{part} AS c{at}" for at, part in enumerate(parts))
-    values = ask(f"SELECT {named} FROM {source}")[0]  # noqa: S608 (quoted names of the node)
-    rows, persons = int(values[0]), int(values[1])
+    counts = ["count(*)", f"count(DISTINCT {key})", *(f"count({_quoted(column.name)})" for column in asked)]
+    rows, persons, *filled = _one(ask, counts, source)
     found = []
-    for at, column in enumerate(asked):
-        filled, behind, distinct, low, high, longest = values[2 + 6 * at : 8 + 6 * at]
-        levels = _levels(ask, source, column, key) if column.holds == "text" and filled else ()
+    for column, number in zip(asked, filled, strict=True):
+        # Most columns of a canonical table are empty at one hospital: nothing more is asked of those.
+        behind, distinct, low, high, longest = _one(ask, _counts(column, key), source) if number else _EMPTY
+        levels = _levels(ask, source, column, key) if column.holds == "text" and number else ()
         found.append(
             ColumnProfile(
-                column.name,
-                column.holds,
-                int(filled),
-                int(behind),
-                int(distinct),
-                _real(low),
-                _real(high),
-                levels,
-                int(longest or 0),
+                column.name, column.holds, number, behind, distinct, _real(low), _real(high), levels, longest or 0
             )
         )
     return TableProfile(name, rows, persons, tuple(found))
+
+
+_EMPTY = (0, 0, None, None, None)
+
+
+def _one(ask: Ask, parts: Sequence[str], source: str) -> tuple[Any, ...]:
+    named = ", ".join(f"{part} AS c{at}" for at, part in enumerate(parts))
+    return ask(f"SELECT {named} FROM {source}")[0]  # noqa: S608 (quoted names of the node)
 
 
 def _counts(column: PhysicalColumn, key: str) -> list[str]:

@@ -84,7 +84,9 @@ def test_a_canonical_table_is_described_from_its_rows() -> None:
         'http://loinc.org' AS code_system,
         'SBP ' || i AS code_source, 100 + i AS value_number FROM range(80) t(i)"""
     )
-    profile = profile_relation(engine, "observation", "observation", table.physical(), "patient")
+    profile = profile_relation(
+        lambda sql: engine.execute(sql).fetchall(), "observation", "observation", table.physical(), "patient"
+    )
     assert (profile.rows, profile.persons) == (80, 40)
     described = describe_canonical(table, profile)
     assert described is not None
