@@ -62,6 +62,8 @@ def read_header(data: bytes, default_charset: str = "utf-8") -> Header | None:
     text = decoded.text.lstrip("\ufeff").replace("\n", "\r").split("\r", 1)[0]
     if not text.startswith("MSH"):
         return None
+    if _CONTROLS.search(text):
+        text = _CONTROLS.sub("", text)
     mark, damage = text[3:4], ""
     if not mark or mark.isalnum():
         return Header(damage="hl7v2.header_short" if not mark else "hl7v2.separators")
@@ -75,34 +77,32 @@ def read_header(data: bytes, default_charset: str = "utf-8") -> Header | None:
 
 
 def _header(fields: list[str], used: Separators, charset: str, damage: str) -> Header:
-    def parts(position: int) -> list[str]:
-        return _CONTROLS.sub("", fields[position]).split(used.component)
-
-    def name(position: int) -> str:
-        return _CONTROLS.sub("", fields[position])[:MAX_NAME_CHARS]
-
-    kind = parts(8)
-    event = kind[1] if len(kind) > 1 else ""
-    version = _VERSION.match(parts(11)[0].strip())
-    processing = parts(10)[0].strip()
-    declared = [codec_of(each.strip()) for each in fields[17].split(used.repetition)]
+    component = used.component
+    kind, _, rest = fields[8].partition(component)
+    event = rest.partition(component)[0]
+    version = _VERSION.match(fields[11].partition(component)[0].strip())
+    processing = fields[10].partition(component)[0].strip()
+    sets = fields[17]
+    known = bool(sets) and None not in [codec_of(each.strip()) for each in sets.split(used.repetition)]
     return Header(
         separators=used,
-        sending=(name(2), name(3)),
-        receiving=(name(4), name(5)),
-        type=kind[0] if _CODE.fullmatch(kind[0]) else "",
+        sending=(fields[2][:MAX_NAME_CHARS], fields[3][:MAX_NAME_CHARS]),
+        receiving=(fields[4][:MAX_NAME_CHARS], fields[5][:MAX_NAME_CHARS]),
+        type=kind if _CODE.fullmatch(kind) else "",
         event=event if _CODE.fullmatch(event) else "",
-        control_id=_CONTROLS.sub("", fields[9])[:MAX_CONTROL_ID_CHARS],
+        control_id=fields[9][:MAX_CONTROL_ID_CHARS],
         processing_id=processing if processing in ("P", "T", "D") else "",
         version=version[0] if version else "",
         accept=_when(fields[14]),
         application=_when(fields[15]),
-        declared=fields[17] if fields[17] and None not in declared else "",
+        declared=sets if known else "",
         charset=charset,
         damage=damage,
     )
 
 
 def _when(text: str) -> str:
+    if not text:
+        return ""
     word = text.strip().upper()
     return word if word in _WHEN else ""
