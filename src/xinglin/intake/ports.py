@@ -214,6 +214,26 @@ class Preparer(Protocol):
         ...
 
 
+class Surveyed(msgspec.Struct, frozen=True):
+    """Who is where in an object: places of records about others alone (``keep``) and about the persons (``drop``).
+
+    ``facts``: digests of the persons' facts. ``persons``: their keys as the source writes them.
+    """
+
+    keep: tuple[str, ...]
+    drop: tuple[str, ...]
+    facts: tuple[bytes, ...]
+    persons: tuple[str, ...]
+
+
+class Surveyor(Protocol):
+    """Looks for persons in an object."""
+
+    def survey(self, work: Work, body: bytes, persons: Collection[bytes]) -> Surveyed:
+        """Where records of these persons (digests) lie. Raises as ``Preparer.prepare`` does."""
+        ...
+
+
 class Tables(Protocol):
     """The lake, as far as the intake sees it."""
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from xinglin.intake.errors import RawDamaged
+from xinglin.intake.errors import RawDamaged, RawErased
 from xinglin.intake.ports import Received
 from xinglin.kernel.instants import Clock
 from xinglin.stores.raw_erase import resume_erasures
@@ -26,7 +26,7 @@ from xinglin.stores.raw_model import RawFinding, RawReport, Step
 from xinglin.stores.raw_objects import object_id, object_name
 from xinglin.stores.raw_parts import Parts
 from xinglin.stores.raw_recover import index_segment
-from xinglin.stores.raw_segments import TEMPORARY, segment_ids
+from xinglin.stores.raw_segments import TEMPORARY, read_part, segment_ids
 from xinglin.stores.raw_writer import RawWriter
 
 
@@ -51,8 +51,9 @@ class _Check:
             # What is kept from here on goes to later segments, which this check leaves out.
             self._writer.seal()
             segments = segment_ids(parts.segments)
-            self._index_file(segments)
             keys = parts.keys.key_ids()
+            if not self._index_file(segments):
+                return RawReport(len(segments), 0, 0, len(keys), tuple(self._findings))
         for segment in segments:
             self._segment(segment, keys)
         for segment in sorted(
@@ -78,9 +79,11 @@ class _Check:
         if self._repair:
             resume_erasures(self._parts, self._clock, self._step)
 
-    def _index_file(self, segments: Sequence[int]) -> None:
-        if self._parts.index.sound():
-            return
+    def _index_file(self, segments: Sequence[int]) -> bool:
+        """Whether the index can be asked."""
+        whole = self._parts.index.sound()
+        if whole and self._parts.index.counted():
+            return True
         self._say("raw.index_damaged", "index.db", "The index's file is damaged.", self._repair)
         if self._repair:
             self._parts.rebuild_index()
@@ -89,6 +92,7 @@ class _Check:
                     index_segment(self._parts, segment, HEAD_BYTES, self._clock, self._step)
                 except RawDamaged as error:
                     self._say("raw.segment_closed", segment, error.what)
+        return whole or self._repair
 
     def _segment(self, segment: int, keys: set[int]) -> None:
         parts = self._parts
@@ -150,7 +154,9 @@ class _Check:
             elif row is None:
                 self._say("raw.not_indexed", entry.sequence, "An object that the index lacks.", self._repair)
                 wrong.append(entry)
-            elif row.sequence == entry.sequence and not self._same(row, entry, record):
+            elif row.segment != segment and self._readable(row, record):
+                self._duplicate(segment, entry)
+            elif not self._same(row, entry, record):
                 self._say("raw.index_wrong", entry.sequence, "The index says something else.", self._repair)
                 wrong.append(entry)
         present = {entry.mark for entry in entries}
@@ -164,22 +170,52 @@ class _Check:
 
     def _same(self, row: Entry, entry: Entry, record: Record) -> bool:
         try:
-            name = self._parts.sealer(row.segment).open_name(row.sequence, row.sealed)
+            name = self._parts.sealer(row.segment).open_name(row.said(), row.sealed)
         except RawDamaged:
             return False
         return name == (record.about.digest, record.about.label) and replace(row, sealed=b"") == replace(
             entry, sealed=b""
         )
 
+    def _sound(self, row: Entry) -> bool:
+        try:
+            if row.large:
+                self._parts.large.describe(row.large)
+                return True
+            data = read_part(self._parts.path(row.segment), row.offset, row.length)
+            record = self._parts.sealer(row.segment).open(data)
+        except (RawDamaged, OSError):
+            return False
+        return record is not None
+
+    def _readable(self, row: Entry, record: Record) -> bool:
+        """Whether the record that the index points to holds the object, too."""
+        try:
+            data = read_part(self._parts.path(row.segment), row.offset, row.length)
+            other = self._parts.sealer(row.segment).open(data)
+        except (RawDamaged, OSError):
+            return False
+        return other is not None and other.about.digest == record.about.digest
+
+    def _duplicate(self, segment: int, entry: Entry) -> None:
+        if segment in self._parts.index.segments_of_duplicates([entry.mark]):
+            return
+        self._say("raw.not_indexed", entry.sequence, "A second record that the index lacks.", self._repair)
+        if self._repair:
+            self._parts.index.absorb(segment, self._parts.index.segments().get(segment, HEAD_BYTES), [entry])
+
     def _large(self, keys: set[int]) -> None:
         parts = self._parts
         names = set(parts.large.place.names())
         pending = parts.large.pending()
         wanted = parts.index.large_ids()
+        segments = set(segment_ids(parts.segments)) | parts.index.object_segments()
         for name in sorted(names):
             key_id = object_id(name)
             if key_id is None:
                 self._say("raw.leftover", name, "A file that is no object of this store.")
+            elif key_id in segments:
+                self._say("raw.leftover", name, "A file of no object: its number is a segment's.")
             elif key_id in wanted:
                 self._object(key_id, wanted[key_id])
             elif key_id not in pending and key_id in keys:
@@ -206,18 +242,23 @@ class _Check:
             self._say("raw.object_damaged", sequence, error.what)
 
     def _orphan(self, key_id: int) -> None:
-        """An object that was published before a crash, and never recorded: nobody was told that it is kept."""
+        """An object that was published before a crash and never recorded, or whose record is lost: record it."""
         parts = self._parts
+        try:
+            about = parts.large.describe(key_id)
+        except RawDamaged as error:
+            self._say("raw.object_damaged", object_name(key_id), error.what)
+            return
+        mark = parts.keys.mark(about.digest)
+        known = parts.index.find([mark]).get(mark)
+        if known is not None and not self._sound(known):
+            self._say("raw.orphan_object", object_name(key_id), f"It holds object {known.sequence}, which is damaged.")
+            return
         self._say("raw.orphan_object", object_name(key_id), "An object without a record.", self._repair)
         if not self._repair:
             return
-        try:
-            about = parts.large.describe(key_id)
-        except RawDamaged:
-            parts.large.discard(key_id)
-            return
         outcome = self._writer.commit([Unit([_item(key_id, about)])])[0]
-        if not isinstance(outcome, list) or outcome[0].known:
+        if isinstance(outcome, RawErased) or (isinstance(outcome, list) and outcome[0].known):
             parts.large.discard(key_id)
 
     def _keys(self, keys: set[int]) -> None:

@@ -13,6 +13,18 @@ from xinglin.intake.errors import RawDamaged
 from xinglin.stores.raw_errors import RawClosed, RawTooNew, RawUnavailable
 
 T = TypeVar("T")
+_TABLES = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+_DISK = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_PROTOCOL,
+}
 
 
 class RawDatabase:
@@ -24,9 +36,11 @@ class RawDatabase:
         self.path = path
         self._synchronous, self._busy_timeout_s, self._read_only = synchronous, busy_timeout_s, read_only
         self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = self._open()
+        with self._typed():
+            self._connection: sqlite3.Connection | None = self._open()
         try:
-            self._install(schema, version)
+            with self._typed():
+                self._install(schema, version)
         except BaseException:
             self.close()
             raise
@@ -128,22 +142,29 @@ class RawDatabase:
                 f"{self.path.name} has schema {found}; this program knows {version}.",
                 remedy="Start the newer version of xinglin.",
             )
+        with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
+            fresh.executescript(schema)
+            if connection.execute(_TABLES).fetchall() != fresh.execute(_TABLES).fetchall():
+                raise self._damaged("its tables are others")
 
     @contextlib.contextmanager
     def _typed(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if code not in _DISK:
+                raise self._damaged(getattr(error, "sqlite_errorname", type(error).__name__)) from error
             full = code == sqlite3.SQLITE_FULL
             raise RawUnavailable(
                 f"{self.path.name}: {'the disk is full' if full else 'the disk does not answer'}.",
                 why=getattr(error, "sqlite_errorname", type(error).__name__),
                 remedy="Make room, then send again." if full else "Send again.",
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise RawDamaged(
-                f"{self.path.name} is damaged or contradicts itself.",
-                why=getattr(error, "sqlite_errorname", type(error).__name__),
-                remedy="Run the raw store's check with repair; a key table is restored from its copy.",
-            ) from error
+
+    def _damaged(self, why: str) -> RawDamaged:
+        return RawDamaged(
+            f"{self.path.name} is damaged or contradicts itself.",
+            why=why,
+            remedy="Run the raw store's check with repair; a key table is restored from its copy.",
+        )

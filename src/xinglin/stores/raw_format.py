@@ -72,6 +72,10 @@ class Description(msgspec.Struct, frozen=True, array_like=True):
         return f"Description({self.sequence}, {self.size_bytes} bytes)"
 
 
+Said = tuple[int, int, str, str, Instant, str, int]
+"""What the index says in clear: sequence, size, source, media type, received at, retention, large."""
+
+
 class Record(msgspec.Struct, frozen=True):
     """A record that was found: where, which, and what it holds."""
 
@@ -80,6 +84,11 @@ class Record(msgspec.Struct, frozen=True):
     ordinal: int
     about: Description
     payload: bytes
+
+    def said(self) -> Said:
+        """What the index says of it."""
+        one = self.about
+        return one.sequence, one.size_bytes, one.source, one.media_type, one.received_at, one.retention, one.large
 
     def body(self) -> bytes:
         """The body as received, checked against its digest; empty when an object of its own holds it."""
@@ -218,17 +227,20 @@ class Sealer:
             position = data.find(RECORD_MAGIC, position + 1)
         return None
 
-    def seal_name(self, sequence: int, digest: bytes, label: str) -> bytes:
-        """Digest and label as the index keeps them: under the segment's key, so they go when it goes."""
-        nonce = os.urandom(12)
-        return nonce + self._cipher.encrypt(nonce, digest + label.encode(), b"name%d" % sequence)
+    def seal_name(self, said: Said, digest: bytes, label: str) -> bytes:
+        """Digest and label as the index keeps them: under the segment's key, so they go when it goes.
 
-    def open_name(self, sequence: int, sealed: bytes) -> tuple[bytes, str]:
+        What the index says beside them is associated data, so that nobody changes it unseen.
+        """
+        nonce = os.urandom(12)
+        return nonce + self._cipher.encrypt(nonce, digest + label.encode(), b"xinglin raw name 1\0" + _encode(said))
+
+    def open_name(self, said: Said, sealed: bytes) -> tuple[bytes, str]:
         """Digest and label of an index entry."""
         try:
-            plain = self._cipher.decrypt(sealed[:12], sealed[12:], b"name%d" % sequence)
+            plain = self._cipher.decrypt(sealed[:12], sealed[12:], b"xinglin raw name 1\0" + _encode(said))
         except (InvalidTag, ValueError) as error:
-            raise damaged(f"The index entry of object {sequence} is damaged.") from error
+            raise damaged(f"The index entry of object {said[0]} is damaged.") from error
         return plain[:32], plain[32:].decode()
 
 

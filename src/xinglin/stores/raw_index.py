@@ -13,11 +13,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from xinglin.intake.errors import RawDamaged
 from xinglin.kernel.instants import Instant
 from xinglin.stores.raw_database import RawDatabase
+from xinglin.stores.raw_format import Said, damaged
 from xinglin.stores.raw_model import RawSettings
 
 SCHEMA_VERSION = 1
@@ -53,6 +56,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     retention: str
     sealed: bytes
 
+    def said(self) -> Said:
+        """What its sealed name is bound to."""
+        first = (self.sequence, self.size_bytes, self.source, self.media_type)
+        return *first, self.received_at, self.retention, self.large
+
 
 class RawIndex:
     """Where everything lies."""
@@ -67,23 +75,23 @@ class RawIndex:
         for start in range(0, len(marks), _NAMES_AT_ONCE):
             part = tuple(marks[start : start + _NAMES_AT_ONCE])
             query = f"SELECT {_COLUMNS} FROM object WHERE mark IN ({','.join('?' * len(part))})"  # noqa: S608
-            found.update((row[1], Entry(*row)) for row in self._database.read(query, part))
+            found.update((row[1], _entry(row)) for row in self._database.read(query, part))
         return found
 
     def after(self, sequence: int, limit: int) -> list[Entry]:
         """Rows above ``sequence``, in order."""
         query = f"SELECT {_COLUMNS} FROM object WHERE sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
-        return [Entry(*row) for row in self._database.read(query, (sequence, limit))]
+        return [_entry(row) for row in self._database.read(query, (sequence, limit))]
 
     def received_by(self, retention: str, instant: Instant, limit: int) -> list[Entry]:
         """Rows of a class that came in at ``instant`` or before, in order."""
         query = f"SELECT {_COLUMNS} FROM object WHERE retention = ? AND received_at <= ? ORDER BY sequence LIMIT ?"  # noqa: S608
-        return [Entry(*row) for row in self._database.read(query, (retention, instant, limit))]
+        return [_entry(row) for row in self._database.read(query, (retention, instant, limit))]
 
     def of_segment(self, segment: int) -> list[Entry]:
         """Rows whose record lies in a segment, in order."""
         query = f"SELECT {_COLUMNS} FROM object WHERE segment = ? ORDER BY sequence"  # noqa: S608
-        return [Entry(*row) for row in self._database.read(query, (segment,))]
+        return [_entry(row) for row in self._database.read(query, (segment,))]
 
     def add(self, segment: int, end: int, entries: Sequence[Entry]) -> None:
         """In one transaction: new rows, and that ``segment`` is indexed up to ``end``."""
@@ -187,13 +195,22 @@ class RawIndex:
     def totals(self) -> tuple[int, int]:
         """Objects and bytes."""
         rows = dict(self._database.read("SELECT name, value FROM meta WHERE name IN ('count', 'size')"))
-        return int(rows["count"]), int(rows["size"])
+        try:
+            return int(rows["count"]), int(rows["size"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise damaged("The index's totals are damaged.") from error
 
     def sound(self) -> bool:
-        """Whether SQLite finds its file whole, and the totals are those of the rows."""
-        if [row[0] for row in self._database.read("PRAGMA integrity_check(1)")] != ["ok"]:
+        """Whether SQLite finds its file whole."""
+        try:
+            return [row[0] for row in self._database.read("PRAGMA integrity_check(1)")] == ["ok"]
+        except RawDamaged:
             return False
-        return tuple(self._database.read("SELECT count(*), coalesce(sum(size), 0) FROM object")[0]) == self.totals()
+
+    def counted(self) -> bool:
+        """Whether the totals are those of the rows."""
+        rows = self._database.read("SELECT count(*), coalesce(sum(size), 0) FROM object")
+        return tuple(rows[0]) == self.totals()
 
     def checkpoint(self) -> None:
         """Empty the write-ahead log into the file, where deleted rows are zeros."""
@@ -210,6 +227,13 @@ class RawIndex:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _entry(row: Any) -> Entry:
+    try:
+        return msgspec.convert(row, Entry)
+    except msgspec.ValidationError as error:
+        raise damaged("A row of the index is damaged.") from error
 
 
 def _count(c: sqlite3.Connection, objects: int, size_bytes: int) -> None:

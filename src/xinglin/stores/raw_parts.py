@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from xinglin.intake.errors import RawDamaged
-from xinglin.stores.raw_errors import RawBusy, RawUnavailable
-from xinglin.stores.raw_format import HEAD_BYTES, SEGMENT_MAGIC, Gap, Record, Sealer, check_head, damaged
+from xinglin.stores.raw_errors import RawBusy
+from xinglin.stores.raw_format import HEAD_BYTES, SEGMENT_MAGIC, Gap, Record, Sealer, check_head
 from xinglin.stores.raw_index import Entry, RawIndex
 from xinglin.stores.raw_keys import KeyTable
 from xinglin.stores.raw_model import KeyRing, RawSettings, Step
@@ -26,7 +25,7 @@ class Parts:
 
     def __init__(self, folder: Path, ring: KeyRing, settings: RawSettings, step: Step, read_only: bool) -> None:
         self.folder, self.settings, self.segments = folder, settings, folder / "segments"
-        self.keys = _keys(folder, ring, settings, read_only)
+        self.keys = KeyTable(folder / "keys.db", ring, settings, read_only)
         try:
             self.index = self._open_index(read_only)
             self.large = LargeObjects(self._place(step), self.keys)
@@ -51,7 +50,7 @@ class Parts:
     def scan(self, segment: int, start: int = HEAD_BYTES) -> Iterator[Record | Gap]:
         """Every record of a segment from ``start`` on, and what lies between them and is none."""
         sealer, path = self.sealer(segment), self.path(segment)
-        data = read_part(path, start, path.stat().st_size - start)
+        data = read_part(path, start, max(0, path.stat().st_size - start))
         for found in sealer.scan(data, 0):
             if isinstance(found, Record):
                 yield replace(found, offset=found.offset + start)
@@ -72,7 +71,7 @@ class Parts:
         """The index row of a record."""
         about = record.about
         place = (segment, record.offset, record.length, about.large, about.size_bytes)
-        name = self.sealer(segment).seal_name(about.sequence, about.digest, about.label)
+        name = self.sealer(segment).seal_name(record.said(), about.digest, about.label)
         said = (about.source, about.media_type, about.received_at, about.retention)
         return Entry(about.sequence, self.keys.mark(about.digest), *place, *said, name)
 
@@ -85,9 +84,6 @@ class Parts:
         path = self.folder / "index.db"
         try:
             return RawIndex(path, self.settings, read_only)
-        except sqlite3.DatabaseError as error:
-            if read_only or isinstance(error, sqlite3.OperationalError):
-                raise RawUnavailable("The index cannot be opened.", why=type(error).__name__) from error
         except RawDamaged:
             if read_only:
                 raise
@@ -98,15 +94,6 @@ class Parts:
         if self.settings.objects_url:
             return BucketObjects(self.settings, self.keys.store_id, step)
         return FolderObjects(self.folder / "objects", step)
-
-
-def _keys(folder: Path, ring: KeyRing, settings: RawSettings, read_only: bool) -> KeyTable:
-    try:
-        return KeyTable(folder / "keys.db", ring, settings, read_only)
-    except sqlite3.OperationalError as error:
-        raise RawUnavailable("The key table cannot be opened.", why=type(error).__name__) from error
-    except sqlite3.DatabaseError as error:
-        raise damaged("The key table cannot be read; restore it from its copy.") from error
 
 
 def remove_index(folder: Path) -> None:

@@ -131,7 +131,7 @@ class RawReader:
 def kept_of(entry: Entry, keys: KeyTable) -> Kept:
     """What the index says of an object, with the name that only its segment's key opens."""
     sealer = Sealer(keys.cipher(entry.segment), keys.store_id, entry.segment)
-    digest, label = sealer.open_name(entry.sequence, entry.sealed)
+    digest, label = sealer.open_name(entry.said(), entry.sealed)
     said = (entry.source, entry.media_type, entry.received_at, entry.retention)
     return Kept(digest.hex(), entry.sequence, entry.size_bytes, True, *said, label)
 

@@ -26,7 +26,13 @@ def recover(parts: Parts, clock: Clock, step: Step) -> tuple[RawFinding, ...]:
     except (RawDamaged, RawUnavailable) as error:
         # The objects are refused already; the store opens, and the next check or opening goes on.
         findings.append(RawFinding("raw.erasure_unfinished", "keys.db", error.what))
-    indexed = parts.index.segments()
+    try:
+        parts.index.totals(), parts.index.large_ids()
+        indexed = parts.index.segments()
+    except RawDamaged as error:
+        findings.append(RawFinding("raw.index_damaged", "index.db", error.what, repaired=True))
+        parts.rebuild_index()
+        indexed = {}
     present = segment_ids(parts.segments)
     # After a key table was restored from an older copy its next numbers may be those of files that are there.
     parts.keys.number_above(max([0, *present, *indexed, *parts.index.large_ids()]))

@@ -87,11 +87,11 @@ class ActiveSegment:
             write_all(self._descriptor, head(SEGMENT_MAGIC, self.id, store))
             os.fsync(self._descriptor)
             sync_folder(folder)
+            step("rolled")
         except BaseException:
             self.close()
             path.unlink(missing_ok=True)
             raise
-        step("rolled")
 
     def append(self, data: bytes) -> None:
         """Write at ``end``, durably when it returns; the caller then moves ``end``, or calls ``withdraw``."""

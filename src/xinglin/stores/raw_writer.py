@@ -22,7 +22,7 @@ from xinglin.stores.raw_index import Entry, RawIndex
 from xinglin.stores.raw_keys import KeyTable
 from xinglin.stores.raw_model import RawSettings, Step
 from xinglin.stores.raw_reader import kept_of
-from xinglin.stores.raw_segments import ActiveSegment
+from xinglin.stores.raw_segments import ActiveSegment, segment_path
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -166,7 +166,7 @@ class RawWriter:
             about = Description(kept.sequence, one.digest, *said, kept.label, one.size_bytes, item.large, packed)
             nonce = nonces[12 * position : 12 * position + 12]
             record = segment.sealer.seal(segment.records + position, about, payload, nonce)
-            name = segment.sealer.seal_name(kept.sequence, one.digest, kept.label)
+            name = segment.sealer.seal_name((kept.sequence, one.size_bytes, *said, item.large), one.digest, kept.label)
             place = (segment.id, offset, len(record), item.large, one.size_bytes)
             entries.append(Entry(kept.sequence, one.mark, *place, *said, name))
             records.append(record)
@@ -197,7 +197,8 @@ class RawWriter:
         try:
             self._segment = ActiveSegment(self._folder, sealer, self._keys.store_id, now, self._step)
         except OSError:
-            self._keys.give_back(key_id)
+            if not segment_path(self._folder, key_id).exists():
+                self._keys.give_back(key_id)
             raise
         self._spent = False
         return self._segment
