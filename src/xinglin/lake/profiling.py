@@ -64,7 +64,6 @@ def _one(ask: Ask, parts: Sequence[str], source: str) -> tuple[Any, ...]:
 def _counts(column: PhysicalColumn, key: str) -> list[str]:
     own = _quoted(column.name)
     parts = [
-        f"count({own})",
         f"count(DISTINCT {key}) FILTER (WHERE {own} IS NOT NULL)",
         f"approx_count_distinct({own})",
     ]
