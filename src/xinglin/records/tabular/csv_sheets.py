@@ -260,7 +260,8 @@ def _header_row(first: list[tuple[int, list[str]]]) -> int:
             continue
         filled = [cell for cell in row if cell.strip()]
         numeric = sum(1 for cell in row if _NUMERIC.match(cell.strip()))
-        return number if len(set(filled)) >= 0.8 * len(row) and numeric <= 0.2 * len(row) else 0
+        named = len(filled) >= 0.5 * len(row) and len(set(filled)) >= 0.7 * len(filled)
+        return number if named and numeric <= 0.2 * len(row) + (len(row) - len(filled)) else 0
     return 0
 
 

@@ -69,9 +69,10 @@ def _by_formats(value: str, formats: Sequence[str]) -> tuple[str | None, str]:
         except ValueError:
             continue
         if "%d" not in layout and "%j" not in layout:
-            return (f"{stamp:%Y-%m}" if "%m" in layout or "%b" in layout else f"{stamp:%Y}"), ""
+            month = stamp.month if "%m" in layout or "%b" in layout else None
+            return _date_text(stamp.year, month, None)
         if not any(part in layout for part in ("%H", "%I", "%c", "%X", "%T")):
-            return f"{stamp:%Y-%m-%d}", ""
+            return _date_text(stamp.year, stamp.month, stamp.day)
         return stamp.isoformat(timespec="milliseconds" if stamp.microsecond else "seconds"), ""
     return None, BAD
 

@@ -135,7 +135,7 @@ def rounded_range(low: float, high: float, whole: bool) -> tuple[float, float]:
     """A range padded outwards to a round grid of about a tenth of its width.
 
     >>> rounded_range(1, 126, True), rounded_range(36.4, 40.2, False)
-    ((0.0, 130.0), (36.0, 40.5))
+    ((0.0, 140.0), (36.0, 40.5))
     """
     span = max(high - low, 1.0 if whole else abs(high) * 1e-6 or 1.0)
     power = 10.0 ** math.floor(math.log10(span / 10))

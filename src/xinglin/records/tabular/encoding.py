@@ -47,14 +47,23 @@ def detect_encoding(body: bytes) -> str:
         return "utf-8"
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    head = body[:4096]
-    if len(head) >= 4 and head.count(0) > len(head) // 4:
-        return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+    if 0 in body[:4096] and (wide := _utf_16(body[:4096])):
+        return wide
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:
         return _legacy(body)
     return "utf-8"
+
+
+def _utf_16(head: bytes) -> str:
+    """UTF-16 without a mark: read in that order, nearly all is plain or Chinese."""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        text = head[: len(head) // 2 * 2].decode(encoding, "replace")
+        plain = sum(1 for one in text if " " <= one <= "~" or one in "\r\n\t" or "\u3000" <= one <= "\u9fff")
+        if plain >= 0.95 * len(text):
+            return encoding
+    return ""
 
 
 def _legacy(body: bytes) -> str:

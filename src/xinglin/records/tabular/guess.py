@@ -15,7 +15,7 @@ from xinglin.records.tabular.words import meanings
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CJK = re.compile(r"[\u4e00-\u9fff]")
-_COUNT = re.compile(r"(?:num|number|n|count|cnt|total)_|_(?:count|num|cnt)\Z|(?:次数|数)\Z")
+_COUNT = re.compile(r"\A(?:num|number|n|count|cnt)_|_(?:count|num|cnt)\Z|(?:次数|个数|数)\Z")
 _SERIES = re.compile(r"(.*?)[ _]?(\d{1,2})\Z")
 _NOISE = ("患者", "病人", "的", "代码", "名称")
 EXACT, PART, CLOSE = 0.9, 0.72, 0.66

@@ -137,6 +137,7 @@ class ProductColumn(Strict, frozen=True):
     """A published column. ``column``: the source's name where it differs. ``low``, ``high``: published range.
 
     ``levels``: every published value of a category; ``other``: the level that takes the rest, empty for NULL.
+    ``flag``: what was left out of levels or range (``rare_merged``, ``range_clipped``), for the one who confirms it.
     """
 
     kind: str

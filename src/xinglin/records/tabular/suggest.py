@@ -171,7 +171,7 @@ def _product(
         words = _words(column, meaning, assembly.labels.get(column, {}))
         published[column] = plain, publish(one, meaning, persons, words, column if plain != column else "")
     columns = {plain: made.column for plain, made in published.values()}
-    key = f"{assembly.row_key()}"
+    key = "{@line}" if assembly.person == LINE else assembly.row_key()
     stem = _plain(_stem(sheet or name)).lower() or "product"
     words = "the source's own columns"
     return Product(stem, key, assembly.patient, columns, words=words), published
