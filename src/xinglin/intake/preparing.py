@@ -16,7 +16,7 @@ from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
 from xinglin.intake.digests import RowDigests, person_digest, qualified
 from xinglin.intake.errors import ReaderFailed
 from xinglin.intake.model import ERASED_PERSON, READER_FAILED, UNACCOUNTED, UNSHAPED, Source
-from xinglin.intake.ports import Prepared, RowKeys, Terms, Work
+from xinglin.intake.ports import Prepared, RowKeys, Surveyed, Terms, Work
 from xinglin.kernel.instants import Instant
 from xinglin.records.errors import RecordsError
 from xinglin.records.model import Flag, Mapped, Read, Reader, Resource, Unread
@@ -25,6 +25,7 @@ NO_ID = "intake.no_id"
 NO_PATIENT = "intake.no_patient"
 OTHER_TABLE = "intake.other_table"
 UNMAPPABLE = "intake.unmappable"
+_CANONICAL = frozenset(table.name for table in CANONICAL_TABLES)
 _OF_PERSON = frozenset(table.name for table in CANONICAL_TABLES if table.of_person and table.name != "patient")
 _WORDS = {
     NO_ID: "The record gives a fact without an id.",
@@ -64,6 +65,10 @@ class Steps(msgspec.Struct, frozen=True):
     shape: Shaper
     check: Callable[[dict[str, Any], str], Sequence[Flag]] | None = None
     terms: Terms | None = None
+
+
+_Sought = tuple[set[str], set[str], set[bytes], set[str]]
+"""Places of others, places of the persons, digests of their facts, and their keys."""
 
 
 class _Part(msgspec.Struct):
@@ -110,6 +115,39 @@ class Preparation:
     def forget(self) -> None:
         """See the port."""
         self._parts.clear()
+
+    def survey(self, work: Work, body: bytes, persons: Collection[bytes]) -> Surveyed:
+        """See the port ``Surveyor``."""
+        wanted, names = frozenset(persons), set[str]()
+        keep: set[str] = set()
+        drop: set[str] = set()
+        facts: set[bytes] = set()
+        try:
+            for read in self._steps.readers[work.media_type].read(body, work.source.context(work.kept.received_at)):
+                mapped, _ = self._mapped(list(read.resources))
+                for one in (*mapped, *read.mapped):
+                    self._seek(work.source, one, wanted, (keep, drop, facts, names))
+        except RecordsError:
+            raise
+        except BROKEN_INPUT as error:
+            raise ReaderFailed(READER_FAILED, f"The reader broke ({type(error).__name__}).") from error
+        return Surveyed(tuple(keep - drop), tuple(drop), tuple(facts), tuple(sorted(names)))
+
+    def _seek(self, source: Source, mapped: Mapped, persons: frozenset[bytes], into: _Sought) -> None:
+        keep, drop, facts, names = into
+        columns = mapped.columns
+        place_at, id_at = columns.index("place"), columns.index("id")
+        person_at = columns.index("patient") if "patient" in columns else id_at if mapped.table == "patient" else -1
+        digests = RowDigests(self._key, source.name, mapped.table, columns)
+        for row in mapped.rows:
+            keys = {row[at] for at in (person_at, id_at if mapped.table == "patient" else -1) if at >= 0 and row[at]}
+            about = {one for one in keys if person_digest(self._key, qualified(source.namespace, one)) in persons}
+            names |= about
+            if about:
+                drop.add(row[place_at] or "")
+                facts.add(digests.fact(row))
+            else:
+                keep.add(row[place_at] or "")
 
     def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:
         """See the port."""
@@ -238,7 +276,8 @@ class _Attribution:
         """Numbers the records and notes what speaks against one of them."""
         names = mapped.columns
         place_at, id_at = names.index("place"), names.index("id")
-        of_person, numbers = mapped.table in _OF_PERSON, self.numbers
+        of_person = mapped.table in _OF_PERSON or (mapped.table not in _CANONICAL and "patient" in names)
+        numbers = self.numbers
         person_at = names.index("patient") if of_person and "patient" in names else id_at
         allowed = not self._source.tables or mapped.table in self._source.tables
         is_person = of_person or mapped.table == "patient"

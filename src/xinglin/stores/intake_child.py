@@ -22,7 +22,7 @@ import msgspec
 
 from xinglin.intake.errors import ReaderFailed
 from xinglin.intake.model import READER_FAILED
-from xinglin.intake.ports import Prepared, Work
+from xinglin.intake.ports import Prepared, Surveyed, Work
 from xinglin.intake.preparing import Preparation, Steps
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
@@ -64,6 +64,14 @@ class Shape(msgspec.Struct, frozen=True, tag="shape"):
     recorded_at: int
 
 
+class Survey(msgspec.Struct, frozen=True, tag="survey"):
+    """Where an object of ``size`` bytes, which follow, speaks of these persons."""
+
+    work: Work
+    persons: tuple[bytes, ...]
+    size: int
+
+
 class Forget(msgspec.Struct, frozen=True, tag="forget"):
     """Forget the gathered rows."""
 
@@ -78,6 +86,12 @@ class Gave(msgspec.Struct, frozen=True, tag="gave"):
     """A part; None where the object has no further one."""
 
     part: Prepared | None
+
+
+class Saw(msgspec.Struct, frozen=True, tag="saw"):
+    """The answer to ``Survey``."""
+
+    found: Surveyed
 
 
 class Shaped(msgspec.Struct, frozen=True, tag="shaped"):
@@ -95,8 +109,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     broke: bool = False
 
 
-Request = Configure | Refuse | Open | Next | Shape | Forget
-Reply = Done | Gave | Shaped | Failed
+Request = Configure | Refuse | Open | Next | Shape | Survey | Forget
+Reply = Done | Gave | Saw | Shaped | Failed
 requests = msgspec.msgpack.Decoder(Request)
 replies = msgspec.msgpack.Decoder(Reply)
 
@@ -139,6 +153,8 @@ class Child:
             return Gave(next(self._open, None)), []
         if isinstance(request, Shape):
             return _shaped(preparation.tables(request.repeated, request.batch, request.recorded_at))
+        if isinstance(request, Survey):
+            return Saw(preparation.survey(request.work, body, request.persons)), []
         if isinstance(request, Refuse):
             preparation.refuse(request.erased)
         else:
@@ -174,7 +190,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     while len(head := source.read(HEADER.size)) == HEADER.size:
         (length,) = HEADER.unpack(head)
         request = requests.decode(source.read(length))
-        body = source.read(request.size) if isinstance(request, Open) else b""
+        body = source.read(request.size) if isinstance(request, Open | Survey) else b""
         reply, buffers = child.answer(request, body)
         sink.write(frame(reply))
         for held in buffers:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from xinglin.catalogue.canonical_tables import canonical_table
+from xinglin.intake.erasing import FoundPersons
 from xinglin.intake.ports import HeldFact
+from xinglin.lake.current import PERSON_LINK
 from xinglin.lake.delta import Lake
 
 _ROWS = 10_000
@@ -35,17 +36,25 @@ class LakeFacts:
             finally:
                 engine.close()
 
-    def find(self, persons: Sequence[str]) -> Any:
-        """What the tables hold of these persons, by ``lake.erasure``."""
+    def find(self, persons: Sequence[str]) -> FoundPersons:
+        """See the port."""
         from xinglin.lake.erasure import find_person
 
-        return find_person(self._lake, persons)
+        return FoundPersons(self._linked(persons), find_person(self._lake, persons).messages)
 
-    def erase(self, persons: Sequence[str]) -> Any:
-        """Remove every row of these persons, by ``lake.erasure``."""
+    def erase(self, persons: Sequence[str]) -> dict[str, int]:
+        """See the port."""
         from xinglin.lake.erasure import erase_person
 
-        return erase_person(self._lake, persons)
+        return dict(erase_person(self._lake, persons).rows)
+
+    def _linked(self, persons: Sequence[str]) -> tuple[str, ...]:
+        """Every key that was ever linked to one of the persons."""
+        if PERSON_LINK not in self._lake.names():
+            return ()
+        table = self._lake.open(PERSON_LINK).to_pyarrow_table(columns=["patient", "person"])
+        wanted = set(persons)
+        return tuple(sorted({row["patient"] for row in table.to_pylist() if row["person"] in wanted}))
 
 
 def _facts_of(status: str, of_person: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from xinglin.intake.digests import SIZE_BYTES
 from xinglin.intake.errors import BadSource, LedgerMoved
 from xinglin.intake.model import (
     BATCH_STATES,
+    OBJECT_STATES,
     SOURCES,
     BatchState,
     ObjectRow,
@@ -287,6 +288,50 @@ class IntakeLedger:
         """See the port."""
         with self.database.alone() as work:
             work.write_many(sql.DROP_RECORD, ({"key": fact} for fact in facts))
+
+    # --- erasure -------------------------------------------------------------------------------
+
+    def mark_erased(self, persons: Collection[bytes], at: Instant) -> None:
+        """See the port."""
+        with self.database.alone() as work:
+            work.write_many(sql.ADD_ERASED, ({"person": one, "at": at} for one in sorted(persons)))
+
+    def objects_about(self, persons: Collection[bytes]) -> tuple[ObjectRow, ...]:
+        """See the port."""
+        found = {
+            row["sequence"]: object_row(row)
+            for one in sorted(persons)
+            for row in self.database.rows(sql.PERSON_OBJECTS, key=one)
+            if row["state"] != "erased"
+        }
+        return tuple(found[sequence] for sequence in sorted(found))
+
+    def object(self, digest: str) -> ObjectRow | None:
+        """See the port."""
+        rows = self.database.rows(sql.OBJECT, key=digest)
+        return object_row(rows[0]) if rows else None
+
+    def forget_objects(
+        self,
+        objects: Sequence[ObjectRow],
+        persons: Collection[bytes],
+        moved: Mapping[str, str],
+        at: Instant,
+        told: Mapping[str, int],
+    ) -> None:
+        """See the port."""
+        digest = sha256_digest(b"".join(sorted(persons)) + "".join(one.digest for one in objects).encode())
+        with self.database.alone() as work:
+            for one in objects:
+                OBJECT_STATES.move(one.state, "erase")
+                work.write(sql.ERASE_OBJECT, key=one.sequence, instant=at)
+                work.write(sql.DROP_HELD, key=one.sequence)
+                work.write(sql.DROP_PERSONS_OF, key=one.sequence)
+            for old, new in moved.items():
+                work.write(sql.PUT_LINEAGE, old=old, new=new, at=at)
+            for one_person in persons:
+                work.write(sql.DROP_PERSON, key=one_person)
+            _tell(work, "erasure", digest, at, {"what": digest, **told})
 
     # --- evidence ----------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import msgspec
 
 from xinglin.intake.errors import IntakeError, ReaderFailed
 from xinglin.intake.model import READER_FAILED, READER_TIME
-from xinglin.intake.ports import Prepared, Work
+from xinglin.intake.ports import Prepared, Surveyed, Work
 from xinglin.kernel.instants import Instant
 from xinglin.records.errors import Unreadable
 from xinglin.stores import intake_child as ic
@@ -29,6 +29,7 @@ class ReadingLimits(msgspec.Struct, frozen=True):
     part_s: float = 60.0
     start_s: float = 60.0
     tables_s: float = 120.0
+    survey_s: float = 600.0
 
 
 class _Dead(Exception):
@@ -86,7 +87,7 @@ class ChildPreparer:
         self._alive()
         request: ic.Request = ic.Open(work, len(body))
         while True:
-            reply = self._part(request, given, body)
+            reply = self._part(request, body)
             if reply.part is None:
                 return
             given.parts += 1
@@ -99,9 +100,24 @@ class ChildPreparer:
                 given = _Given(msgspec.structs.replace(work, skip=given.work.skip + given.parts), body, 0)
                 self._given.append(given)
 
-    def _part(self, request: ic.Request, given: _Given, body: bytes) -> ic.Gave:
+    def survey(self, work: Work, body: bytes, persons: Collection[bytes]) -> Surveyed:
+        """See the port ``Surveyor``; a large object is looked through in one go."""
+        self._alive()
+        reply = self._read(ic.Survey(work, tuple(sorted(persons)), len(body)), body, self._limits.survey_s)
+        if not isinstance(reply, ic.Saw):
+            raise IntakeError("The reading child answered out of turn.")
+        return reply.found
+
+    def _part(self, request: ic.Request, body: bytes) -> ic.Gave:
+        reply = self._read(request, body if isinstance(request, ic.Open) else b"", self._limits.part_s)
+        if not isinstance(reply, ic.Gave):
+            raise IntakeError("The reading child answered out of turn.")
+        return reply
+
+    def _read(self, request: ic.Request, body: bytes, wait_s: float) -> ic.Reply:
+        """A request that a reader takes part in."""
         try:
-            reply = self._exchange(request, body if isinstance(request, ic.Open) else b"", self._limits.part_s)[0]
+            reply = self._exchange(request, body, wait_s)[0]
         except _Dead as error:
             self._restore()
             if error.late:
@@ -113,8 +129,6 @@ class ChildPreparer:
             unreadable = Unreadable(reply.what, place=reply.place)
             unreadable.code = reply.code
             raise unreadable
-        if not isinstance(reply, ic.Gave):
-            raise IntakeError("The reading child answered out of turn.")
         return reply
 
     def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:

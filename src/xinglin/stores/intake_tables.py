@@ -97,7 +97,7 @@ person = Table(
     "person",
     meta,
     Column("person", LargeBinary, primary_key=True),
-    Column("sequence", BigInteger, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, index=True),
     sqlite_with_rowid=False,
 )
 erased = Table(
@@ -283,14 +283,14 @@ PERSON_OBJECTS = (
     .where(person.c.person == bindparam("key"))
     .order_by(object_.c.sequence)
 )
-PERSONS_OF = select(person.c.person).where(person.c.sequence == bindparam("key"))
+DROP_PERSONS_OF = delete(person).where(person.c.sequence == bindparam("key"))
 DROP_PERSON = delete(person).where(person.c.person == bindparam("key"))
 DROP_RECORD = delete(record).where(record.c.fact == bindparam("key"))
 DROP_HELD = delete(held).where(held.c.sequence == bindparam("key"))
 ERASE_OBJECT = (
     update(object_)
     .where(object_.c.sequence == bindparam("key"))
-    .values(state="erased", settled_at=bindparam("instant"))
+    .values(state="erased", settled_at=bindparam("instant"), **dict.fromkeys(_counts, 0))
 )
 MARK_ARISING = text("INSERT INTO arising (fact) VALUES (:fact) ON CONFLICT DO NOTHING")
 FIND_ARISING_SQLITE = text(f"SELECT fact FROM arising WHERE fact IN ({_facts})")  # noqa: S608 (names of ours)
