@@ -6,7 +6,8 @@
 2. extensions whose url holds ``reportstream.cdc.gov``, with all that is in them;
 3. ``Provenance`` resources (they tell of the vendor's transformation: time, software, agent), and every resource that
    only ``Provenance`` or such an extension refers to: FHIR keeps the content of an extension's reference in a
-   resource of its own, so this is rule 2 followed through;
+   resource of its own, so this is rule 2 followed through (1,391 fields; counted as misses they would make recall
+   75 %: an organisation for each assigning facility, a practitioner for each name inside an extension);
 4. a resource of which nothing is left, with the references to it;
 5. one of two resources of a bundle that are equal after 1 to 4: without ids they are the same thing said twice.
 

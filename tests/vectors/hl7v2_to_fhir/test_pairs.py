@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.vectors.hl7v2_to_fhir.fields import Leaf, expected_leaves, matched, produced_leaves
 from tests.vectors.hl7v2_to_fhir.sources import source_of
+
 from xinglin.records.hl7v2.message import parse_message
 from xinglin.records.model import ReadContext
 from xinglin.records.v2maps.mapping import map_message

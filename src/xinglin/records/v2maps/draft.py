@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from xinglin.records.hl7v2.message import Message, Segment
 from xinglin.records.model import Flag, ReadContext, Resource
 from xinglin.records.v2maps import keys
 from xinglin.records.v2maps.engine import Scope, segment_map
-from xinglin.records.v2maps.nodes import Link, finished
+from xinglin.records.v2maps.nodes import Link, Shared, finished
 from xinglin.records.v2maps.options import GB_SEX, Options
 from xinglin.records.v2maps.times import instant_of, named_zone
 from xinglin.records.v2maps.values import View
@@ -26,7 +28,8 @@ class Draft:
         sent_at = self.header.get(7)
         zone = (named_zone(sent_at) if options.zone == "message" else "") or context.zone
         self.zone = "Z" if zone in ("UTC", "Z", "+00:00") else zone
-        self.scope = Scope(self.zone, {} if options.sex == "hl7" else GB_SEX)
+        reading = (message.encoding, message.charset)
+        self.scope = Scope(self.zone, {} if options.sex == "hl7" else GB_SEX, reading)
         self.scope.views["MSH"] = self.header
         self.version_at = instant_of(sent_at, self.zone)
         self.out: list[Resource] = []
@@ -34,6 +37,7 @@ class Draft:
         self.encounter = ""
         self._mentioned: set[str] = set()
         self._places: set[str] = set()
+        self._recorded: list[Mention] = []
         self._ids: dict[str, int] = {}
 
     def view(self, segment: Segment) -> View:
@@ -86,7 +90,7 @@ class Draft:
     ) -> None:
         """Finish a resource, with those that it mentions before it."""
         cleared = self.take_cleared()
-        body = finished(node, self._link) or {}
+        body = finished(node, self) or {}
         whole = {"resourceType": kind, "id": key, **body}
         self.out.append(
             Resource(
@@ -103,15 +107,51 @@ class Draft:
         self._places.add(place)
         return place
 
-    def _link(self, link: Link) -> Node | None:
-        body = finished(link.node, self._link)
+    # What nodes mention.
+
+    def link(self, link: Link) -> Node | None:
+        """The reference of a Link; its resource is given before what refers to it."""
+        node = link.node
+        body = finished(node, self)
         if body is None:
             return None
-        key = keys.of_body(link.kind, body)
-        whole = {"resourceType": link.kind, "id": key, **body}
+        if isinstance(node, Shared):
+            node.linked = mention = node.linked or _mention(link.kind, body)
+        else:
+            mention = _mention(link.kind, body)
+        self._give(mention)
+        return mention.reference
+
+    def shared(self, node: Shared) -> Any:
+        """The finished form of a shared node: made once, its mentions given in each message."""
+        if node.mentions is None:
+            above, self._recorded = self._recorded, []
+            node.done = finished(dict(node), self)
+            node.mentions, self._recorded = self._recorded, above
+            self._recorded.extend(node.mentions)
+        else:
+            for mention in node.mentions:
+                self._give(mention)
+        return node.done
+
+    def _give(self, mention: Mention) -> None:
+        self._recorded.append(mention)
         # The same organisation is mentioned all over a message; what says something else is another version of it.
-        mark = f"{link.kind}/{key}/{keys.content_of(body)}"
-        if mark not in self._mentioned:
-            self._mentioned.add(mark)
-            self.out.append(Resource(whole, self._place(f"{link.kind}[1]"), partial=True, version_at=self.version_at))
-        return {"reference": f"{link.kind}/{key}"}
+        if mention.mark not in self._mentioned:
+            self._mentioned.add(mention.mark)
+            place = self._place(f"{mention.body['resourceType']}[1]")
+            self.out.append(Resource(mention.body, place, partial=True, version_at=self.version_at))
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A resource that another one refers to; ``mark`` is all that it says."""
+
+    body: Node
+    mark: str
+    reference: Node
+
+
+def _mention(kind: str, body: Node) -> Mention:
+    key = keys.of_body(kind, body)
+    whole = {"resourceType": kind, "id": key, **body}
+    return Mention(whole, keys.content_of(whole), {"reference": f"{kind}/{key}"})

@@ -7,23 +7,26 @@ field has places of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any
 
 from xinglin.records.v2maps.data import Row, maps, plain, table
 from xinglin.records.v2maps.natives import NATIVES
-from xinglin.records.v2maps.nodes import Link, Slots, merge
-from xinglin.records.v2maps.values import CONVERT, Convert, Parts, View, inner, part
+from xinglin.records.v2maps.nodes import Shared
+from xinglin.records.v2maps.paths import Put, putter
+from xinglin.records.v2maps.values import CONVERT, Convert, Parts, Repetition, View, inner, part
 
 
 class Scope:
     """What rows may look at besides their own value: the zone in force and the message's current segments."""
 
-    __slots__ = ("cleared", "sex", "views", "zone")
+    __slots__ = ("cleared", "reading", "sex", "views", "zone")
 
-    def __init__(self, zone: str, sex: dict[str, str]) -> None:
+    def __init__(self, zone: str, sex: dict[str, str], reading: Hashable = None) -> None:
         self.zone = zone
+        # What the same text may mean something else under: separators, character set, zone.
+        self.reading = (zone, reading)
         self.sex = sex
         self.views: dict[str, View] = {}
         self.cleared: list[str] = []
@@ -32,7 +35,6 @@ class Scope:
 Take = Callable[[Parts, Scope], Any]
 """A repetition to a JSON value (or a node in the making), None for nothing."""
 Test = Callable[[Parts, View | None, Scope], bool]
-Put = Callable[[dict[str, Any], int, Any], None]
 Get = Callable[[Parts, View | None, Scope], str]
 
 _DEFAULT_MAPS = {
@@ -48,78 +50,7 @@ _DEFAULT_MAPS = {
 }
 
 
-_ONE_A_SEGMENT = frozenset({"contact", "dosageInstruction", "dosage", "reaction", "note", "communication"})
-"""Lists of which a segment fills one element: what repeats in its fields repeats inside it."""
-
-
-# 1. Where: paths.
-
-
-def putter(path: list[Any], segment: str) -> Put:
-    """``put(node, repetition, value)`` for a path; of a segment, the first list has a place for each repetition.
-
-    Places are the segment's own: PID's second extension is not PD1's.
-    """
-    steps: list[tuple[str, Any, bool, str]] = []
-    first = bool(segment)
-    for at, step in enumerate(path):
-        if isinstance(step, str):
-            continue
-        name, index, many = step
-        kind = path[at + 1][1:] if at + 1 < len(path) and isinstance(path[at + 1], str) else ""
-        repeated = many and first and name not in _ONE_A_SEGMENT
-        steps.append((name, (segment, index) if repeated else index, bool(many), kind))
-        first = first and not repeated
-
-    def put(node: dict[str, Any], rep: int, value: Any) -> None:
-        at = node
-        for name, place, many, kind in steps[:-1]:
-            at = _into(at, name, (place, rep) if isinstance(place, tuple) else place, many, kind)
-        name, place, many, kind = steps[-1]
-        if isinstance(value, dict):
-            merge(_into(at, name, (place, rep) if isinstance(place, tuple) else place, many, kind), value)
-        elif many:
-            slots = at.get(name)
-            if slots is None:
-                slots = at[name] = Slots()
-            slots[(place, rep) if isinstance(place, tuple) else place] = value
-        else:
-            at[name] = value
-
-    def put_plain(node: dict[str, Any], rep: int, value: Any) -> None:
-        if isinstance(value, dict):
-            put(node, rep, value)
-        else:
-            node[plain_name] = value
-
-    def put_here(node: dict[str, Any], rep: int, value: Any) -> None:
-        merge(node, value)
-
-    if not steps:
-        return put_here
-    plain_name, _, many, _ = steps[0]
-    return put if len(steps) > 1 or many else put_plain
-
-
-def _into(at: dict[str, Any], name: str, place: Any, many: bool, kind: str) -> dict[str, Any]:
-    """The element at a step, made where there is none."""
-    if many:
-        slots = at.get(name)
-        if slots is None:
-            slots = at[name] = Slots()
-        found = slots.get(place)
-        if found is None:
-            found = slots[place] = Link(kind) if kind else {}
-    else:
-        found = at.get(name)
-        if found is None:
-            found = at[name] = Link(kind) if kind else {}
-    if isinstance(found, Link):
-        return found.node
-    return found
-
-
-# 2. Whether: conditions.
+# 1. Whether: conditions.
 
 
 def getter(operand: list[Any], segment: str, field: int) -> Get:
@@ -176,7 +107,7 @@ def tester(tree: list[Any], segment: str, field: int) -> Test:
     return lambda parts, view, scope: get(parts, view, scope) not in words
 
 
-# 3. What: values.
+# 2. What: values.
 
 
 def _coded(found: Any, codes: dict[str, tuple[str, str, str]], kind: str) -> Any:
@@ -257,7 +188,7 @@ def constant(given: list[Any], kind: str, segment: str, field: int) -> Callable[
     return joined
 
 
-# 4. Rows and maps.
+# 3. Rows and maps.
 
 
 @cache
@@ -350,8 +281,63 @@ def _component_row(row: Row) -> Take:
     return value
 
 
+_SHARED = frozenset(
+    {"xcn[practitioner]", "pl[location]", "xon[organization]", "hd[organization]", "cwe[codeableconcept]",
+     "ce[codeableconcept]", "cne[codeableconcept]", "cwe[quantity]", "cwe[coding]"}
+)  # fmt: skip
+"""Data types whose values a feed says over and over: doctors, places, codes, units."""
+SHARED_VALUES = 10_000
+"""Values that a row remembers."""
+
+
+def _sharing(take: Take) -> Take:
+    known: dict[tuple[str, Any], Any] = {}
+
+    def remembered(parts: Parts, scope: Scope) -> Any:
+        if type(parts) is not Repetition:
+            return take(parts, scope)
+        key = (parts.raw, scope.reading)
+        value = known.get(key, known)
+        if value is known:
+            if len(known) >= SHARED_VALUES:
+                known.clear()
+            value = take(parts, scope)
+            known[key] = value = Shared(value) if isinstance(value, dict) else value
+        return value
+
+    return remembered
+
+
 _ITSELF: list[Parts] = [[["-"]]]
 """What a row of the segment as a whole (``AL1``) reads: that it is there."""
+
+
+class _Rows:
+    """A field's rows; where most depend on another field (OBX-5 on OBX-2), by what that field says."""
+
+    def __init__(self, rows: list[tuple[tuple[int, frozenset[str]] | None, tuple[Any, ...]]]) -> None:
+        self._all = [row for _, row in rows]
+        fields = {guard[0] for guard, _ in rows if guard}
+        self._field = fields.pop() if len(fields) == 1 and len(rows) > FEW_ROWS else 0
+        words = {word for guard, _ in rows if guard for word in guard[1]}
+        self._by_word = {word: [row for guard, row in rows if not guard or word in guard[1]] for word in words}
+        self._other = [row for guard, row in rows if not guard]
+
+    def of(self, view: View) -> list[tuple[Any, ...]]:
+        """The rows that may apply."""
+        return self._by_word.get(view.get(self._field), self._other) if self._field else self._all
+
+
+FEW_ROWS = 3
+
+
+def _guard(row: Row) -> tuple[int, frozenset[str]] | None:
+    """Field and words without which a row never applies."""
+    tree = row.condition or [""]
+    first = tree[1] if tree[0] == "and" and tree[1] else tree
+    if first[0] != "in" or first[1][0] or first[1][1] == row.at[0] or first[1][2] > 1 or first[1][3] > 1:
+        return None
+    return first[1][1], frozenset(first[2])
 
 
 class SegmentMap:
@@ -360,12 +346,13 @@ class SegmentMap:
     def __init__(self, name: str) -> None:
         self.name = name
         self.segment = name.partition("[")[0]
-        self._fields: list[tuple[int, str, list[Any]]] = []
-        fields: dict[int, list[Any]] = {}
+        self._fields: list[tuple[int, str, _Rows]] = []
+        fields: dict[int, list[Row]] = {}
         for row in maps().segments.get(name, []):
-            fields.setdefault(row.at[0], []).append(self._row(row))
+            fields.setdefault(row.at[0], []).append(row)
         for field, rows in fields.items():
-            self._fields.append((field, next((path for *_, path in rows if path), ""), [row[:4] for row in rows]))
+            cleared = next((row.path[0][0] for row in rows if row.path), "")
+            self._fields.append((field, cleared, _Rows([(_guard(row), self._row(row)) for row in rows])))
 
     def _row(self, row: Row) -> tuple[Any, ...]:
         field, component, sub = row.at
@@ -374,15 +361,14 @@ class SegmentMap:
         if row.set is not None:
             take = constant(row.set, row.type, self.segment, field)
         else:
-            of_parts = taker(row, self.segment)
+            of_parts = _sharing(taker(row, self.segment)) if plain(row.by) in _SHARED else taker(row, self.segment)
 
             def take(parts: Parts, view: View | None, scope: Scope) -> Any:
                 own = inner(parts, component, sub) if component else parts
                 return of_parts(own, scope) if own else None
 
         many = any(not isinstance(step, str) and step[2] for step in row.path)
-        path = row.path[0][0] if row.path else ""
-        return test, take, putter(row.path, self.segment), many, path
+        return test, take, putter(row.path, self.segment), many
 
     def apply(self, view: View, node: dict[str, Any], scope: Scope) -> None:
         """Add what the segment says."""
@@ -399,7 +385,7 @@ class SegmentMap:
                 if path and field in view.cleared:
                     scope.cleared.append(path)
                 continue
-            for test, take, put, many in rows:
+            for test, take, put, many in rows.of(view):
                 for rep, parts in enumerate(reps if many else reps[:1]):
                     if test is None or test(parts, view, scope):
                         value = take(parts, view, scope)

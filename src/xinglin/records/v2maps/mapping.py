@@ -67,7 +67,7 @@ def map_message(message: Message, context: ReadContext) -> FromMessage:
     if kind not in MAPPED:
         return FromMessage([], [], f"hl7v2 {kind or 'without a type'}: no map")
     draft = Draft(message, context, options_of(context.mapping))
-    walk = Walk(draft, kind, message.event)
+    walk = _Walk(draft, kind, message.event)
     walk.run()
     if not walk.named and not walk.anonymous:
         words = "the message names no patient by a number (PID-3, PID-2, PID-19)"
@@ -75,7 +75,7 @@ def map_message(message: Message, context: ReadContext) -> FromMessage:
     return FromMessage(draft.out, [])
 
 
-class Walk:
+class _Walk:
     """The segments of one message in order, and what is open."""
 
     def __init__(self, draft: Draft, kind: str, event: str) -> None:
@@ -276,11 +276,11 @@ def _header_key(draft: Draft) -> str:
     return keys.hashed("MSH", draft.header.get(3), draft.header.get(4), draft.message.control_id)
 
 
-_HANDLERS: dict[str, Callable[[Walk, View], None]] = {
-    "PID": Walk.pid, "PD1": Walk.about_person, "NK1": Walk.nk1, "MRG": Walk.mrg, "PV1": Walk.pv1, "PV2": Walk.pv2,
-    "AL1": Walk.coded, "IAM": Walk.coded, "DG1": Walk.coded, "PR1": Walk.coded, "IN1": Walk.coded,
-    "FT1": Walk.coded, "ORC": Walk.orc, "OBR": Walk.obr, "OBX": Walk.obx, "NTE": Walk.nte, "TQ1": Walk.timing,
-    "SPM": Walk.spm, "RXO": Walk.medicine, "RXE": Walk.medicine, "RXD": Walk.medicine, "RXG": Walk.medicine,
-    "RXA": Walk.medicine, "RXR": Walk.medicine, "SCH": Walk.sch, "AIS": Walk.booked, "AIP": Walk.booked,
-    "AIL": Walk.booked, "AIG": Walk.booked, "TXA": Walk.txa,
+_HANDLERS: dict[str, Callable[[_Walk, View], None]] = {
+    "PID": _Walk.pid, "PD1": _Walk.about_person, "NK1": _Walk.nk1, "MRG": _Walk.mrg, "PV1": _Walk.pv1, "PV2": _Walk.pv2,
+    "AL1": _Walk.coded, "IAM": _Walk.coded, "DG1": _Walk.coded, "PR1": _Walk.coded, "IN1": _Walk.coded,
+    "FT1": _Walk.coded, "ORC": _Walk.orc, "OBR": _Walk.obr, "OBX": _Walk.obx, "NTE": _Walk.nte, "TQ1": _Walk.timing,
+    "SPM": _Walk.spm, "RXO": _Walk.medicine, "RXE": _Walk.medicine, "RXD": _Walk.medicine, "RXG": _Walk.medicine,
+    "RXA": _Walk.medicine, "RXR": _Walk.medicine, "SCH": _Walk.sch, "AIS": _Walk.booked, "AIP": _Walk.booked,
+    "AIL": _Walk.booked, "AIG": _Walk.booked, "TXA": _Walk.txa,
 }  # fmt: skip

@@ -231,5 +231,4 @@ def _number_or_words(parts: Parts, view: View, node: dict[str, Any]) -> None:
         node.pop("valueQuantity", None)
         node["valueString"] = text
     else:
-        quantity = node.setdefault("valueQuantity", {})
-        quantity["value"], quantity["comparator"] = found, sign
+        node["valueQuantity"] = {**node.get("valueQuantity", {}), "value": found, "comparator": sign}

@@ -18,6 +18,13 @@ _CODE = re.compile(r"\S+( \S+)*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
 
+class Repetition(list[list[str]]):
+    """A repetition with its text as sent."""
+
+    __slots__ = ("raw",)
+    raw: str
+
+
 class View:
     """A segment as the maps see it: repetitions are split once, on first use."""
 
@@ -27,7 +34,9 @@ class View:
         self.segment = segment
         self.message = message
         self.name = segment.name
-        self.texts = [segment.field(n) for n in range(len(segment) + 1)]
+        self.texts = segment.raw.split(message.encoding.field)
+        if self.name == "MSH":
+            self.texts.insert(1, message.encoding.field)
         self._read: dict[int, list[Parts]] = {}
         self.cleared: set[int] = set()
 
@@ -48,12 +57,14 @@ class View:
         if n <= 2 and self.name == "MSH":
             return [[[text]]]
         message = self.message
-        out = []
+        out: list[Parts] = []
         for one in text.split(message.encoding.repetition):
             if one and one != '""':
                 parts = _parts(one, message)
                 if parts[0][0] or any(any(subs) for subs in parts):
-                    out.append(parts)
+                    repetition = Repetition(parts)
+                    repetition.raw = one
+                    out.append(repetition)
         return out
 
     def get(self, n: int, component: int = 1, sub: int = 1, rep: int = 0) -> str:

@@ -6,8 +6,8 @@ import base64
 from typing import Any
 
 import pytest
-
 from tests.unit.records.v2maps.test_persons import CONTEXT, body, given, of
+
 from xinglin.records.hl7v2.message import parse_message
 from xinglin.records.v2maps.mapping import map_message
 
@@ -141,7 +141,9 @@ def test_medicines_ordered_dispensed_and_given() -> None:
     orc, rxr = "ORC|NW|P5^HIS|F5^PH||||||20240301083000", "RXR|IV^静脉^HL70162"
     ordered = body(given(PID, orc, "RXE||ATB^头孢^L|1||g", rxr, event="RDE^O11"), "MedicationRequest")
     dispensed = body(given(PID, orc, "RXD|1|ATB^头孢^L|20240301|7|支", event="RDS^O13"), "MedicationDispense")
-    taken = body(given(PID, orc, "RXA|0|1|202403010900||ATB^头孢^L|1|g", rxr, event="RAS^O17"), "MedicationAdministration")
+    taken = body(
+        given(PID, orc, "RXA|0|1|202403010900||ATB^头孢^L|1|g", rxr, event="RAS^O17"), "MedicationAdministration"
+    )
     assert ordered["medicationCodeableConcept"]["coding"][0]["code"] == "ATB"
     assert ordered["dosageInstruction"][0]["route"]["coding"][0]["code"] == "IV"
     assert ordered["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"] == {"value": 1, "unit": "g"}
@@ -175,7 +177,10 @@ def test_an_appointment_and_its_cancel() -> None:
 
 def test_a_document_with_its_text() -> None:
     resources = given(
-        PID, "TXA|1|DS|TX|||20240301|||||| D1^HIS".replace(" ", "") + "|||||AU||AV", "OBX|1|TX|||出院小结", event="MDM^T02"
+        PID,
+        "TXA|1|DS|TX|||20240301|||||| D1^HIS".replace(" ", "") + "|||||AU||AV",
+        "OBX|1|TX|||出院小结",
+        event="MDM^T02",
     )
     document = body(resources, "DocumentReference")
     attachment = document["content"][0]["attachment"]
