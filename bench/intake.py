@@ -1,0 +1,148 @@
+"""Intake: Synthea bundles from received bytes to committed canonical tables, durable; what each step costs."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+from bench._report import quick, row, say
+
+from xinglin.intake.model import BatchLimits, Source, Tally
+from xinglin.intake.ports import Preparer, Received
+from xinglin.intake.preparing import Preparation
+from xinglin.intake.procedure import Intake, Ports
+from xinglin.intake.standard import standard_steps
+from xinglin.lake import Lake
+from xinglin.stores.intake_accounts import IntakeAccounts
+from xinglin.stores.intake_ledger import IntakeLedger
+from xinglin.stores.intake_preparer import ChildPreparer
+from xinglin.stores.raw_model import Kek, KeyRing
+from xinglin.stores.raw_store import open_raw_store
+
+DATA = Path(os.environ.get("XINGLIN_DATA") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
+WORDS = {
+    "keep": "kept: encrypted and synced",
+    "read": "read, checked, mapped, digested",
+    "prepared": "judged, shaped as Arrow",
+    "planned": "planned in the ledger",
+    "appended": "written to the Delta tables, synced",
+    "written": "noted as written",
+    "committed": "settled and accounted",
+}
+GROUP = 4
+
+
+def bundles(count: int) -> list[bytes]:
+    """Synthea's patient bundles."""
+    found: list[bytes] = []
+    with tarfile.open(DATA / "synthea" / "bundles.tar.xz") as archive:
+        for member in archive:
+            opened = archive.extractfile(member) if member.isfile() else None
+            if opened is not None and len(found) < count:
+                found.append(opened.read())
+    return found
+
+
+def cpu_s() -> float:
+    """Processor time of this process and of children that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+class Steps:
+    """Processor time by step."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = dict.fromkeys(WORDS, 0.0)
+        self._last = time.process_time()
+
+    def __call__(self, name: str) -> None:
+        now = time.process_time()
+        self.spent[name] += now - self._last
+        self._last = now
+
+
+def carry(folder: Path, bodies: list[bytes], steps: Steps, *, child: bool) -> tuple[Tally, float, float, int]:
+    """Everything once, and then once more; records, processor seconds, wall seconds, rows."""
+    ledger = IntakeLedger.in_folder(folder)
+    ledger.register(Source("bench"), 1)
+    raw = open_raw_store(folder / "raw", KeyRing(Kek("bench", os.urandom(32))))
+    preparer: Preparer = ChildPreparer(ledger.key()) if child else Preparation(standard_steps(), ledger.key())
+    intake = Intake(Ports(raw, ledger, preparer, Lake(folder / "lake")), BatchLimits(), step=steps)
+    now = time.time_ns() // 1_000_000
+
+    def all_in(texts: list[bytes]) -> None:
+        for start in range(0, len(texts), GROUP):
+            raw.keep_all([Received(one, "bench", "application/fhir+json", now) for one in texts[start : start + GROUP]])
+        steps("keep")
+        intake.drain()
+
+    # Libraries are loaded and views compiled by an object of its own.
+    all_in([bodies[0] + b"\n"])
+    before = IntakeAccounts(ledger).by_source()[0].tally
+    steps.spent = dict.fromkeys(WORDS, 0.0)
+    began_cpu, began = cpu_s(), time.perf_counter()
+    steps("keep")
+    all_in(bodies)
+    spent, took = cpu_s() - began_cpu, time.perf_counter() - began
+    preparer.close()
+    if child:
+        spent = cpu_s() - began_cpu
+    tally = IntakeAccounts(ledger).by_source()[0].tally
+    if not tally.adds_up:
+        raise SystemExit("the accounts do not add up")
+    rows = sum(sum(batch.plan.rows.values()) for batch in map(ledger.batch, range(2, 99)) if batch)
+    ledger.close()
+    raw.close()
+    return Tally(received=tally.received - before.received), spent, took, rows
+
+
+def ledger_cost(folder: Path, count: int) -> None:
+    """Knowing a record again: judged and remembered."""
+    ledger = IntakeLedger.in_folder(folder)
+    from xinglin.intake.model import Part, Plan
+
+    spent = 0.0
+    for number in range(1, 5):
+        rows = {"t": (os.urandom(16 * count), os.urandom(16 * count))}
+        part = Part(number, str(number), "s", "x", 1, "2024-01-01", 1, 1, 0, True, Tally())
+        began = time.process_time()
+        judged = ledger.judge(number, rows, planned=False)
+        ledger.plan(Plan(number, "new", number, (part,), {}, judged.digest), judged.fresh, {})
+        spent += time.process_time() - began
+        ledger.written(number, {})
+        ledger.committed(number, number)
+    ledger.close()
+    say("intake.ledger", "a new record judged and remembered", 1e6 * spent / (4 * count), "µs", "<= 8", "CPU time")
+
+
+def main(arguments: list[str]) -> None:
+    """Both ways of reading; ``--quick``: a few bundles."""
+    small = quick(arguments)
+    if not (DATA / "synthea").is_dir():
+        sys.stdout.write("no data: set XINGLIN_DATA\n")
+        return
+    bodies = bundles(3 if small else 60)
+    for child in (False, True):
+        steps = Steps()
+        with tempfile.TemporaryDirectory() as name:
+            tally, spent, took, rows = carry(Path(name), bodies, steps, child=child)
+        where = "read in a killable child" if child else "read in the same process"
+        comment = f"{tally.received:,} resources, {rows:,} rows; {tally.received / took:,.0f}/s by the wall clock"
+        what = f"FHIR bundles to committed tables, {where}, a CPU second"
+        say("intake.child" if child else "intake.fhir", what, tally.received / spent, "/s", ">= 10000", comment)
+        if not child:
+            steps_of = steps
+    with tempfile.TemporaryDirectory() as name:
+        ledger_cost(Path(name), 1_000 if small else 50_000)
+    for step, words in WORDS.items():
+        row(step=words, cpu_s=steps_of.spent[step], us_a_resource=1e6 * steps_of.spent[step] / tally.received)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
