@@ -7,48 +7,27 @@ from typing import Any
 _PEOPLE = ("Practitioner", "Organization", "RelatedPerson")
 
 
-def lift(body: dict[str, Any]) -> None:
-    """Change a resource with contained ones in place.
+def inner_resource(contained: Any, name: str) -> dict[str, Any]:
+    """The contained resource of that id; empty where there is none."""
+    for inner in contained if type(contained) is list else ():
+        if type(inner) is dict and inner.get("id") == name:
+            return inner
+    return {}
 
-    ``medicationReference`` to a contained Medication that has a code becomes ``medicationCodeableConcept``; a
-    reference to a contained person or organisation without ``display`` gets the name as its ``display``.
-    """
-    within = body.get("contained")
-    if type(within) is not list:
-        return
-    inner = {f"#{each['id']}": each for each in within if type(each) is dict and type(each.get("id")) is str}
+
+def lift_medication(body: dict[str, Any]) -> None:
+    """A ``medicationReference`` to a contained Medication that has a code becomes ``medicationCodeableConcept``."""
     reference = body.get("medicationReference")
-    if type(reference) is dict and "medicationCodeableConcept" not in body:
-        medication = _named(inner, reference)
+    text = reference.get("reference") if type(reference) is dict else None
+    if type(text) is str and text.startswith("#") and "medicationCodeableConcept" not in body:
+        medication = inner_resource(body.get("contained"), text[1:])
         if medication.get("resourceType") == "Medication" and type(medication.get("code")) is dict:
             body["medicationCodeableConcept"] = medication["code"]
             del body["medicationReference"]
-    for key, value in body.items():
-        if key != "contained":
-            _show(inner, value, 0)
 
 
-def _show(inner: dict[str, Any], value: Any, level: int) -> None:
-    if type(value) is list:
-        for each in value:
-            _show(inner, each, level)
-    elif type(value) is dict and level < 4:
-        if "reference" in value:
-            name = _name(_named(inner, value))
-            if name:
-                value.setdefault("display", name)
-            return
-        for each in value.values():
-            _show(inner, each, level + 1)
-
-
-def _named(inner: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
-    text = reference.get("reference")
-    found = inner.get(text, {}) if type(text) is str else {}
-    return found if type(found) is dict else {}
-
-
-def _name(resource: dict[str, Any]) -> str:
+def name_of(resource: dict[str, Any]) -> str:
+    """The name of a contained person or organisation, "" for anything else."""
     if resource.get("resourceType") not in _PEOPLE:
         return ""
     name = resource.get("name")

@@ -39,6 +39,7 @@ _OWN = {
     "code": r"[^\s]+(?: [^\s]+)*",
     "uuid": "urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
+_REPEATED = frozenset(("canonical", "code", "uri", "url"))
 _INTEGERS = {
     "integer": (-(2**31), 2**31 - 1),
     "unsignedInt": (0, 2**31 - 1),
@@ -71,7 +72,7 @@ class _Remembered(dict[str, bool]):
 
 
 def remembered(test: Test) -> Test:
-    """The same test for texts, which remembers what it let pass: codes, systems and dates come again and again."""
+    """The same test for texts, which remembers what it let pass: codes and systems come again and again."""
     return _Remembered(test).__getitem__
 
 
@@ -88,7 +89,8 @@ def test_of(name: str) -> Test:
         return _xhtml
     if name in ("string", "markdown"):
         return re.compile(r"\s*\S").match
-    return remembered(re.compile(_OWN.get(name) or primitives()[name]).fullmatch)
+    test = re.compile(_OWN.get(name) or primitives()[name]).fullmatch
+    return remembered(test) if name in _REPEATED else test
 
 
 def right_kind(name: str, value: Any) -> bool:

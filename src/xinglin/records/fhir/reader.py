@@ -9,7 +9,7 @@ import orjson
 
 from xinglin.records.errors import Unreadable
 from xinglin.records.fhir.bounds import BUNDLE_BYTES, PART_RESOURCES, RESOURCE_BYTES
-from xinglin.records.fhir.contained import lift
+from xinglin.records.fhir.contained import lift_medication
 from xinglin.records.fhir.definitions import RELEASES, knows_type, left_types
 from xinglin.records.fhir.entries import Found, records_of, refused
 from xinglin.records.fhir.findings import check
@@ -117,7 +117,7 @@ class FhirReader:
             if why:
                 flags = (*flags, _OTHER_SERVER)
         if "contained" in body:
-            lift(body)
+            lift_medication(body)
         return Resource(body, found.place, flags, version_at=found.version_at)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
+from xinglin.records.fhir.contained import inner_resource, name_of
+
 PLAIN = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.-]{1,64}")
 _REST = re.compile(
     r"(?P<base>https?://[^\s?#]+?)?/?(?P<plain>[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?"
@@ -46,7 +48,10 @@ class References:
             self.bases.add(full_url[: -len(plain) - 1])
 
     def make_plain(self, reference: dict[str, Any], contained: Any = None) -> None:
-        """Change one Reference in place; what cannot be made plain stays as it is."""
+        """Change one Reference in place; what cannot be made plain stays as it is.
+
+        A reference to a contained person or organisation without ``display`` gets the name as its ``display``.
+        """
         text = reference.get("reference")
         if type(text) is not str:
             if text is None and reference.get("type") == "Patient":
@@ -68,7 +73,7 @@ class References:
 
     def _other_form(self, reference: dict[str, Any], text: str, contained: Any) -> None:
         if text.startswith("#"):
-            self._contained_patient(reference, text[1:], contained)
+            self._contained(reference, inner_resource(contained, text[1:]))
         elif "?" in text:
             self._conditional(reference, text)
         elif (form := _REST.fullmatch(text)) is not None:
@@ -91,12 +96,14 @@ class References:
         if kind == "Patient":
             self.name_patient(reference)
 
-    def _contained_patient(self, reference: dict[str, Any], name: str, contained: Any) -> None:
-        for inner in contained if type(contained) is list else ():
-            if type(inner) is dict and inner.get("id") == name and inner.get("resourceType") == "Patient":
-                keys = [self._patient_key(each) for each in identifiers(inner)]
-                if keys and keys[0]:
-                    reference["reference"] = keys[0]
+    def _contained(self, reference: dict[str, Any], inner: dict[str, Any]) -> None:
+        if inner.get("resourceType") != "Patient":
+            name = name_of(inner)
+            if name:
+                reference.setdefault("display", name)
+            return
+        for each in identifiers(inner)[:1]:
+            reference["reference"] = self._patient_key(each)
 
     def _patient_key(self, identifier: dict[str, Any]) -> str:
         system, value = identifier.get("system", ""), identifier.get("value")

@@ -27,7 +27,7 @@ from xinglin.records.fhir.definitions import (
     value_set,
 )
 from xinglin.records.fhir.invariants import Violated, invariants
-from xinglin.records.fhir.primitives import Test, is_primitive, remembered, test_of
+from xinglin.records.fhir.primitives import Test, is_primitive, test_of
 
 REMEMBERED = Limit("remembered concepts", 8192, "concepts")
 LONGEST = Limit("length of a remembered concept", 512, "bytes")
@@ -113,7 +113,7 @@ class Shapes:
         if (targets, level) not in self._references:
             if targets not in self._texts:
                 kinds = targets or tuple(sorted(resource_types(self._release)))
-                text = remembered(reference_text(kinds, self._contained))
+                text = reference_text(kinds, self._contained)
                 self._texts[targets] = {"reference": text, "type": target_type(targets)}
             self._references[targets, level] = self._object("Reference", level, self._texts[targets].get)
         return self._references[targets, level]

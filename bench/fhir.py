@@ -1,0 +1,90 @@
+"""FHIR: bundles to checked resources, on real Synthea bundles, beside fhir.resources on the same resources."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from bench._report import quick, say
+
+from xinglin.records.fhir import FhirReader, check
+from xinglin.records.fhir.findings import findings
+from xinglin.records.model import ReadContext
+
+DATA = Path(os.environ.get("XINGLIN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+ARCHIVE = DATA / "synthea" / "bundles.tar.xz"
+CONTEXT = ReadContext("bench", 0)
+
+
+def bundles(limit: int) -> list[bytes]:
+    """The archive's first bundles, as they lie there (pretty-printed)."""
+    found: list[bytes] = []
+    with tarfile.open(ARCHIVE) as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            if file is not None and len(found) < limit:
+                found.append(file.read())
+    return found
+
+
+def shortest(times: int, work: Callable[[], Any]) -> float:
+    """Processor seconds of the quickest of ``times`` runs."""
+    taken = []
+    for _ in range(times):
+        began = time.process_time()
+        work()
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
+def main(arguments: list[str]) -> None:
+    """Read, check, and let fhir.resources validate; ``--quick`` on two bundles."""
+    if not ARCHIVE.is_file():
+        say("fhir.absent", f"no {ARCHIVE.name}: set XINGLIN_DATA", 0, "")
+        return
+    bodies = bundles(2 if quick(arguments) else 60)
+    times = 1 if quick(arguments) else 3
+    every = [each.body for body in bodies for part in FhirReader().read(body, CONTEXT) for each in part.resources]
+    count, size = len(every), sum(map(len, bodies))
+    per = f"{count:,} resources, {size / count:,.0f} bytes each; per processor second of one process"
+
+    def read(checked: bool) -> Callable[[], Any]:
+        reader = FhirReader(checked=checked)
+        return lambda: [sum(part.received for part in reader.read(body, CONTEXT)) for body in bodies]
+
+    parsed = shortest(times, lambda: [len(orjson.loads(body)) for body in bodies])
+    say("fhir.orjson", "orjson alone: bundles to Python objects", count / parsed, "/s", "", per)
+    say("fhir.read", "bundles to resources, references resolved", count / shortest(times, read(False)), "/s")
+    say("fhir.read_checked", "the same, and checked", count / shortest(times, read(True)), "/s")
+    checks = shortest(times, lambda: [check(body) for body in every])
+    flagged = sum(bool(check(body)) for body in every)
+    say("fhir.check", "check of a parsed resource", count / checks, "/s", "", f"{flagged} of them have flags")
+    slow = every[:: max(1, count // 400)]
+    taken = shortest(1, lambda: [findings(body, "R4") for body in slow])
+    say("fhir.findings", "the same by the slow engine, as for a resource with flags", len(slow) / taken, "/s")
+    peer(slow)
+
+
+def peer(resources: list[dict[str, Any]]) -> None:
+    """fhir.resources (R4B models) on every so many resources."""
+    from fhir.resources.R4B import get_fhir_model_class
+
+    models = [(get_fhir_model_class(body["resourceType"]), copy.deepcopy(body)) for body in resources]
+    for model, body in models[:40]:
+        model.model_validate(body)
+    theirs = shortest(1, lambda: [model.model_validate(body) for model, body in models])
+    ours = shortest(3, lambda: [check(body) for body in resources])
+    words = f"on {len(resources)} of them; it checks no required binding, invariant or reference type"
+    say("fhir.peer", "fhir.resources: model_validate of a parsed resource", len(resources) / theirs, "/s", "", words)
+    say("fhir.ratio", "our check against fhir.resources, side by side", theirs / ours, "×")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
