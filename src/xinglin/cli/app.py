@@ -11,7 +11,9 @@ from typer.core import TyperGroup
 from xinglin.cli import (
     ask_verbs,
     check_verbs,
+    connect_verbs,
     hub_verbs,
+    intake_verbs,
     node_verbs,
     run_verbs,
     space_verbs,
@@ -61,8 +63,10 @@ app = typer.Typer(
 app.add_typer(hub_verbs.app, name="hub")
 app.add_typer(node_verbs.app, name="node")
 app.add_typer(witness_verbs.app, name="witness")
+app.add_typer(intake_verbs.app, name="intake")
 app.add_typer(study_verbs.app, name="study")
 app.add_typer(run_verbs.app, name="run")
+connect_verbs.add_to(app)
 space_verbs.add_to(app)
 ask_verbs.add_to(app)
 check_verbs.add_to(app)

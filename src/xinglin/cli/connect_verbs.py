@@ -1,0 +1,257 @@
+"""``xinglin connect``: from what a hospital has to tables that studies can use, in one guided command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, passphrase
+from xinglin.cli.output import columns, ends, printer
+
+if TYPE_CHECKING:
+    from xinglin.node.intake.connecting import Proposal, Sample
+    from xinglin.node.intake.recognise import Found
+    from xinglin.node.intake.sources import SourceFile
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb to the program."""
+    app.command()(connect)
+
+
+@ends
+def connect(
+    what: Annotated[
+        str, typer.Argument(help="A file, a folder, mllp://:PORT, dicom://TITLE@:PORT, or a server's URL.")
+    ],
+    folder: Folder = Path("node"),
+    name: Annotated[str, typer.Option(help="Name of the source; by default from what is named.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take what is proposed without asking.")] = False,
+    mapping: Annotated[Path | None, typer.Option(help="Mapping of tables (TOML) instead of the proposed one.")] = None,
+    zone: Annotated[str, typer.Option(help="Zone of times that have none.")] = "+08:00",
+    charset: Annotated[str, typer.Option(help="Character set of what names none.")] = "utf-8",
+    namespace: Annotated[str, typer.Option(help="Put before every key, where two sources use the same keys.")] = "",
+    watch: Annotated[bool, typer.Option(help="Keep watching a folder.")] = False,
+    publish: Annotated[str, typer.Option(help="Publish everything loaded as a data set of this name.")] = "",
+    title: Annotated[str, typer.Option(help="Title of the published data set.")] = "",
+    try_only: Annotated[bool, typer.Option("--try", help="Show what it would make, and change nothing.")] = False,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Find out what a source is, try a sample, show its rows, write the configuration, start the feed."""
+    from xinglin.node.intake.recognise import recognise
+
+    found = recognise(what, name)
+    printer.note(f"{found.name}: {found.why}.")
+    secret = passphrase(passphrase_file, ask_passphrase)
+    told: dict[str, Any] = {"source": found.name, "way": found.way, "why": found.why}
+    if found.way in ("files", "folder"):
+        proposals = _proposed(found, watch, mapping, (zone, charset, namespace))
+        told["sample"] = [_tried(proposal) for proposal in proposals]
+        if try_only or not _agreed(yes, "Load it?"):
+            printer.value(told, lambda: "Nothing was changed.")
+            return
+        told["loaded"] = _load(folder, proposals, secret)
+        if publish:
+            told["published"] = _publish(folder, publish, title or publish, proposals, secret)
+    else:
+        source = _server(found, zone, charset, namespace)
+        if try_only or not _agreed(yes, f"Write it to {folder}/sources.toml?"):
+            printer.value(told, lambda: "Nothing was changed.")
+            return
+        told |= _listen(folder, source)
+    printer.value(told, lambda: _summary(told))
+
+
+def _proposed(found: Found, watch: bool, mapping: Path | None, given: tuple[str, str, str]) -> tuple[Proposal, ...]:
+    import msgspec
+
+    from xinglin.node.intake.connecting import plan
+
+    replace = msgspec.structs.replace
+    zone, charset, namespace = given
+    proposals = []
+    for one in plan(found, watch=watch):
+        source = replace(one.source, zone=zone, charset=charset, namespace=namespace)
+        text = one.mapping
+        if mapping is not None and text:
+            text = mapping.read_text(encoding="utf-8")
+        proposals.append(replace(one, source=source, mapping=text))
+    return tuple(proposals)
+
+
+def _tried(proposal: Proposal) -> dict[str, Any]:
+    import msgspec
+
+    from xinglin.kernel.instants import system_clock
+    from xinglin.node.intake.connecting import try_out
+
+    sample = try_out(proposal, system_clock())
+    if not printer.as_json:
+        printer.note(_shown(proposal, sample))
+    return {"source": proposal.source.name, **msgspec.to_builtins(sample)}
+
+
+def _shown(proposal: Proposal, sample: Sample) -> str:
+    """What a person decides by: the proposed meanings, the rows, what is not read."""
+    lines = [
+        f"\nSource '{proposal.source.name}': {len(proposal.files)} files; a sample of {sample.received} records gives"
+    ]
+    if proposal.suggestion is not None:
+        guesses = [
+            {
+                "column": one.name,
+                "taken for": one.meaning,
+                "sure": f"{one.confidence:.0%}",
+                "fills": ", ".join(one.into),
+                "grade": " ".join(part for part in (one.grade, one.role) if part not in ("", "data")),
+            }
+            for one in proposal.suggestion.columns
+        ]
+        lines += [columns(guesses, ("column", "taken for", "sure", "fills", "grade")), ""]
+        lines += [f"note: {note}" for note in proposal.suggestion.notes]
+    for table, count in sample.tables.items():
+        lines.append(f"  {table}: {count} rows, such as")
+        lines += [f"      {_row(row)}" for row in sample.rows.get(table, ())]
+    lines += [f"  not read: {count} records ({code})" for code, count in sample.unread.items()]
+    lines += [f"  kept without a table: {count} ({words})" for words, count in sample.ignored.items()]
+    lines += [f"  flagged: {count} rows ({code})" for code, count in list(sample.flags.items())[:8]]
+    return "\n".join(lines)
+
+
+def _row(row: dict[str, Any]) -> str:
+    text = ", ".join(f"{name} {value}" for name, value in row.items())
+    return text if len(text) <= 110 else text[:107] + "..."
+
+
+def _agreed(yes: bool, question: str) -> bool:
+    if yes:
+        return True
+    return sys.stdin.isatty() and typer.confirm(question, default=True, err=True)
+
+
+def _load(folder: Path, proposals: tuple[Proposal, ...], secret: str) -> list[dict[str, Any]]:
+    from xinglin.node.intake.sources import write_source
+    from xinglin.node.joining import joined_space
+
+    joined_space(folder)
+    for proposal in proposals:
+        write_source(folder, proposal.source, proposal.mapping)
+    if _intake_runs(folder):
+        return [_load_there(folder, proposal) for proposal in proposals]
+    return _load_here(folder, proposals, secret)
+
+
+def _intake_runs(folder: Path) -> bool:
+    from xinglin.node.intake.main import DESK_FOLDER
+    from xinglin.stores.desk import NotRunning, ask_desk
+    from xinglin.wire.desk import DeskCall
+
+    try:
+        ask_desk(folder / DESK_FOLDER, DeskCall("reload"))
+    except (NotRunning, OSError):
+        return False
+    return True
+
+
+def _load_there(folder: Path, proposal: Proposal) -> dict[str, Any]:
+    import msgspec
+
+    from xinglin.node.intake.main import DESK_FOLDER
+    from xinglin.stores.desk import ask_desk
+    from xinglin.wire.desk import DeskCall
+
+    files = msgspec.json.encode([str(path.resolve()) for path in proposal.files]).decode()
+    call = DeskCall("load", {"source": proposal.source.name, "files": files})
+    found: dict[str, Any] = ask_desk(folder / DESK_FOLDER, call, timeout_s=3600).value
+    return {"source": proposal.source.name, **found}
+
+
+def _load_here(folder: Path, proposals: tuple[Proposal, ...], secret: str) -> list[dict[str, Any]]:
+    import msgspec
+
+    from xinglin.node.intake.loading import Progress, load
+    from xinglin.node.intake.wiring import open_intake
+    from xinglin.node.joining import open_node_keys
+    from xinglin.node.settings import node_settings
+
+    def tell(progress: Progress) -> None:
+        if sys.stderr.isatty():
+            printer.note(f"  {progress.kept} of {progress.files} files kept, {progress.records} records carried")
+
+    opened = open_intake(folder, node_settings(folder).settings, open_node_keys(folder, secret))
+    try:
+        return [
+            {
+                "source": one.source.name,
+                **msgspec.to_builtins(load(opened, one.source.source(folder), one.files, tell=tell)),
+            }
+            for one in proposals
+        ]
+    finally:
+        opened.close()
+
+
+def _publish(folder: Path, name: str, title: str, proposals: tuple[Proposal, ...], secret: str) -> dict[str, Any]:
+    import msgspec
+
+    from xinglin.node.intake.connecting import describe
+    from xinglin.node.intake.wiring import open_lake
+    from xinglin.node.joining import open_node_keys
+    from xinglin.node.settings import node_settings
+    from xinglin.node.tables import Tables
+    from xinglin.stores.desk import NotRunning, ask_desk
+    from xinglin.wire.desk import DeskCall
+
+    did = open_node_keys(folder, secret).did
+    suggestions = [one.suggestion for one in proposals if one.suggestion is not None]
+    described = describe(open_lake(folder, node_settings(folder).settings), name, title, did, suggestions=suggestions)
+    try:
+        call = DeskCall("publish", {"description": msgspec.json.encode(described).decode()})
+        found = dict(ask_desk(folder, call).value)
+    except (NotRunning, OSError):
+        mine = Tables(folder, did).publish(described)
+        found = {"data_set": mine.name, "digest": mine.digest(), "when": "at the node's next start"}
+    return {**found, "tables": {table.name: len(table.columns) for table in described.tables}}
+
+
+def _server(found: Found, zone: str, charset: str, namespace: str) -> SourceFile:
+    import msgspec
+
+    from xinglin.node.intake.recognise import listener
+
+    return msgspec.structs.replace(listener(found), zone=zone, charset=charset, namespace=namespace)
+
+
+def _listen(folder: Path, source: SourceFile) -> dict[str, Any]:
+    from xinglin.node.intake.sources import write_source
+    from xinglin.node.joining import joined_space
+
+    joined_space(folder)
+    written = write_source(folder, source)
+    running = _intake_runs(folder)
+    then = "it listens now" if running else f"start it: xinglin intake run --folder {folder}"
+    return {"written": str(written), "listens": running, "next": then}
+
+
+def _summary(told: dict[str, Any]) -> str:
+    lines = []
+    for one in told.get("loaded", ()):
+        tally = one["tally"]
+        lines.append(
+            f"{one['source']}: received {tally['received']}, accepted {tally['accepted']} "
+            f"(repeated {tally['repeated']}, without a table {tally['ignored']}), "
+            f"quarantined {tally['quarantined']}, rejected {tally['rejected']}"
+        )
+        if one["known"]:
+            lines.append(f"  {one['known']} of {one['files']} files were known: they make no row twice")
+        lines += [f"  {table}: {count} new rows" for table, count in one["rows"].items()]
+    if "published" in told:
+        tables = ", ".join(f"{table} ({count} columns)" for table, count in told["published"]["tables"].items())
+        lines.append(f"published '{told['published']['data_set']}': {tables}")
+    if "next" in told:
+        lines.append(f"{told['written']} written; {told['next']}")
+    return "\n".join(lines)
