@@ -33,6 +33,7 @@ from xinglin.feeds.sql_session import open_source, reading
 from xinglin.intake.ports import Received
 
 BASE = datetime(2024, 3, 1, 8, 0, 0)
+ADMIN = "root"
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def mysql_url() -> Iterator[str]:
                 if socket.exists():
                     break
                 time.sleep(0.1)
-            yield f"mysql+pymysql://root@localhost/mysql?unix_socket={socket}"
+            yield f"mysql+pymysql://{ADMIN}@localhost/mysql?unix_socket={socket}"
         finally:
             process.terminate()
             process.wait(30)
@@ -93,7 +94,7 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     )
     url = root.replace("/mysql?", f"/{name}?")
     _run(url, "CREATE TABLE visits (id INTEGER PRIMARY KEY, patient VARCHAR(20), seen DATETIME(6), fee DECIMAL(10, 2))")
-    return url, url.replace("//root@", f"//r_{name}@")
+    return url, url.replace(f"//{ADMIN}@", f"//r_{name}@")
 
 
 def _run(url: str, *statements: str) -> None:

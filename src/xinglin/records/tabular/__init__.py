@@ -23,7 +23,6 @@ _HOMES = {
     "product_arrow": "product",
     "product_description": "describe",
     "product_schema": "product",
-    "suggest": "suggest",
 }
 __all__ = sorted(_HOMES)
 

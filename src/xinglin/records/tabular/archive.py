@@ -90,7 +90,7 @@ def _member(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int) -> bytes
     try:
         with opened.open(entry) as stream:
             return _bounded(iter(lambda: stream.read(_CHUNK), b""), entry.compress_size, room)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
         raise BadArchive("A member of the zip file is damaged.", remedy="Send it again.") from error
 
 

@@ -23,6 +23,7 @@ from xinglin.records.tabular.model import (
     MARKS,
     NAME,
     RANK,
+    SYSTEM,
     VALUE,
     Block,
     CodeMap,
@@ -213,8 +214,6 @@ def _check_codes(codes: CodeMap, path: str) -> Iterator[BadMapping]:
 
 
 def _check_product(product: Product) -> Iterator[BadMapping]:
-    from xinglin.records.tabular.product import SYSTEM
-
     taken = [name for name, _ in SYSTEM]
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", product.name):
         yield BadMapping(

@@ -16,6 +16,21 @@ MARKS = (VALUE, NAME, RANK, LINE, DIGEST, SHEET)
 """What a mapping may say in place of a column: the value, name and order of the column that ``each`` is at; the
 line; a digest of the whole row; the sheet's name."""
 
+SYSTEM: tuple[tuple[str, str], ...] = (
+    ("id", "text"),
+    ("patient", "text"),
+    ("version_at", "instant"),
+    ("partial", "boolean"),
+    ("cleared", "text"),
+    ("recorded_at", "instant"),
+    ("batch", "integer"),
+    ("source", "text"),
+    ("message", "text"),
+    ("place", "text"),
+    ("flags", "text"),
+)
+"""The lake's own columns of every table, as in ``catalogue.canonical.SYSTEM_COLUMNS``."""
+
 Scalar = str | int | float | bool
 
 

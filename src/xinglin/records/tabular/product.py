@@ -13,7 +13,7 @@ from xinglin.kernel.instants import Instant
 from xinglin.records.model import Mapped
 from xinglin.records.tabular.dates import to_date, to_time
 from xinglin.records.tabular.fields import Filled, offset_of, without
-from xinglin.records.tabular.model import Mapping, Product, ProductColumn
+from xinglin.records.tabular.model import SYSTEM, Mapping, Product, ProductColumn
 from xinglin.records.tabular.rows import Look, converted
 from xinglin.records.tabular.values import to_boolean, to_integer, to_number
 from xinglin.records.tabular.vectors import Vector
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PersonSplit = tuple[str, Vector]
-SYSTEM: tuple[tuple[str, str], ...] = (
-    ("id", "text"),
-    ("patient", "text"),
-    ("version_at", "instant"),
-    ("partial", "boolean"),
-    ("cleared", "text"),
-    ("recorded_at", "instant"),
-    ("batch", "integer"),
-    ("source", "text"),
-    ("message", "text"),
-    ("place", "text"),
-    ("flags", "text"),
-)
-"""The lake's own columns of every table, as in ``catalogue.canonical.SYSTEM_COLUMNS``."""
-
 UNLISTED = "unlisted_level"
 
 

@@ -13,8 +13,7 @@ from xinglin.records.tabular.assemble import COUNT, MEASURE, MEDICINE, Assembly
 from xinglin.records.tabular.describe import Published, publish
 from xinglin.records.tabular.guess import Alternative, guesses, is_count, normalised
 from xinglin.records.tabular.measures import MEDICINE_WORDS, measures, medicines
-from xinglin.records.tabular.model import FORMAT, LINE, Mapping, Product, SourceOptions
-from xinglin.records.tabular.product import SYSTEM
+from xinglin.records.tabular.model import FORMAT, LINE, SYSTEM, Mapping, Product, SourceOptions
 from xinglin.records.tabular.profile import SAMPLE_ROWS, Profile, profile
 from xinglin.records.tabular.rows import Chunk
 from xinglin.records.tabular.sheets import open_sheets
