@@ -233,7 +233,9 @@ class _Datatype:
                 for sub, convert, take, test, put in rows:
                     if test is not None and not test(parts, None, scope):
                         continue
-                    if convert is not None:
+                    if sub < 0:
+                        value = take(parts, None, scope)
+                    elif convert is not None:
                         text = subs[sub - 1] if sub <= len(subs) else ""
                         value = convert(text, scope.zone) if text else None
                     elif sub:
@@ -248,8 +250,8 @@ class _Datatype:
 def _sub_and_take(row: Row, sub: int) -> tuple[int, Convert | None, Any]:
     """How a row reads its component: text straight through a conversion, or parts through a map."""
     if row.set is not None:
-        given = constant(row.set, row.type, "", 0)
-        return sub, None, lambda parts, scope: given(parts, None, scope)
+        # Operands are other components: it is handed the whole repetition.
+        return -1, None, constant(row.set, row.type, "", 0)
     if row.type in CONVERT and not row.codes and (row.type == "boolean" or not _is_mapped(plain(row.by))):
         return sub or 1, CONVERT[row.type], None
     return sub, None, taker(row, "")

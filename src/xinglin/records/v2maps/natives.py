@@ -21,6 +21,19 @@ def _annotation(parts: Parts, scope: Any) -> dict[str, Any] | None:
     return {"text": text} if (text := part(parts, 2) or part(parts)) else None
 
 
+_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff·]+")
+
+
+def _han_name(first: int) -> Callable[[Parts, Any], str | None]:
+    """The whole name where it is written in Chinese characters: family name first, no blank between."""
+
+    def take(parts: Parts, scope: Any) -> str | None:
+        text = "".join(part(parts, first + n) for n in range(3))
+        return text if _HAN.fullmatch(text) else None
+
+    return take
+
+
 def _uri(parts: Parts, scope: Any) -> str | None:
     """HD as an identifier's system: the namespace as the source writes it, else the universal id as a URN."""
     namespace, universal, kind = part(parts, 1), part(parts, 2), part(parts, 3).upper()
@@ -159,6 +172,8 @@ NATIVES: dict[str, Callable[[Parts, Any], Any]] = {
     "cwe[string]": _second_or_ninth,
     "st[annotation]": _annotation,
     "hd[uri]": _uri,
+    "xpn[text]": _han_name(1),
+    "xcn[text]": _han_name(2),
     "pl[location]": _place,
     "tx[attachment]": _attached_text,
     "ed[attachment]": _attached_data,

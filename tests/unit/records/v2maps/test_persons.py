@@ -35,7 +35,7 @@ def body(resources: list[Resource], kind: str) -> dict[str, Any]:
 def test_a_chinese_patient() -> None:
     patient = body(given(PID), "Patient")
     assert patient["id"] == "HIS.00123"
-    assert patient["name"] == [{"family": "张", "given": ["三"], "use": "official"}]
+    assert patient["name"] == [{"family": "张", "given": ["三"], "use": "official", "text": "张三"}]
     assert patient["gender"] == "male"
     assert patient["birthDate"] == "1990-03-07"
     assert patient["address"][0]["city"] == "北京"
@@ -43,6 +43,20 @@ def test_a_chinese_patient() -> None:
         ("HIS", "MR"),
         ("PSB", "NI"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("xtn", "value"),
+    [
+        ("^PRN^PH^^86^10^65551234", "+86 10 65551234"),
+        ("^^PH^^^^65551234", "65551234"),
+        ("13800000000", "13800000000"),
+        ("^PRN^CP^^^^^^^^^13800000000", "13800000000"),
+        ("^NET^Internet^a@example.org", "a@example.org"),
+    ],
+)
+def test_a_telephone_number_however_it_is_sent(xtn: str, value: str) -> None:
+    assert body(given(f"PID|1||7||||||||||{xtn}"), "Patient")["telecom"][0]["value"] == value
 
 
 def test_gb18030_bytes_and_their_sex_code() -> None:
