@@ -23,6 +23,7 @@ Management Measures (2007), article 50, the longest of its classes. Trials: Regu
 ``sample``: generated data.
 """
 
+KEK_BYTES = 32
 YEAR_MS = 366 * 24 * 3600 * 1000
 """A year of retention: never shorter than one of the calendar."""
 
@@ -72,6 +73,33 @@ class Kept(msgspec.Struct, frozen=True):
 def retention_ends(kept: Kept) -> Instant:
     """The instant from which an object may be erased without an order."""
     return kept.received_at + RETENTION_YEARS[kept.retention] * YEAR_MS
+
+
+class Kek(msgspec.Struct, frozen=True):
+    """A key-encrypting key: ``id`` names it (not secret), ``key`` is 32 bytes."""
+
+    id: str
+    key: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse keys of another length."""
+        if len(self.key) != KEK_BYTES or not self.id:
+            raise ValueError(f"a key-encrypting key has an id and {KEK_BYTES} bytes")
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Kek({self.id!r})"
+
+
+class KeyRing(msgspec.Struct, frozen=True):
+    """``current`` wraps what is new; ``old`` ones are still read until ``rotate`` has rewrapped everything."""
+
+    current: Kek
+    old: tuple[Kek, ...] = ()
+
+    def find(self, kek_id: str) -> Kek | None:
+        """The key of that id, or None."""
+        return next((kek for kek in (self.current, *self.old) if kek.id == kek_id), None)
 
 
 class RawStore(Protocol):

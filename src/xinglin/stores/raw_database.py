@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -115,8 +116,10 @@ class RawDatabase:
         return self.path.stat().st_ino if self.path.exists() else 0
 
     def _open(self) -> sqlite3.Connection:
-        self._inode = self._find_inode()
+        if not self._read_only:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         target = f"{self.path.resolve().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
+        self._inode = self._find_inode()
         connection = sqlite3.connect(
             target, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )

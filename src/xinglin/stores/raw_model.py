@@ -1,4 +1,4 @@
-"""Values of the raw store: settings, key ring, limits, findings."""
+"""Values of the raw store: settings, limits, findings; keys and key rings are the port's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from xinglin.intake.ports import KEK_BYTES, Kek, KeyRing  # noqa: F401 - who opens a store finds them beside its settings
 from xinglin.kernel.limits import Limit
 
 SUITE = "aes-256-gcm/1"
@@ -20,7 +21,6 @@ GROUP_ENTRIES = Limit("objects in one durable write", 4_096, "objects")
 GROUP_BYTES = Limit("bytes in one durable write", 16 * 1024**2, "bytes")
 AFTER_ENTRIES = Limit("objects listed at once", 100_000, "objects")
 CHUNK_BYTES = 1024 * 1024
-KEK_BYTES = 32
 
 Step = Callable[[str], None]
 """Called with a step's name as it is reached; tests stop a process there."""
@@ -28,33 +28,6 @@ Step = Callable[[str], None]
 
 def no_step(name: str) -> None:
     """Goes on."""
-
-
-class Kek(msgspec.Struct, frozen=True):
-    """A key-encrypting key: ``id`` names it (not secret), ``key`` is 32 bytes."""
-
-    id: str
-    key: bytes
-
-    def __post_init__(self) -> None:
-        """Refuse keys of another length."""
-        if len(self.key) != KEK_BYTES or not self.id:
-            raise ValueError(f"a key-encrypting key has an id and {KEK_BYTES} bytes")
-
-    def __repr__(self) -> str:
-        """Without the key."""
-        return f"Kek({self.id!r})"
-
-
-class KeyRing(msgspec.Struct, frozen=True):
-    """``current`` wraps what is new; ``old`` ones are still read until ``rotate`` has rewrapped everything."""
-
-    current: Kek
-    old: tuple[Kek, ...] = ()
-
-    def find(self, kek_id: str) -> Kek | None:
-        """The key of that id, or None."""
-        return next((kek for kek in (self.current, *self.old) if kek.id == kek_id), None)
 
 
 class RawSettings(msgspec.Struct, frozen=True):

@@ -28,7 +28,8 @@ def segment_ids(folder: Path) -> list[int]:
 def make_folder(folder: Path) -> None:
     """Make a folder that only this account reads, durably."""
     if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
         sync_folder(folder.parent)
 
 

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from xinglin.intake.errors import NotKept, RawDamaged, RawErased, RawRetained, UnknownRetention
 from xinglin.intake.ports import RETENTION_YEARS, Kept, Received, retention_ends
+from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.stores.raw_check import check
 from xinglin.stores.raw_erase import erase
@@ -142,7 +143,9 @@ class RawFolder(RawReader):
         self._gather.close()
         self._writer.seal()
         self._parts.close()
-        os.close(self._lock)
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
 
     def _submit(self, received: Received) -> Future[Kept]:
         OBJECT_BYTES.check(len(received.body))
@@ -208,8 +211,11 @@ def _checked(received: Received) -> Received:
         raise UnknownRetention(
             "The retention class is not known.", remedy=f"Use one of: {', '.join(sorted(RETENTION_YEARS))}."
         )
-    LABEL_BYTES.check(len(received.label.encode()))
-    WORD_BYTES.check(max(len(received.source.encode()), len(received.media_type.encode())))
+    try:
+        LABEL_BYTES.check(len(received.label.encode()))
+        WORD_BYTES.check(max(len(received.source.encode()), len(received.media_type.encode())))
+    except UnicodeEncodeError as error:
+        raise MalformedMessage("A source, media type or label is no text.") from error
     return received
 
 
