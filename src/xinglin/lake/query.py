@@ -98,7 +98,7 @@ class QuerySession:
         Rows without a key are left out: they are about nobody that could be counted. With a ``rule``, the
         facts that hold now are read, and persons are those of ``links``.
         """
-        raw, codes = f"__raw_{name}", f"__codes_{name}"
+        raw, keys, codes = f"__raw_{name}", f"__keys_{name}", f"__codes_{name}"
         self.table(raw, data)
         rows = f"({self.current(raw, rule, persons=False)})" if rule else quoted(raw)
         key = f"CAST({quoted(patient_key)} AS VARCHAR)"
@@ -108,14 +108,18 @@ class QuerySession:
                 f"SELECT f.key, coalesce(l.person, f.key) AS person FROM ({found}) AS f "  # noqa: S608 (quoted names)
                 f"LEFT JOIN {quoted(_LINKS)} AS l ON f.key = l.patient"
             )
-        self._do(f"CREATE TABLE {quoted(codes)} AS {found}")
-        persons: Any = self._arrow(f"SELECT DISTINCT person FROM {quoted(codes)}")  # noqa: S608 (quoted names)
+        self._do(f"CREATE TABLE {quoted(keys)} AS {found}")
+        persons: Any = self._arrow(f"SELECT DISTINCT person FROM {quoted(keys)}")  # noqa: S608 (quoted names)
         self.table(f"{codes}_of", person_codes(persons.column("person"), salt))
+        self._do(
+            f"CREATE TABLE {quoted(codes)} AS SELECT k.key, c.code FROM {quoted(keys)} AS k "  # noqa: S608 (quoted names)
+            f"JOIN {quoted(codes + '_of')} AS c ON k.person = c.key"
+        )
+        self._do(f"DROP TABLE {quoted(keys)}")
         self.view(
             name,
             f"SELECT c.code AS {quoted(PERSON)}, r.* EXCLUDE ({quoted(patient_key)}) FROM {rows} AS r "  # noqa: S608
-            f"JOIN {quoted(codes)} AS k ON CAST(r.{quoted(patient_key)} AS VARCHAR) = k.key "
-            f"JOIN {quoted(codes + '_of')} AS c ON k.person = c.key",
+            f"JOIN {quoted(codes)} AS c ON CAST(r.{quoted(patient_key)} AS VARCHAR) = c.key",
         )
 
     def view(self, name: str, select: str) -> None:

@@ -138,7 +138,7 @@ def read(rows: list[Row], links: list[Row], known_at: int | None = None) -> list
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(histories, link_rows, st.one_of(st.none(), st.integers(0, 3)))
 def test_the_current_view_is_the_fold_of_versions(rows: list[Row], links: list[Row], known_at: int | None) -> None:
     numbered = [row | {"message": f"{number:04d}"} for number, row in enumerate(rows)]
