@@ -51,12 +51,12 @@ def test_a_reader_that_runs_away_costs_its_own_object_alone(tmp_path: Path, word
     (batch,) = hospital.intake.drain()
     assert hospital.accounts.held_codes() == {code: 1}
     assert batch.plan.tally == Tally(received=6, accepted=5, quarantined=1)
-    assert [row["id"] for row in hospital.rows("patient")] and len(hospital.rows("patient")) == 5
+    assert len(hospital.rows("patient")) == 5
     assert hospital.accounts.status(3).backlog == 0
     hospital.close()
 
 
-@pytest.mark.parametrize("preparer", [child, inline])
+@pytest.mark.parametrize("preparer", [pytest.param(child, marks=pytest.mark.slow), inline])
 def test_an_object_that_breaks_half_way_keeps_what_it_gave_and_holds_the_rest(
     tmp_path: Path, preparer: Callable[[bytes], Any]
 ) -> None:
@@ -66,15 +66,14 @@ def test_an_object_that_breaks_half_way_keeps_what_it_gave_and_holds_the_rest(
     done = hospital.intake.drain()
     found = hospital.accounts.object(kept.digest)
     assert found is not None and found.state == "quarantined" and found.code == "intake.reader_failed"
-    assert hospital.accounts.status(2).tally == Tally(
-        received=6 + found.tally.accepted - 0, accepted=5 + found.tally.accepted, quarantined=1
-    )
+    gave = found.tally.accepted
+    assert hospital.accounts.status(2).tally == Tally(received=6 + gave, accepted=5 + gave, quarantined=1)
     ids = [row["id"] for row in hospital.rows("patient")]
-    assert len(ids) == len(set(ids)) == 5 + found.tally.accepted and len(done) >= 5
+    assert len(ids) == len(set(ids)) == 5 + gave and len(done) >= 5
     hospital.close()
 
 
-@pytest.mark.parametrize("preparer", [child, inline])
+@pytest.mark.parametrize("preparer", [pytest.param(child, marks=pytest.mark.slow), inline])
 def test_an_object_larger_than_a_batch_is_committed_in_parts_and_resumed_anywhere(
     tmp_path: Path, preparer: Callable[[bytes], Any]
 ) -> None:

@@ -46,6 +46,7 @@ def is_right(hospital: Hospital, acknowledged: list[str]) -> None:
     assert sum(entry.kind == "intake" for entry in hospital.ledger.outbox()) == len(hospital.accounts.by_batch())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_kill_9_loses_nothing_acknowledged_and_doubles_nothing(tmp_path: Path, step: str) -> None:
     acknowledged: list[str] = []

@@ -125,7 +125,11 @@ class RawStore(Protocol):
         ...
 
     def read(self, digest: str) -> bytes:
-        """The object's bytes, checked against ``digest``. Raises ``RawMissing``, ``RawErased`` or ``RawDamaged``."""
+        """The object's bytes, checked against ``digest``. Raises ``RawMissing``, ``RawErased`` or ``RawDamaged``.
+
+        ``LimitExceeded`` for one that is too long to be held at once; another ``IntakeError`` where the place that
+        holds it does not answer now.
+        """
         ...
 
     def read_stream(self, digest: str) -> Iterator[bytes]:

@@ -7,6 +7,8 @@ batch again before anything else: nothing acknowledged is lost, and no row is th
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -111,7 +113,8 @@ class Intake:
         """
         self.recover()
         self._ports.preparer.refuse(self._ports.ledger.erased())
-        gathering = self._gather(self._waiting(linger and not self._alone), stopped)
+        with _few_collections():
+            gathering = self._gather(self._waiting(linger and not self._alone), stopped)
         if gathering.empty:
             return None
         try:
@@ -160,8 +163,9 @@ class Intake:
         pending = next(todo, None)
         while pending is not None:
             gathering = Gathering(self._limits)
-            while pending is not None and not gathering.full:
-                pending = self._one(gathering, pending) or next(todo, None)
+            with _few_collections():
+                while pending is not None and not gathering.full:
+                    pending = self._one(gathering, pending) or next(todo, None)
             if seen is not None:
                 seen(b"".join(gathering.names))
             done.append(self._commit(gathering, "replay" if seen is None else "remap"))
@@ -354,6 +358,17 @@ async def post_outbox(ledger: Ledger, evidence: Evidence, limit: int = 100) -> i
 def commitments(entry: OutboxEntry) -> dict[str, str]:
     """What the log is shown of an entry: each value under a salt of its own, which an auditor can be given."""
     return {label: commit(derive_salt(entry.salt, label), value) for label, value in entry.values.items()}
+
+
+@contextlib.contextmanager
+def _few_collections() -> Iterator[None]:
+    """What is parsed has no cycles: looking for them in it would cost as much as parsing."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _deleted(plan: Plan) -> dict[str, Any]:

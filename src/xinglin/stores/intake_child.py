@@ -206,8 +206,8 @@ def _end_with(parent: int) -> None:
 
 def main() -> None:
     """Serve on the standard streams; whatever prints elsewhere goes nowhere."""
-    # What was parsed lives for one part: few long looks at it cost less than many.
-    gc.set_threshold(50_000, 20, 50)
+    # What is parsed has no cycles: looking for them in it would cost as much as parsing.
+    gc.set_threshold(200_000, 50, 100)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sink = os.fdopen(os.dup(1), "wb", 1024 * 1024)
     nowhere = os.open(os.devnull, os.O_WRONLY)

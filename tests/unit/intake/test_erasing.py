@@ -21,7 +21,7 @@ from xinglin.stores.intake_preparer import ChildPreparer
 GONE = ("Wanda-Gone", "77001")
 
 
-@pytest.fixture(params=["inline", "child"])
+@pytest.fixture(params=["inline", pytest.param("child", marks=pytest.mark.slow)])
 def hospital(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Hospital]:
     opened = Hospital(tmp_path, preparer=ChildPreparer if request.param == "child" else None)
     opened.ledger.register(LAB, 1)
@@ -132,7 +132,7 @@ def test_later_records_are_rejected_unless_the_source_takes_them(hospital: Hospi
         assert "Patient/77001" in {row["id"] for row in hospital.rows("patient")}
         return
     assert hospital.accounts.held_codes() == {"intake.erased_person": 1}
-    assert traces(hospital, *GONE) == ["object 4: Wanda-Gone", "object 4: 77001"] or traces(hospital, GONE[0])
+    assert traces(hospital, GONE[0]), "what came later is kept until it is swept"
     assert erasure(hospital).sweep() == 1
     hospital.intake.drain()
     assert traces(hospital, *GONE) == [] and hospital.accounts.held_codes() == {}
