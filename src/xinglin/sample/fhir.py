@@ -19,11 +19,24 @@ _VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 def bundles(hospital: SampleHospital) -> Iterator[bytes]:
     """A bundle of type ``collection`` for every person."""
     for person in persons(hospital):
-        resources = [_patient(person), _visit(person), _condition(person)]
-        resources += [_observation(person, number, finding) for number, finding in enumerate(person.findings, 1)]
+        resources = _resources(person)
         yield msgspec.json.encode(
             {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}
         )
+
+
+def bulk(hospital: SampleHospital) -> dict[str, bytes]:
+    """The same resources as a bulk export: one NDJSON file a resource type."""
+    lines: dict[str, list[bytes]] = {}
+    for person in persons(hospital):
+        for one in _resources(person):
+            lines.setdefault(f"{one['resourceType']}.ndjson", []).append(msgspec.json.encode(one))
+    return {name: b"\n".join(found) + b"\n" for name, found in lines.items()}
+
+
+def _resources(person: Person) -> list[dict[str, Any]]:
+    findings = [_observation(person, number, finding) for number, finding in enumerate(person.findings, 1)]
+    return [_patient(person), _visit(person), _condition(person), *findings]
 
 
 def _patient(person: Person) -> dict[str, Any]:

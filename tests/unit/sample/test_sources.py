@@ -9,12 +9,14 @@ import json
 import pydicom
 import pytest
 
+from xinglin.records.tabular.mapping import parse_mapping
 from xinglin.sample import generate_space
 from xinglin.sample.dicom import SLICES, instances
 from xinglin.sample.facts import EXAMINED_ON, persons
 from xinglin.sample.fhir import bundles
 from xinglin.sample.hl7v2 import cancelled, messages
 from xinglin.sample.hospital import SampleHospital
+from xinglin.sample.sources import sources
 from xinglin.sample.tables import exports
 
 
@@ -64,3 +66,13 @@ def test_phantoms_are_read_by_another_library(clinic: SampleHospital) -> None:
     assert str(found[0].PatientName) == next(persons(clinic)).name
     assert found[0].pixel_array.shape == (32, 32)
     assert list(instances(clinic, count=1)) == list(instances(clinic, count=1))
+
+
+def test_every_hospital_has_its_kind_of_source() -> None:
+    found = {hospital.profile.slug: sources(hospital) for hospital in generate_space()}
+    assert [one.name for one in found["county"]] == ["persons", "results", "diagnoses"]
+    assert all(parse_mapping(one.mapping).table for one in found["county"])
+    assert found["university"][0].files["feed.hl7"].startswith(b"MSH|")
+    assert set(found["heart"][0].files) == {
+        f"{name}.ndjson" for name in ("Patient", "Encounter", "Condition", "Observation")
+    }
