@@ -7,6 +7,7 @@ from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from xinglin.records.errors import Unreadable
 from xinglin.records.tabular.assemble import COUNT, MEASURE, MEDICINE, Assembly
@@ -19,7 +20,6 @@ from xinglin.records.tabular.rows import Chunk
 from xinglin.records.tabular.sheets import open_sheets
 from xinglin.records.tabular.suggestion import ColumnGuess, Suggestion
 from xinglin.records.tabular.toml_text import write_toml
-from xinglin.records.tabular.vectors import Vector
 
 _NULL_WORDS = ("?", "NULL", "null", "N/A", "n/a", "NA", "#N/A", "-", "--", "—", "无数据", "\\N", "(null)")
 _DEFAULT_NULL = ("", "NULL", "null", "\\N")
@@ -30,7 +30,10 @@ Mapping proposed by 'xinglin map suggest' from {rows} rows of {sheet}.
 Read it, correct it, and see what it makes: xinglin map check MAPPING FILE.
 'Patient/{{…}}' and the like are keys: the same column must give the same person everywhere."""
 
+_PERSON_BITS = 32
+
 Sheets = dict[str, list[Chunk]]
+Codes = npt.NDArray[np.int64]
 
 
 def suggest(body: bytes, name: str, sheet: str = "") -> Suggestion:
@@ -176,27 +179,28 @@ def _product(
     return Product(stem, key, assembly.patient, columns, words=words), published
 
 
-def _people(assembly: Assembly, chunks: Sequence[Chunk]) -> list[Vector]:
-    """Each row's person, as one vector a chunk."""
-    return [chunk.vector(assembly.person if assembly.person != LINE else LINE) for chunk in chunks]
-
-
-def _persons(chunks: Sequence[Chunk], column: str, people: Sequence[Vector]) -> dict[str, int]:
-    """Persons of each value, counted a chunk at a time."""
-    counts: dict[str, int] = {}
+def _people(assembly: Assembly, chunks: Sequence[Chunk]) -> list[Codes]:
+    """Each row's person as a number that is the same in every chunk."""
     places: dict[str, int] = {}
+    found = []
+    for chunk in chunks:
+        vector = chunk.vector(assembly.person)
+        ids = np.array([places.setdefault(str(person), len(places)) for person in vector.values], np.int64)
+        found.append(ids[vector.codes] if vector.codes is not None else np.full(chunk.size, ids[0]))
+    return found
+
+
+def _persons(chunks: Sequence[Chunk], column: str, people: Sequence[Codes]) -> dict[str, int]:
+    """Distinct persons of each value, over all chunks."""
+    places: dict[str | None, int] = {}
+    pairs = []
     for chunk, persons in zip(chunks, people, strict=True):
         vector = chunk.vector(column)
-        if vector.codes is None or persons.codes is None:
-            continue
-        ids = np.array([places.setdefault(str(person), len(places)) for person in persons.values])
-        both = vector.codes.astype(np.int64) * (len(places) + 1) + ids[persons.codes]
-        alone = np.unique(both)
-        times = np.bincount(alone // (len(places) + 1), minlength=len(vector.values)).tolist()
-        for value, count in zip(vector.values, times, strict=True):
-            if value is not None and count:
-                counts[value] = counts.get(value, 0) + count
-    return counts
+        ids = np.array([places.setdefault(value, len(places)) for value in vector.values], np.int64)
+        values = ids[vector.codes] if vector.codes is not None else np.full(chunk.size, ids[0])
+        pairs.append(np.unique((values << _PERSON_BITS) | persons))
+    times = np.bincount(np.unique(np.concatenate(pairs)) >> _PERSON_BITS, minlength=len(places)).tolist()
+    return {value: times[place] for value, place in places.items() if value is not None and times[place]}
 
 
 def _guess(

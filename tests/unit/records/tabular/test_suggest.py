@@ -205,6 +205,16 @@ def test_nobody_s_extreme_and_no_rare_level_is_published() -> None:
     assert "Timbuktu" not in found.toml and "119" not in found.toml
 
 
+def test_a_person_is_counted_once_however_far_apart_their_rows_lie() -> None:
+    cities = {0: "Nuuk", 70_000: "Nuuk", 140_000: "Nuuk"}
+    lines = [f"{n % 7},{cities.get(n, 'Rome' if n % 7 < 3 else 'Oslo')}" for n in range(140_001)]
+    lines += [f"{n + 10},{'Rome' if n % 2 else 'Oslo'}" for n in range(40)]
+    lines += [f"{n},Nuuk" for n in range(7)]
+    found = suggest(("person_id,city\n" + "\n".join(lines)).encode(), "x.csv")
+    assert found.mapping.product is not None
+    assert found.mapping.product.columns["city"].levels == ("Oslo", "Rome")
+
+
 @pytest.fixture(scope="module")
 def diabetes(shared_data: Path) -> bytes:
     path = shared_data / "diabetes130" / "dataset_diabetes.zip"
