@@ -75,13 +75,23 @@ def numbers(values: Sequence[Any], marks: Marks) -> pa.DoubleArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    try:
-        made = pa.array(values, pa.float64())
-        if pc.all(pc.is_finite(made), min_count=0).as_py():
-            return made
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError):
-        pass
+    made = _inferred(values)
+    if made is not None and made.type == pa.int64():
+        return made.cast(pa.float64(), safe=False)
+    if made is not None and pa.types.is_floating(made.type) and pc.all(pc.is_finite(made), min_count=0).as_py():
+        return made
     return pa.array(_each(values, _number, marks, "shape.bad_number"), pa.float64())
+
+
+def _inferred(values: Sequence[Any]) -> Any:
+    """An array of whatever the values are, whole numbers where there are none; ``None`` where they are mixed."""
+    import pyarrow as pa
+
+    try:
+        made = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, ValueError, OverflowError):
+        return None
+    return made.cast(pa.int64()) if pa.types.is_null(made.type) else made
 
 
 def _number(value: Any) -> float | None:
@@ -100,11 +110,9 @@ def integers(values: Sequence[Any], marks: Marks) -> pa.Int64Array:
     """Whole numbers of 64 bits, or texts of them; else ``shape.bad_number``."""
     import pyarrow as pa
 
-    if not any(type(value) is bool for value in values):
-        try:
-            return pa.array(values, pa.int64())
-        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError):
-            pass
+    made = _inferred(values)
+    if made is not None and made.type == pa.int64():
+        return made
     return pa.array(_each(values, _integer, marks, "shape.bad_number"), pa.int64())
 
 
@@ -136,9 +144,8 @@ def instants(values: Sequence[Any], marks: Marks) -> pa.TimestampArray:
     import pyarrow as pa
 
     stamp = pa.timestamp("us", tz="UTC")
-    try:
-        made = pa.array(values, pa.int64())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError):
+    made = _inferred(values)
+    if made is None or not made.type == pa.int64():
         made = pa.array(_each(values, _instant, marks, "shape.bad_time"), pa.int64())
     return made.cast(pa.timestamp("ms", tz="UTC")).cast(stamp)
 

@@ -26,7 +26,8 @@ _HOMES = {
     "load_views": "shipped",
     "Mapping": "mapping",
     "map_resources": "mapping",
-    "omop_views": "omop_views",
+    "OMOP_TABLES": "omop_views",
+    "omop_statements": "omop_views",
 }
 __all__ = sorted(_HOMES)
 

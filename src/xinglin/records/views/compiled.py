@@ -117,11 +117,11 @@ def _source(view: ViewDefinition) -> tuple[str, dict[str, Any]]:
     type_ = constants.name(view.resource)
     lines = [f"def rows(r):\n if type(r) is not dict or r.get('resourceType') != {type_}: return []"]
     if view.where:
-        scope = Scope(constants, view.resource, "r", root=True, row_index="0")
+        scope = Scope(constants, view.resource, "r", root=True, row_index=constants.name(0))
         tests = [scope.passes(path) for path in view.where]
         lines += [_INDENT + line for line in scope.lines()]
         lines += [f" if not {test}: return []" for test in tests]
-    scope = Scope(constants, view.resource, "r", root=True, row_index="0")
+    scope = Scope(constants, view.resource, "r", root=True, row_index=constants.name(0))
     body, answer = _Rows(constants, view).single(scope, plan_of(view))
     lines += [_INDENT + line for line in body]
     lines.append(f" return {answer}")
@@ -181,7 +181,7 @@ class _Rows:
         items = self._iterated(scope, branch)
         each = self._constants.variable("e")
         counted = any(holds_row_index(c.path) for c in _planned(branch.plan)) or _union_counts(branch.plan)
-        number = self._constants.variable("i") if counted else "0"
+        number = self._constants.variable("i") if counted else self._constants.name(0)
         inner = Scope(self._constants, self._view.resource, each, root=False, row_index=number)
         parts, fans, loops = self._compiled(inner, branch.plan)
         head = f"for {number}, {each} in enumerate({items}):" if counted else f"for {each} in {items}:"
@@ -203,7 +203,7 @@ class _Rows:
     def _step(self, path: Any) -> str:
         """A function of one item, for ``repeat``; its lines are hung before the function that is generated."""
         item = self._constants.variable("e")
-        scope = Scope(self._constants, self._view.resource, item, root=False, row_index="0")
+        scope = Scope(self._constants, self._view.resource, item, root=False, row_index=self._constants.name(0))
         value = scope.value(path)
         scope.keep(value)
         body = [_INDENT + line for line in (*scope.lines(), f"return {value.code}")]

@@ -419,7 +419,7 @@ def _every(code: str) -> str:
 
 def _there(*values: Value) -> str:
     """A condition under which none of the values is nothing."""
-    names = dict.fromkeys(value.code for value in values if not value.code.startswith("_c"))
+    names = dict.fromkeys(value.code for value in values if value.code.startswith(("v", "e")))
     return " and ".join(f"{name} is not None" for name in names) or "True"
 
 

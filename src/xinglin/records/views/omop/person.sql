@@ -1,0 +1,20 @@
+SELECT omop.key(p.id) AS person_id,
+  CASE p.sex WHEN 'male' THEN 8507 WHEN 'female' THEN 8532 ELSE 0 END AS gender_concept_id,
+  coalesce(p.birth_year, CAST(year(p.birth_date) AS BIGINT)) AS year_of_birth,
+  CASE WHEN p.birth_date_precision IN ('month', 'day') THEN CAST(month(p.birth_date) AS BIGINT) END AS month_of_birth,
+  CASE WHEN p.birth_date_precision = 'day' THEN CAST(day(p.birth_date) AS BIGINT) END AS day_of_birth,
+  CASE WHEN p.birth_date_precision = 'day' THEN CAST(p.birth_date AS TIMESTAMP) END AS birth_datetime,
+  0 AS race_concept_id,
+  0 AS ethnicity_concept_id,
+  CAST(NULL AS BIGINT) AS location_id,
+  omop.key(p.practitioner) AS provider_id,
+  omop.key(p.organization) AS care_site_id,
+  omop.words(p.id) AS person_source_value,
+  omop.words(p.sex) AS gender_source_value,
+  0 AS gender_source_concept_id,
+  omop.words(p.race) AS race_source_value,
+  0 AS race_source_concept_id,
+  omop.words(p.ethnicity) AS ethnicity_source_value,
+  0 AS ethnicity_source_concept_id
+FROM canonical.patient AS p
+WHERE p.replaced_by IS NULL
