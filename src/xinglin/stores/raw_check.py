@@ -89,7 +89,7 @@ class _Check:
             self._parts.rebuild_index()
             for segment in segments:
                 try:
-                    index_segment(self._parts, segment, HEAD_BYTES, self._clock, self._step)
+                    index_segment(self._parts, segment, HEAD_BYTES, False, self._clock, self._step)
                 except RawDamaged as error:
                     self._say("raw.segment_closed", segment, error.what)
         return whole or self._repair

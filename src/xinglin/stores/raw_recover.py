@@ -37,7 +37,9 @@ def recover(parts: Parts, clock: Clock, step: Step) -> tuple[RawFinding, ...]:
     # After a key table was restored from an older copy its next numbers may be those of files that are there.
     parts.keys.number_above(max([0, *present, *indexed, *parts.index.large_ids()]))
     for segment in present:
-        findings += _catch_up(parts, segment, indexed.get(segment), clock, step)
+        # Without an index only the newest segment can have been written to when the process ended.
+        torn = bool(indexed) or segment == present[-1]
+        findings += _catch_up(parts, segment, indexed.get(segment), torn, clock, step)
     findings += [
         RawFinding("raw.segment_missing", str(segment), "A segment that the index knows is gone.")
         for segment in sorted(set(indexed) - set(present))
@@ -45,7 +47,9 @@ def recover(parts: Parts, clock: Clock, step: Step) -> tuple[RawFinding, ...]:
     return tuple(findings)
 
 
-def _catch_up(parts: Parts, segment: int, indexed: int | None, clock: Clock, step: Step) -> list[RawFinding]:
+def _catch_up(
+    parts: Parts, segment: int, indexed: int | None, torn: bool, clock: Clock, step: Step
+) -> list[RawFinding]:
     path = parts.path(segment)
     size = path.stat().st_size
     if indexed == size:
@@ -56,13 +60,13 @@ def _catch_up(parts: Parts, segment: int, indexed: int | None, clock: Clock, ste
     if indexed is not None and size < indexed:
         return [RawFinding("raw.segment_cut", str(segment), f"{indexed - size} bytes that were kept are gone.")]
     try:
-        return index_segment(parts, segment, indexed or HEAD_BYTES, clock, step)
+        return index_segment(parts, segment, indexed or HEAD_BYTES, torn, clock, step)
     except RawDamaged as error:
         return [RawFinding("raw.segment_closed", str(segment), error.what)]
 
 
-def index_segment(parts: Parts, segment: int, start: int, clock: Clock, step: Step) -> list[RawFinding]:
-    """Index what a segment holds from ``start`` on; a torn end is cut off, a damaged middle is told."""
+def index_segment(parts: Parts, segment: int, start: int, torn: bool, clock: Clock, step: Step) -> list[RawFinding]:
+    """Index what a segment holds from ``start`` on; an end that may be ``torn`` is cut off, other damage is told."""
     findings: list[RawFinding] = []
     try:
         parts.check_head(segment)
@@ -73,7 +77,7 @@ def index_segment(parts: Parts, segment: int, start: int, clock: Clock, step: St
     end = start
     for found in parts.scan(segment, start):
         if isinstance(found, Gap):
-            if found.last:
+            if found.last and torn:
                 parts.cut(segment, found.offset)
                 words = f"{found.end - found.offset} bytes of a write that never ended were cut off."
                 findings.append(RawFinding("raw.torn_end", str(segment), words, repaired=True))

@@ -221,3 +221,17 @@ async def test_a_check_beside_running_keeps_finds_nothing(tmp_path: Path) -> Non
     assert report.records > 10
     assert report.objects > 3
     store.close()
+
+
+def test_a_damaged_end_is_not_taken_for_a_torn_one(stored: tuple[Path, list[Kept]]) -> None:
+    """Without an index the end of an older segment that cannot be read is damage, and stays to be restored."""
+    folder, _ = stored
+    (folder / "index.db").unlink()
+    path = segments(folder)[1]
+    flip(path, path.stat().st_size - 20)
+    before = path.read_bytes()
+    for _ in range(2):
+        store = open_store(folder)
+        assert "raw.record_damaged" in {finding.code for finding in store.fsck().findings}
+        assert path.read_bytes() == before
+        store.close()
