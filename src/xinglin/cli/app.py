@@ -14,6 +14,7 @@ from xinglin.cli import (
     connect_verbs,
     hub_verbs,
     intake_verbs,
+    map_verbs,
     node_verbs,
     run_verbs,
     space_verbs,
@@ -64,6 +65,7 @@ app.add_typer(hub_verbs.app, name="hub")
 app.add_typer(node_verbs.app, name="node")
 app.add_typer(witness_verbs.app, name="witness")
 app.add_typer(intake_verbs.app, name="intake")
+app.add_typer(map_verbs.app, name="map")
 app.add_typer(study_verbs.app, name="study")
 app.add_typer(run_verbs.app, name="run")
 connect_verbs.add_to(app)
