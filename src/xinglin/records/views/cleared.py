@@ -22,10 +22,11 @@ _SYSTEM = frozenset({"id", "patient", "row"})
 
 @lru_cache(maxsize=4096)
 def cleared_columns(view: ViewDefinition, paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Columns that read nothing but what lies below one of ``paths``, in the order of the view.
+    """Columns that read something below one of ``paths``, in the order of the view.
 
-    ``paths``: elements as FHIR writes them, ``Patient.address``, ``address.city`` or ``value[x]``. The fact's key
-    and its person are never emptied.
+    ``paths``: elements as FHIR writes them, ``Patient.address``, ``address.city`` or ``value[x]``. A column that has
+    a value from elsewhere keeps it: a version's value counts before what it empties. The fact's key and its person
+    are never emptied.
     """
     emptied = tuple(_steps_of_text(path, view.resource) for path in paths)
     found = (_column_steps(select, ()) for select in view.selects)
@@ -36,7 +37,7 @@ def cleared_columns(view: ViewDefinition, paths: tuple[str, ...]) -> tuple[str, 
     return tuple(
         name
         for name, every in gathered.items()
-        if name not in _SYSTEM and every and all(any(_below(steps, one) for one in emptied) for steps in every)
+        if name not in _SYSTEM and any(_below(steps, one) for one in emptied for steps in every)
     )
 
 
