@@ -26,8 +26,9 @@ _HOMES = {
     "load_views": "shipped",
     "Mapping": "mapping",
     "map_resources": "mapping",
-    "OMOP_TABLES": "omop_views",
-    "omop_statements": "omop_views",
+    "OMOP_TABLES": "cdm",
+    "omop_views": "cdm",
+    "omop_statements": "cdm",
 }
 __all__ = sorted(_HOMES)
 
