@@ -12,6 +12,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -190,10 +191,11 @@ class Intake:
         position = self._ports.ledger.position()
         after, skip = position.sequence, position.parts
         end = time.monotonic() + self._limits.linger_ms / 1000
+        source = cache(self._ports.ledger.source)
         while True:
             page = self._ports.raw.after(after, PAGE)
             for kept in page:
-                yield Todo(kept, self._ports.ledger.source(kept.source), skip)
+                yield Todo(kept, source(kept.source), skip)
                 after, skip = kept.sequence, 0
             if not page and not (linger and after > position.sequence and time.monotonic() < end):
                 return
@@ -201,10 +203,11 @@ class Intake:
                 self._sleep(POLL_S)
 
     def _again(self, sequences: Iterable[int], named: bool) -> Iterator[Todo]:
+        source = cache(self._ports.ledger.source)
         for sequence in sequences:
             found = self._ports.raw.after(sequence - 1, 1)
             if found and found[0].sequence == sequence:
-                yield Todo(found[0], self._ports.ledger.source(found[0].source), again=True, named=named)
+                yield Todo(found[0], source(found[0].source), again=True, named=named)
 
     def _gather(self, todo: Iterator[Todo], stopped: Callable[[], bool]) -> Gathering:
         self._ports.preparer.forget()
