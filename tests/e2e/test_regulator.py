@@ -15,6 +15,8 @@ from xinglin.sdk.study import Study
 
 pytestmark = pytest.mark.slow
 
+AGE = "SELECT LEAST(GREATEST(2025 - birth_year, 0), 120) AS age FROM patient"
+
 
 def witness(demo: Demo, *words: str) -> None:
     command = [sys.executable, "-m", "xinglin", "witness", *words, "--folder", str(demo.local.witness_folder)]
@@ -24,7 +26,7 @@ def witness(demo: Demo, *words: str) -> None:
 
 def refused_codes(study: Study) -> set[str]:
     with pytest.raises(Refused) as refused:
-        ask(study, "SELECT age FROM cardiac", "describe", {"columns": ["age"]})
+        ask(study, AGE, "describe", {"columns": ["age"]})
     return set(refused.value.codes)
 
 
@@ -33,10 +35,11 @@ def test_a_frozen_study_and_a_revoked_researcher_get_nothing(tmp_path: Path) -> 
     demo.folder.mkdir()
     try:
         demo.start()
+        demo.connect()
         demo.publish()
         space = demo.enrol()
         study = demo.main_study()
-        ask(study, "SELECT age FROM cardiac", "describe", {"columns": ["age"]})
+        ask(study, AGE, "describe", {"columns": ["age"]})
         witness(demo, "freeze", study.id)
         assert "terms.revoked" in refused_codes(study)
         witness(demo, "revoke", space.account.did, "--reason", "left")

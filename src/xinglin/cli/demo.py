@@ -1,7 +1,8 @@
 """``xinglin demo``: a whole space on this machine, one study, its proof, and what must not work.
 
 1. hub, regulator's witness and four hospitals start as real processes; every hospital witnesses too;
-2. the hospitals publish tables and sign agreements with a study; 3. the study runs; 4. its receipt is
+2. each hospital's records, in its own format, become canonical tables; they are published, and agreements with a
+study are signed; 3. the study runs; 4. its receipt is
 verified offline; 5. seven forbidden things are tried and each refusal is shown.
 """
 
@@ -39,6 +40,7 @@ def run_demo(
     demo = Demo(place, say, data)
     try:
         demo.start()
+        demo.connect()
         demo.publish()
         demo.enrol()
         study = demo.main_study()

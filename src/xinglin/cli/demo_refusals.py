@@ -11,6 +11,7 @@ import msgspec
 
 from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.errors import XinglinError
+from xinglin.sample.facts import HIGHEST_OF_OTHERS
 from xinglin.sdk.asked import Asked, keep
 from xinglin.sdk.errors import Refused
 from xinglin.sdk.offers import Offer
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from xinglin.cli.demo_space import Demo
 
 PURPOSE = "health-research"
+OLDEST, OLDEST_REAL = 88, 76
+"""Fewer than ten persons of all hospitals are older."""
 
 
 class NotRefused(XinglinError):
@@ -58,26 +61,22 @@ def show_refusals(demo: Demo, study: Study) -> list[dict[str, Any]]:
 def _attempts(demo: Demo, study: Study) -> list[tuple[str, Callable[[], object]]]:
     describe = {"columns": ["age"]}
     glm = {"formula": "disease ~ __import__('os').system('id')", "family": "binomial"}
+    outside = "SELECT chol AS age FROM cardiac" if demo.real else "SELECT status AS age FROM observation"
+    named = "cholesterol" if demo.real else "the status of a result"
+    oldest = demo.sql(["age"], f"age > {OLDEST_REAL if demo.real else OLDEST}")
     attempts: list[tuple[str, Callable[[], object]]] = [
-        (
-            "a column outside the agreement (cholesterol)",
-            lambda: ask(study, "SELECT chol AS age FROM cardiac", "describe", describe),
-        ),
-        ("a formula that runs Python", lambda: ask(study, "SELECT age, disease FROM cardiac", "glm", glm)),
+        (f"a column outside the agreement ({named})", lambda: ask(study, outside, "describe", describe)),
+        ("a formula that runs Python", lambda: ask(study, demo.sql(), "glm", glm)),
+        ("a cell of a few persons (the oldest)", lambda: ask(study, oldest, "describe", describe)),
     ]
     if demo.real is None:
-        rare = "SELECT age FROM cardiac WHERE restecg = 'brugada'"
-        attempts.append(("a cell of three persons (one rare finding)", lambda: ask(study, rare, "describe", describe)))
-        attempts.append(("forty encounters of one person", lambda: _one_person(demo)))
-    else:
-        old = "SELECT age FROM cardiac WHERE age > 76"
-        attempts.append(("a cell of three persons (the oldest)", lambda: ask(study, old, "describe", describe)))
+        attempts.append(("forty readings of one person", lambda: _one_person(study)))
     return [
         *attempts,
         ("two cohorts a few persons apart", lambda: _apart(demo, study)),
         ("an expired agreement", lambda: _expired(demo)),
         ("a copied token", lambda: _copied_token(study)),
-        ("a replayed request", lambda: _replayed(study)),
+        ("a replayed request", lambda: _replayed(demo, study)),
     ]
 
 
@@ -103,28 +102,28 @@ def plan_of(study: Study, sql: str, algorithm: str, params: dict[str, Any]) -> P
     )
 
 
-def _one_person(demo: Demo) -> object:
-    variables = ("department", "stay_days")
-    select = "SELECT department, stay_days FROM encounter"
-    study = demo.agree("Dialysis", Offer(), select, variables, "encounter")
-    sql = "SELECT stay_days FROM encounter WHERE department = 'dialysis'"
-    return ask(study, sql, "describe", {"columns": ["stay_days"]})
+def _one_person(study: Study) -> object:
+    """Rows enough, all of one person: persons are counted, not rows."""
+    high = f"code = '2093-3' AND value_number > {HIGHEST_OF_OTHERS}"
+    sql = f"SELECT LEAST(GREATEST(value_number, 0), 500) AS cholesterol FROM observation WHERE {high}"  # noqa: S608
+    return ask(study, sql, "describe", {"columns": ["cholesterol"]})
 
 
 def _apart(demo: Demo, study: Study) -> object:
-    few = "age <= 75" if demo.real else "restecg <> 'brugada'"
-    whole, params = "SELECT age FROM cardiac", {"columns": ["age"]}
-    ask(study, whole, "describe", params)
-    return ask(study, f"{whole} WHERE {few}", "describe", params)
+    few = f"age <= {OLDEST_REAL - 1 if demo.real else OLDEST}"
+    params = {"columns": ["age"]}
+    ask(study, demo.sql(["age"]), "describe", params)
+    return ask(study, demo.sql(["age"], few), "describe", params)
 
 
 def _expired(demo: Demo) -> object:
-    columns = ("age", "disease")
-    select = "SELECT age, disease FROM cardiac"
-    study = demo.agree("A study of three seconds", Offer(days=3 / 86_400), select, columns, "cardiac")
+    wanted = {"cardiac": ("age", "disease")} if demo.real else {"patient": ("birth_year", "sex")}
+    age = "age" if demo.real else "LEAST(GREATEST(2025 - birth_year, 0), 120) AS age"
+    sql = f"SELECT {age} FROM {next(iter(wanted))}"  # noqa: S608 - our own words
+    study = demo.agree("A study of three seconds", Offer(days=3 / 86_400), wanted)
     expires = max(one.agreement.terms.expires for one in study.agreements.values())
     time.sleep(max(0.0, (expires - study.space.clock()) / 1000 + 0.05))
-    return ask(study, select, "describe", {"columns": ["age"]})
+    return ask(study, sql, "describe", {"columns": ["age"]})
 
 
 def _copied_token(study: Study) -> object:
@@ -143,10 +142,10 @@ def _copied_token(study: Study) -> object:
     return _raise_refusal(answer)
 
 
-def _replayed(study: Study) -> object:
+def _replayed(demo: Demo, study: Study) -> object:
     """An old nonce in a fresh request: whoever re-sends what was signed once gets nothing new."""
     space = study.space
-    sql, params = "SELECT age FROM cardiac", {"columns": ["age"]}
+    sql, params = demo.sql(["age"]), {"columns": ["age"]}
     nonce = f"demo-{space.clock()}-used-twice"
     for _ in range(2):
         plan = plan_of(study, sql, "describe", params)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
+from xinglin.catalogue.model import DataSetDescription
 from xinglin.cli.local_space import LocalSpace
 from xinglin.lake.delta import Lake
 from xinglin.sample import (
     data_set,
-    descriptions,
     generate_space,
     heart_descriptions,
     read_heart_disease,
@@ -30,8 +30,31 @@ from xinglin.wire.desk import DeskCall
 DATA_SET = "cardiology"
 TITLE = "Strain, age and coronary heart disease"
 NAMES = ("university", "county", "heartcentre", "clinic")
-SAMPLE_COLUMNS = ("age", "sex", "trestbps", "thalach", "exang", "restecg", "disease")
-REAL_COLUMNS = ("age", "sex", "trestbps", "thalach", "exang", "disease")
+COLUMNS = ("age", "sex", "trestbps", "thalach", "exang", "disease")
+COMPLETE = " AND ".join(f"{column} IS NOT NULL" for column in COLUMNS)
+CANONICAL = {
+    "patient": ("birth_year", "sex"),
+    "observation": ("code", "value_number", "value"),
+    "condition": ("code",),
+}
+"""What the study asks for of the canonical tables, which are the same whatever a hospital's records are kept in."""
+PERSONS = """\
+WITH findings AS (
+  SELECT max(CASE WHEN code = '8480-6' THEN value_number END) AS trestbps,
+         max(CASE WHEN code = '8867-4' THEN value_number END) AS thalach,
+         max(CASE WHEN code = '300995000' THEN CASE WHEN value = '373066001' THEN 1 ELSE 0 END END) = 1 AS exang
+  FROM observation
+), diagnosis AS (
+  SELECT count(*) > 0 AS disease FROM condition WHERE code = 'I25.1'
+), persons AS (
+  SELECT LEAST(GREATEST(2025 - p.birth_year, 0), 120) AS age,
+         CASE WHEN p.sex = 'female' THEN 'female' WHEN p.sex = 'male' THEN 'male' END AS sex,
+         LEAST(GREATEST(f.trestbps, 0), 300) AS trestbps, LEAST(GREATEST(f.thalach, 0), 260) AS thalach,
+         f.exang AS exang, coalesce(d.disease, FALSE) AS disease
+  FROM patient AS p LEFT JOIN findings AS f ON TRUE LEFT JOIN diagnosis AS d ON TRUE
+)"""
+"""One view for all hospitals: LOINC 8480-6 systolic pressure, 8867-4 heart rate; SNOMED CT 300995000 exercise-induced
+angina, 373066001 yes; ICD-10 I25.1 coronary heart disease."""
 FORMULA = "disease ~ age + C(sex) + trestbps + thalach + exang"
 
 Say = Callable[[str], None]
@@ -45,6 +68,17 @@ class Demo:
         self.local = LocalSpace(folder, NAMES)
         self.space: Space | None = None
         self._began = time.monotonic()
+
+    @property
+    def tables(self) -> Mapping[str, tuple[str, ...]]:
+        """What the study may see: columns by table."""
+        return {"cardiac": COLUMNS} if self.real else CANONICAL
+
+    def sql(self, columns: Sequence[str] = COLUMNS, where: str = "") -> str:
+        """One SELECT over one row a person, the same for every hospital."""
+        source = "FROM cardiac" if self.real else "FROM persons"
+        select = f"SELECT {', '.join(columns)} {source}"
+        return f"{'' if self.real else PERSONS + chr(10)}{select}{' WHERE ' + where if where else ''}"
 
     @property
     def seconds(self) -> float:
@@ -69,8 +103,9 @@ class Demo:
             self.local.start_centre()
             self.step("hub and the regulator's witness run")
             self.local.join_all()
-            for name, hospital in zip(NAMES, generated.result(), strict=True):
-                write_hospital(hospital, Lake(self.local.node_folder(name) / "lake"))
+            if self.real:
+                for name, hospital in zip(NAMES, generated.result(), strict=True):
+                    write_hospital(hospital, Lake(self.local.node_folder(name) / "lake"))
             self.local.start_nodes()
         self.step("four hospitals joined: each a node that dials out, keeps its tables, and witnesses the log")
         self.local.adopt_policy()
@@ -80,14 +115,39 @@ class Demo:
 
     # --- 2. tables and agreements --------------------------------------------------------------
 
+    def connect(self) -> None:
+        """Every generated hospital brings its records in its own format; they become the same tables everywhere."""
+        from xinglin.cli.demo_sources import bring
+
+        if self.real:
+            return
+        with ThreadPoolExecutor(2) as pool:
+            brought = pool.map(
+                lambda pair: bring(pair[1], self.local.node_folder(pair[0]), self.folder / f"records-{pair[0]}"),
+                zip(NAMES, self.hospitals(), strict=True),
+            )
+            for name, found in zip(NAMES, brought, strict=True):
+                tally, facts = found.tally, sum(found.rows.values())
+                self.step(f"{name} connected {', '.join(found.sources)}")
+                self.say(
+                    f"          {tally.received:,} records = {tally.accepted:,} accepted + {tally.quarantined}"
+                    f" quarantined + {tally.rejected} rejected; {facts:,} rows in {len(found.rows)} canonical tables"
+                )
+
     def publish(self) -> None:
         """Every hospital publishes its tables: descriptions, never rows."""
-        tables = heart_descriptions() if self.real else descriptions()
         for name, hospital in zip(NAMES, self.hospitals(), strict=True):
-            described = data_set(hospital.profile, self.local.dids[name], tables)
-            text = msgspec.json.encode(described).decode()
+            text = msgspec.json.encode(self._described(name, hospital)).decode()
             ask_desk(self.local.node_folder(name), DeskCall("publish", {"description": text}))
         self.step(f"published: '{DATA_SET}' with ranges and levels, no row")
+
+    def _described(self, name: str, hospital: SampleHospital) -> DataSetDescription:
+        from xinglin.cli.demo_sources import described
+
+        did = self.local.dids[name]
+        if self.real:
+            return data_set(hospital.profile, did, heart_descriptions())
+        return described(hospital, self.local.node_folder(name), did, DATA_SET)
 
     def enrol(self) -> Space:
         """A researcher joins with a single-use invite."""
@@ -97,15 +157,18 @@ class Demo:
             time.sleep(0.02)
         return self.space
 
-    def agree(self, title: str, offer: Offer, cohort: str, variables: tuple[str, ...], table: str) -> Study:
-        """Propose a study and let every hospital's officer countersign."""
+    def agree(self, title: str, offer: Offer, wanted_of: Mapping[str, tuple[str, ...]]) -> Study:
+        """Propose a study over columns of tables and let every hospital's officer countersign."""
         space = self.space
         assert space is not None
         study = space.propose(
             title,
             data_set=DATA_SET,
-            cohort={table: cohort},
-            variables=[f"{table}.{column}" for column in variables],
+            cohort={
+                table: f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - our own words
+                for table, columns in wanted_of.items()
+            },
+            variables=[f"{table}.{column}" for table, columns in wanted_of.items() for column in columns],
             offer=offer,
         )
         wanted = {held.agreement.provider: held.view.agreement_id for held in study.agreements.values()}
@@ -121,9 +184,7 @@ class Demo:
 
     def main_study(self) -> Study:
         """The study of the story."""
-        columns = REAL_COLUMNS if self.real else SAMPLE_COLUMNS
-        select = f"SELECT {', '.join(columns)} FROM cardiac"  # noqa: S608 - our own words
-        study = self.agree(TITLE, Offer(), select, columns, "cardiac")
+        study = self.agree(TITLE, Offer(), self.tables)
         logged = [held.view.agreement_id[7:15] for held in study.agreements.values()]
         self.step(f"agreements signed by both sides and in the log: {', '.join(logged)}")
         return study

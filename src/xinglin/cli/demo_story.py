@@ -16,11 +16,10 @@ RUN_KINDS = ("admitted", "release-authorised", "delivered")
 
 def tell_story(demo: Demo, study: Study) -> dict[str, Any]:
     """Run the study; its result as plain values."""
-    from xinglin.cli.demo_space import FORMULA, REAL_COLUMNS
+    from xinglin.cli.demo_space import COMPLETE, FORMULA
 
     # One cohort for every question: two answers about nearly the same persons would single the others out.
-    complete = " AND ".join(f"{column} IS NOT NULL" for column in REAL_COLUMNS)
-    data = study.sql(f"SELECT {', '.join(REAL_COLUMNS)} FROM cardiac WHERE {complete}")  # noqa: S608 - our own words
+    data = study.sql(demo.sql(where=COMPLETE))
     demo.step("what would leave, before any row is read:")
     _indented(demo, str(data.preview("glm", formula=FORMULA, family="binomial")))
     table = data.crosstab("sex", "disease")

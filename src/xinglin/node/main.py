@@ -12,6 +12,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.node.channel import Channel
 from xinglin.node.desk import answer_at_desk
+from xinglin.node.intake.posting import IntakeEvidence, keep_posting
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import Node, build_node, connect_channel, lines_to_hub
 from xinglin.stores.desk import serve_desk
@@ -49,14 +50,15 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     desk = await serve_desk(folder, lambda call: answer_at_desk(node, channel, call, stop))
     talking = asyncio.create_task(channel.run())
     stopping = asyncio.create_task(stop.wait())
+    posting = asyncio.create_task(keep_posting(folder, IntakeEvidence(node.keys.did, node.evidence)))
     channel.report(Published(node.tables.encoded()))
     node.evidence.resubmit()
     await asyncio.wait((talking, stopping), return_when=asyncio.FIRST_COMPLETED)
     await node.runs.drain(settings.drain_s)
     await channel.drain(settings.drain_s)
-    for task in (talking, stopping):
+    for task in (talking, stopping, posting):
         task.cancel()
-    await asyncio.wait((talking, stopping), timeout=5)
+    await asyncio.wait((talking, stopping, posting), timeout=5)
     desk.close()
     await node.desk.engine.close()
     await node.client.aclose()

@@ -18,6 +18,10 @@ DISEASE = ("I25.1", "Atherosclerotic heart disease", "动脉硬化性心脏病")
 EXAMINED_ON = dt.date(2025, 3, 3)
 
 
+FREQUENT_READINGS, HIGHEST_OF_OTHERS = 40, 455
+"""Cholesterol readings of the university's first person, all above anybody else's: many rows, one person."""
+
+
 class Measure(msgspec.Struct, frozen=True):
     """What is measured: the sample's column, its standard code, words, UCUM unit and what the laboratory calls it."""
 
@@ -37,6 +41,9 @@ MEASURES: tuple[Measure, ...] = (
     Measure("ldl", LOINC, "13457-7", "Cholesterol in LDL, calculated", "低密度脂蛋白胆固醇", "mg/dL", "LDL-C"),
     Measure("exang", SNOMED, "300995000", "Exercise-induced angina", "运动诱发心绞痛", "", "EXANG"),
 )
+
+
+CHOLESTEROL = next(measure for measure in MEASURES if measure.column == "chol")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -67,6 +74,13 @@ def persons(hospital: SampleHospital) -> Iterator[Person]:
     missing = {name: mask.tolist() for name, mask in cardiac.missing.items()}
     for row, key in enumerate(values["person"]):
         born = dt.date(EXAMINED_ON.year - values["age"][row], births[row].month, min(births[row].day, 28))
+        findings = tuple(
+            Finding(measure, values[measure.column][row])
+            for measure in MEASURES
+            if not (measure.column in missing and missing[measure.column][row])
+        )
+        if row == 0 and hospital.profile.slug == "university":
+            findings += tuple(Finding(CHOLESTEROL, HIGHEST_OF_OTHERS + 1 + n) for n in range(FREQUENT_READINGS))
         yield Person(
             key,
             f"样例{hospital.profile.name_zh[0]}{row:04d}",
@@ -75,9 +89,5 @@ def persons(hospital: SampleHospital) -> Iterator[Person]:
             patient.columns["phone"][row],
             dt.datetime(2025, 3, 3, 8, 0, tzinfo=dt.timezone(dt.timedelta(hours=8))) + dt.timedelta(minutes=row),
             values["disease"][row],
-            tuple(
-                Finding(measure, values[measure.column][row])
-                for measure in MEASURES
-                if not (measure.column in missing and missing[measure.column][row])
-            ),
+            findings,
         )

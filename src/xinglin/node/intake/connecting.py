@@ -71,8 +71,8 @@ def plan(found: Found, *, watch: bool = False) -> tuple[Proposal, ...]:
         rest = msgspec.structs.replace(found, files=others)
         proposals.append(Proposal(of_files(rest, watch=watch and not tables), others))
     groups: dict[tuple[str, ...], tuple[Suggestion, list[Path]]] = {}
-    for path in tables:
-        suggestion = _suggested(path)
+    for number, path in enumerate(tables, 1):
+        suggestion = _suggested(path, f"{found.name}-{number}")
         layout = tuple(column.name for column in suggestion.columns)
         groups.setdefault(layout, (suggestion, []))[1].append(path)
     for number, (suggestion, paths) in enumerate(groups.values(), 1):
@@ -92,10 +92,12 @@ def media_type_of(path: Path, found: Found) -> str:
         return sniff(file.read(65_536), path.name).media_type
 
 
-def _suggested(path: Path) -> Suggestion:
+def _suggested(path: Path, otherwise: str) -> Suggestion:
+    """The proposal is named after the file, or ``otherwise`` where its name has no letter for a table's name."""
     from xinglin.records.tabular.suggest import suggest
 
-    return suggest(path.read_bytes(), path.name)
+    named = path.name if path.stem.isascii() else otherwise + path.suffix
+    return suggest(path.read_bytes(), named)
 
 
 def try_out(proposal: Proposal, at: Instant) -> Sample:

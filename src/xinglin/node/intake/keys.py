@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from xinglin.intake.ports import KEK_BYTES, Kek, KeyRing
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.ids import new_id
 from xinglin.node.vault import Vault
-from xinglin.stores.raw_model import KEK_BYTES, Kek, KeyRing
 from xinglin.stores.tls import write_private
 
 KEYS_FILE = "raw-keys.sealed"
