@@ -8,6 +8,7 @@ from typing import Any
 from xinglin.catalogue.canonical_tables import canonical_table
 from xinglin.intake.preparing import Origin, Steps
 from xinglin.kernel.instants import Instant
+from xinglin.records.dicom import DicomReader
 from xinglin.records.fhir import FhirReader
 from xinglin.records.model import Mapped, Reader
 from xinglin.records.shape import shape_parts
@@ -30,7 +31,7 @@ def shape_rows(table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, re
 
 def standard_readers() -> tuple[Reader, ...]:
     """One of each kind."""
-    return (FhirReader(), Hl7v2Reader(), TabularReader())
+    return (FhirReader(), Hl7v2Reader(), TabularReader(), DicomReader())
 
 
 def by_media_type(readers: Iterable[Reader]) -> dict[str, Reader]:
