@@ -145,7 +145,7 @@ def instants(values: Sequence[Any], marks: Marks) -> pa.TimestampArray:
 
     stamp = pa.timestamp("us", tz="UTC")
     made = _inferred(values)
-    if made is None or not made.type == pa.int64():
+    if made is None or made.type != pa.int64():
         made = pa.array(_each(values, _instant, marks, "shape.bad_time"), pa.int64())
     return made.cast(pa.timestamp("ms", tz="UTC")).cast(stamp)
 

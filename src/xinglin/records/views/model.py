@@ -178,7 +178,8 @@ def _kind_of_call(call: Call) -> Kind:
     if call.name == "count":
         return "number"
     if call.name == "iif":
-        return kind_of(call.arguments[1])
+        kinds = {kind_of(each) for each in call.arguments[1:]} - {"empty"}
+        return kinds.pop() if len(kinds) == 1 else "unknown"
     return kind_of(call.of) if call.name in ("first", "last", "where", "lowBoundary", "highBoundary") else "unknown"
 
 

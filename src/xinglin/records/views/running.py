@@ -221,9 +221,18 @@ def unequal(left: Any, right: Any, times: bool = False) -> bool | None:
     return negated(equal(left, right, times))
 
 
+def _pair(left: Any, right: Any) -> tuple[Any, Any]:
+    """Both sides as one item each; nothing where either side is nothing, however many the other has."""
+    if type(left) is not list and type(right) is not list:
+        return left, right
+    if not some(left) or not some(right):
+        return None, None
+    return single(left), single(right)
+
+
 def ordered(left: Any, right: Any, sign: str, times: bool = False) -> bool | None:
     """``<``, ``<=``, ``>`` and ``>=``; nothing where the two cannot be compared."""
-    x, y = single(left), single(right)
+    x, y = _pair(left, right)
     if x is None or y is None or isinstance(x, bool) or isinstance(y, bool):
         return None
     if isinstance(x, str) and isinstance(y, str):
@@ -242,7 +251,7 @@ def arithmetic(left: Any, right: Any, sign: str) -> Any:
     """``+ - * / div mod`` of numbers, exact as written; ``+`` also joins texts. Nothing on dividing by 0."""
     if type(left) is int and type(right) is int and sign == "+":
         return left + right
-    x, y = single(left), single(right)
+    x, y = _pair(left, right)
     if x is None or y is None:
         return None
     if isinstance(x, str) and isinstance(y, str):

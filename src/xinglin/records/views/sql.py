@@ -9,7 +9,8 @@ from __future__ import annotations
 from xinglin.records.views import sql_words as words
 from xinglin.records.views.model import NUMBER_TYPES, REPEAT_DEPTH, Column, Node, RowIndex, ViewDefinition, kind_of
 from xinglin.records.views.plan import Branch, Fan, Plan, PlannedColumn, plan_of
-from xinglin.records.views.sql_path import Names, Part, SqlPaths
+from xinglin.records.views.sql_path import Part, SqlPaths
+from xinglin.records.views.sql_words import Names
 
 
 def view_sql(view: ViewDefinition, relation: str, column: str = "json") -> str:

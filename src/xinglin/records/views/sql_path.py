@@ -15,6 +15,7 @@ import msgspec
 from xinglin.records.views import sql_words as words
 from xinglin.records.views.emit_path import CHOICES, RESOURCE_FIELDS
 from xinglin.records.views.model import Binary, Call, Field, Index, Literal, Node, OfType, Root, RowIndex, This, kind_of
+from xinglin.records.views.sql_words import Names
 
 Form = Choice["many", "truth", "number", "text"]
 
@@ -24,33 +25,6 @@ class Part(msgspec.Struct, frozen=True):
 
     code: str
     form: Form
-
-
-class Names:
-    """Names of lambda parameters, each once in a statement."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def new(self, letter: str) -> str:
-        """A new name."""
-        self._count += 1
-        return f"{letter}{self._count}"
-
-    def bind(self, code: str, body: Callable[[str], str], letter: str = "b") -> str:
-        """``body`` about a name that stands for ``code``."""
-        name = self.new(letter)
-        return f"list_transform([{code}], lambda {name}: {body(name)})[1]"
-
-    def each(self, code: str, body: Callable[[str], str], letter: str = "e") -> str:
-        """The lists that ``body`` gives for each item, joined."""
-        name = self.new(letter)
-        return f"flatten(list_transform({code}, lambda {name}: {body(name)}))"
-
-    def only(self, code: str, body: Callable[[str], str], letter: str = "e") -> str:
-        """The items for which ``body`` is true."""
-        name = self.new(letter)
-        return f"list_filter({code}, lambda {name}: coalesce({body(name)}, false))"
 
 
 class SqlPaths:
@@ -239,9 +213,14 @@ class SqlPaths:
         return self._names.bind(f"{{'a': {self.many(path.left)}, 'b': {self.many(path.right)}}}", compared)
 
     def _pair(self, path: Binary, body: Callable[[str, str], str]) -> str:
-        """``body`` about both sides as one JSON item each."""
-        left, right = self.one(self.part(path.left)), self.one(self.part(path.right))
-        return self._names.bind(f"{{'a': {left}, 'b': {right}}}", lambda s: body(f"{s}.a", f"{s}.b"))
+        """``body`` about both sides as one JSON item each; NULL where either side is nothing."""
+        return self._names.bind(
+            f"{{'a': {self.many(path.left)}, 'b': {self.many(path.right)}}}",
+            lambda s: (
+                f"CASE WHEN len({s}.a) = 0 OR len({s}.b) = 0 THEN NULL "
+                f"WHEN len({s}.a) > 1 OR len({s}.b) > 1 THEN {words.MANY} ELSE {body(f'{s}.a[1]', f'{s}.b[1]')} END"
+            ),
+        )
 
     def _ordered(self, path: Binary) -> str:
         times = "time" in (kind_of(path.left), kind_of(path.right))
@@ -251,7 +230,7 @@ class SqlPaths:
     def _arithmetic(self, path: Binary) -> Part:
         kinds = (kind_of(path.left), kind_of(path.right))
         if path.operator == "+" and "text" in kinds:
-            return Part(f"({self.text(path.left)} || {self.text(path.right)})", "text")
+            return Part(self._pair(path, words.joined), "text")
         if path.operator == "+" and "number" not in kinds:
             return Part(self._sum_of_unknown(path), "many")
         inner = self._names.new("x")

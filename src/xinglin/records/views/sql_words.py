@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from xinglin.records.views.sql_path import Names
+from collections.abc import Callable
 
 MANY_WORDS = "views.many_values"
 NOT_BOOLEAN_WORDS = "views.not_boolean"
@@ -32,6 +29,33 @@ _TYPES = {
     "integer64": "IN ('BIGINT', 'UBIGINT')",
     "decimal": f"IN {_NUMERIC}",
 }
+
+
+class Names:
+    """Names of lambda parameters, each once in a statement."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def new(self, letter: str) -> str:
+        """A new name."""
+        self._count += 1
+        return f"{letter}{self._count}"
+
+    def bind(self, code: str, body: Callable[[str], str], letter: str = "b") -> str:
+        """``body`` about a name that stands for ``code``."""
+        name = self.new(letter)
+        return f"list_transform([{code}], lambda {name}: {body(name)})[1]"
+
+    def each(self, code: str, body: Callable[[str], str], letter: str = "e") -> str:
+        """The lists that ``body`` gives for each item, joined."""
+        name = self.new(letter)
+        return f"flatten(list_transform({code}, lambda {name}: {body(name)}))"
+
+    def only(self, code: str, body: Callable[[str], str], letter: str = "e") -> str:
+        """The items for which ``body`` is true."""
+        name = self.new(letter)
+        return f"list_filter({code}, lambda {name}: coalesce({body(name)}, false))"
 
 
 def quoted(text: str) -> str:
@@ -144,6 +168,12 @@ def arithmetic(a: str, b: str, sign: str, inner: str) -> str:
         return f"CASE WHEN {numbers} THEN CASE WHEN {told} THEN {exact} ELSE {first} {sign} {second} END END"
     done = {"/": f"{first} / {second}", "div": f"trunc({first} / {second})", "mod": f"{first} % {second}"}[sign]
     return f"CASE WHEN {numbers} AND {second} <> 0 THEN {done} END"
+
+
+def joined(a: str, b: str) -> str:
+    """Two JSON texts as one, or NULL."""
+    texts = f"json_type({a}) = 'VARCHAR' AND json_type({b}) = 'VARCHAR'"
+    return f"CASE WHEN {texts} THEN ({a}->>'$') || ({b}->>'$') END"
 
 
 def resource_key(names: Names, context: str) -> str:
