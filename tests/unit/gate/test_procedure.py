@@ -28,7 +28,7 @@ from xinglin.gate.model import (
 )
 from xinglin.gate.protect import protect
 from xinglin.kernel.verdict import Denied, deny
-from xinglin.privacy.differencing import ReleasedCell, difference_layout
+from xinglin.privacy.differencing import DifferenceSlot, ReleasedCell, difference_layout
 
 TOO_FEW = Stopped("too_few", "Fewer hospitals than the minimum remain.")
 
@@ -145,6 +145,17 @@ def test_protect_compares_every_released_cell() -> None:
     known["layout"] = difference_layout([ReleasedCell("run-0", "all")], ["all", "tiny"])
     assert protect(PLAN, NODE, guarded(**known, differences=(0, 0, 3, 200))), "a hidden cell differs from nothing"
     assert isinstance(COMPUTED.guard, PooledGuard)
+
+
+def test_a_first_release_of_clipped_values_has_nothing_to_be_compared_with() -> None:
+    slot = DifferenceSlot(ReleasedCell("", ""), "?age:above:0.0:120.0", "new_only")
+    assert protect(PLAN, NODE, guarded(layout=(slot,), differences=(0,)))
+    assert not protect(PLAN, NODE, guarded(layout=(slot,), differences=(3,))), "three persons were clipped"
+    known = {"layout": (*difference_layout([ReleasedCell("run-0", "all")], ["all"]), slot)}
+    known["rosters"] = {"run-0": HOSPITALS}
+    assert protect(PLAN, NODE, guarded(**known, differences=(0, 0, 0)))
+    other = guarded(**known, differences=(0, 0, 0), persons={"all": 300, "sex=F": 100})
+    assert protect(PLAN, NODE, other).codes == ("gate.uncompared",)
 
 
 def test_protect_asks_whose_an_earlier_release_was() -> None:
