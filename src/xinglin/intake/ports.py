@@ -280,8 +280,8 @@ class Tables(Protocol):
 class Terms(Protocol):
     """The terminology step: fills standard codes, units and what was lost beside the source's own."""
 
-    def translate(self, mapped: Sequence[Mapped]) -> list[Mapped]:
-        """The same rows in the same order, with standard codes where there are any."""
+    def translate(self, mapped: Sequence[Mapped], source: str = "") -> list[Mapped]:
+        """The same rows in the same order, with standard codes where there are any; ``source``: the feed's name."""
         ...
 
 

@@ -179,7 +179,7 @@ class Preparation:
         unread += failed
         mapped += read.mapped
         if self._steps.terms is not None:
-            mapped = self._steps.terms.translate(mapped)
+            mapped = self._steps.terms.translate(mapped, work.source.name)
         attributed = _Attribution(self._key, work.source, self._erased)
         mapped = attributed.sort(mapped, Counter(one.place for one in resources))
         unread += attributed.unread

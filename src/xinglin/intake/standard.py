@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xinglin.catalogue.canonical_tables import canonical_table
+from xinglin.intake.ports import Terms
 from xinglin.intake.preparing import Origin, Steps
 from xinglin.kernel.instants import Instant
 from xinglin.records.dicom import DicomReader
@@ -14,13 +15,14 @@ from xinglin.records.model import Mapped, Reader
 from xinglin.records.shape import shape_parts
 from xinglin.records.tabular import TabularReader
 from xinglin.records.tabular.product_rows import product_parts
+from xinglin.records.terminology.translating import StoredTerms
 from xinglin.records.v2maps import Hl7v2Reader
 from xinglin.records.views import map_resources
 
 
-def standard_steps() -> Steps:
-    """Readers that check what they read; terminology is not configured."""
-    return Steps(by_media_type(standard_readers()), map_resources, shape_rows)
+def standard_steps(terms: Terms | None = None) -> Steps:
+    """Readers that check what they read; without ``terms``, units and ICD-10 alone are brought to their standard."""
+    return Steps(by_media_type(standard_readers()), map_resources, shape_rows, terms=terms or StoredTerms())
 
 
 def shape_rows(table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, recorded_at: Instant) -> Any:

@@ -32,11 +32,15 @@ FRAME_BYTES = Limit("frame of the reading child", 256 * 1024 * 1024, "bytes")
 
 
 class Configure(msgspec.Struct, frozen=True, tag="configure"):
-    """The first request: what it may use, the ledger's key, and ``module:function`` that gives its ``Steps``."""
+    """The first request: what it may use, the ledger's key, and ``module:function`` that gives its ``Steps``.
+
+    ``argument``: handed to that function, where there is one (where the terminology lies).
+    """
 
     memory_bytes: int
     steps: str
     key: bytes
+    argument: str = ""
 
 
 class Refuse(msgspec.Struct, frozen=True, tag="refuse"):
@@ -165,8 +169,8 @@ class Child:
         """Limit memory; no core dump, which would hold rows."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         module, _, name = request.steps.partition(":")
-        make: Callable[[], Steps] = getattr(import_module(module), name)
-        steps = make()
+        make: Callable[..., Steps] = getattr(import_module(module), name)
+        steps = make(request.argument) if request.argument else make()
         resource.setrlimit(resource.RLIMIT_DATA, (request.memory_bytes, request.memory_bytes))
         self._preparation = Preparation(steps, request.key)
         return Done(tuple(steps.readers))

@@ -55,8 +55,10 @@ class ChildPreparer:
     (``ReaderFailed``) and nothing else: a fresh child reads again what the batch had gathered.
     """
 
-    def __init__(self, key: bytes, steps: str = STANDARD, limits: ReadingLimits | None = None) -> None:
-        self._key, self._steps, self._limits = key, steps, limits or ReadingLimits()
+    def __init__(
+        self, key: bytes, steps: str = STANDARD, limits: ReadingLimits | None = None, argument: str = ""
+    ) -> None:
+        self._key, self._steps, self._limits, self._argument = key, steps, limits or ReadingLimits(), argument
         self._process: subprocess.Popen[bytes] | None = None
         self._types: frozenset[str] = frozenset()
         self._erased: tuple[bytes, ...] = ()
@@ -191,7 +193,7 @@ class ChildPreparer:
             start_new_session=True,
         )
         try:
-            setting = ic.Configure(self._limits.memory_bytes, self._steps, self._key)
+            setting = ic.Configure(self._limits.memory_bytes, self._steps, self._key, self._argument)
             reply = self._exchange(setting, b"", self._limits.start_s)[0]
             if not isinstance(reply, ic.Done):
                 raise _Dead(False)
