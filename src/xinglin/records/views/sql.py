@@ -9,7 +9,7 @@ from __future__ import annotations
 from xinglin.records.views import sql_words as words
 from xinglin.records.views.model import NUMBER_TYPES, REPEAT_DEPTH, Column, Node, RowIndex, ViewDefinition, kind_of
 from xinglin.records.views.plan import Branch, Fan, Plan, PlannedColumn, plan_of
-from xinglin.records.views.sql_path import Part, SqlPaths
+from xinglin.records.views.sql_path import Part, SqlPaths, Taken
 from xinglin.records.views.sql_words import Names
 
 
@@ -19,7 +19,8 @@ def view_sql(view: ViewDefinition, relation: str, column: str = "json") -> str:
     Columns have the SQL type of their FHIR type: BOOLEAN, BIGINT, DOUBLE, else VARCHAR; ``collection`` gives lists.
     A column without a type is text, unless its path tells more. At run time ``error('views.many_values')`` stands
     for ``NotOneValue``, ``views.not_boolean`` for ``NotBoolean``, ``views.too_deep`` for a ``repeat`` deeper than
-    ``REPEAT_DEPTH``. Arithmetic is exact to 1e-12.
+    ``REPEAT_DEPTH``. Arithmetic is exact to 1e-12; a decimal
+    made text (``toString()``) keeps its trailing zeros here, which parsed JSON has lost.
     """
     return _statement(view, words.identifier(relation), column)
 
@@ -31,14 +32,15 @@ def ndjson_sql(view: ViewDefinition, path: str) -> str:
 
 def _statement(view: ViewDefinition, source: str, column: str) -> str:
     names, plan = Names(), plan_of(view)
-    paths = SqlPaths(names, view.resource, "[r]", "0", root=True)
+    taken = Taken(names.new("x"))
+    paths = SqlPaths(names, view.resource, "r", "0", root=True, taken=taken)
     rows = _SqlRows(names).rows(paths, plan)
     tests = [f"(r->>'$.resourceType') = {words.quoted(view.resource)}"]
     tests += [paths.passes(path) for path in view.where]
     chosen = ", ".join(f"line.c{n} AS {words.identifier(each.name)}" for n, each in enumerate(plan.columns))
     json = f"SELECT CAST({words.identifier(column)} AS JSON) AS r FROM {source}"  # noqa: S608 (quoted names)
     # A filter is decided before the rows are built: what it leaves out must not raise.
-    built = f"CASE WHEN {' AND '.join(tests)} THEN {rows} ELSE [] END"
+    built = taken.around("r", f"CASE WHEN {' AND '.join(tests)} THEN {rows} ELSE [] END")
     return f"SELECT {chosen} FROM (SELECT unnest({built}) AS line FROM ({json}))"  # noqa: S608 (quoted names)
 
 
@@ -91,7 +93,8 @@ class _SqlRows:
 
     def _iterated(self, paths: SqlPaths, items: str, branch: Branch) -> str:
         item, number = self._names.new("e"), self._names.new("i")
-        rows = self.rows(paths.inside(item, f"({number} - 1)"), branch.plan)
+        taken = Taken(self._names.new("x"))
+        rows = taken.around(item, self.rows(paths.inside(item, f"({number} - 1)", taken), branch.plan))
         return f"flatten(list_transform({items}, lambda {item}, {number}: {rows}))"
 
     def _repeated(self, paths: SqlPaths, steps: tuple[Node, ...]) -> str:
@@ -129,6 +132,11 @@ class _SqlRows:
     def _value(self, paths: SqlPaths, item: PlannedColumn) -> str:
         """A column's value, cast to its type."""
         column = item.column
+        quick = None if column.collection else paths.quick(item.path, sql_type(item))
+        if quick is not None:
+            part = paths.part(item.path, column.type)
+            slow = self._names.bind(paths.one(part), lambda j: _cast_json(j, sql_type(item)))
+            return f"CASE WHEN {quick[0]} THEN {quick[1]} ELSE {slow} END"
         part = paths.part(item.path, column.type)
         if column.collection:
             value = self._listed(paths, part, item)

@@ -1,7 +1,7 @@
 """Paths as DuckDB SQL expressions over JSON.
 
 A part of a path is an expression of one of four forms: ``many`` (``JSON[]``, never NULL, without nulls inside),
-``truth`` (BOOLEAN), ``number`` (DOUBLE) or ``text`` (VARCHAR); the last three are NULL where there is nothing. What
+``truth`` (BOOLEAN), ``number`` (BIGINT) or ``text`` (VARCHAR); the last three are NULL where there is nothing. What
 is used twice is bound to a parameter of a lambda, so that an expression grows with its path and not faster.
 """
 
@@ -27,16 +27,38 @@ class Part(msgspec.Struct, frozen=True):
     form: Form
 
 
+class Taken:
+    """Elements of one item that are taken out of its JSON at once: ``name`` stands for the list of them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._places: dict[str, int] = {}
+
+    def place(self, element: str) -> str:
+        """The expression of an element: its JSON, or NULL."""
+        return f"{self._name}[{self._places.setdefault(element, len(self._places) + 1)}]"
+
+    def around(self, item: str, body: str) -> str:
+        """``body`` with the elements that it asked for."""
+        if not self._places:
+            return body
+        paths = ", ".join(f"'$.{element}'" for element in self._places)
+        return f"list_transform([json_extract({item}, [{paths}])], lambda {self._name}: {body})[1]"
+
+
 class SqlPaths:
-    """Paths about one context: ``context`` is an expression of form ``many``."""
+    """Paths about one item, which is JSON under a name; ``taken`` holds what is taken out of it at once."""
 
-    def __init__(self, names: Names, resource: str, context: str, row_index: str, *, root: bool = False) -> None:
-        self._names, self._resource, self._context = names, resource, context
-        self._row_index, self._is_root = row_index, root
+    def __init__(
+        self, names: Names, resource: str, item: str, row_index: str, *, root: bool = False, taken: Taken | None = None
+    ) -> None:
+        self._names, self._resource, self._item = names, resource, item
+        self._context, self._row_index, self._is_root = f"[{item}]", row_index, root
+        self._taken = taken
 
-    def inside(self, item: str, row_index: str | None = None) -> SqlPaths:
+    def inside(self, item: str, row_index: str | None = None, taken: Taken | None = None) -> SqlPaths:
         """Paths about one item."""
-        return SqlPaths(self._names, self._resource, f"[{item}]", row_index or self._row_index)
+        return SqlPaths(self._names, self._resource, item, row_index or self._row_index, taken=taken)
 
     def part(self, path: Node, hint: str = "") -> Part:
         """The expression of a path; ``hint`` is the FHIR type that is said of it."""
@@ -46,7 +68,7 @@ class SqlPaths:
             case Root():
                 return Part("[r]", "many")
             case RowIndex():
-                return Part(f"CAST({self._row_index} AS DOUBLE)", "number")
+                return Part(f"CAST({self._row_index} AS BIGINT)", "number")
             case Literal():
                 return _literal(path)
             case Field():
@@ -118,14 +140,66 @@ class SqlPaths:
         return self._names.bind(self.one(part), words.json_number)
 
     def _field(self, path: Field) -> str:
-        context = self.many(path.of)
         if path.name in CHOICES:
-            return self._names.each(context, lambda e: self._choice(e, path.name))
-        return self._step(context, path.name)
+            return self._names.each(self.many(path.of), lambda e: self._choice(e, path.name))
+        return self._step(path.of, path.name)
 
-    def _step(self, context: str, name: str) -> str:
+    def _step(self, of: Node, name: str) -> str:
+        """``of.name`` as a list."""
         inner = self._names.new("n")
-        return self._names.each(context, lambda e: words.spread(e, name, inner))
+        if isinstance(of, This):
+            if self._taken is not None:
+                return words.spread_value(self._taken.place(name), inner)
+            return words.spread(self._item, name, inner)
+        chain = self._chain(of, name)
+        if chain is None:
+            return self._names.each(self.many(of), lambda e: words.spread(e, name, inner))
+        value, rest = chain
+        # Where an element is found by its whole path, there is no list on the way to it.
+        at, lists = ".".join(rest), [".".join(rest[:end]) for end in range(1, len(rest))]
+        listed = " OR ".join(
+            [f"json_type({value}) = 'ARRAY'", *(f"json_type({value}, '$.{p}') = 'ARRAY'" for p in lists)]
+        )
+        slowly = words.spread_value(value, self._names.new("n"))
+        for step in rest:
+            each = self._names.new("n")
+            slowly = self._names.each(slowly, lambda e, step=step, each=each: words.spread(e, step, each))  # type: ignore[misc]
+        return (
+            f"CASE WHEN json_type({value}, '$.{at}') IS NOT NULL THEN {words.spread(value, at, inner)} "
+            f"WHEN {listed} THEN {slowly} ELSE CAST([] AS JSON[]) END"
+        )
+
+    def _chain(self, of: Node, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """An element that is taken out at once, and the way from it, where a path is nothing but elements."""
+        rest = [name]
+        while True:
+            match of:
+                case OfType(of=Field(of=before, name=choice), type=type_) if choice not in RESOURCE_FIELDS:
+                    step = choice + type_[0].upper() + type_[1:]
+                case Field(of=before, name=step) if step not in CHOICES:
+                    pass
+                case _:
+                    return None
+            if isinstance(before, This):
+                return None if self._taken is None else (self._taken.place(step), tuple(rest))
+            of = before
+            rest.insert(0, step)
+
+    def quick(self, path: Node, type_: str) -> tuple[str, str] | None:
+        """A condition under which a path is one value of an SQL type, and the value, found without lists."""
+        step = path
+        if isinstance(path, OfType) and isinstance(path.of, Field) and path.of.name not in RESOURCE_FIELDS:
+            step = Field(path.of.of, path.of.name + path.type[0].upper() + path.type[1:])
+        if not isinstance(step, Field) or (isinstance(path, Field) and step.name in CHOICES) or self._taken is None:
+            return None
+        if isinstance(step.of, This):
+            value, at = self._taken.place(step.name), "$"
+        else:
+            chain = self._chain(step.of, step.name)
+            if chain is None:
+                return None
+            value, at = chain[0], "$." + ".".join(chain[1])
+        return words.quick_value(value, at, type_)
 
     def _choice(self, item: str, name: str) -> str:
         keys = self._names.only(
@@ -156,7 +230,7 @@ class SqlPaths:
     def _of_type(self, path: OfType) -> str:
         of = path.of
         if isinstance(of, Field) and of.name not in RESOURCE_FIELDS:
-            return self._step(self.many(of.of), of.name + path.type[0].upper() + path.type[1:])
+            return self._step(of.of, of.name + path.type[0].upper() + path.type[1:])
         if self._is_root and isinstance(of, This) and path.type in (self._resource, "Resource", "DomainResource"):
             return self._context
         return self._names.only(self.many(of), lambda e: words.has_type(e, path.type))
@@ -232,21 +306,12 @@ class SqlPaths:
         if path.operator == "+" and "text" in kinds:
             return Part(self._pair(path, words.joined), "text")
         if path.operator == "+" and "number" not in kinds:
-            return Part(self._sum_of_unknown(path), "many")
-        inner = self._names.new("x")
-        return Part(self._pair(path, lambda a, b: words.arithmetic(a, b, path.operator, inner)), "number")
-
-    def _sum_of_unknown(self, path: Binary) -> str:
-        """``+`` of what may be texts or numbers."""
-        inner = self._names.new("x")
-        said = self._pair(
-            path,
-            lambda a, b: (
-                f"CASE WHEN json_type({a}) = 'VARCHAR' AND json_type({b}) = 'VARCHAR' "
-                f"THEN to_json(({a}->>'$') || ({b}->>'$')) ELSE to_json({words.arithmetic(a, b, '+', inner)}) END"
-            ),
-        )
-        return self._names.only(f"[{said}]", lambda e: f"json_type({e}) <> 'NULL'")
+            said = self._pair(
+                path, lambda a, b: f"coalesce(to_json({words.joined(a, b)}), {words.arithmetic(a, b, '+')})"
+            )
+        else:
+            said = self._pair(path, lambda a, b: words.arithmetic(a, b, path.operator))
+        return Part(self._names.only(f"[{said}]", lambda e: f"json_type({e}) <> 'NULL'"), "many")
 
     def _call(self, path: Call, hint: str) -> Part:
         name, of, arguments = path.name, path.of, path.arguments
@@ -285,7 +350,7 @@ class SqlPaths:
         if name == "last":
             return Part(self._names.bind(context, lambda c: f"{c}[len({c}):len({c})]"), "many")
         if name == "count":
-            return Part(f"CAST(len({context}) AS DOUBLE)", "number")
+            return Part(f"len({context})", "number")
         if name == "join":
             separator = self.text(arguments[0]) if arguments else "''"
             item = self._names.new("e")

@@ -18,6 +18,7 @@ LOGIC = {
 }
 TEXTS = {"startsWith": "starts_with", "endsWith": "ends_with", "contains": "contains"}
 _NUMERIC = "('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT')"
+_WHOLE = "('BIGINT', 'UBIGINT')"
 _ZONE = r"(Z|[+-]\d\d:\d\d)$"
 _TIME_TEXT = r"^(\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d:\d\d)?)?)?)?|\d\d:\d\d(:\d\d(\.\d+)?)?)$"
 _SHORT_NUMBER = r"^-?\d{1,9}(\.\d{1,8})?$"
@@ -81,6 +82,16 @@ def json_number(item: str) -> str:
 def json_truth(item: str) -> str:
     """A JSON item as a boolean, or NULL."""
     return f"CASE WHEN json_type({item}) = 'BOOLEAN' THEN CAST({item} AS BOOLEAN) END"
+
+
+def quick_value(value: str, at: str, type_: str) -> tuple[str, str]:
+    """Whether JSON holds one value of an SQL type at a path, and that value."""
+    told = f"json_type({value}, '{at}')"
+    if type_ == "VARCHAR":
+        return f"{told} = 'VARCHAR'", f"{value}->>'{at}'"
+    if type_ == "BOOLEAN":
+        return f"{told} = 'BOOLEAN'", f"CAST({value}->'{at}' AS BOOLEAN)"
+    return f"{told} IN {_NUMERIC}", f"CAST(TRY_CAST({value}->>'{at}' AS DOUBLE) AS {type_})"
 
 
 def spread(item: str, name: str, inner: str) -> str:
@@ -156,18 +167,33 @@ def ordered(a: str, b: str, sign: str, inner: str, times: bool) -> str:
     )
 
 
-def arithmetic(a: str, b: str, sign: str, inner: str) -> str:
-    """A sum, difference, product, quotient, whole quotient or rest of two JSON items, or NULL."""
+def arithmetic(a: str, b: str, sign: str) -> str:
+    """A sum, difference, product, quotient, whole quotient or rest of two JSON items as JSON, or NULL.
+
+    Whole numbers stay whole, but for ``/``; decimals are exact while they are short.
+    """
     x, y = f"({a}->>'$')", f"({b}->>'$')"
     numbers = f"json_type({a}) IN {_NUMERIC} AND json_type({b}) IN {_NUMERIC}"
+    whole = f"json_type({a}) IN {_WHOLE} AND json_type({b}) IN {_WHOLE}"
     first, second = f"CAST({x} AS DOUBLE)", f"CAST({y} AS DOUBLE)"
     if sign in ("+", "-", "*"):
         digits = "DECIMAL(18, 8)" if sign == "*" else "DECIMAL(38, 12)"
         exact = f"CAST(TRY_CAST({x} AS {digits}) {sign} TRY_CAST({y} AS {digits}) AS DOUBLE)"
-        told = " AND ".join(f"regexp_matches({each}, '{_SHORT_NUMBER}')" for each in (x, y))
-        return f"CASE WHEN {numbers} THEN CASE WHEN {told} THEN {exact} ELSE {first} {sign} {second} END END"
-    done = {"/": f"{first} / {second}", "div": f"trunc({first} / {second})", "mod": f"{first} % {second}"}[sign]
-    return f"CASE WHEN {numbers} AND {second} <> 0 THEN {done} END"
+        short = " AND ".join(f"regexp_matches({each}, '{_SHORT_NUMBER}')" for each in (x, y))
+        sums = f"TRY_CAST(CAST({x} AS HUGEINT) {sign} CAST({y} AS HUGEINT) AS BIGINT)"
+        return (
+            f"CASE WHEN {whole} THEN to_json({sums}) WHEN {numbers} THEN "
+            f"to_json(CASE WHEN {short} THEN {exact} ELSE {first} {sign} {second} END) END"
+        )
+    divides = f"{numbers} AND {second} <> 0"
+    if sign == "/":
+        return f"CASE WHEN {divides} THEN to_json({first} / {second}) END"
+    if sign == "div":
+        return f"CASE WHEN {divides} THEN to_json(CAST(trunc({first} / {second}) AS BIGINT)) END"
+    rest = f"{first} % {second}"
+    return (
+        f"CASE WHEN {divides} THEN CASE WHEN {whole} THEN to_json(CAST({rest} AS BIGINT)) ELSE to_json({rest}) END END"
+    )
 
 
 def joined(a: str, b: str) -> str:
