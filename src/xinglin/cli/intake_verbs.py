@@ -20,6 +20,9 @@ def run(
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
     verbose: Verbose = False,
+    child: Annotated[
+        bool, typer.Option("--child", hidden=True, help="Passphrase from the standard input; its end is ours.")
+    ] = False,
 ) -> None:
     """Run the feeds of sources.toml until told to stop; what is acknowledged is durable."""
     import asyncio
@@ -28,8 +31,13 @@ def run(
     from xinglin.node.settings import node_settings
 
     set_up_log(verbose)
-    secret = passphrase(passphrase_file, ask_passphrase)
-    asyncio.run(run_intake(folder, node_settings(folder).settings, secret))
+    settings = node_settings(folder).settings
+    if child:
+        from xinglin.node.intake.child import given_passphrase, parent_ends
+
+        asyncio.run(run_intake(folder, settings, given_passphrase(), parent=parent_ends))
+    else:
+        asyncio.run(run_intake(folder, settings, passphrase(passphrase_file, ask_passphrase)))
 
 
 @app.command()

@@ -35,7 +35,7 @@ from xinglin.intake.model import (
     Plan,
     TakenBack,
 )
-from xinglin.intake.ports import Evidence, Ledger, Persons, Prepared, Preparer, Quality, RawStore, Tables, Work
+from xinglin.intake.ports import Evidence, Judged, Ledger, Persons, Prepared, Preparer, Quality, RawStore, Tables, Work
 from xinglin.intake.preparing import Origin
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage, XinglinError
@@ -290,22 +290,43 @@ class Intake:
         self._write(number, tables)
         return self._settle(number)
 
+    def rows_of(self, number: int) -> Mapping[str, Any] | None:
+        """The rows of a batch as Arrow tables, read again from its messages: to write again what a disk lost.
+
+        None where they are not what was committed: an object of it is gone, a later version reads one in another
+        way, a later batch changed a fact back, or what was taken back is no longer known.
+        """
+        state = self._ports.ledger.batch(number)
+        if state is None or not state.plan.parts:
+            return None
+        try:
+            judged = self._judged(state.plan)
+        except BatchRefused:
+            return None
+        if judged.digest != state.plan.digest:
+            return None
+        return self._ports.preparer.tables(judged.repeated, number, state.plan.recorded_at)
+
     def _redo(self, plan: Plan) -> None:
         """Read the parts of a planned batch again, and write what is not written yet."""
-        preparer = self._ports.preparer
         if plan.taken_back:
             self._write(plan.number, _deleted(plan))
             return
+        judged = self._judged(plan)
+        if judged.digest != plan.digest:
+            log.warning("batch %d: a newer version reads its objects in another way", plan.number)
+        self._write(plan.number, self._ports.preparer.tables(judged.repeated, plan.number, plan.recorded_at))
+
+    def _judged(self, plan: Plan) -> Judged:
+        """The parts of a batch read again, its rows held against what the ledger knew before it."""
+        preparer = self._ports.preparer
         preparer.forget()
         preparer.refuse(self._ports.ledger.erased())
         self._reading = None
         gathering = Gathering(self._limits)
         for _, parts in groupby(plan.parts, key=lambda part: part.sequence):
             self._reread(gathering, [part for part in parts if not part.code])
-        judged = self._ports.ledger.judge(plan.number, gathering.rows(), planned=True)
-        if judged.digest != plan.digest:
-            log.warning("batch %d: a newer version reads its objects in another way", plan.number)
-        self._write(plan.number, preparer.tables(judged.repeated, plan.number, plan.recorded_at))
+        return self._ports.ledger.judge(plan.number, gathering.rows(), planned=True)
 
     def _reread(self, gathering: Gathering, parts: list[Part]) -> None:
         if not parts:

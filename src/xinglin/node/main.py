@@ -12,6 +12,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.node.channel import Channel
 from xinglin.node.desk import answer_at_desk
+from xinglin.node.intake.child import IntakeChild
 from xinglin.node.intake.posting import IntakeEvidence, keep_posting
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import Node, build_node, connect_channel, lines_to_hub
@@ -51,9 +52,14 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     talking = asyncio.create_task(channel.run())
     stopping = asyncio.create_task(stop.wait())
     posting = asyncio.create_task(keep_posting(folder, IntakeEvidence(node.keys.did, node.evidence)))
+    child = IntakeChild(folder, passphrase)
+    feeding = asyncio.create_task(child.run()) if settings.intake == "auto" else None
     channel.report(Published(node.tables.encoded()))
     node.evidence.resubmit()
     await asyncio.wait((talking, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if feeding is not None:
+        await child.stop()
+        await asyncio.wait((feeding,), timeout=5)
     await node.runs.drain(settings.drain_s)
     await channel.drain(settings.drain_s)
     for task in (talking, stopping, posting):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,6 +20,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ``proxy``: URL of a CONNECT proxy. ``ca_file``: PEM file of the site's own CA, where a proxy ends TLS.
     ``database_url``: PostgreSQL by URL, or SQLite in the folder (empty). ``lake``: folder of the tables (empty:
     ``lake`` in the node's).
+    ``intake``: ``auto`` runs the feeds of ``sources.toml`` as a child process, ``off`` leaves them to somebody else.
     ``answers_cap``: exact answers a data set gives over all studies. Memory in MB, times in seconds.
     """
 
@@ -27,6 +28,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ca_file: str = ""
     database_url: str = ""
     lake: str = ""
+    intake: Literal["auto", "off"] = "auto"
     answers_cap: int = 200
     engine_memory_mb: int = 2048
     engine_request_s: float = 120.0

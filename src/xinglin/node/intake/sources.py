@@ -89,19 +89,26 @@ class Folder(_Strict, frozen=True):
 
 
 class FhirServer(_Strict, frozen=True):
-    """A FHIR server. ``how``: ``export`` (Bulk Data) or ``search``. ``token_file``: bearer token, first line."""
+    """A FHIR server. ``how``: ``export`` (Bulk Data) or ``search``. ``token_file``: bearer token, first line.
+
+    ``schedule``: five fields of a crontab line, in the source's zone; empty: only when asked. ``file_origins``: other
+    servers on which exported files may lie.
+    """
 
     url: str
     how: str = "export"
     types: tuple[str, ...] = ()
     token_file: str = ""
     schedule: str = "0 2 * * *"
+    file_origins: tuple[str, ...] = ()
 
 
 class Sql(_Strict, frozen=True):
     """A read-only database. ``url_file``: file with the SQLAlchemy URL, so that no password stands here.
 
     ``query``: a SELECT, or ``table``. ``watermark``: column that grows with every change; ``overlap_s`` is read again.
+    ``order``: columns that order rows of one watermark. ``strict``: refuse a login that may write. ``schedule``: five
+    fields of a crontab line, in the source's zone; empty: only when asked.
     """
 
     url_file: str
@@ -110,6 +117,8 @@ class Sql(_Strict, frozen=True):
     watermark: str = ""
     overlap_s: float = 600.0
     schedule: str = "0 2 * * *"
+    order: tuple[str, ...] = ()
+    strict: bool = True
 
 
 class Files(_Strict, frozen=True):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from xinglin.intake.erasing import Erasure
 from xinglin.intake.model import BatchLimits
 from xinglin.intake.procedure import Intake, Ports
 from xinglin.kernel.instants import Clock, system_clock
@@ -14,9 +15,13 @@ from xinglin.node.intake.keys import open_ring
 from xinglin.node.settings import NodeSettings
 from xinglin.node.vault import Vault
 from xinglin.stores.intake_accounts import IntakeAccounts
+from xinglin.stores.intake_lake import LakeFacts
 from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.intake_preparer import ChildPreparer
+from xinglin.stores.intake_watermarks import IntakeWatermarks
 from xinglin.stores.raw_store import RawFolder, open_raw_store
+from xinglin.stores.terms_steps import TERMS_STEPS
+from xinglin.stores.terms_store import TERMS_FILE
 from xinglin.trust.keys import PrivateKeys
 
 RAW_FOLDER = "raw"
@@ -33,10 +38,12 @@ class OpenIntake(msgspec.Struct, frozen=True):
     preparer: ChildPreparer
     intake: Intake
     accounts: IntakeAccounts
+    marks: IntakeWatermarks
 
     def close(self) -> None:
         """End the reading child and close every store."""
         self.preparer.close()
+        self.marks.close()
         self.ledger.close()
         self.raw.close()
 
@@ -53,12 +60,24 @@ def open_intake(
 
     Raises ``RawBusy`` while another process has it open.
     """
-    raw = open_raw_store(folder / RAW_FOLDER, open_ring(folder, Vault(keys)), clock=clock)
+    vault = Vault(keys)
+    raw = open_raw_store(folder / RAW_FOLDER, open_ring(folder, vault), clock=clock)
+    marks = IntakeWatermarks.in_folder(folder, vault.seal, vault.open)
     ledger = IntakeLedger.in_folder(folder)
     lake = open_lake(folder, settings)
-    preparer = ChildPreparer(ledger.key())
+    preparer = ChildPreparer(ledger.key(), TERMS_STEPS, argument=str(folder.resolve() / TERMS_FILE))
     intake = Intake(Ports(raw, ledger, preparer, lake), limits, clock)
-    return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger))
+    return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger), marks)
+
+
+def open_erasure(opened: OpenIntake, clock: Clock = system_clock) -> Erasure:
+    """Erasures of persons from the raw store, the tables and the ledger of an open intake."""
+    return Erasure(opened.intake, opened.raw, opened.ledger, opened.preparer, open_facts(opened), clock)
+
+
+def open_facts(opened: OpenIntake) -> LakeFacts:
+    """The tables as the intake asks them."""
+    return LakeFacts(opened.lake)
 
 
 def open_lake(folder: Path, settings: NodeSettings) -> Lake:
