@@ -8,9 +8,12 @@ What a crash left between the two is published at the next start, and never twic
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from xinglin.intake.erasing import Erasable, FoundPersons
 from xinglin.intake.ports import Tables
@@ -18,6 +21,7 @@ from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.lake.current import PATIENT, PERSON_LINK
 from xinglin.lake.delta import Lake
 from xinglin.node.vault import Vault
+from xinglin.patients.errors import BadPolicy
 from xinglin.patients.folding import COLUMNS, PLACES, Version
 from xinglin.patients.index import PatientIndex, Taken
 from xinglin.patients.model import Policy, Publication
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 APP_ID = "xinglin.patients"
 """The application whose transactions are publications of the patient index."""
 KEY_FILE = "patients-key.sealed"
+POLICY_FILE = "patients.toml"
 TABLE = "patient"
 _KNOWN_BY = "Patient/i-"
 _DATE, _PRECISION = "birth_date", "birth_date_precision"
@@ -47,6 +52,21 @@ def open_key(folder: Path, vault: Vault) -> bytes:
         key = os.urandom(KEY_BYTES)
         write_private(path, vault.seal(key))
         return key
+
+
+def read_policy(folder: Path) -> Policy:
+    """What the hospital decided in ``patients.toml``; the defaults where there is no such file.
+
+    Raises ``BadPolicy`` for a file that says something else.
+    """
+    try:
+        text = (folder / POLICY_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Policy()
+    try:
+        return msgspec.convert(tomllib.loads(text), Policy)
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+        raise BadPolicy(f"{POLICY_FILE} cannot be read.", why=str(error), remedy="See docs/patients.md.") from error
 
 
 class NodePersons:

@@ -12,6 +12,7 @@ from xinglin.intake.procedure import Intake, Ports
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.lake.delta import Lake
 from xinglin.node.intake.keys import open_ring
+from xinglin.node.intake.persons import ErasableIndex, NodePersons, WatchedTables, open_key, read_policy
 from xinglin.node.settings import NodeSettings
 from xinglin.node.vault import Vault
 from xinglin.stores.intake_accounts import IntakeAccounts
@@ -19,6 +20,7 @@ from xinglin.stores.intake_lake import LakeFacts
 from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.intake_preparer import ChildPreparer
 from xinglin.stores.intake_watermarks import IntakeWatermarks
+from xinglin.stores.patient_index import PatientStore
 from xinglin.stores.raw_store import RawFolder, open_raw_store
 from xinglin.stores.terms_steps import TERMS_STEPS
 from xinglin.stores.terms_store import TERMS_FILE
@@ -39,11 +41,13 @@ class OpenIntake(msgspec.Struct, frozen=True):
     intake: Intake
     accounts: IntakeAccounts
     marks: IntakeWatermarks
+    persons: NodePersons
 
     def close(self) -> None:
         """End the reading child and close every store."""
         self.preparer.close()
         self.marks.close()
+        self.persons.store.close()
         self.ledger.close()
         self.raw.close()
 
@@ -66,13 +70,24 @@ def open_intake(
     ledger = IntakeLedger.in_folder(folder)
     lake = open_lake(folder, settings)
     preparer = ChildPreparer(ledger.key(), TERMS_STEPS, argument=str(folder.resolve() / TERMS_FILE))
-    intake = Intake(Ports(raw, ledger, preparer, lake), limits, clock)
-    return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger), marks)
+    persons = open_persons(folder, settings, keys, clock)
+    ports = Ports(raw, ledger, preparer, WatchedTables(lake, persons), persons=persons)
+    intake = Intake(ports, limits, clock)
+    return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger), marks, persons)
+
+
+def open_persons(folder: Path, settings: NodeSettings, keys: PrivateKeys, clock: Clock = system_clock) -> NodePersons:
+    """The patient index of ``folder``; links that a crash kept from the lake are written there now."""
+    store = PatientStore.in_folder(folder, open_key(folder, Vault(keys)))
+    persons = NodePersons(store, open_lake(folder, settings), read_policy(folder), clock)
+    persons.publish()
+    return persons
 
 
 def open_erasure(opened: OpenIntake, clock: Clock = system_clock) -> Erasure:
-    """Erasures of persons from the raw store, the tables and the ledger of an open intake."""
-    return Erasure(opened.intake, opened.raw, opened.ledger, opened.preparer, open_facts(opened), clock)
+    """Erasures of persons from the raw store, the tables, the patient index and the ledger of an open intake."""
+    lake = ErasableIndex(open_facts(opened), opened.persons)
+    return Erasure(opened.intake, opened.raw, opened.ledger, opened.preparer, lake, clock)
 
 
 def open_facts(opened: OpenIntake) -> LakeFacts:
