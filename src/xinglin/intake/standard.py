@@ -10,6 +10,7 @@ from xinglin.intake.ports import Terms
 from xinglin.intake.preparing import Origin, Steps
 from xinglin.kernel.instants import Instant
 from xinglin.records.dicom import DicomReader
+from xinglin.records.documents import CdaReader, DocumentReader, WithTexts
 from xinglin.records.fhir import FhirReader
 from xinglin.records.model import Mapped, Reader
 from xinglin.records.shape import shape_parts
@@ -33,7 +34,8 @@ def shape_rows(table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, re
 
 def standard_readers() -> tuple[Reader, ...]:
     """One of each kind."""
-    return (FhirReader(), Hl7v2Reader(), TabularReader(), DicomReader())
+    messages = (WithTexts(FhirReader()), WithTexts(Hl7v2Reader()))
+    return (*messages, TabularReader(), DicomReader(), CdaReader(), DocumentReader())
 
 
 def by_media_type(readers: Iterable[Reader]) -> dict[str, Reader]:
