@@ -87,7 +87,7 @@ def current_select(
     """
     source = quoted(relation)
     if as_of_recorded is not None:
-        source = f"(SELECT * FROM {source} WHERE {_recorded(as_of_recorded)})"  # noqa: S608 (quoted names of the node)
+        source = f"(SELECT * FROM {source} WHERE {recorded_until(as_of_recorded)})"  # noqa: S608 (quoted names of the node)
     found = _by_versions(source, rule, versions or ("partial" if rule.groups else "whole"), repeated)
     found = _holding(found, rule)
     if not (links and rule.of_person):
@@ -101,7 +101,7 @@ def current_select(
 
 def links_select(relation: str, *, as_of_recorded: Instant | None = None) -> str:
     """A SELECT of ``patient, person``: the link of each patient that holds now. Chains are not followed."""
-    where = "" if as_of_recorded is None else f" WHERE {_recorded(as_of_recorded)}"
+    where = "" if as_of_recorded is None else f" WHERE {recorded_until(as_of_recorded)}"
     order = _descending(("version_at", "recorded_at", "person"))
     latest = (
         f"SELECT {PATIENT}, person FROM {quoted(relation)}{where} "  # noqa: S608 (quoted names of the node)
@@ -198,7 +198,8 @@ def _packed(columns: Sequence[str]) -> str:
     return "struct_pack(" + ", ".join(f"{quoted(column)} := {quoted(column)}" for column in columns) + ")"
 
 
-def _recorded(at: Instant) -> str:
+def recorded_until(at: Instant) -> str:
+    """The condition that a row was recorded not after ``at``."""
     return f"recorded_at <= to_timestamp({int(at)} / 1000.0)"
 
 

@@ -7,9 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xinglin.kernel.instants import Instant
-from xinglin.lake.current import CurrentRule, current_select, links_select, quoted, repeated_select
+from xinglin.lake.current import (
+    CurrentRule,
+    current_select,
+    links_select,
+    quoted,
+    recorded_until,
+    repeated_select,
+)
 from xinglin.lake.errors import LakeError, QueryFailed
 from xinglin.lake.model import QueryLimits
+from xinglin.lake.parts import has_parts, stale_select, without_stale
 from xinglin.lake.persons import person_codes
 
 if TYPE_CHECKING:
@@ -81,7 +89,7 @@ class QuerySession:
         ((several, partial),) = self._rows(
             f"SELECT count(*) > 0, coalesce(bool_or(partial), false) FROM {quoted(repeated)}"  # noqa: S608 (quoted)
         )
-        return current_select(
+        select = current_select(
             rows,
             rule,
             versions=("partial" if partial else "whole") if several else "one",
@@ -89,6 +97,17 @@ class QuerySession:
             links=_LINKS if persons and self._linked else "",
             as_of_recorded=as_of_recorded,
         )
+        stale = self._stale(rows, rule, as_of_recorded)
+        return without_stale(select, rule, stale) if stale else select
+
+    def _stale(self, rows: str, rule: CurrentRule, as_of_recorded: Instant | None) -> str:
+        """The relation of resources whose older parts no longer hold; empty where there is none."""
+        if not rule.groups or not self._rows(has_parts(rows, rule))[0][0]:
+            return ""
+        stale = f"__stale_{rows}"
+        where = "" if as_of_recorded is None else recorded_until(as_of_recorded)
+        self._do(f"CREATE TABLE {quoted(stale)} AS {stale_select(rows, rule, where)}")
+        return stale if self._rows(f"SELECT count(*) > 0 FROM {quoted(stale)}")[0][0] else ""  # noqa: S608 (quoted)
 
     def person_table(
         self, name: str, data: Any, patient_key: str, salt: bytes, rule: CurrentRule | None = None
