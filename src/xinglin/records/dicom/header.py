@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 EXPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"
 BAD_VALUE, TRUNCATED = "dicom.bad_value", "dicom.truncated"
 BROKEN_HEADER: tuple[type[Exception], ...] = (
-    ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError, struct.error, zlib.error
+    ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
+    struct.error, zlib.error,
 )  # fmt: skip
 """What ``pydicom`` raises on bytes that are not what it took them for (``RecursionError`` is a ``RuntimeError``)."""
 _FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
@@ -163,9 +164,12 @@ def open_header(body: bytes, charset: str = "utf-8") -> Header:
     _quiet()
     from pydicom.errors import InvalidDicomError
 
+    broken: tuple[type[Exception], ...] = (InvalidDicomError, *BROKEN_HEADER)
     try:
         dataset, meta, offset = _read(body)
-    except (*BROKEN_HEADER, InvalidDicomError) as error:
+    except BadDicom:
+        raise
+    except broken as error:
         raise BadDicom("The DICOM header cannot be read.", why=type(error).__name__) from None
     if len(dataset) == 0:
         raise BadDicom("The object is no DICOM file.", remedy="Send Part 10 files or DICOM datasets.")
