@@ -16,6 +16,7 @@ from xinglin.cli import (
     intake_verbs,
     map_verbs,
     node_verbs,
+    relay_verbs,
     run_verbs,
     space_verbs,
     study_verbs,
@@ -64,6 +65,7 @@ app = typer.Typer(
 app.add_typer(hub_verbs.app, name="hub")
 app.add_typer(node_verbs.app, name="node")
 app.add_typer(witness_verbs.app, name="witness")
+app.add_typer(relay_verbs.app, name="relay")
 app.add_typer(intake_verbs.app, name="intake")
 app.add_typer(map_verbs.app, name="map")
 app.add_typer(study_verbs.app, name="study")
