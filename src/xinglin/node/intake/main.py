@@ -22,6 +22,7 @@ from xinglin.intake.ports import Kept, Received
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import system_clock
 from xinglin.node.intake.carrier import Carrier
+from xinglin.node.intake.dicom_listener import ImagingWays
 from xinglin.node.intake.folders import folder_opener
 from xinglin.node.intake.listeners import Listeners, Opener, open_mllp
 from xinglin.node.intake.pullers import Pullers
