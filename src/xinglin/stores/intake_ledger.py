@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ from xinglin.stores import intake_tables as sql
 from xinglin.stores.database import Database, Row, Work, sqlite_url
 
 KEY_BYTES = 32
+_DIGEST = struct.Struct(f"{SIZE_BYTES}s")
 _ROWS = dict[str, tuple[bytes, bytes]]
 
 
@@ -144,47 +147,46 @@ class IntakeLedger:
         that comes with several contents in one batch is new each time its content changes: so the answer is the
         same before and after ``plan``.
         """
-        order = {
-            table: list(zip(_split(facts), _split(contents), strict=True)) for table, (facts, contents) in rows.items()
-        }
+        order = {table: (_split(facts), _split(contents)) for table, (facts, contents) in rows.items()}
         last: dict[bytes, bytes] = {}
-        changing: set[bytes] = set()
-        for pairs in order.values():
-            for fact, content in pairs:
-                if last.setdefault(fact, content) != content:
-                    changing.add(fact)
-                    last[fact] = content
-        known = self._known(last, batch if planned else -1)
+        for facts, contents in order.values():
+            last.update(zip(facts, contents, strict=True))
+        repeats = len(last) < sum(len(facts) for facts, _ in order.values())
+        changing = _changing(order.values()) if repeats else set()
+        in_order = sorted(last)
+        known = self._known(in_order, batch if planned else -1)
         repeated: dict[str, frozenset[int]] = {}
         told = hashlib.sha256()
         seen: dict[bytes, bytes] = {}
         for table in sorted(order):
-            dropped = set()
-            told.update(table.encode() + b"\x00")
-            for at, (fact, content) in enumerate(order[table]):
-                if seen.get(fact) == content or (fact not in changing and known.get(fact) == content):
-                    dropped.add(at)
-                else:
-                    told.update(fact + content)
-                seen[fact] = content
+            dropped: set[int] = set()
+            kept = list(chain.from_iterable(zip(*order[table], strict=True)))
+            if repeats or known:
+                kept.clear()
+                for at, (fact, content) in enumerate(zip(*order[table], strict=True)):
+                    if seen.get(fact) == content or (fact not in changing and known.get(fact) == content):
+                        dropped.add(at)
+                    else:
+                        kept += (fact, content)
+                    seen[fact] = content
+            told.update(table.encode() + b"\x00" + b"".join(kept))
             repeated[table] = frozenset(dropped)
-        fresh = [pair for pair in last.items() if pair[0] in changing or known.get(pair[0]) != pair[1]]
+        fresh = [(fact, last[fact]) for fact in in_order if fact in changing or known.get(fact) != last[fact]]
         return Judged(repeated, fresh, "sha256:" + told.hexdigest())
 
-    def _known(self, facts: Iterable[bytes], batch: int) -> dict[bytes, bytes]:
+    def _known(self, facts: Sequence[bytes], batch: int) -> dict[bytes, bytes]:
         """Contents that the ledger has of these facts, but for what ``batch`` itself put there."""
         known: dict[bytes, bytes] = {}
-        for rows in self._chunks(sorted(facts), sql.FIND_SQLITE, sql.FIND_POSTGRES):
+        for rows in self._chunks(facts, sql.FIND_SQLITE, sql.FIND_POSTGRES):
             known.update((bytes(row["fact"]), bytes(row["content"])) for row in rows if row["batch"] != batch)
         return known
 
     def _chunks(self, facts: Sequence[bytes], sqlite: Executable, postgres: Executable) -> Iterator[list[Row]]:
-        """What a statement finds of these facts, some hundreds at a time."""
-        for start in range(0, len(facts), sql.CHUNK):
-            chunk = facts[start : start + sql.CHUNK]
+        """What a statement finds of these facts, many at a time."""
+        for start in range(0, len(facts), sql.FACTS_AT_ONCE):
+            chunk = facts[start : start + sql.FACTS_AT_ONCE]
             if self._is_sqlite:
-                padded = [*chunk, *[chunk[-1]] * (sql.CHUNK - len(chunk))]
-                yield self.database.rows(sqlite, **{f"f{at}": fact for at, fact in enumerate(padded)})
+                yield self.database.rows(sqlite, facts=b"".join(chunk))
             else:
                 yield self.database.rows(postgres, facts=list(chunk))
 
@@ -213,12 +215,14 @@ class IntakeLedger:
                 work.write(sql.PUT_POSITION, name="new", **_behind(plan.parts[-1]))
 
     def _remember(self, work: Work, batch: int, fresh: Sequence[tuple[bytes, bytes]]) -> None:
-        if self._is_sqlite:
-            # In the order of the index, which writes each of its pages once.
-            work.write_many(sql.PUT_SQLITE, ((fact, content, batch) for fact, content in sorted(fresh)))
-        elif fresh:
-            facts, contents = zip(*fresh, strict=True)
-            work.write(sql.PUT_POSTGRES, facts=list(facts), contents=list(contents), batch=batch)
+        # In the order of the index, which writes each of its pages once.
+        ordered = sorted(fresh)
+        for start in range(0, len(ordered), sql.FACTS_AT_ONCE):
+            facts, contents = zip(*ordered[start : start + sql.FACTS_AT_ONCE], strict=True)
+            if self._is_sqlite:
+                work.write(sql.PUT_SQLITE, facts=b"".join(facts), contents=b"".join(contents), batch=batch)
+            else:
+                work.write(sql.PUT_POSTGRES, facts=list(facts), contents=list(contents), batch=batch)
 
     def written(self, batch: int, versions: Mapping[str, int]) -> None:
         """See the port."""
@@ -368,7 +372,18 @@ def object_row(row: Row) -> ObjectRow:
 
 
 def _split(joined: bytes) -> list[bytes]:
-    return [joined[at : at + SIZE_BYTES] for at in range(0, len(joined), SIZE_BYTES)]
+    return [one for (one,) in _DIGEST.iter_unpack(joined)]
+
+
+def _changing(order: Iterable[tuple[list[bytes], list[bytes]]]) -> set[bytes]:
+    """Facts that come with several contents."""
+    last: dict[bytes, bytes] = {}
+    found: set[bytes] = set()
+    for facts, contents in order:
+        for fact, content in zip(facts, contents, strict=True):
+            if last.setdefault(fact, content) != content:
+                found.add(fact)
+    return found
 
 
 def _source_version(row: Row) -> SourceVersion:

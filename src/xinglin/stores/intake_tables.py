@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from xinglin.intake.digests import SIZE_BYTES
 from xinglin.stores.database import insert_or
 
 SCHEMA_VERSION = 1
@@ -147,8 +148,14 @@ lineage = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-CHUNK = 500
-_facts = ", ".join(f":f{number}" for number in range(CHUNK))
+FACTS_AT_ONCE = 50_000
+"""Digests that one statement is given."""
+# SQLite is given many digests as one value, and takes it apart: cheaper than a value, or a statement, for each.
+_PLACES = (
+    "WITH RECURSIVE place(at) AS (SELECT 1 WHERE length(:facts) > 0 "  # noqa: S608 (numbers of ours)
+    f"UNION ALL SELECT at + {SIZE_BYTES} FROM place WHERE at + {SIZE_BYTES} <= length(:facts)) "
+)
+_FACT = f"substr(:facts, place.at, {SIZE_BYTES})"
 
 PUT_SECRET = insert_or(secret, "name", replace=False)
 SECRET = select(secret.c.value).where(secret.c.name == bindparam("key"))
@@ -184,11 +191,14 @@ OPEN_BATCH = (
 MOVE_BATCH = update(batch).where(batch.c.number == bindparam("key")).values(state=bindparam("then"))
 WRITTEN = MOVE_BATCH.values(versions=bindparam("found"))
 COMMITTED = MOVE_BATCH.values(committed_at=bindparam("instant"), plan=bindparam("kept"))
-FIND_SQLITE = text(f"SELECT fact, content, batch FROM record WHERE fact IN ({_facts})")  # noqa: S608 (names of ours)
+FIND_SQLITE = text(
+    f"{_PLACES}SELECT fact, content, batch FROM place CROSS JOIN record ON record.fact = {_FACT}"  # noqa: S608 (ours)
+)
 FIND_POSTGRES = text("SELECT fact, content, batch FROM record WHERE fact = ANY(:facts)")
 _changed = "ON CONFLICT (fact) DO UPDATE SET content = excluded.content, batch = excluded.batch"
 PUT_SQLITE = text(
-    f"INSERT INTO record (fact, content, batch) VALUES (:fact, :content, :batch) {_changed}"  # noqa: S608 (names of ours)
+    f"{_PLACES}INSERT INTO record (fact, content, batch) SELECT {_FACT}, "  # noqa: S608 (names of ours)
+    f"substr(:contents, place.at, {SIZE_BYTES}), :batch FROM place WHERE true {_changed}"
 )
 PUT_POSTGRES = text(
     "INSERT INTO record (fact, content, batch) SELECT unnest(CAST(:facts AS bytea[])), "
@@ -293,7 +303,7 @@ ERASE_OBJECT = (
     .values(state="erased", settled_at=bindparam("instant"), **dict.fromkeys(_counts, 0))
 )
 MARK_ARISING = text("INSERT INTO arising (fact) VALUES (:fact) ON CONFLICT DO NOTHING")
-FIND_ARISING_SQLITE = text(f"SELECT fact FROM arising WHERE fact IN ({_facts})")  # noqa: S608 (names of ours)
+FIND_ARISING_SQLITE = text(f"{_PLACES}SELECT fact FROM place CROSS JOIN arising ON arising.fact = {_FACT}")  # noqa: S608
 FIND_ARISING_POSTGRES = text("SELECT fact FROM arising WHERE fact = ANY(:facts)")
 FORGET_ARISING = delete(arising)
 PUT_LINEAGE = insert_or(lineage, "old", replace=True)
