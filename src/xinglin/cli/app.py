@@ -14,6 +14,7 @@ from xinglin.cli import (
     connect_verbs,
     hub_verbs,
     intake_verbs,
+    lake_verbs,
     map_verbs,
     node_verbs,
     relay_verbs,
@@ -67,6 +68,7 @@ app.add_typer(node_verbs.app, name="node")
 app.add_typer(witness_verbs.app, name="witness")
 app.add_typer(relay_verbs.app, name="relay")
 app.add_typer(intake_verbs.app, name="intake")
+app.add_typer(lake_verbs.app, name="lake")
 app.add_typer(map_verbs.app, name="map")
 app.add_typer(study_verbs.app, name="study")
 app.add_typer(run_verbs.app, name="run")

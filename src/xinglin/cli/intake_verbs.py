@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.intake_desk import LONG_S
+from xinglin.cli.intake_desk import asked as _asked
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
-from xinglin.cli.output import columns, ends, facts, printer
+from xinglin.cli.output import REFUSED, columns, ends, facts, printer
 
 app = typer.Typer(no_args_is_help=True, help="A hospital's intake: run its feeds, see what came in, replay.")
 
@@ -83,9 +86,81 @@ def stop(folder: Folder = Path("node")) -> None:
     printer.value(_asked(folder, "stop"), "stopping")
 
 
-def _asked(folder: Path, verb: str, **arguments: str) -> Any:
-    from xinglin.node.intake.main import DESK_FOLDER
-    from xinglin.stores.desk import ask_desk
-    from xinglin.wire.desk import DeskCall
+@app.command()
+@ends
+def pull(
+    source: Annotated[str, typer.Argument(help="Name of a FHIR server or database of sources.toml.")],
+    folder: Folder = Path("node"),
+    wait: Annotated[bool, typer.Option("--wait", help="Until it is done.")] = False,
+) -> None:
+    """Pull a source now instead of at night; it goes on after a crash where it was."""
+    value = _asked(folder, "pull", source=source)
+    if wait:
+        value = _until_done(folder, source, value["run"])
+    printer.value(value, lambda: facts(value))
+    if value.get("failed"):
+        raise typer.Exit(REFUSED)
 
-    return ask_desk(folder / DESK_FOLDER, DeskCall(verb, arguments), timeout_s=600).value
+
+@app.command()
+@ends
+def cancel(
+    source: Annotated[str, typer.Argument(help="Name of a source that is pulled now.")], folder: Folder = Path("node")
+) -> None:
+    """Stop what is pulled now: what was kept stays, the next pull goes on behind it."""
+    value = _asked(folder, "cancel", source=source)
+    printer.value(value, lambda: facts(value))
+
+
+@app.command()
+@ends
+def accounts(
+    folder: Folder = Path("node"),
+    by: Annotated[str, typer.Option(help="source, day or batch.")] = "source",
+    first: Annotated[str, typer.Option(help="First day (2024-03-01), or only batches after this number.")] = "",
+    last: Annotated[str, typer.Option(help="Last day.")] = "9999",
+    source: Annotated[str, typer.Option(help="Only this source's.")] = "",
+) -> None:
+    """What came in and what became of it: accepted + quarantined + rejected = received, to the record."""
+    value = _asked(folder, "accounts", by=by, first=first, last=last, source=source)
+    shown = (by, "objects", "received", "accepted", "repeated", "ignored", "quarantined", "rejected")
+    printer.value(value, lambda: columns(value, shown))
+
+
+@app.command()
+@ends
+def remap(source: Annotated[str, typer.Argument(help="Name of the source.")], folder: Folder = Path("node")) -> None:
+    """Read everything of a source again under its mapping as it is now; changed rows become new versions."""
+    value = _asked(folder, "remap", LONG_S, source=source)
+    printer.value(value, lambda: facts(value))
+
+
+@app.command()
+@ends
+def reconcile(
+    source: Annotated[str, typer.Argument(help="Name of the source.")],
+    day: Annotated[str, typer.Option(help="The day at the hospital, 2024-03-01.")],
+    kind: Annotated[str, typer.Option(help="What is counted: admission, visit, diagnosis, result, order, …")],
+    folder: Folder = Path("node"),
+    column: Annotated[str, typer.Option(help="Of a database: the column whose day is counted there.")] = "",
+    count: Annotated[str, typer.Option(help="What the source itself says, where it cannot be asked.")] = "",
+) -> None:
+    """One day there and here: both counts, and why they differ. Ends with 1 where they do."""
+    value = _asked(folder, "reconcile", source=source, day=day, kind=kind, column=column, count=count)
+    printer.value(value, lambda: f"{value['words']}\n{value['words_zh']}")
+    if not value["agrees"]:
+        raise typer.Exit(REFUSED)
+
+
+def _until_done(folder: Path, source: str, run: str) -> dict[str, Any]:
+    import time
+
+    while True:
+        value = _asked(folder, "status")
+        found = next((one for one in value["runs"] if one["id"] == run), None)
+        if found is None or found["state"] not in ("waiting", "running"):
+            return found or {"id": run, "job": source, "state": "forgotten"}
+        going = value["pulling"].get(source)
+        if going and sys.stderr.isatty():
+            printer.note(f"  {going['part']}: {going['objects']} objects, {going['bytes']} bytes {going['server']}")
+        time.sleep(0.5)

@@ -29,7 +29,6 @@ from xinglin.node.intake.pullers import Pullers
 from xinglin.node.intake.schedules import Schedules
 from xinglin.node.intake.sources import SourceFile, read_sources
 from xinglin.node.intake.verbs import answer_at_desk
-from xinglin.node.intake.web import open_web
 from xinglin.node.intake.wiring import OpenIntake, open_intake
 from xinglin.node.joining import open_node_keys
 from xinglin.node.settings import NodeSettings
@@ -40,7 +39,8 @@ log = logging.getLogger("xinglin.node.intake")
 
 DESK_FOLDER = "intake"
 """Sub-folder of the node's folder whose socket is the intake's desk."""
-OPENERS: dict[str, Opener] = {"mllp": open_mllp, "web": open_web}
+OPENERS: dict[str, Opener] = {"mllp": open_mllp}
+"""Ways in that need nothing but ``keep``; ``IntakeProcess`` adds those that read or write otherwise."""
 
 
 async def run_intake(
@@ -84,8 +84,10 @@ class IntakeProcess:
         self.opened = opened
         self.stopping = asyncio.Event()
         self._carrier = Carrier(opened.intake)
-        folders = folder_opener(opened.raw, self._carrier.wake)
-        self._listeners = Listeners(opened.folder, self._keep, {**OPENERS, "folder": folders})
+        images = ImagingWays(opened.raw)
+        openers = {**OPENERS, "dicom": images.open_dicom, "web": images.open_web}
+        openers["folder"] = folder_opener(opened.raw, self._carrier.wake)
+        self._listeners = Listeners(opened.folder, self._keep, openers)
         pullers = Pullers(opened, self._carrier.wake, ca_file=ca_file)
         self.schedules = Schedules(opened, pullers, self._carrier)
 

@@ -54,14 +54,6 @@ def remap_source(opened: OpenIntake, source: str) -> dict[str, Any]:
     return done
 
 
-def maintain_tables(opened: OpenIntake) -> list[dict[str, Any]]:
-    """Gather small files, remove what no kept version has."""
-    from xinglin.lake.maintenance import maintain
-
-    found: list[dict[str, Any]] = msgspec.to_builtins(maintain(opened.lake))
-    return found
-
-
 # --- checks --------------------------------------------------------------------------------------
 
 

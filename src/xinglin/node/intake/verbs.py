@@ -13,7 +13,7 @@ import msgspec
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.verdict import Reason, deny
-from xinglin.node.intake import upkeep
+from xinglin.node.intake import reconciling, upkeep
 from xinglin.node.intake.loading import load
 from xinglin.node.intake.sources import read_sources
 from xinglin.node.intake.wiring import OpenIntake
@@ -117,8 +117,13 @@ async def _check(process: Process, given: Arguments) -> Any:
     return await _alone(process, upkeep.check, given.get("repair") == "yes", given.get("deep") != "no")
 
 
-async def _maintain(process: Process, _given: Arguments) -> Any:
-    return await _alone(process, upkeep.maintain_tables)
+async def _reconcile(process: Process, given: Arguments) -> Any:
+    count = _number(given, "count") if given.get("count") else None
+    work = reconciling.reconciled
+    wanted = reconciling.Wanted(
+        given.get("source", ""), given.get("day", ""), given.get("kind", ""), given.get("column", ""), count
+    )
+    return await asyncio.to_thread(work, process.opened, wanted)
 
 
 async def _erase(process: Process, given: Arguments) -> Any:
@@ -159,7 +164,7 @@ VERBS: dict[str, Verb] = {
     "pull": _pull,
     "cancel": _cancel,
     "check": _check,
-    "maintain": _maintain,
+    "reconcile": _reconcile,
     "erase": _erase,
     "stop": _stop,
 }
