@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 EXPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"
 BAD_VALUE, TRUNCATED = "dicom.bad_value", "dicom.truncated"
-BROKEN_HEADER: tuple[type[Exception], ...] = (
-    ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
-    struct.error, zlib.error,
-)  # fmt: skip
-"""What ``pydicom`` raises on bytes that are not what it took them for (``RecursionError`` is a ``RuntimeError``)."""
 _FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 _BY_LENGTH = {2: "H", 4: "I", 8: "d"}
 _NOT_TEXT = frozenset((*_FORMATS, "SQ", "OB", "OW", "OF", "OD", "OL", "OV", "AT"))
@@ -135,7 +130,7 @@ class Header:
         try:
             value = self.dataset[tag].value
             found = list(value[: ITEMS.value]) if isinstance(value, Items) else None
-        except BROKEN_HEADER:
+        except broken_header():
             found = None
         if found is None:
             self.flags.add(BAD_VALUE)
@@ -156,21 +151,33 @@ class Header:
         return [float(one) for one in found if one == one and abs(one) != float("inf")]
 
 
+@cache
+def broken_header() -> tuple[type[Exception], ...]:
+    """What ``pydicom`` raises on bytes that are not what it took them for."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    foreign: tuple[type[Exception], ...] = (BytesLengthException, InvalidDicomError, struct.error, zlib.error)
+    # RuntimeError is what a nesting too deep ends with.
+    own = (ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError)
+    return (*foreign, *own)
+
+
 def open_header(body: bytes, charset: str = "utf-8") -> Header:
     """The header of a Part 10 file, or of a bare dataset. Raises ``BadDicom`` where it does not end well.
 
     ``flags`` of it has ``dicom.truncated`` where the pixel data is cut off. ``charset``: of text that names none.
     """
     _quiet()
-    from pydicom.errors import InvalidDicomError
-
-    broken: tuple[type[Exception], ...] = (InvalidDicomError, *BROKEN_HEADER)
     try:
-        dataset, meta, offset = _read(body)
+        return _opened(body, charset)
     except BadDicom:
         raise
-    except broken as error:
+    except broken_header() as error:
         raise BadDicom("The DICOM header cannot be read.", why=type(error).__name__) from None
+
+
+def _opened(body: bytes, charset: str) -> Header:
+    dataset, meta, offset = _read(body)
     if len(dataset) == 0:
         raise BadDicom("The object is no DICOM file.", remedy="Send Part 10 files or DICOM datasets.")
     header, told = Header(dataset, charset), Header(meta)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from xinglin.records.dicom.header import BROKEN_HEADER, Header
+from xinglin.records.dicom.header import Header, broken_header
 
 QUERY_KEYWORDS = (
     "SpecificCharacterSet", "StudyDate", "StudyTime", "AccessionNumber", "Modality", "ReferringPhysicianName",
@@ -61,7 +61,7 @@ def header_json(header: Header, bulk_url: str) -> Json:
             if isinstance(element.value, bytes) and len(element.value) > BULK_BYTES:
                 continue
             told = element.to_json_dict(None, BULK_BYTES)
-        except BROKEN_HEADER:
+        except broken_header():
             continue
         found[f"{int(tag):08X}"] = told
     for keyword in QUERY_KEYWORDS:

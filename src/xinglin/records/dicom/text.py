@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 ASSUMED, WRONG, UNKNOWN = "dicom.assumed_charset", "dicom.wrong_charset", "dicom.unknown_charset"
 _PLAIN = ("", "ISO_IR 6", "ISO 2022 IR 6")
+_CHINESE = ("gb2312", "GB2312", "iso_ir_58", "GBK", "gbk")
+_ESCAPE = re.compile(r"\x1b\$?[()\-.][0-9A-Z]")
 _DELIMITERS = {0x0D, 0x0A, 0x09, 0x0C, 0x5C}
 _NAME_DELIMITERS = {0x5E, 0x3D, 0x5C}
 
@@ -41,9 +44,12 @@ def _declared(raw: bytes, declared: Sequence[str], name: bool) -> str | None:
 
     try:
         encodings = convert_encodings([one.strip() for one in declared])
-        if len(encodings) == 1 and b"\x1b" not in raw:
-            return raw.decode(encodings[0])
+        if b"\x1b" not in raw:
+            # Many write a second character set without the escape that begins it.
+            chosen = encodings[1] if len(encodings) > 1 and declared[0].strip() in _PLAIN else encodings[0]
+            return raw.decode("gb18030" if chosen in _CHINESE else chosen)
         text = decode_bytes(raw, encodings, _NAME_DELIMITERS if name else _DELIMITERS)
     except (UnicodeDecodeError, LookupError, ValueError):
         return None
-    return None if "\ufffd" in text else text
+    # The codec of GB 2312 leaves its escape where it was.
+    return None if "\ufffd" in text else _ESCAPE.sub("", text)
