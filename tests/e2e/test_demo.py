@@ -98,5 +98,5 @@ def test_generated_hospitals_and_what_must_not_work(tmp_path: Path) -> None:
     assert found["memory_bytes"] < 1_500_000_000
     for term in ("age", "sex[male]", "thalach"):
         assert term in printed
-    for kind in ("x-application/hl7-v2+er7", "text/csv", "application/fhir+ndjson"):
+    for kind in ("x-application/hl7-v2+er7", "application/dicom", "text/csv", "application/fhir+ndjson"):
         assert kind in printed

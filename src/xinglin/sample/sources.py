@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import msgspec
 
+from xinglin.sample.dicom import instances
 from xinglin.sample.errors import SampleError
 from xinglin.sample.fhir import bulk
 from xinglin.sample.hl7v2 import messages
@@ -14,6 +15,8 @@ from xinglin.sample.tables import exports
 
 KINDS = {"university": "hl7v2", "county": "tables", "heart": "fhir", "clinic": "fhir"}
 """How each hospital of ``PROFILES`` keeps its records."""
+IMAGED = 10
+"""Persons of the university hospital whose heart was imaged."""
 _MAPPINGS = {"患者基本信息.csv": "persons", "检验结果.csv": "results", "诊断.csv": "diagnoses"}
 
 
@@ -31,7 +34,11 @@ def sources(hospital: SampleHospital) -> tuple[SampleSource, ...]:
     kind = KINDS.get(hospital.profile.slug)
     if kind == "hl7v2":
         feed = b"".join(messages(hospital))
-        return (SampleSource("his", "x-application/hl7-v2+er7", {"feed.hl7": feed}),)
+        slices = {f"{number}.dcm": one for number, one in enumerate(instances(hospital, count=IMAGED, side=32), 1)}
+        return (
+            SampleSource("his", "x-application/hl7-v2+er7", {"feed.hl7": feed}),
+            SampleSource("pacs", "application/dicom", slices),
+        )
     if kind == "tables":
         return tuple(
             SampleSource(_MAPPINGS[name], "text/csv", {name: body}, mapping(_MAPPINGS[name]))

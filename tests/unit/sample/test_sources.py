@@ -73,6 +73,7 @@ def test_every_hospital_has_its_kind_of_source() -> None:
     assert [one.name for one in found["county"]] == ["persons", "results", "diagnoses"]
     assert all(parse_mapping(one.mapping).table for one in found["county"])
     assert found["university"][0].files["feed.hl7"].startswith(b"MSH|")
+    assert all(body[128:132] == b"DICM" for body in found["university"][1].files.values())
     assert set(found["heart"][0].files) == {
         f"{name}.ndjson" for name in ("Patient", "Encounter", "Condition", "Observation")
     }
