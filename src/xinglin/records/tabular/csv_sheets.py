@@ -230,21 +230,24 @@ class _NothingReads:
 
 
 def column_names(given: list[str], width: int) -> list[str]:
-    """Names of columns: stripped, the empty ones ``column_3``, the repeated ones ``name_2``.
+    """Names of columns: stripped, the empty ones ``column_3``, the repeated ones ``name_2``; ``LimitExceeded`` for
+    more than a sheet has.
 
     >>> column_names([" a ", "", "a"], 4)
     ['a', 'column_2', 'a_2', 'column_4']
     """
-    names: list[str] = []
-    for number in range(max(len(given), width)):
+    size = max(len(given), width)
+    COLUMNS.check(size)
+    names: dict[str, None] = {}
+    for number in range(size):
         name = " ".join(given[number].replace("\0", "").split()).strip("\ufeff") if number < len(given) else ""
         name = name or f"column_{number + 1}"
         plain, again = name, 2
         while name in names:
             name = f"{plain}_{again}"
             again += 1
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _named_delimiter(given: str) -> str:

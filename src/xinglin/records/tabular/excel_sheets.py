@@ -68,6 +68,7 @@ def _spread(rows: list[list[Any]], merged: Sequence[Merged]) -> None:
 def _header(rows: list[list[Any]], merged: Sequence[Merged], options: SourceOptions) -> tuple[int, list[str]]:
     """Number of rows before the data, and the names; a header of several rows gives the lowest name of a column."""
     width = max(len(row) for row in rows)
+    COLUMNS.check(width)
     if options.header == 0:
         return 0, list(options.columns) or column_names([], width)
     if options.header is not None:
