@@ -83,6 +83,11 @@ def primitives() -> dict[str, str]:
     return given
 
 
+def value_sets() -> tuple[str, ...]:
+    """The names of the enumerated value sets."""
+    return tuple(_shipped()["codes"])
+
+
 def value_set(name: str) -> dict[str, list[str]]:
     """The codes of an enumerated value set by system; the system is empty where only codes were told."""
     given: dict[str, list[str]] = _shipped()["codes"][name]

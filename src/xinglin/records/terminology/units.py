@@ -172,6 +172,10 @@ def _pint(unit: str) -> Any:
     if not is_unit(unit):
         raise CannotConvert("A unit is not one of UCUM's.", "unknown")
     try:
-        return _registry().from_ucum(unit)
+        found = _registry().from_ucum(unit)
+        if hasattr(found, "dimensionality"):
+            return found
+        # A bare number or an annotation comes back as the text that it is.
+        return _registry().from_ucum("g/g") * (float(unit) if unit.isdigit() else 1.0)
     except (LarkError, errors.PintError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
         raise CannotConvert(f"{unit} is on a scale of its own.", "scale") from error
