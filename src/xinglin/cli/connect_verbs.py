@@ -14,6 +14,7 @@ from xinglin.cli.output import columns, ends, printer
 if TYPE_CHECKING:
     from xinglin.node.intake.connecting import Proposal, Sample
     from xinglin.node.intake.recognise import Found
+    from xinglin.node.intake.servers import Asked
     from xinglin.node.intake.sources import SourceFile
 
 
@@ -38,6 +39,14 @@ def connect(
     publish: Annotated[str, typer.Option(help="Publish everything loaded as a data set of this name.")] = "",
     title: Annotated[str, typer.Option(help="Title of the published data set.")] = "",
     try_only: Annotated[bool, typer.Option("--try", help="Show what it would make, and change nothing.")] = False,
+    table: Annotated[str, typer.Option(help="Of a database: the table (SCHEMA.TABLE).")] = "",
+    query: Annotated[str, typer.Option(help="Of a database: one SELECT instead of a table.")] = "",
+    watermark: Annotated[str, typer.Option(help="Of a database: the column that grows with every change.")] = "",
+    how: Annotated[str, typer.Option(help="Of a FHIR server: export or search; by default what it offers.")] = "",
+    schedule: Annotated[str, typer.Option(help="When a server is asked (crontab).")] = "0 2 * * *",
+    secret_file: Annotated[
+        Path | None, typer.Option(help="First line: the database's whole URL, or the server's bearer token.")
+    ] = None,
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
 ) -> None:
@@ -46,24 +55,75 @@ def connect(
 
     found = recognise(what, name)
     printer.note(f"{found.name}: {found.why}.")
-    secret = passphrase(passphrase_file, ask_passphrase)
     told: dict[str, Any] = {"source": found.name, "way": found.way, "why": found.why}
+    go = _Answers(yes, try_only)
     if found.way in ("files", "folder"):
+        secret = passphrase(passphrase_file, ask_passphrase)
         proposals = _proposed(found, watch, mapping, (zone, charset, namespace))
         told["sample"] = [_tried(proposal) for proposal in proposals]
-        if try_only or not _agreed(yes, "Load it?"):
-            printer.value(told, lambda: "Nothing was changed.")
-            return
-        told["loaded"] = _load(folder, proposals, secret)
-        if publish:
-            told["published"] = _publish(folder, publish, title or publish, proposals, secret)
+        if go.on("Load it?"):
+            told["loaded"] = _load(folder, proposals, secret)
+            if publish:
+                told["published"] = _publish(folder, publish, title or publish, proposals, secret)
+    elif found.way in ("fhir", "sql"):
+        from xinglin.node.intake.servers import Asked
+
+        asked = Asked(_secret(secret_file), table, query, watermark, schedule, how, zone, charset, namespace)
+        told |= _connect_server(folder, found, asked, mapping, go)
     else:
-        source = _server(found, zone, charset, namespace)
-        if try_only or not _agreed(yes, f"Write it to {folder}/sources.toml?"):
-            printer.value(told, lambda: "Nothing was changed.")
-            return
-        told |= _listen(folder, source)
-    printer.value(told, lambda: _summary(told))
+        source = _listener(found, zone, charset, namespace)
+        if go.on(f"Write it to {folder}/sources.toml?"):
+            told |= _listen(folder, source)
+    printer.value(told, lambda: _summary(told) or "Nothing was changed.")
+
+
+class _Answers:
+    """What a person says to a question, or said beforehand."""
+
+    def __init__(self, yes: bool, try_only: bool) -> None:
+        self._yes, self._try_only = yes, try_only
+
+    def on(self, question: str) -> bool:
+        """Whether to go on."""
+        return not self._try_only and _agreed(self._yes, question)
+
+
+def _secret(file: Path | None) -> str:
+    from xinglin.node.intake.pullers import first_line
+
+    return first_line(file) if file is not None else ""
+
+
+def _connect_server(folder: Path, found: Found, asked: Asked, mapping: Path | None, go: _Answers) -> dict[str, Any]:
+    """Meet a server or database, show rows, write secret and source; ask it soon or at its time."""
+    import asyncio
+
+    import msgspec
+
+    from xinglin.node.intake.servers import meet_database, meet_fhir, write_secret
+    from xinglin.node.joining import joined_space
+    from xinglin.node.settings import node_settings
+
+    if found.way == "sql":
+        if not asked.secret and ":" in found.url.partition("://")[2].rpartition("@")[0]:
+            printer.note("The password stood on the command line, where histories keep it: --secret-file is better.")
+        met = meet_database(found, asked)
+    else:
+        ca_file = node_settings(folder).settings.ca_file
+        met = asyncio.run(meet_fhir(found, asked, Path(ca_file) if ca_file else None))
+    proposal = met.proposal
+    if mapping is not None and proposal.mapping:
+        proposal = msgspec.structs.replace(proposal, mapping=mapping.read_text(encoding="utf-8"))
+    for words in met.words:
+        printer.note(f"  {words}")
+    if not printer.as_json:
+        printer.note(_shown(proposal, met.sample))
+    told: dict[str, Any] = {"server": list(met.words), "sample": [msgspec.to_builtins(met.sample)]}
+    if not go.on(f"Write it to {folder}/sources.toml?"):
+        return told
+    joined_space(folder)
+    write_secret(folder, met)
+    return told | _listen(folder, proposal.source, proposal.mapping, f"xinglin intake pull {proposal.source.name}")
 
 
 def _proposed(found: Found, watch: bool, mapping: Path | None, given: tuple[str, str, str]) -> tuple[Proposal, ...]:
@@ -146,14 +206,16 @@ def _load(folder: Path, proposals: tuple[Proposal, ...], secret: str) -> list[di
 
 
 def _intake_runs(folder: Path) -> bool:
-    from xinglin.node.intake.main import DESK_FOLDER
-    from xinglin.stores.desk import NotRunning, ask_desk
-    from xinglin.wire.desk import DeskCall
+    """Whether an intake runs there; if so it has read ``sources.toml`` again."""
+    from xinglin.cli.intake_desk import asked
+    from xinglin.stores.desk import NotRunning
 
     try:
-        ask_desk(folder / DESK_FOLDER, DeskCall("reload"))
+        problems = asked(folder, "reload")["problems"]
     except (NotRunning, OSError):
         return False
+    for name, words in problems.items():
+        printer.note(f"{name}: {words}")
     return True
 
 
@@ -218,7 +280,7 @@ def _publish(folder: Path, name: str, title: str, proposals: tuple[Proposal, ...
     return {**found, "tables": {table.name: len(table.columns) for table in described.tables}}
 
 
-def _server(found: Found, zone: str, charset: str, namespace: str) -> SourceFile:
+def _listener(found: Found, zone: str, charset: str, namespace: str) -> SourceFile:
     import msgspec
 
     from xinglin.node.intake.recognise import listener
@@ -226,15 +288,23 @@ def _server(found: Found, zone: str, charset: str, namespace: str) -> SourceFile
     return msgspec.structs.replace(listener(found), zone=zone, charset=charset, namespace=namespace)
 
 
-def _listen(folder: Path, source: SourceFile) -> dict[str, Any]:
+def _listen(folder: Path, source: SourceFile, mapping: str = "", now: str = "") -> dict[str, Any]:
     from xinglin.node.intake.sources import write_source
+    from xinglin.node.intake.web import make_secret
     from xinglin.node.joining import joined_space
 
     joined_space(folder)
-    written = write_source(folder, source)
+    told: dict[str, Any] = {}
+    if source.web is not None:
+        make_secret(folder, source.web)
+        told["secret_file"] = str(folder / source.web.secret_file)
+    written = write_source(folder, source, mapping)
     running = _intake_runs(folder)
-    then = "it listens now" if running else f"start it: xinglin intake run --folder {folder}"
-    return {"written": str(written), "listens": running, "next": then}
+    here = f" --folder {folder}"
+    then = "it listens now" if not now else f"it is asked at its time; now: {now}{here}"
+    if not running:
+        then = f"the running node starts it, or: xinglin intake run{here}"
+    return {**told, "written": str(written), "listens": running, "next": then}
 
 
 def _summary(told: dict[str, Any]) -> str:
@@ -252,6 +322,8 @@ def _summary(told: dict[str, Any]) -> str:
     if "published" in told:
         tables = ", ".join(f"{table} ({count} columns)" for table, count in told["published"]["tables"].items())
         lines.append(f"published '{told['published']['data_set']}': {tables}")
+    if "secret_file" in told:
+        lines.append(f"callers show the secret in {told['secret_file']}")
     if "next" in told:
         lines.append(f"{told['written']} written; {told['next']}")
     return "\n".join(lines)

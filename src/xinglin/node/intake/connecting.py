@@ -102,22 +102,26 @@ def _suggested(path: Path, otherwise: str) -> Suggestion:
 
 def try_out(proposal: Proposal, at: Instant) -> Sample:
     """Read the first part of the first readable file, in this process, and commit nothing."""
+    for path in proposal.files:
+        media_type = proposal.source.media_type or media_type_of(path, Found("", "", "", ""))
+        found = try_body(proposal, path.read_bytes(), media_type, at) if media_type != UNKNOWN else None
+        if found is not None:
+            return found
+    return Sample(0, {}, {}, {}, {}, {})
+
+
+def try_body(proposal: Proposal, body: bytes, media_type: str, at: Instant) -> Sample | None:
+    """The same of one object's bytes; None where it has no reader or no record."""
     from xinglin.intake.standard import standard_steps
 
     steps = standard_steps()
-    source = _as_source(proposal)
-    for path in proposal.files:
-        media_type = proposal.source.media_type or media_type_of(path, Found("", "", "", ""))
-        reader = steps.readers.get(media_type)
-        if media_type == UNKNOWN or reader is None:
-            continue
-        read = next(iter(reader.read(path.read_bytes(), source.context(at))), None)
-        if read is None:
-            continue
-        mapped = [*steps.map_resources(read.resources), *read.mapped]
-        unread = Counter(one.code for one in read.unread)
-        return Sample(read.received, _counted(mapped), _shown(mapped), unread, dict(read.ignored), _flags(mapped))
-    return Sample(0, {}, {}, {}, {}, {})
+    reader = steps.readers.get(media_type)
+    read = next(iter(reader.read(body, _as_source(proposal).context(at))), None) if reader is not None else None
+    if read is None:
+        return None
+    mapped = [*steps.map_resources(read.resources), *read.mapped]
+    unread = Counter(one.code for one in read.unread)
+    return Sample(read.received, _counted(mapped), _shown(mapped), unread, dict(read.ignored), _flags(mapped))
 
 
 def _as_source(proposal: Proposal) -> Source:

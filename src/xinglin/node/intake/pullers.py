@@ -244,7 +244,7 @@ def sql_source(source: SourceFile, way: Sql, folder: Path) -> SqlSource:
 
     return SqlSource(
         source.name, first_line(folder / way.url_file), way.table, way.query, way.watermark, int(way.overlap_s),
-        order=way.order, strict=way.strict, retention=source.retention,
+        order=way.order, rows=way.rows, strict=way.strict, retention=source.retention,
     )  # fmt: skip
 
 

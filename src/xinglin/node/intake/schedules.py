@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from xinglin.feeds.jobs import Done, JobError, Jobs, Schedule, Turn
+from xinglin.feeds.jobs import JOBS_FILE, Done, JobError, Jobs, Schedule, Turn
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.node.intake.carrier import Carrier
@@ -58,7 +58,7 @@ class Schedules:
         self._sources = tuple(one for one in sources if one.enabled)
         if self._timer is None:
             self._timer = asyncio.create_task(self._tick())
-        if self._jobs is None and not self._wanted():
+        if self._jobs is None and not self._wanted() and not self._cut_off():
             return {}
         jobs = await self._open()
         return await asyncio.to_thread(jobs.follow, (*self._wanted(), *_nightly(self._sources)))
@@ -111,6 +111,10 @@ class Schedules:
             if way is not None and way.schedule:
                 found.append(Schedule(one.name, way.schedule, cron_zone(one.zone)))
         return tuple(found)
+
+    def _cut_off(self) -> bool:
+        """Whether a source was pulled by hand before: a stop may have cut it off."""
+        return any(one.fhir or one.sql for one in self._sources) and (self._folder / JOBS_FILE).exists()
 
     def _prune(self) -> int:
         return self._jobs.prune() if self._jobs is not None else 0

@@ -108,7 +108,7 @@ class Sql(_Strict, frozen=True):
 
     ``query``: a SELECT, or ``table``. ``watermark``: column that grows with every change; ``overlap_s`` is read again.
     ``order``: columns that order rows of one watermark. ``strict``: refuse a login that may write. ``schedule``: five
-    fields of a crontab line, in the source's zone; empty: only when asked.
+    fields of a crontab line, in the source's zone; empty: only when asked. ``rows``: of one object.
     """
 
     url_file: str
@@ -119,6 +119,7 @@ class Sql(_Strict, frozen=True):
     schedule: str = "0 2 * * *"
     order: tuple[str, ...] = ()
     strict: bool = True
+    rows: int = 50_000
 
 
 class Files(_Strict, frozen=True):
