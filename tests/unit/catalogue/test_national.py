@@ -1,0 +1,79 @@
+"""The national catalogue's code tables, and the categories and levels of GB/T 39725."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+from tests.unit.catalogue.statements import statement
+
+from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
+from xinglin.catalogue.national import (
+    CATEGORIES,
+    BadNationalCode,
+    NationalOffer,
+    category_of,
+    identifier,
+    level_of,
+    national_record,
+    quality_code,
+)
+from xinglin.catalogue.quality import QualityStatement
+from xinglin.catalogue.statement import ConfirmedGrade
+
+OFFER = NationalOffer("310101", "12310000425005432X", 7, "002")
+
+
+def test_a_record() -> None:
+    found = national_record(statement(), OFFER)
+    assert re.fullmatch(r"\d{6}[0-9A-Z]{18}/\d{9}", found["identifier"])
+    assert found["delivery"] == {"code": "002", "label": "API 接口"}
+    assert found["quality"] == {"code": "001", "label": "A"}
+    assert found["security_level"]["code"] == "004"
+    assert found["categories"] == ["健康状况数据"]
+    assert found["time"] == {"from": "2020-01", "to": "2023-10"}
+    (table,) = found["tables"]
+    assert table["withheld"] == ["note"]
+    assert {field["name"]: field["level"] for field in table["fields"]}["code"] == 3
+    msgspec.json.encode(found)
+
+
+def test_every_table_has_a_category() -> None:
+    found = {category_of(table.name) for table in CANONICAL_TABLES}
+    assert found == set(CATEGORIES)
+    assert category_of("claim") == "医疗支付数据"
+    assert category_of("own_product") == "医疗应用数据"
+
+
+@pytest.mark.parametrize(
+    ("grade", "found", "level"),
+    [("L1", "plain", 1), ("L2", "plain", 3), ("L3", "identifier", 4), ("L3", "genome", 5), ("L9", "plain", 5)],
+)
+def test_levels(grade: str, found: str, level: int) -> None:
+    assert level_of(ConfirmedGrade("t", "c", "data", grade, found, "")) == level
+
+
+@pytest.mark.parametrize(("percent", "code"), [(95, "001"), (94, "002"), (85, "002"), (70, "003"), (69, "004")])
+def test_quality_letters(percent: int, code: str) -> None:
+    said = msgspec.structs.replace(statement(), quality=QualityStatement(0, {"validity": percent}, ()))
+    assert quality_code(said) == code
+    assert quality_code(msgspec.structs.replace(said, quality=None)) == "004"
+
+
+def test_check_digits_find_every_single_mistake() -> None:
+    right = identifier(OFFER)
+    for at, letter in enumerate(right[:24]):
+        other = "7" if letter != "7" else "3"
+        changed = right[:at] + other + right[at + 1 :]
+        area, organisation = changed[:6], changed[6:24]
+        assert identifier(msgspec.structs.replace(OFFER, area=area, organisation=organisation))[-2:] != right[-2:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"area": "31"}, {"organisation": "short"}, {"serial": 1_000_000}, {"kind": "x"}, {"frequency": "010"}],
+)
+def test_codes_that_no_table_has_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(BadNationalCode):
+        national_record(statement(), msgspec.structs.replace(OFFER, **change))
