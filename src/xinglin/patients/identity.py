@@ -17,7 +17,7 @@ import msgspec
 
 from xinglin.patients.placeholders import is_placeholder_number
 
-Kind = Literal["cn", "resident", "permit", "taiwan", "passport", "ssn", "other"]
+Kind = Literal["cn", "resident", "permit", "taiwan", "passport", "ssn", "other", "damaged"]
 
 _PROVINCES = frozenset(
     {11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53, 54}
@@ -42,7 +42,10 @@ LONGEST = 40
 
 
 class IdNumber(msgspec.Struct, frozen=True):
-    """A normalised number. ``cn`` alone is checked, and tells ``birth`` (YYYY-MM-DD) and ``sex``."""
+    """A normalised number. ``cn`` alone is checked, and tells ``birth`` (YYYY-MM-DD) and ``sex``.
+
+    ``damaged``: a Chinese number that fails its check; it says nothing for certain.
+    """
 
     kind: Kind
     number: str
@@ -77,8 +80,8 @@ def parse_id(text: str | None) -> IdNumber | None:
     ('11010519491231002X', '1949-12-31', 'female')
     >>> parse_id("110105491231002").number == found.number
     True
-    >>> parse_id("110105194912310021") is None, parse_id("000000000000000000") is None
-    (True, True)
+    >>> parse_id("110105194912310021").kind, parse_id("000000000000000000") is None
+    ('damaged', True)
     """
     if not text:
         return None
@@ -86,7 +89,8 @@ def parse_id(text: str | None) -> IdNumber | None:
     if len(plain) > LONGEST or is_placeholder_number(plain):
         return None
     if re.fullmatch(r"\d{17}[\dX]", plain):
-        return _chinese(plain) if check_character(plain[:17]) == plain[17] else None
+        found = _chinese(plain) if check_character(plain[:17]) == plain[17] else None
+        return found or IdNumber("damaged", plain)
     if re.fullmatch(r"\d{15}", plain):
         return _old(plain)
     for kind, form in _FORMS:

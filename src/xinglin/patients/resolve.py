@@ -58,11 +58,14 @@ def resolve(
         if one.held and one.merged in traits and (pair := pair_of(one.key, one.merged)) not in parted
     ]
     doubtful: list[Doubtful] = []
-    if len(traits) <= COMPONENT.value:
-        explicit = {edge.pair for edge in edges}
-        for pair in sorted(_pairs(buckets) - parted - explicit):
+    candidates = {pair for pair in _pairs(buckets) if pair[0] in traits and pair[1] in traits}
+    likely = [one for one in probable if one.pair not in parted and set(one.pair) <= traits.keys()]
+    explicit = {edge.pair for edge in edges}
+    small = _in_small_components(traits, [*candidates, *explicit, *(one.pair for one in likely)])
+    for pair in sorted(candidates - parted - explicit):
+        if pair[0] in small:
             _judge(traits, pair, edges, doubtful)
-        edges += [one for one in probable if one.pair not in parted and set(one.pair) <= traits.keys()]
+    edges += [one for one in likely if one.pair[0] in small]
     groups = Groups(traits, parted)
     links = []
     for edge in sorted(edges, key=lambda one: (RULES[one.rule][0], one.pair)):
@@ -76,6 +79,20 @@ def resolve(
         tuple(one for one in doubtful if not groups.together(one.pair)),
         groups.persons(links),
     )
+
+
+def _in_small_components(traits: Mapping[str, Traits], pairs: Iterable[Pair]) -> set[str]:
+    """Records with at most ``COMPONENT`` records in reach."""
+    reach = {key: [key] for key in traits}
+    for one, other in pairs:
+        mine, theirs = reach[one], reach[other]
+        if mine is not theirs:
+            if len(mine) < len(theirs):
+                mine, theirs = theirs, mine
+            mine += theirs
+            for key in theirs:
+                reach[key] = mine
+    return {key for key, group in reach.items() if len(group) <= COMPONENT.value}
 
 
 def newest_of(statements: Iterable[Statement]) -> dict[Pair, Statement]:

@@ -24,7 +24,7 @@ def keys_of(traits: Traits) -> tuple[str, ...]:
     found = [f"master {index}|{person}" for index, person in traits.masters]
     if traits.merged:
         found.append(into_key(traits.merged))
-    if traits.id is not None:
+    if traits.id is not None and traits.id.kind != "damaged":
         found.append(f"id {traits.id.kind} {traits.id.number}")
     if traits.insurance and traits.name.key and traits.birth:
         found.append(f"insurance {traits.insurance}|{traits.name.key}|{traits.birth}")
@@ -179,7 +179,7 @@ def _insured(traits: Traits) -> tuple[str, str, str] | None:
 
 
 def _same_id(one: Traits, other: Traits) -> bool:
-    return one.id is not None and one.id == other.id
+    return one.id is not None and one.id.kind != "damaged" and one.id == other.id
 
 
 def _checked(traits: Traits) -> bool:
