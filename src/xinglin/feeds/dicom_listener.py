@@ -166,6 +166,7 @@ class DicomListener:
         odd = header is not None and said != (header.text("SOPClassUID"), header.text("SOPInstanceUID"))
         if not self._mirror and header is not None and not broken:
             body = self._without_pixels(body, header, str(event.assoc.requestor.ae_title).strip())
+            header = self._read(body)
         code = self._kept(body, said[1], header)
         if code != SUCCESS:
             return code, "Not kept: send again." if code == OUT_OF_RESOURCES else "These bytes were erased here."
