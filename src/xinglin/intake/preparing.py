@@ -25,6 +25,10 @@ NO_ID = "intake.no_id"
 NO_PATIENT = "intake.no_patient"
 OTHER_TABLE = "intake.other_table"
 UNMAPPABLE = "intake.unmappable"
+FUTURE_VERSION = "intake.future_version"
+"""Flag of a row whose source says that it was changed later than it was received."""
+AHEAD_MS = 24 * 3600 * 1000
+"""How much later a version may be than its receipt: clocks go ahead, and zones are taken for one another."""
 _CANONICAL = frozenset(table.name for table in CANONICAL_TABLES)
 _OF_PERSON = frozenset(table.name for table in CANONICAL_TABLES if table.of_person and table.name != "patient")
 _WORDS = {
@@ -321,15 +325,29 @@ def _origin(work: Work) -> Origin:
 
 
 def _versioned(mapped: Mapped, received_at: Instant) -> Mapped:
-    """Rows whose source told no version have that of their receipt; their digests are of what was told."""
+    """Rows whose source told no version have that of their receipt; their digests are of what was told.
+
+    So have those whose version is later than a wrong clock or zone explains, and a flag: a version from the future
+    would be the newest one for ever, whatever any source says later.
+    """
     names = mapped.columns
     if "version_at" not in names:
         return Mapped(mapped.table, (*names, "version_at"), [(*row, received_at) for row in mapped.rows], mapped.kinds)
-    at = names.index("version_at")
-    if all(row[at] for row in mapped.rows):
+    at, latest = names.index("version_at"), received_at + AHEAD_MS
+    if all(row[at] and row[at] <= latest for row in mapped.rows):
         return mapped
-    rows = [row if row[at] else (*row[:at], received_at, *row[at + 1 :]) for row in mapped.rows]
+    rows = [row if row[at] and row[at] <= latest else _received(names, row, at, received_at) for row in mapped.rows]
     return Mapped(mapped.table, names, rows, mapped.kinds)
+
+
+def _received(names: tuple[str, ...], row: tuple[Any, ...], at: int, received_at: Instant) -> tuple[Any, ...]:
+    """The row with the version of its receipt, and a flag where it told another one."""
+    told, changed = row[at], list(row)
+    changed[at] = received_at
+    if told and "flags" in names:
+        flags = names.index("flags")
+        changed[flags] = f"{row[flags]} {FUTURE_VERSION}" if row[flags] else FUTURE_VERSION
+    return tuple(changed)
 
 
 def _only(mapped: Mapped, may: Callable[[str], bool]) -> Mapped:
