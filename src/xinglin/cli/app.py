@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,6 +112,11 @@ def demo(
     run_demo(exit_at_end=leave, json_file=json_file, data=data, folder=folder, keep=keep)
 
 
+PRIVATE_UMASK = 0o077
+"""Whatever a verb or a process of this program writes is its owner's alone, also where a library writes it."""
+
+
 def run() -> None:
     """The console script."""
+    os.umask(PRIVATE_UMASK)
     app()

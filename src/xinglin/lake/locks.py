@@ -31,7 +31,7 @@ def removing(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _held(folder: Path, how: int) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # the tables' files have the modes of their writer
     handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, how)
