@@ -11,6 +11,7 @@ kept once. What could not be kept because the store is full or gone stays claime
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import msgspec
 
@@ -88,15 +89,14 @@ class DropFolder:
         self._media = media
         self._clock = clock
         self._sizes: dict[str, tuple[int, int, int]] = {}
-        for name in (CLAIMED, PROCESSED, FAILED):
-            try:
-                (folder / name).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                said = f"The drop folder cannot be used ({error.strerror})."
-                raise FolderError(said, remedy="Give the process the right to write there.") from error
+        self._ready()
 
     def look(self) -> list[Handled]:
-        """One look: what was claimed before, then every file that is complete."""
+        """One look: what was claimed before, then every file that is complete.
+
+        Raises ``FolderError`` where one of the three folders cannot be used, or is a link: it would lead out.
+        """
+        self._ready()
         done = [self._hand_over(path) for path in self._left()]
         for path in self._complete():
             claim = self._claim(path)
@@ -111,6 +111,18 @@ class DropFolder:
             yield from found
             if not found:
                 time.sleep(pause_s)
+
+    def _ready(self) -> None:
+        for name in (CLAIMED, PROCESSED, FAILED):
+            place = self._folder / name
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                real = stat.S_ISDIR(place.lstat().st_mode)
+            except OSError as error:
+                said = f"The drop folder cannot be used ({error.strerror})."
+                raise FolderError(said, remedy="Give the process the right to write there.") from error
+            if not real:
+                raise FolderError(f"'{name}' in the drop folder is a link.", remedy="Remove it: it is made anew.")
 
     def _left(self) -> list[Path]:
         return sorted(path for path in (self._folder / CLAIMED).rglob("*") if path.is_file() and not path.is_symlink())
@@ -180,12 +192,12 @@ class DropFolder:
         return Handled(name, kept)
 
     def _keep(self, claim: Path, name: str, media: str) -> Kept:
-        size = claim.stat().st_size
-        FILE_BYTES.check(size)
         about = Received(b"", self._source, media, self._clock(), self._retention, name)
-        if size <= SMALL_BYTES.value:
-            return self._keeper.keep_all([msgspec.structs.replace(about, body=claim.read_bytes())])[0]
-        with claim.open("rb") as opened:
+        with _opened(claim) as opened:
+            size = os.fstat(opened.fileno()).st_size
+            FILE_BYTES.check(size)
+            if size <= SMALL_BYTES.value:
+                return self._keeper.keep_all([msgspec.structs.replace(about, body=opened.read(size))])[0]
             return self._keeper.keep_stream(iter(lambda: opened.read(_PIECE_BYTES), b""), about)
 
     def _away(self, claim: Path, where: str, why: str) -> None:
@@ -193,14 +205,30 @@ class DropFolder:
         place = _free(self._folder / where / day / claim.relative_to(self._folder / CLAIMED))
         place.parent.mkdir(parents=True, exist_ok=True)
         if why:
-            place.with_name(f"{place.name}.why").write_text(why + "\n", encoding="utf-8")
+            with _free(place.with_name(f"{place.name}.why")).open("x", encoding="utf-8") as file:
+                file.write(why + "\n")
         claim.rename(place)
+
+
+def _opened(claim: Path) -> IO[bytes]:
+    """A claimed file; whoever put it there may have put a link or a pipe in its place since it was looked at."""
+    try:
+        descriptor = os.open(claim, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise FolderError("It is a link, and no file.") from error
+    opened = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        opened.close()
+        raise FolderError("It is no file.")
+    return opened
 
 
 def _free(path: Path) -> Path:
     """The path, or with a number where there is such a file already."""
     number, found = 2, path
-    while found.exists():
+    while os.path.lexists(found):
         found = path.with_name(f"{path.stem}.{number}{path.suffix}")
         number += 1
     return found
