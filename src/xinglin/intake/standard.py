@@ -12,7 +12,9 @@ from xinglin.kernel.instants import Instant
 from xinglin.records.dicom import DicomReader
 from xinglin.records.documents import CdaReader, DocumentReader, WithTexts
 from xinglin.records.fhir import FhirReader
+from xinglin.records.genomics import VcfReader, WithVcf
 from xinglin.records.model import Mapped, Reader
+from xinglin.records.omop import WithOmop
 from xinglin.records.shape import shape_parts
 from xinglin.records.tabular import TabularReader
 from xinglin.records.tabular.product_rows import product_parts
@@ -35,7 +37,8 @@ def shape_rows(table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, re
 def standard_readers() -> tuple[Reader, ...]:
     """One of each kind."""
     messages = (WithTexts(FhirReader()), WithTexts(Hl7v2Reader()))
-    return (*messages, TabularReader(), DicomReader(), CdaReader(), DocumentReader())
+    tables = WithVcf(WithOmop(TabularReader()))
+    return (*messages, tables, DicomReader(), CdaReader(), DocumentReader(), VcfReader())
 
 
 def by_media_type(readers: Iterable[Reader]) -> dict[str, Reader]:
