@@ -89,8 +89,8 @@ def parse_id(text: str | None) -> IdNumber | None:
     if len(plain) > LONGEST or is_placeholder_number(plain):
         return None
     if re.fullmatch(r"\d{17}[\dX]", plain):
-        found = _chinese(plain) if check_character(plain[:17]) == plain[17] else None
-        return found or IdNumber("damaged", plain)
+        sound = _chinese(plain) if check_character(plain[:17]) == plain[17] else None
+        return sound or IdNumber("damaged", plain)
     if re.fullmatch(r"\d{15}", plain):
         return _old(plain)
     for kind, form in _FORMS:

@@ -198,7 +198,7 @@ def _settings(table: Any, fields: Sequence[str]) -> Any:
     from splink import SettingsCreator, block_on
 
     columns = {column for name in fields for column in _NEEDS.get(name, (name,))}
-    blocks = []
+    blocks: list[Any] = []
     for rule in BLOCKING:
         if set(rule) <= columns | {"sex"}:
             year = ("substr(birth, 1, 4)",) if rule in _DENSE and table.num_rows > MANY and "birth" in columns else ()
@@ -220,7 +220,9 @@ def _comparison(name: str) -> Any:
     made: list[Any] = [levels.CustomLevel(missing).configure(is_null_level=True)]
     for condition, m, u in _LEVELS[name]:
         level = levels.ElseLevel() if condition == "ELSE" else levels.CustomLevel(condition)
-        extra: dict[str, Any] = {"tf_adjustment_column": name} if condition == f"{name}_l = {name}_r" and name in _FREQUENT else {}
+        extra: dict[str, Any] = (
+            {"tf_adjustment_column": name} if condition == f"{name}_l = {name}_r" and name in _FREQUENT else {}
+        )
         made.append(level.configure(m_probability=m, u_probability=u, **extra))
     return comparisons.CustomComparison(made, output_column_name=name)
 

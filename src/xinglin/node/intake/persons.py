@@ -21,10 +21,14 @@ from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.lake.current import PATIENT, PERSON_LINK
 from xinglin.lake.delta import Lake
 from xinglin.node.vault import Vault
+from xinglin.patients.crosswalk import read_crosswalk
+from xinglin.patients.deciding import Clerks
 from xinglin.patients.errors import BadPolicy
 from xinglin.patients.folding import COLUMNS, PLACES, Version
 from xinglin.patients.index import PatientIndex, Taken
+from xinglin.patients.linkage import match
 from xinglin.patients.model import Policy, Publication
+from xinglin.patients.traits import traits_of
 from xinglin.stores.patient_index import KEY_BYTES, PatientStore
 from xinglin.stores.tls import write_private
 
@@ -116,6 +120,24 @@ class NodePersons:
         self.publish()
         return Taken(records, changed, rows)
 
+    def match(self) -> Found:
+        """Take what is missing, then look for probable matches among all records and put them under review.
+
+        Raises ``NoLinkage`` without splink: what is certain is linked all the same.
+        """
+        taken = self.catch_up()
+        policy = self.index.policy
+        found = match((traits_of(one.key, one.since, one.state) for one in self.store.records()), policy.lower)
+        opened = Clerks(self.index).propose(found.links, self._clock())
+        self.publish()
+        return Found(taken, found.records, found.trained, len(found.links), opened)
+
+    def import_index(self, body: bytes, index: str, by: str) -> Taken:
+        """Import the hospital's master index (``crosswalk``). Raises ``BadCrosswalk``."""
+        done = self.index.name(read_crosswalk(body), index, self._clock(), by)
+        self.publish()
+        return done
+
     def forget(self, persons: Collection[str], keys: Collection[str] = ()) -> int:
         """Erase persons (as current views show them, or records of theirs) from the index; how many records."""
         with self.store.alone() as work:
@@ -128,6 +150,17 @@ class NodePersons:
         wanted = [c for c in (columns or (*_SYSTEM, *COLUMNS, _PRECISION)) if c in dataset.schema.names]
         if not columns or wanted:
             yield from dataset.to_batches(columns=wanted, batch_size=_CHUNK)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a matching did: what was taken before it, records compared, whether the model learned from them,
+    pairs at least as probable as the policy's ``lower``, pairs newly under review."""
+
+    taken: Taken
+    records: int
+    trained: bool
+    pairs: int
+    opened: int
 
 
 class WatchedTables:
