@@ -119,6 +119,7 @@ def test_a_database_is_pulled_to_its_end_through_kill_9(home: IntakeHome) -> Non
     assert str(path) not in home.log.read_text(), "the address stays in its file"
 
 
+@pytest.mark.slow
 def test_a_schedule_pulls_by_itself_and_what_is_cancelled_goes_on_later(home: IntakeHome) -> None:
     database(home)
     home.start()
@@ -173,6 +174,7 @@ class Slow:
         return self.bulk(asked)
 
 
+@pytest.mark.slow
 def test_an_export_goes_on_where_it_was_through_kill_9(home: IntakeHome) -> None:
     def lines(first: int) -> bytes:
         return b"".join(

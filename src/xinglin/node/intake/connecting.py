@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TABULAR = frozenset({CSV, EXCEL, OLD_EXCEL, PARQUET, JSON_LINES, ZIP, GZIP})
 SAMPLE_ROWS = 3
+SAMPLE_RECORDS = 1_000
+"""A sample ends with the part that brings it to so many."""
 _SHOWN_VALUES = 8
 
 
@@ -116,12 +118,20 @@ def try_body(proposal: Proposal, body: bytes, media_type: str, at: Instant) -> S
 
     steps = standard_steps()
     reader = steps.readers.get(media_type)
-    read = next(iter(reader.read(body, _as_source(proposal).context(at))), None) if reader is not None else None
-    if read is None:
+    mapped: list[Any] = []
+    unread: Counter[str] = Counter()
+    ignored: Counter[str] = Counter()
+    received = parts = 0
+    for read in reader.read(body, _as_source(proposal).context(at)) if reader is not None else ():
+        mapped += [*steps.map_resources(read.resources), *read.mapped]
+        unread.update(one.code for one in read.unread)
+        ignored.update(dict(read.ignored))
+        received, parts = received + read.received, parts + 1
+        if received >= SAMPLE_RECORDS:
+            break
+    if not parts:
         return None
-    mapped = [*steps.map_resources(read.resources), *read.mapped]
-    unread = Counter(one.code for one in read.unread)
-    return Sample(read.received, _counted(mapped), _shown(mapped), unread, dict(read.ignored), _flags(mapped))
+    return Sample(received, _counted(mapped), _shown(mapped), dict(unread), dict(ignored), _flags(mapped))
 
 
 def _as_source(proposal: Proposal) -> Source:

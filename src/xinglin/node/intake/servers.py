@@ -99,7 +99,7 @@ def meet_database(found: Found, asked: Asked, clock: Clock = system_clock) -> Me
         puller.close()
     if first is None:
         raise NotRecognised("The table has no row to learn from.", remedy="Connect it once it has.")
-    suggestion = suggest(first.received.body, f"{_plain(asked.table) or found.name}.parquet")
+    suggestion = suggest(first.received.body, f"{_plain(asked.table, found.name)}.parquet")
     way = Sql(f"{found.name}.url", asked.table, asked.query, asked.watermark, schedule=asked.schedule)
     source = _common(SourceFile(found.name, sql=way, media_type=PARQUET, mapping=f"{found.name}.toml"), asked)
     proposal = Proposal(source, (), suggestion.toml, suggestion)
@@ -111,8 +111,10 @@ def meet_database(found: Found, asked: Asked, clock: Clock = system_clock) -> Me
     return Met(proposal, words, _tried(proposal, first.received.body, PARQUET, clock()), url)
 
 
-def _plain(table: str) -> str:
-    return table.rpartition(".")[2]
+def _plain(table: str, otherwise: str) -> str:
+    """What the proposal is named after: the table, or the source where the table's name has no plain letters."""
+    name = table.rpartition(".")[2]
+    return name if name and name.isascii() else otherwise
 
 
 # --- FHIR servers --------------------------------------------------------------------------------

@@ -261,7 +261,7 @@ def _nearest(words: str) -> str:
 
 
 def _toml(sources: tuple[SourceFile, ...]) -> str:
-    lines = ["# Written by 'xinglin connect'; edit it, then: xinglin node sources --reload", "version = 1"]
+    lines = ["# Written by 'xinglin connect'; edit it, then: xinglin intake reload", "version = 1"]
     for source in sources:
         plain: dict[str, Any] = msgspec.to_builtins(source)
         lines += ["", "[[source]]"]
