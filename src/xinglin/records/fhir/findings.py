@@ -18,6 +18,7 @@ from xinglin.records.fhir.bounds import RESOURCE_FLAGS
 from xinglin.records.fhir.definitions import Element, ElementType, is_defined, knows_type, lineage, resource_types
 from xinglin.records.fhir.invariants import invariants
 from xinglin.records.fhir.primitives import is_primitive, right_kind, test_of
+from xinglin.records.fhir.quick import passes
 from xinglin.records.fhir.shapes import (
     doubled,
     has_substance,
@@ -26,7 +27,6 @@ from xinglin.records.fhir.shapes import (
     names_of,
     pairs,
     reference_text,
-    shapes,
     target_type,
 )
 from xinglin.records.model import Flag
@@ -46,12 +46,9 @@ def check(body: dict[str, Any], release: str = "R4") -> tuple[Flag, ...]:
     if type(kind) is not str or not is_defined(kind):
         known = type(kind) is str and knows_type(kind, release)
         return () if known else (Flag("fhir.resource_type", ""),)
-    contained = "contained" in body
     try:
-        if shapes(release, contained).object(kind)(body) and not (contained and _contained(body)):
+        if passes(body, release) and not ("contained" in body and _contained(body)):
             return ()
-    except (TypeError, AttributeError):
-        pass
     except RecursionError:
         return (Flag("fhir.too_deep", kind),)
     return findings(body, release)

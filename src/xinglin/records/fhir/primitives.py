@@ -93,6 +93,11 @@ def test_of(name: str) -> Test:
     return remembered(test) if name in _REPEATED else test
 
 
+def whole_numbers(name: str) -> tuple[int, int] | None:
+    """The least and the greatest value of a type of whole numbers."""
+    return _INTEGERS.get(name)
+
+
 def right_kind(name: str, value: Any) -> bool:
     """Whether a value is JSON of the kind that the primitive type is written as."""
     if name == "boolean":

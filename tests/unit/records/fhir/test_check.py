@@ -18,6 +18,10 @@ from xinglin.records.fhir import check
 from xinglin.records.fhir.bounds import RESOURCE_FLAGS
 from xinglin.records.fhir.definitions import RELEASES, elements, is_defined, resource_types, value_set
 from xinglin.records.fhir.findings import findings
+from xinglin.records.fhir.primitives import is_primitive
+from xinglin.records.fhir.quick import passes
+from xinglin.records.fhir.references import References
+from xinglin.records.fhir.walk import visit_references
 
 TERMS = "http://terminology.hl7.org/CodeSystem"
 CODE = {"coding": [{"system": "http://loinc.org", "code": "8302-2", "display": "Body height"}]}
@@ -274,6 +278,46 @@ def test_what_an_independent_implementation_refuses_is_flagged(data: Any, shared
     assert flags == findings(body, "R4")
     if not flags:
         assert not oracle_refuses(body), json.dumps(body)[:2000]
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_one_walk_makes_the_same_references_plain_as_two(data: Any, shared_data: Path) -> None:
+    given_samples = samples(shared_data)
+    body = copy.deepcopy(given_samples[data.draw(st.integers(0, len(given_samples) - 1))])
+    for _ in range(data.draw(st.integers(0, 2))):
+        mutate(data.draw, body)
+    if "contained" in body:
+        return
+    asked: list[str] = []
+    visit_references(body, lambda reference, _: asked.append(str(reference.get("reference"))))
+    references = References(["http://his.example/fhir"])
+    for number, text in enumerate(asked[:: data.draw(st.integers(1, 3))]):
+        references.add(text, f"Patient/{number}")
+    two = copy.deepcopy(body)
+    visit_references(two, references.make_plain)
+    if passes(body, "R4", references):
+        assert body == two
+
+
+def test_the_one_walk_leaves_nothing_of_r4_out() -> None:
+    for path in {each for kind in resource_types("R4") for each in below(kind)}:
+        for element in elements(path, "R4"):
+            for kind in element.types:
+                name = kind.name.removeprefix("@")
+                assert name in ("Resource", "Reference") or is_primitive(name) or is_defined(name), (path, name)
+
+
+@cache
+def below(path: str) -> frozenset[str]:
+    """A type and every type that its elements have."""
+    found, todo = set[str](), [path]
+    while todo:
+        path = todo.pop()
+        if path not in found and is_defined(path):
+            found.add(path)
+            todo += [kind.name.removeprefix("@") for element in elements(path, "R4") for kind in element.types]
+    return frozenset(found)
 
 
 def test_what_the_independent_implementation_lets_pass() -> None:
