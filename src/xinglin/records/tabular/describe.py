@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from xinglin.catalogue.model import ColumnDescription, TableDescription
+from xinglin.records.tabular.behind import Behind
 from xinglin.records.tabular.model import Product, ProductColumn
+from xinglin.records.tabular.patterns import names_persons
 from xinglin.records.tabular.profile import Profile
 
 MIN_PERSONS = 10
@@ -43,7 +44,8 @@ IDENTIFIERS = frozenset(
 )
 """Meanings that name a person or may; never a column of data."""
 
-_SMALL = 60
+_ROWS, _NEARLY_ALL, _DIGITS = 20, 0.9, 6
+"""A number of so many digits that nearly every one of so many rows has of its own names rows or persons."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -53,9 +55,9 @@ class Published(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def publish(profile: Profile, meaning: str, persons: Mapping[str, int], words: str, source: str = "") -> Published:
-    """How a column is published. ``persons``: distinct persons of each value; ``source``: its name where it differs."""
-    if meaning in IDENTIFIERS or profile.fits("identity number", 0.5) or profile.fits("phone", 0.8):
+def publish(profile: Profile, meaning: str, persons: Behind, words: str, source: str = "") -> Published:
+    """How a column is published. ``persons``: who stands behind its values; ``source``: its name where it differs."""
+    if meaning in IDENTIFIERS or _names_somebody(profile, meaning):
         return Published(ProductColumn("text", source, "identifier", words=words), "it names a person or may")
     if meaning == "gene.variant":
         levels, other = _levels(persons)
@@ -74,13 +76,24 @@ def publish(profile: Profile, meaning: str, persons: Mapping[str, int], words: s
     return _category(profile, persons, words, source)
 
 
-def _category(profile: Profile, persons: Mapping[str, int], words: str, source: str) -> Published:
+def _names_somebody(profile: Profile, meaning: str) -> bool:
+    """Identity numbers, telephones, e-mail, persons' names, long numbers that nearly every row has of its own."""
+    if profile.fits("identity number", 0.5) or profile.fits("phone", 0.8) or profile.fits("e-mail", 0.5):
+        return True
+    if not meaning and profile.fits("number", 0.995) and profile.filled >= _ROWS:
+        own = profile.distinct >= _NEARLY_ALL * profile.filled
+        return own and all(len(value) >= _DIGITS and value.isdigit() for value, _ in profile.top)
+    return names_persons(value for value, _ in profile.top)
+
+
+def _category(profile: Profile, persons: Behind, words: str, source: str) -> Published:
     levels, other = _levels(persons)
     if not levels or len(levels) > MAX_LEVELS or profile.longest > 200:
         return Published(ProductColumn("text", source, words=words), "too many different or rare values for a category")
-    rare = len(persons) - len(levels) + bool(other)
+    different = len(persons.counts)
+    rare = different - len(levels) + bool(other)
     become = f"'{other}'" if other else "NULL"
-    reason = f"values of fewer than {MIN_PERSONS} persons ({rare} of {len(persons)}) become {become}" if rare else ""
+    reason = f"values of fewer than {MIN_PERSONS} persons ({rare} of {different}) become {become}" if rare else ""
     flag = "rare_merged" if rare else ""
     column = ProductColumn("category", source, words=words, levels=levels, other=other, flag=flag)
     return Published(column, reason)
@@ -90,10 +103,10 @@ def _dated(profile: Profile) -> str:
     return "instant" if profile.top and ":" in profile.top[0][0] else "date"
 
 
-def _levels(persons: Mapping[str, int]) -> tuple[tuple[str, ...], str]:
+def _levels(persons: Behind) -> tuple[tuple[str, ...], str]:
     """Levels of at least ``MIN_PERSONS`` persons; the rest together as one, if they are so many."""
-    kept = sorted((value for value, count in persons.items() if count >= MIN_PERSONS), key=_natural)
-    rest = sum(count for count in persons.values() if count < MIN_PERSONS)
+    kept = sorted((value for value, count in persons.counts.items() if count >= MIN_PERSONS), key=_natural)
+    rest = persons.together(value for value, count in persons.counts.items() if count < MIN_PERSONS)
     other = OTHER if rest >= MIN_PERSONS and kept and OTHER not in kept else ""
     return ((*kept, other) if other else tuple(kept)), other
 
@@ -107,28 +120,21 @@ def _natural(value: str) -> tuple[float, str]:
     return (number, value) if math.isfinite(number) else (math.inf, value)
 
 
-def _number(profile: Profile, persons: Mapping[str, int], words: str, source: str) -> Published:
+def _number(profile: Profile, persons: Behind, words: str, source: str) -> Published:
     from xinglin.records.tabular.values import to_number
 
-    counts = sorted((number, count) for value, count in persons.items() if (number := to_number(value)[0]) is not None)
-    low, high = _inner(counts), -_inner([(-number, count) for number, count in reversed(counts)])
-    whole = all(number.is_integer() for number, _ in counts)
+    read = {value: number for value in persons.counts if (number := to_number(value)[0]) is not None}
+    values = sorted(read, key=read.__getitem__)
+    if persons.together(values) < MIN_PERSONS:
+        return Published(ProductColumn("text", source, words=words), f"fewer than {MIN_PERSONS} persons have a number")
+    low, high = read[persons.reached(values, MIN_PERSONS)], read[persons.reached(values[::-1], MIN_PERSONS)]
+    whole = all(number.is_integer() for number in read.values())
     low, high = rounded_range(low, high, whole)
-    clipped = bool(counts) and (counts[0][0] < low or counts[-1][0] > high)
+    clipped = read[values[0]] < low or read[values[-1]] > high
     reason = "the range leaves out what fewer than 10 persons have" if clipped else ""
     kind = "integer" if whole else "number"
     flag = "range_clipped" if clipped else ""
     return Published(ProductColumn(kind, source, low=low, high=high, words=words, flag=flag), reason)
-
-
-def _inner(counts: Sequence[tuple[float, int]]) -> float:
-    """The value at or below which there are at least ``MIN_PERSONS`` persons."""
-    seen = 0
-    for number, count in counts:
-        seen += count
-        if seen >= MIN_PERSONS:
-            return number
-    return counts[-1][0] if counts else 0.0
 
 
 def rounded_range(low: float, high: float, whole: bool) -> tuple[float, float]:

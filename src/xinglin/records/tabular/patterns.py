@@ -37,6 +37,31 @@ BOOLEAN_PAIRS = (
 )
 
 
+_SURNAMES = frozenset(
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史"
+    "顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文欧闫肖付樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢路岳齐梅莫庄辛管祝左涂谷祁时舒耿牟卜詹关苗凌费纪靳盛童欧"
+)
+_SURNAMES_OF_TWO = ("欧阳", "上官", "司马", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "司徒", "令狐", "夏侯")
+_NAMES = 0.8
+
+
+def personal_name(value: str) -> bool:
+    """Whether it looks like a Chinese person's name: a surname in use and a given name of one or two characters.
+
+    >>> personal_name("欧阳明"), personal_name("王小红"), personal_name("心内科")
+    (True, True, False)
+    """
+    if not _CHINESE_NAME.match(value) or "·" in value:
+        return bool(_CHINESE_NAME.match(value))
+    return value[:2] in _SURNAMES_OF_TWO or (len(value) <= 3 and value[0] in _SURNAMES)
+
+
+def names_persons(values: Iterable[str]) -> bool:
+    """Whether a column's different values, three at least, are nearly all persons' names."""
+    found = [personal_name(value) for value in values]
+    return len(found) >= 3 and sum(found) >= _NAMES * len(found)
+
+
 def identity_number(value: str) -> bool:
     """Whether it is a Chinese identity number (GB 11643): 18 characters, a date, the right check digit.
 

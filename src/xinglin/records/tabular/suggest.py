@@ -6,15 +6,16 @@ import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
+from msgspec.structs import replace
 
 from xinglin.records.errors import Unreadable
 from xinglin.records.tabular.assemble import COUNT, MEASURE, MEDICINE, Assembly
+from xinglin.records.tabular.behind import behind, people
 from xinglin.records.tabular.describe import Published, publish
 from xinglin.records.tabular.guess import Alternative, guesses, is_count, normalised
 from xinglin.records.tabular.measures import MEDICINE_WORDS, measures, medicines
-from xinglin.records.tabular.model import FORMAT, LINE, SYSTEM, Mapping, Product, SourceOptions
+from xinglin.records.tabular.model import FORMAT, LINE, SYSTEM, Mapping, Product, ProductColumn, SourceOptions
+from xinglin.records.tabular.patterns import names_persons
 from xinglin.records.tabular.profile import SAMPLE_ROWS, Profile, profile
 from xinglin.records.tabular.rows import Chunk
 from xinglin.records.tabular.sheets import open_sheets
@@ -30,10 +31,7 @@ Mapping proposed by 'xinglin map suggest' from {rows} rows of {sheet}.
 Read it, correct it, and see what it makes: xinglin map check MAPPING FILE.
 'Patient/{{…}}' and the like are keys: the same column must give the same person everywhere."""
 
-_PERSON_BITS = 32
-
 Sheets = dict[str, list[Chunk]]
-Codes = npt.NDArray[np.int64]
 
 
 def suggest(body: bytes, name: str, sheet: str = "") -> Suggestion:
@@ -158,7 +156,7 @@ def _product(
     name: str, sheet: str, assembly: Assembly, chunks: Sequence[Chunk]
 ) -> tuple[Product | None, dict[str, tuple[str, Published]]]:
     """The product of every column, and how each is published (under which name)."""
-    people = _people(assembly, chunks)
+    persons = people(chunks, assembly.person)
     taken = {one for one, _ in SYSTEM}
     published: dict[str, tuple[str, Published]] = {}
     for number, (column, one) in enumerate(assembly.profiles.items(), 1):
@@ -169,38 +167,14 @@ def _product(
         while plain.lower() in taken:
             plain, again = f"{plain.rstrip('0123456789_')}_{again}", again + 1
         taken.add(plain.lower())
-        persons = _persons(chunks, column, people)
-        words = _words(column, meaning, assembly.labels.get(column, {}))
-        published[column] = plain, publish(one, meaning, persons, words, column if plain != column else "")
+        made = publish(one, meaning, behind(chunks, column, persons), "", column if plain != column else "")
+        words = _words(column, meaning, assembly.labels.get(column, {}), made.column)
+        published[column] = plain, replace(made, column=replace(made.column, words=words))
     columns = {plain: made.column for plain, made in published.values()}
     key = "{@line}" if assembly.person == LINE else assembly.row_key()
     stem = _plain(_stem(sheet or name)).lower() or "product"
     words = "the source's own columns"
     return Product(stem, key, assembly.patient, columns, words=words), published
-
-
-def _people(assembly: Assembly, chunks: Sequence[Chunk]) -> list[Codes]:
-    """Each row's person as a number that is the same in every chunk."""
-    places: dict[str, int] = {}
-    found = []
-    for chunk in chunks:
-        vector = chunk.vector(assembly.person)
-        ids = np.array([places.setdefault(str(person), len(places)) for person in vector.values], np.int64)
-        found.append(ids[vector.codes] if vector.codes is not None else np.full(chunk.size, ids[0]))
-    return found
-
-
-def _persons(chunks: Sequence[Chunk], column: str, people: Sequence[Codes]) -> dict[str, int]:
-    """Distinct persons of each value, over all chunks."""
-    places: dict[str | None, int] = {}
-    pairs = []
-    for chunk, persons in zip(chunks, people, strict=True):
-        vector = chunk.vector(column)
-        ids = np.array([places.setdefault(value, len(places)) for value in vector.values], np.int64)
-        values = ids[vector.codes] if vector.codes is not None else np.full(chunk.size, ids[0])
-        pairs.append(np.unique((values << _PERSON_BITS) | persons))
-    times = np.bincount(np.unique(np.concatenate(pairs)) >> _PERSON_BITS, minlength=len(places)).tolist()
-    return {value: times[place] for value, place in places.items() if value is not None and times[place]}
 
 
 def _guess(
@@ -246,8 +220,10 @@ def _comments(
     return said
 
 
-def _words(column: str, meaning: str, labels: Dict[str, str]) -> str:
-    listed = "; ".join(f"{code} {' '.join(text.split())}" for code, text in labels.items())
+def _words(column: str, meaning: str, labels: Dict[str, str], made: ProductColumn) -> str:
+    """What is said of a column; of its codes only those that are published as levels, and none that names persons."""
+    told = {code: " ".join(text.split()) for code, text in labels.items() if code in made.levels}
+    listed = "" if names_persons(told.values()) else "; ".join(f"{code} {text}" for code, text in told.items())
     head = column if not meaning or "." not in meaning else f"{column} ({meaning.replace('.', ' ').replace('_', ' ')})"
     whole = f"{head}: {listed}" if listed else head
     return "".join(c for c in whole if c.isprintable())[:1_000]
