@@ -20,7 +20,7 @@ _BODY = "word/document.xml"
 _PARTS = ("word/header", "word/footer", "word/footnotes", "word/endnotes")
 _PROPERTIES = "docProps/core.xml"
 _SKIPPED = frozenset(("del", "delText", "instrText", "Fallback", "sectPr", "pPr", "rPr", "tblPr", "tcPr", "trPr"))
-_ENDS = {"p": "\n", "tr": "\n", "tc": "\t", "br": "\n", "cr": "\n", "tab": "\t", "tbl": "\n"}
+_ENDS = {"p": "\n", "tr": "\n", "tc": "\t", "br": "\n", "cr": "\n", "tab": "\t"}
 
 
 def docx_text(body: bytes) -> Extracted:

@@ -62,14 +62,14 @@ class _Shown(HTMLParser):
         self._hidden += tag in _HIDDEN
         if tag in _BREAKS:
             self.parts.append("\n")
+        elif tag in _CELLS and self.parts and not self.parts[-1].endswith("\n"):
+            self.parts.append("\t")
 
     def handle_endtag(self, tag: str) -> None:
         self._in_title = False
         self._hidden = max(0, self._hidden - (tag in _HIDDEN))
-        if tag in _BREAKS:
+        if tag in _BREAKS and tag != "tr":
             self.parts.append("\n")
-        elif tag in _CELLS:
-            self.parts.append("\t")
 
     def handle_data(self, data: str) -> None:
         if self._in_title:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E501 (a document is written as it would come)
+
 V3 = 'xmlns="urn:hl7-org:v3" xmlns:sdtc="urn:hl7-org:sdtc" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 LOINC = 'codeSystem="2.16.840.1.113883.6.1"'
 SNOMED = 'codeSystem="2.16.840.1.113883.6.96"'
