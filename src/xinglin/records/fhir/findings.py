@@ -18,7 +18,7 @@ from xinglin.records.fhir.bounds import RESOURCE_FLAGS
 from xinglin.records.fhir.definitions import Element, ElementType, is_defined, knows_type, lineage, resource_types
 from xinglin.records.fhir.invariants import invariants
 from xinglin.records.fhir.primitives import is_primitive, right_kind, test_of
-from xinglin.records.fhir.quick import passes
+from xinglin.records.fhir.quick import AS_THEY_ARE, Plain, passes
 from xinglin.records.fhir.shapes import (
     doubled,
     has_substance,
@@ -47,11 +47,16 @@ def check(body: dict[str, Any], release: str = "R4") -> tuple[Flag, ...]:
         known = type(kind) is str and knows_type(kind, release)
         return () if known else (Flag("fhir.resource_type", ""),)
     try:
-        if passes(body, release) and not ("contained" in body and _contained(body)):
+        if is_right(body, release):
             return ()
     except RecursionError:
         return (Flag("fhir.too_deep", kind),)
     return findings(body, release)
+
+
+def is_right(body: dict[str, Any], release: str, references: Plain = AS_THEY_ARE) -> bool:
+    """Whether nothing is wrong with a resource of a defined type; then all its references are plain, too."""
+    return passes(body, release, references) and not ("contained" in body and _contained(body))
 
 
 def findings(body: dict[str, Any], release: str) -> tuple[Flag, ...]:

@@ -62,6 +62,19 @@ class _AsTheyAre:
 
 
 AS_THEY_ARE = _AsTheyAre()
+
+
+class _Within:
+    """References of a resource that contains others."""
+
+    def __init__(self, references: Plain, contained: Any) -> None:
+        self._references, self._contained, self.known = references, contained, references.known
+
+    def make_plain(self, reference: dict[str, Any], contained: Any = None) -> None:
+        """With what the resource contains."""
+        self._references.make_plain(reference, self._contained)
+
+
 Test = Callable[[Any, Plain], Any]
 """Of an object: true in the sense of ``if``, or not, or ``TypeError``, ``AttributeError``."""
 
@@ -72,6 +85,8 @@ def passes(body: dict[str, Any], release: str, references: Plain = AS_THEY_ARE) 
     Where it does not pass, some references may have been made plain and others not.
     """
     contained = "contained" in body
+    if contained:
+        references = _Within(references, body["contained"])
     try:
         return bool(tests_of(release, contained).object(body["resourceType"])(body, references))
     except (TypeError, AttributeError):

@@ -12,9 +12,8 @@ from xinglin.records.fhir.bounds import BUNDLE_BYTES, PART_RESOURCES, RESOURCE_B
 from xinglin.records.fhir.contained import lift_medication
 from xinglin.records.fhir.definitions import RELEASES, knows_type, left_types
 from xinglin.records.fhir.entries import Found, records_of, refused
-from xinglin.records.fhir.findings import check
+from xinglin.records.fhir.findings import check, is_right
 from xinglin.records.fhir.persons import person_element, person_of
-from xinglin.records.fhir.quick import passes
 from xinglin.records.fhir.references import References
 from xinglin.records.fhir.walk import visit_references
 from xinglin.records.model import Flag, Read, ReadContext, Resource, Unread
@@ -121,9 +120,8 @@ class FhirReader:
         """What the check says, with every reference made plain."""
         if type(person) is dict and "reference" not in person:
             references.name_patient(person)
-        # One walk does both, but for contained resources, and releases of which some elements are not looked into.
-        one_walk = self._checked and release == "R4" and "contained" not in body
-        if one_walk and passes(body, release, references):
+        # One walk does both, but for releases of which some elements are not looked into.
+        if self._checked and release == "R4" and is_right(body, release, references):
             return ()
         visit_references(body, references.make_plain, release)
         if type(person) is dict and "reference" not in person:

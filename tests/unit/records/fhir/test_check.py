@@ -287,8 +287,6 @@ def test_one_walk_makes_the_same_references_plain_as_two(data: Any, shared_data:
     body = copy.deepcopy(given_samples[data.draw(st.integers(0, len(given_samples) - 1))])
     for _ in range(data.draw(st.integers(0, 2))):
         mutate(data.draw, body)
-    if "contained" in body:
-        return
     asked: list[str] = []
     visit_references(body, lambda reference, _: asked.append(str(reference.get("reference"))))
     references = References(["http://his.example/fhir"])
