@@ -30,7 +30,7 @@ TERMS_FILE = "terms.db"
 REMEMBERED = 65_536
 """Answers kept in memory of each kind of point look-up, until something changes."""
 
-_SYSTEM = "url, version, name, source, licence, digest, loaded_at, hierarchical, case_sensitive, concepts"
+_SYSTEM = "url, version, name, source, licence, digest, loaded_at, hierarchical, case_sensitive, concepts, fragment"
 _DOWN = """WITH RECURSIVE down(code) AS (SELECT code FROM parent WHERE system = :system AND parent = :code
     UNION SELECT parent.code FROM parent JOIN down ON parent.system = :system AND parent.parent = down.code)
     SELECT code FROM down WHERE code != :code ORDER BY code"""
@@ -267,9 +267,9 @@ def _put_system(c: sqlite3.Connection, system: CodeSystem, concepts: Sequence[Co
             c.execute(f"DELETE FROM {table} WHERE system = ?", held)  # noqa: S608 (fixed names)
         c.execute("DELETE FROM system WHERE id = ?", held)
     c.execute("UPDATE system SET current = 0 WHERE url = ?", (system.url,))
-    told, flags = system.provenance, (system.hierarchical, system.case_sensitive, len(concepts))
+    told, flags = system.provenance, (system.hierarchical, system.case_sensitive, len(concepts), system.fragment)
     row = (system.url, system.version, system.name, told.source, told.licence, told.digest, at, *flags)
-    number = c.execute(f"INSERT INTO system ({_SYSTEM}, current) VALUES (?,?,?,?,?,?,?,?,?,?,1)", row).lastrowid  # noqa: S608
+    number = c.execute(f"INSERT INTO system ({_SYSTEM}, current) VALUES (?,?,?,?,?,?,?,?,?,?,?,1)", row).lastrowid  # noqa: S608
     c.executemany("INSERT OR IGNORE INTO concept VALUES (?,?,?,?,?)", _concept_rows(number, concepts))
     c.executemany(
         "INSERT OR IGNORE INTO designation VALUES (?,?,?,?,?)",
@@ -307,6 +307,6 @@ def _put_map(c: sqlite3.Connection, one: ConceptMap, at: Instant) -> None:
 
 
 def _system(row: Sequence[Any]) -> CodeSystem:
-    url, version, name, source, licence, digest, loaded_at, hierarchical, case_sensitive, concepts = row
+    url, version, name, source, licence, digest, loaded_at, hierarchical, case_sensitive, concepts, fragment = row
     told = Provenance(source, licence, digest, loaded_at)
-    return CodeSystem(url, version, name, told, bool(hierarchical), bool(case_sensitive), concepts)
+    return CodeSystem(url, version, name, told, bool(hierarchical), bool(case_sensitive), concepts, bool(fragment))

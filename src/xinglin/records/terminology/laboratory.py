@@ -69,9 +69,9 @@ _CHEMISTRY = """
 2324-2 | U/L | 7-60 | GGT γ-GT r-GT | Gamma glutamyl transferase | γ-谷氨酰转移酶 谷氨酰转肽酶 谷氨酰基转移酶
 6768-6 | U/L | 35-135 | ALP AKP | Alkaline phosphatase | 碱性磷酸酶
 14631-6 | umol/L | 3-21 | TBIL T-BIL TB | Bilirubin total moles | 总胆红素
-1975-2 | mg/dL | 0.2-1.2 | | Bilirubin total mass | 总胆红素质量浓度
+1975-2 | mg/dL | 0.2-1.2 | | Bilirubin total mass | 总胆红素 总胆红素质量浓度
 14629-0 | umol/L | 0-7 | DBIL D-BIL DB | Bilirubin direct moles | 直接胆红素 结合胆红素
-1968-7 | mg/dL | 0-0.4 | | Bilirubin direct mass | 直接胆红素质量浓度
+1968-7 | mg/dL | 0-0.4 | | Bilirubin direct mass | 直接胆红素 直接胆红素质量浓度
 14630-8 | umol/L | 2-17 | IBIL I-BIL IB | Bilirubin indirect moles | 间接胆红素 非结合胆红素
 2885-2 | g/L g/dL | 65-85 | TP | Protein total in serum | 总蛋白
 1751-7 | g/L g/dL | 40-55 | ALB | Albumin in serum | 白蛋白
@@ -82,12 +82,12 @@ _CHEMISTRY = """
 2532-0 | U/L | 120-250 | LDH LD | Lactate dehydrogenase | 乳酸脱氢酶
 2098-2 | U/L kU/L | 4500-13000 | CHE | Cholinesterase | 胆碱酯酶
 14682-9 | umol/L | 41-111 | CREA Cr SCr CRE | Creatinine moles in serum | 肌酐 血肌酐
-2160-0 | mg/dL | 0.5-1.3 | | Creatinine mass in serum | 肌酐质量浓度
+2160-0 | mg/dL | 0.5-1.3 | | Creatinine mass in serum | 肌酐 肌酐质量浓度
 22664-7 | mmol/L | 2.6-9.5 | UREA Urea | Urea moles in serum | 尿素
 14937-7 | mmol/L | 2.6-9.5 | BUN | Urea nitrogen moles in serum | 尿素氮
-3094-0 | mg/dL | 7-20 | | Urea nitrogen mass in serum | 尿素氮质量浓度
+3094-0 | mg/dL | 7-20 | | Urea nitrogen mass in serum | 尿素氮 尿素氮质量浓度
 14933-6 | umol/L | 155-430 | UA URIC | Urate moles in serum | 尿酸
-3084-1 | mg/dL | 2.6-7.2 | | Urate mass in serum | 尿酸质量浓度
+3084-1 | mg/dL | 2.6-7.2 | | Urate mass in serum | 尿酸 尿酸质量浓度
 33863-2 | mg/L | 0.5-1.1 | CYSC Cys-C CysC | Cystatin C | 胱抑素C 半胱氨酸蛋白酶抑制剂C
 1952-1 | mg/L ug/mL | 1-3 | β2-MG B2-MG | Beta 2 microglobulin in serum | β2微球蛋白 β2-微球蛋白
 62238-1 | mL/min/{1.73_m2} | 90-130 | eGFR GFR | Glomerular filtration rate | 估算肾小球滤过率 肾小球滤过率
@@ -95,7 +95,7 @@ _CHEMISTRY = """
 2951-2 | mmol/L meq/L | 137-147 | Na Na+ | Sodium in serum | 钠 血钠 钠离子
 2075-0 | mmol/L meq/L | 99-110 | Cl Cl- | Chloride in serum | 氯 血氯 氯离子 氯化物
 2000-8 | mmol/L | 2.1-2.6 | Ca Ca2+ | Calcium moles in serum | 钙 血钙 总钙
-17861-6 | mg/dL | 8.4-10.5 | | Calcium mass in serum | 钙质量浓度
+17861-6 | mg/dL | 8.4-10.5 | | Calcium mass in serum | 钙 钙质量浓度
 1995-0 | mmol/L | 1.1-1.35 | iCa Ca++ | Calcium ionized | 离子钙 游离钙
 14879-1 | mmol/L | 0.85-1.51 | P IP PHOS | Phosphate moles in serum | 磷 血磷 无机磷
 2601-3 | mmol/L | 0.75-1.02 | Mg Mg2+ | Magnesium moles in serum | 镁 血镁
@@ -111,20 +111,20 @@ _CHEMISTRY = """
 62292-8 | ng/mL nmol/L | 20-100 | 25-OH-VD 25OHD VD | Vitamin D 25 hydroxy | 25羟维生素D 25-羟基维生素D 维生素D
 14749-6 | mmol/L | 3.9-6.1 | GLU | Glucose moles in serum | 葡萄糖 血糖
 14771-0 | mmol/L | 3.9-6.1 | FBG FPG FBS | Glucose fasting moles | 空腹血糖 空腹葡萄糖
-2345-7 | mg/dL | 70-110 | | Glucose mass in serum | 葡萄糖质量浓度
+2345-7 | mg/dL | 70-110 | | Glucose mass in serum | 葡萄糖 葡萄糖质量浓度
 1521-4 | mg/dL mmol/L | 4-8 | 2hPG PBG | Glucose after a meal | 餐后2小时血糖 餐后两小时血糖
 4548-4 | % | 4-6 | HbA1c GHb A1c | Hemoglobin A1c percent | 糖化血红蛋白
 59261-8 | mmol/mol | 20-42 | | Hemoglobin A1c IFCC | 糖化血红蛋白IFCC
 20448-7 | u[IU]/mL m[IU]/L | 2-25 | INS | Insulin in serum | 胰岛素
 1986-9 | ng/mL | 1-4 | CP C-P | C peptide | C肽 C-肽
 14647-2 | mmol/L | 2.8-5.2 | TC CHOL TCHO | Cholesterol total moles | 总胆固醇 胆固醇
-2093-3 | mg/dL | 110-200 | | Cholesterol total mass | 总胆固醇质量浓度
+2093-3 | mg/dL | 110-200 | | Cholesterol total mass | 总胆固醇 总胆固醇质量浓度
 14927-8 | mmol/L | 0.5-1.7 | TG TRIG | Triglyceride moles | 甘油三酯 三酰甘油
-2571-8 | mg/dL | 40-150 | | Triglyceride mass | 甘油三酯质量浓度
+2571-8 | mg/dL | 40-150 | | Triglyceride mass | 甘油三酯 甘油三酯质量浓度
 14646-4 | mmol/L | 1-2 | HDL HDL-C | Cholesterol HDL moles | 高密度脂蛋白胆固醇 高密度脂蛋白
-2085-9 | mg/dL | 40-80 | | Cholesterol HDL mass | 高密度脂蛋白胆固醇质量浓度
+2085-9 | mg/dL | 40-80 | | Cholesterol HDL mass | 高密度脂蛋白胆固醇 高密度脂蛋白胆固醇质量浓度
 22748-8 | mmol/L | 1-3.4 | LDL LDL-C | Cholesterol LDL moles | 低密度脂蛋白胆固醇 低密度脂蛋白
-13457-7 | mg/dL | 40-130 | | Cholesterol LDL calculated mass | 低密度脂蛋白胆固醇质量浓度
+13457-7 | mg/dL | 40-130 | | Cholesterol LDL calculated mass | 低密度脂蛋白胆固醇 低密度脂蛋白胆固醇质量浓度
 1869-7 | g/L mg/dL | 1-1.6 | ApoA1 APOA1 | Apolipoprotein A1 | 载脂蛋白A1 载脂蛋白AI
 1884-6 | g/L mg/dL | 0.6-1.1 | ApoB APOB | Apolipoprotein B | 载脂蛋白B
 10835-7 | mg/L mg/dL | 0-300 | Lp(a) LPa | Lipoprotein a | 脂蛋白a 脂蛋白(a)
@@ -153,9 +153,9 @@ _CHEMISTRY = """
 _HORMONES = """
 3016-3 | u[IU]/mL m[IU]/L | 0.27-4.2 | TSH | Thyrotropin | 促甲状腺激素 促甲状腺素
 14928-6 | pmol/L | 3.1-6.8 | FT3 | Free T3 moles | 游离三碘甲状腺原氨酸 游离T3
-3051-0 | pg/mL | 2-4.4 | | Triiodothyronine free mass | 游离三碘甲状腺原氨酸质量浓度
+3051-0 | pg/mL | 2-4.4 | | Triiodothyronine free mass | 游离三碘甲状腺原氨酸 游离三碘甲状腺原氨酸质量浓度
 14920-3 | pmol/L | 12-22 | FT4 | Thyroxine free moles | 游离甲状腺素 游离T4
-3024-7 | ng/dL | 0.9-1.7 | | Thyroxine free mass | 游离甲状腺素质量浓度
+3024-7 | ng/dL | 0.9-1.7 | | Thyroxine free mass | 游离甲状腺素 游离甲状腺素质量浓度
 14930-2 | nmol/L | 1.3-3.1 | T3 TT3 | Triiodothyronine total moles | 三碘甲状腺原氨酸 总T3 总三碘甲状腺原氨酸
 14921-1 | nmol/L | 66-181 | T4 TT4 | Thyroxine total moles | 甲状腺素 总T4 总甲状腺素
 8099-4 | [IU]/mL k[IU]/L | 0-34 | TPOAb TPO-Ab | Thyroperoxidase antibody | 甲状腺过氧化物酶抗体

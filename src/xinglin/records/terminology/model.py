@@ -32,7 +32,10 @@ class Provenance(msgspec.Struct, frozen=True):
 
 
 class CodeSystem(msgspec.Struct, frozen=True):
-    """A code system in one version. ``hierarchical``: its concepts have parents that are wider (is-a)."""
+    """A code system in one version. ``hierarchical``: its concepts have parents that are wider (is-a).
+
+    ``fragment``: only some of its codes are known here, so that an unknown one may be right.
+    """
 
     url: str
     version: str
@@ -41,6 +44,7 @@ class CodeSystem(msgspec.Struct, frozen=True):
     hierarchical: bool = False
     case_sensitive: bool = True
     concepts: int = 0
+    fragment: bool = False
     format: int = FORMAT
 
 

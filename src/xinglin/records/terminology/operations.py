@@ -85,13 +85,14 @@ def validate_code(
     if concept is None:
         if value_set:
             return Validated(not display or display == listed, "", listed)
+        if held is not None and held.fragment:
+            return Validated(True, "The code is not in the part of its code system that is known here.")
         return Validated(False, "The code is not in its code system.", "", held.version if held else "")
+    edition, shown = held.version if held else "", concept.display or listed
     names = {_plain(name) for name in (*concept.names(), listed) if name}
-    shown = concept.display or listed
-    stale = held.version if held else ""
     if display and names and _plain(display) not in names:
-        return Validated(False, "The display is none of the code's names.", shown, stale, concept.inactive)
-    return Validated(True, "", shown, stale, concept.inactive)
+        return Validated(False, "The display is none of the code's names.", shown, edition, concept.inactive)
+    return Validated(True, "", shown, edition, concept.inactive)
 
 
 def subsumes(vocabulary: Vocabulary, system: str, a: str, b: str, version: str = "") -> Subsumption:

@@ -19,7 +19,18 @@ from xinglin.records.terminology.local import Decision, LocalCode, LocalKey
 from xinglin.records.terminology.model import EQUIVALENCES, Equivalence
 
 ROWS = Limit("rows of a review", 100_000, "rows")
-COLUMNS = ("source", "column", "system", "code", "text", "seen", "state", "target", "target_system", "target_text")
+COLUMNS: tuple[str, ...] = (
+    "source",
+    "column",
+    "system",
+    "code",
+    "text",
+    "seen",
+    "state",
+    "target",
+    "target_system",
+    "target_text",
+)
 COLUMNS += ("equivalence", "decision", "note")
 _DECISIONS = ("accept", "reject")
 _FORMULA = ("=", "+", "-", "@", "\t")

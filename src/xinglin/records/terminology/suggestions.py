@@ -120,9 +120,9 @@ class NameIndex:
                 total = score * weight
                 if total > scores.get(name.concept, (0.0, ""))[0]:
                     scores[name.concept] = (total, f"{how} {name.words}{reason}")
-        found = [self._judged(item, number, *told) for number, told in scores.items()]
-        found.sort(key=lambda one: (-one.score, one.code))
-        return tuple(one for one in found[:count] if one.score > 0)
+        found = [(number, self._judged(item, number, *told)) for number, told in scores.items()]
+        found.sort(key=lambda one: (-one[1].score, one[0]))
+        return tuple(one for _, one in found[:count] if one.score > 0)
 
     def _alike(self, query: str) -> list[tuple[int, float, str]]:
         """Names that are the query, or like it."""

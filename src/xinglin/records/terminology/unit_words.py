@@ -45,7 +45,7 @@ mL/min/{1.73_m2} : ml/(min.1.73m2) ml/(min*1.73m2) mL/(min*1.73m2) ml/min*1.73m2
 {RU}/mL : RU/mL RU/ml ru/ml
 ng/mL{FEU} : ngFEU/mL ng/mLFEU ng/mlFEU ng/mL(FEU) ng/ml(FEU)
 ug/mL{FEU} : ugFEU/mL ug/mLFEU ug/mlFEU mg/LFEU mg/L(FEU) mgFEU/L
-[PEI'U]/mL : PEIU/mL PEIU/ml PEI-U/mL
+{PEI_U}/mL : PEIU/mL PEIU/ml PEI-U/mL
 U : u unit units Unit Units 单位 Ut
 [IU] : IU iu 国际单位 I.U. i.u.
 {tablet} : 片 tablet tablets tab tabs

@@ -65,7 +65,8 @@ def unmapped(ask: Ask, tables: Iterable[str], *, limit: int = 1_000, texts: bool
         for column in concept_columns(table):
             for source, system, code, text, seen, unit, median in ask(unmapped_sql(table, column, limit, texts=texts)):
                 key = LocalKey(source, f"{table}.{column}", system, str(code))
-                found.append(Unmapped(key, text or str(code), int(seen), unit or "", median))
+                middle = None if median is None else float(median)
+                found.append(Unmapped(key, text or str(code), int(seen), unit or "", middle))
     found.sort(key=lambda one: (-one.seen, one.key))
     return tuple(found[:limit])
 

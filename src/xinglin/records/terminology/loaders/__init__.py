@@ -66,4 +66,7 @@ def load_vocabulary(kind: str, files: Files, told: Told | None = None) -> Vocabu
     opened: dict[str, bytes] = {}
     for name, body in files.items():
         opened.update(unpack(name, body, loader.wanted))
-    return loader.function()(opened, told or Told())
+    found = loader.function()(opened, told or Told())
+    if not (any(concepts for _, concepts in found.systems) or found.maps or found.value_sets):
+        raise BadVocabulary("There is nothing in the files.", remedy="Give the publisher's archive as it is.")
+    return found

@@ -105,6 +105,7 @@ def code_system(resource: Json, told_of: Provenance, version: str = "") -> tuple
         ladder,
         resource.get("caseSensitive") is not False,
         len(concepts),
+        resource.get("content") in ("fragment", "example", "not-present"),
     )
     return system, tuple(concepts.values())
 

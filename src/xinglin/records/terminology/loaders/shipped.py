@@ -107,11 +107,13 @@ def _hl7() -> tuple[list[tuple[CodeSystem, tuple[Concept, ...]]], list[ValueSet]
             held.setdefault(system, {}).setdefault(code, text)
     systems = []
     for system, codes in sorted(held.items()):
+        if "hl7.org" not in system:
+            continue  # a few codes of somebody else's system are not that system
         concepts = tuple(Concept(code, text) for code, text in codes.items())
         told = tables if "/v2-" in system else fhir
         label = system.rsplit("/", 1)[-1]
         origin = Provenance(told.source, told.licence, _digest(concepts))
-        systems.append((CodeSystem(system, "4.0.1", label, origin, False, True, len(concepts)), concepts))
+        systems.append((CodeSystem(system, "4.0.1", label, origin, False, True, len(concepts), True), concepts))
     return systems, sets
 
 
