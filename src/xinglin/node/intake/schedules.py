@@ -19,7 +19,7 @@ from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.node.intake.carrier import Carrier
 from xinglin.node.intake.chores import CRONS, Chores
 from xinglin.node.intake.pullers import Pullers
-from xinglin.node.intake.sources import SourceFile
+from xinglin.node.intake.sources import SourceFile, read_sources
 from xinglin.node.intake.wiring import OpenIntake
 
 log = logging.getLogger("xinglin.node.intake")
@@ -42,12 +42,10 @@ class Schedules:
         opened: OpenIntake,
         pullers: Pullers,
         carrier: Carrier,
-        *,
-        retry_s: tuple[float, ...] | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._folder, self._pullers, self._clock = opened.folder, pullers, clock
-        self._retry_s = retry_s
+        self._opening = asyncio.Lock()
         self._jobs: Jobs | None = None
         self._sources: tuple[SourceFile, ...] = ()
         self.chores = Chores(opened, carrier, self._prune, clock)
@@ -65,7 +63,8 @@ class Schedules:
 
     async def pull(self, name: str) -> str:
         """Pull a source now; the id of the run."""
-        if not any(one.name == name and (one.fhir or one.sql) for one in self._sources):
+        sources = await asyncio.to_thread(read_sources, self._folder)
+        if not any(one.name == name and one.enabled and (one.fhir or one.sql) for one in sources):
             raise JobError(f"'{name[:80]}' is no server or database of sources.toml.", remedy="xinglin intake status")
         jobs = await self._open()
         return await asyncio.to_thread(jobs.run_now, name)
@@ -97,12 +96,12 @@ class Schedules:
         return (self.chores if job in CRONS else self._pullers).do(job, part, turn)
 
     async def _open(self) -> Jobs:
-        if self._jobs is None:
-            given = {} if self._retry_s is None else {"retry_s": self._retry_s}
-            jobs = Jobs(self._folder, self, clock=self._clock, **given)
-            await asyncio.to_thread(jobs.open)
-            self._jobs = jobs
-        return self._jobs
+        async with self._opening:
+            if self._jobs is None:
+                jobs = Jobs(self._folder, self, clock=self._clock)
+                await asyncio.to_thread(jobs.open)
+                self._jobs = jobs
+            return self._jobs
 
     def _wanted(self) -> tuple[Schedule, ...]:
         found = []
