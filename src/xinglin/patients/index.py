@@ -27,7 +27,7 @@ from xinglin.patients.model import (
     pair_of,
 )
 from xinglin.patients.ports import IndexStore, IndexWork, Stored
-from xinglin.patients.resolve import Resolution, resolve
+from xinglin.patients.resolve import Resolution, newest_of, resolve
 from xinglin.patients.rules import into_key, keys_of
 from xinglin.patients.traits import traits_of
 
@@ -203,7 +203,10 @@ class PatientIndex:
     def _reviews(self, work: IndexWork, around: Surroundings, found: Resolution, at: Instant) -> None:
         known = {one.doubtful.pair: one for one in around.reviews}
         wanted = {one.pair: one for one in reversed(found.doubtful)}
+        parted = {pair for pair, one in newest_of(around.statements).items() if one.said == "apart"}
         for doubtful in wanted.values():
+            if doubtful.pair in parted and doubtful.pair not in known:
+                continue
             self.open_review(work, doubtful, around.traits, known.get(doubtful.pair), at)
         linked = {one.pair for one in found.links}
         for pair, review in known.items():

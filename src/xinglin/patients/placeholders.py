@@ -17,7 +17,7 @@ _NOT_KNOWN_PART = re.compile(
 )
 _NEWBORN = re.compile(
     r"新生儿|^(男|女)?婴(儿)?[甲乙丙丁1-9]?$|^.{1,4}之(长|次|大|小|双|三|[甲乙丙丁])?(子|女|男|婴|孙)([一二三甲乙丙丁大小ab1-9])?$"
-    r"|^.{2,4}(大宝|二宝|三宝|毛毛|宝宝|之宝)([一二三甲乙1-9])?$|\b(newborn|infant|baby)\b|^(baby)?(boy|girl)[a-d1-9]?\b"
+    r"|^.{2,4}(大宝|二宝|三宝|毛毛|宝宝|之宝)([一二三甲乙1-9])?$|\b(newborn|infant|baby)\b|^(boy|girl) ([a-d1-9]|of)\b"
     r"|\bbab?y(boy|girl)\b"
 )
 _TEST = re.compile(

@@ -62,9 +62,9 @@ def resolve(
     likely = [one for one in probable if one.pair not in parted and set(one.pair) <= traits.keys()]
     explicit = {edge.pair for edge in edges}
     small = _in_small_components(traits, [*candidates, *explicit, *(one.pair for one in likely)])
-    for pair in sorted(candidates - parted - explicit):
+    for pair in sorted(candidates - explicit):
         if pair[0] in small:
-            _judge(traits, pair, edges, doubtful)
+            _judge(traits, pair, edges, doubtful, apart=pair in parted)
     edges += [one for one in likely if one.pair[0] in small]
     groups = Groups(traits, parted)
     links = []
@@ -131,13 +131,17 @@ def _pairs(buckets: Iterable[Collection[str]]) -> set[Pair]:
     }
 
 
-def _judge(traits: Mapping[str, Traits], pair: Pair, edges: list[Link], doubtful: list[Doubtful]) -> None:
+def _judge(
+    traits: Mapping[str, Traits], pair: Pair, edges: list[Link], doubtful: list[Doubtful], *, apart: bool
+) -> None:
     one, other = traits[pair[0]], traits[pair[1]]
     link = certain(one, other) if one.held and other.held else None
     if link is None or link.rule == "merge":
         return
     differ = () if link.rule == "crosswalk" else against(one, other)
-    if not differ:
+    if apart:
+        doubtful.append(Doubtful(pair, "conflict", link.rule, link.fields, differ or (APART,)))
+    elif not differ:
         edges.append(link)
     elif worth_a_look(one, other):
         doubtful.append(Doubtful(pair, "conflict", link.rule, link.fields, differ))
@@ -167,7 +171,7 @@ class Groups:
         if any(self._apart.get(key, set()) & inside for key in mine):
             return (APART,)
         if RULES[edge.rule][0] >= _FIRST_RULE:
-            differ = self._against(mine, theirs)
+            differ = self._against(edge.pair)
             if differ:
                 return differ
         if len(mine) < len(theirs):
@@ -177,12 +181,18 @@ class Groups:
             self._group[key] = mine
         return ()
 
-    def _against(self, mine: Collection[str], theirs: Collection[str]) -> tuple[str, ...]:
-        """Fields that speak against two groups; names change, and were looked at in the pair itself."""
+    def _against(self, pair: Pair) -> tuple[str, ...]:
+        """Fields that speak against two groups; names change, and were looked at in the pair itself.
+
+        A record that contradicts its own group is there because somebody said so: it is not asked.
+        """
+        traits, (left, right) = self._traits, pair
+        mine = [one for one in self._group[left] if one == left or not against(traits[left], traits[one])]
+        theirs = [one for one in self._group[right] if one == right or not against(traits[right], traits[one])]
         found: dict[str, None] = {}
         for one in mine:
             for other in theirs:
-                found |= dict.fromkeys(against(self._traits[one], self._traits[other]))
+                found |= dict.fromkeys(against(traits[one], traits[other]))
         found.pop("name", None)
         return tuple(found)
 
