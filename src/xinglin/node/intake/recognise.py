@@ -89,8 +89,8 @@ def of_files(found: Found, *, watch: bool) -> SourceFile:
     """The source of files, or of a folder that is watched."""
     if watch and found.way == "folder":
         return SourceFile(found.name, folder=Folder(found.url), media_type=found.media_type)
-    last = found.files[-1].name if found.files else ""
-    return SourceFile(found.name, files=Files(last), media_type=found.media_type)
+    # No file's name is written down: it may name a person, and an erasure does not look there.
+    return SourceFile(found.name, files=Files(), media_type=found.media_type)
 
 
 def _folder(path: Path, name: str) -> Found:
