@@ -18,10 +18,13 @@ from xinglin.cli import (
     lake_verbs,
     map_verbs,
     node_verbs,
+    patient_verbs,
+    quality_verbs,
     relay_verbs,
     run_verbs,
     space_verbs,
     study_verbs,
+    terms_verbs,
     witness_verbs,
 )
 from xinglin.cli.output import ends, printer
@@ -71,6 +74,10 @@ app.add_typer(relay_verbs.app, name="relay")
 app.add_typer(intake_verbs.app, name="intake")
 app.add_typer(lake_verbs.app, name="lake")
 app.add_typer(map_verbs.app, name="map")
+app.add_typer(patient_verbs.app, name="patients")
+app.add_typer(terms_verbs.app, name="terms")
+app.add_typer(quality_verbs.quality, name="quality")
+app.add_typer(quality_verbs.catalogue, name="catalogue")
 app.add_typer(study_verbs.app, name="study")
 app.add_typer(run_verbs.app, name="run")
 connect_verbs.add_to(app)
