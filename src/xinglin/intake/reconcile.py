@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from xinglin.intake.errors import IntakeError
 from xinglin.intake.model import HeldRow
-from xinglin.intake.ports import RawStore
 from xinglin.intake.quality import Alarm
 from xinglin.kernel.limits import Limit
 
@@ -69,6 +68,14 @@ class UnknownCount(IntakeError):
     """A count of something that no table holds."""
 
     code = "intake.unknown_count"
+
+
+class Objects(Protocol):
+    """The raw store, as far as reasons are looked for in it."""
+
+    def read(self, digest: str) -> bytes:
+        """An object's bytes; raises ``IntakeError``."""
+        ...
 
 
 class SourceCount(msgspec.Struct, frozen=True):
@@ -207,7 +214,7 @@ def reconcile(
     return Reconciled(theirs, here, tuple(missing), surplus)
 
 
-def mentioned(raw: RawStore, held: Sequence[HeldRow], keys: Iterable[str]) -> dict[str, HeldRow]:
+def mentioned(raw: Objects, held: Sequence[HeldRow], keys: Iterable[str]) -> dict[str, HeldRow]:
     """Which of ``keys`` stand in the raw objects of held records; the first that names a key is taken.
 
     At most ``SEARCHED_OBJECTS`` objects are read, the newest first; objects that cannot be read are passed over.
@@ -215,7 +222,7 @@ def mentioned(raw: RawStore, held: Sequence[HeldRow], keys: Iterable[str]) -> di
     return {key: row for key, row in _searched(raw, held, keys) if row is not None}
 
 
-def named_in(raw: RawStore, digests: Sequence[str], keys: Iterable[str]) -> frozenset[str]:
+def named_in(raw: Objects, digests: Sequence[str], keys: Iterable[str]) -> frozenset[str]:
     """Which of ``keys`` stand in these raw objects; read as ``mentioned`` does."""
     found: set[str] = set()
     wanted = set(keys)
@@ -239,7 +246,7 @@ def alarms_of(done: Iterable[Reconciled]) -> tuple[Alarm, ...]:
     return tuple(found)
 
 
-def _searched(raw: RawStore, held: Sequence[HeldRow], keys: Iterable[str]) -> Iterable[tuple[str, HeldRow | None]]:
+def _searched(raw: Objects, held: Sequence[HeldRow], keys: Iterable[str]) -> Iterable[tuple[str, HeldRow | None]]:
     wanted = {key: plain_key(key).encode() for key in keys}
     rows: dict[str, HeldRow] = {}
     for row in sorted(held, key=lambda one: -one.id):
@@ -253,7 +260,7 @@ def _searched(raw: RawStore, held: Sequence[HeldRow], keys: Iterable[str]) -> It
             yield key, row
 
 
-def _body(raw: RawStore, digest: str) -> bytes:
+def _body(raw: Objects, digest: str) -> bytes:
     try:
         return raw.read(digest)
     except IntakeError:

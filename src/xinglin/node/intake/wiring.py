@@ -9,6 +9,7 @@ import msgspec
 from xinglin.intake.erasing import Erasure
 from xinglin.intake.model import BatchLimits
 from xinglin.intake.procedure import Intake, Ports
+from xinglin.intake.quality import BatchQuality
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.lake.delta import Lake
 from xinglin.node.intake.keys import open_ring
@@ -21,13 +22,14 @@ from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.intake_preparer import ChildPreparer
 from xinglin.stores.intake_watermarks import IntakeWatermarks
 from xinglin.stores.patient_index import PatientStore
-from xinglin.stores.raw_store import RawFolder, open_raw_store
+from xinglin.stores.raw_store import OpenedReader, RawFolder, open_raw_reader, open_raw_store
 from xinglin.stores.terms_steps import TERMS_STEPS
 from xinglin.stores.terms_store import TERMS_FILE
 from xinglin.trust.keys import PrivateKeys
 
 RAW_FOLDER = "raw"
 LEDGER_FILE = "intake.db"
+_PAGE = 1_000
 
 
 class OpenIntake(msgspec.Struct, frozen=True):
@@ -71,7 +73,7 @@ def open_intake(
     lake = open_lake(folder, settings)
     preparer = ChildPreparer(ledger.key(), TERMS_STEPS, argument=str(folder.resolve() / TERMS_FILE))
     persons = open_persons(folder, settings, keys, clock)
-    ports = Ports(raw, ledger, preparer, WatchedTables(lake, persons), persons=persons)
+    ports = Ports(raw, ledger, preparer, WatchedTables(lake, persons), BatchQuality(), persons)
     intake = Intake(ports, limits, clock)
     return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger), marks, persons)
 
@@ -103,3 +105,37 @@ def open_lake(folder: Path, settings: NodeSettings) -> Lake:
 def open_ledger(folder: Path) -> IntakeLedger | None:
     """The ledger of a node that takes data in, for the process that posts its entries; None where there is none."""
     return IntakeLedger.in_folder(folder) if (folder / LEDGER_FILE).exists() else None
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A node's lake, ledger and raw store (where its keys were given), opened beside a process that writes to them."""
+
+    lake: Lake
+    ledger: IntakeLedger | None
+    accounts: IntakeAccounts | None
+    raw: OpenedReader | None
+
+    def objects_since(self, source: str, day: str) -> list[str]:
+        """Digests of a source's objects of ``day`` or later, oldest first."""
+        found: list[str] = []
+        after = 0
+        while self.ledger is not None and (page := self.ledger.objects_of(source, after, _PAGE)):
+            found += [one.digest for one in page if one.day >= day and one.state != "erased"]
+            after = page[-1].sequence
+        return found
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self.raw is not None:
+            self.raw.close()
+        if self.ledger is not None:
+            self.ledger.close()
+
+
+def open_reading(folder: Path, settings: NodeSettings, keys: PrivateKeys | None = None) -> Reading:
+    """What a person asks about a node's data by itself; nothing is written, and a running intake goes on."""
+    ledger = open_ledger(folder)
+    raw = None
+    if keys is not None and (folder / RAW_FOLDER).is_dir():
+        raw = open_raw_reader(folder / RAW_FOLDER, open_ring(folder, Vault(keys)))
+    return Reading(open_lake(folder, settings), ledger, IntakeAccounts(ledger) if ledger else None, raw)

@@ -1,0 +1,437 @@
+"""``xinglin quality …`` and ``xinglin catalogue …``: how good the data is, where it comes from, what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, passphrase
+from xinglin.cli.output import columns, ends, facts, printer
+from xinglin.kernel.errors import XinglinError
+
+if TYPE_CHECKING:
+    from xinglin.catalogue.quality import CheckResult
+    from xinglin.intake.reconcile import SourceCount
+    from xinglin.lake.delta import Lake
+    from xinglin.node.intake.wiring import Reading
+    from xinglin.trust.keys import PrivateKeys
+
+quality = typer.Typer(no_args_is_help=True, help="Quality of a hospital's own data: checks, reconciliation, drift.")
+catalogue = typer.Typer(no_args_is_help=True, help="Public statements about data sets, and where columns come from.")
+
+Actor = Annotated[str, typer.Option("--by", help="Who decides: a name that stays in the record.")]
+SuggestionId = Annotated[str, typer.Argument(help="The suggestion's id, or enough of its beginning.")]
+DataSet = Annotated[str, typer.Argument(help="Name of the data set; as published, or made of what lies in the lake.")]
+Title = Annotated[str, typer.Option(help="Title, where the data set is not published yet.")]
+Out = Annotated[Path | None, typer.Option(help="Write it to this file.")]
+
+
+class BadChoice(XinglinError):
+    """A word or file that a verb of this page does not take."""
+
+    code = "cli.bad_choice"
+
+
+@quality.command()
+@ends
+def run(
+    folder: Folder = Path("node"),
+    table: Annotated[list[str] | None, typer.Option(help="Only this table; may be repeated.")] = None,
+) -> None:
+    """Check the current views of all canonical tables, keep the result, show what failed."""
+    from xinglin.kernel.instants import system_clock
+    from xinglin.lake.quality import keep_run, run_quality
+
+    lake = _lake(folder)
+    card = run_quality(lake, system_clock(), tables=table)
+    if not table:
+        keep_run(lake, card)
+    failed = card.failed()
+    value = {"checks": len(card.results), "failed": len(failed), "digest": card.digest(), "results": failed}
+    printer.value(msgspec.to_builtins(value), lambda: _shown(failed, len(card.results)))
+
+
+@quality.command()
+@ends
+def show(
+    folder: Folder = Path("node"),
+    every: Annotated[bool, typer.Option("--all", help="Checks that passed, too.")] = False,
+    public: Annotated[bool, typer.Option(help="Only what may be published.")] = False,
+) -> None:
+    """The newest kept run: what failed, or the part of it that may be published."""
+    from xinglin.catalogue.quality import quality_statement
+    from xinglin.lake.quality import last_run
+
+    card = last_run(_lake(folder))
+    if card is None:
+        printer.value(None, "nothing was checked yet: xinglin quality run")
+        return
+    if public:
+        said = quality_statement(card)
+        printer.value(msgspec.to_builtins(said), lambda: facts(said.scores))
+        return
+    rows = card.results if every else card.failed()
+    printer.value(msgspec.to_builtins(rows), lambda: _shown(rows, len(card.results)))
+
+
+@quality.command()
+@ends
+def drill(
+    check: Annotated[str, typer.Argument(help="The check's id, as 'quality show' has it.")],
+    folder: Folder = Path("node"),
+    limit: Annotated[int, typer.Option(help="Rows at most.", min=1, max=1_000)] = 20,
+) -> None:
+    """Rows that fail a check, each with its source message and the place in it. For the hospital's own eyes."""
+    from xinglin.lake.quality import failing_rows
+
+    rows = [msgspec.to_builtins(row) for row in failing_rows(_lake(folder), check, limit)]
+    printer.value(rows, lambda: columns(rows, ("id", "patient", "value", "source", "message", "place")))
+
+
+@quality.command("reconcile")
+@ends
+def reconcile_verb(
+    folder: Folder = Path("node"),
+    counts: Annotated[Path | None, typer.Option(help="JSON list of {source, day, kind, count, keys}.")] = None,
+    source: Annotated[str, typer.Option(help="The source that counted.")] = "",
+    day: Annotated[str, typer.Option(help="The day (2024-03-01), at the hospital.")] = "",
+    kind: Annotated[str, typer.Option(help="What was counted: admission, result, report, …")] = "admission",
+    count: Annotated[int, typer.Option(help="How many the source has.", min=0)] = 0,
+    keys: Annotated[Path | None, typer.Option(help="File with the records' own numbers, one a line.")] = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """What a source counts against what is here: the difference record by record, with reasons."""
+    from xinglin.intake.reconcile import alarms_of
+    from xinglin.node.intake.quality import reconcile_counts
+    from xinglin.node.joining import open_node_keys
+
+    asked = _counts(counts, source, day, kind, count, keys)
+    node_keys = open_node_keys(folder, passphrase(passphrase_file, ask_passphrase)) if _keyed(asked) else None
+    with _reading(folder, node_keys) as reading:
+        done = reconcile_counts(asked, reading.lake, reading.accounts, reading.raw, reading.objects_since)
+    value = [
+        {
+            "source": one.theirs.source,
+            "day": one.theirs.day,
+            "kind": one.theirs.kind,
+            "theirs": one.theirs.count,
+            "here": one.here.count,
+            "words": one.words(),
+            "words_zh": one.words_zh(),
+            "missing": msgspec.to_builtins(one.missing),
+            "surplus": list(one.surplus),
+        }
+        for one in done
+    ]
+    printer.value(value, lambda: "\n".join(one.words() for one in done))
+    if alarms_of(done):
+        raise typer.Exit(1)
+
+
+@quality.command("drift")
+@ends
+def drift_verb(
+    day: Annotated[str, typer.Argument(help="The day (2024-03-01), at the hospital; it must be over.")],
+    folder: Folder = Path("node"),
+    source: Annotated[str, typer.Option(help="Only this source's.")] = "",
+    back: Annotated[int, typer.Option(help="Days before it that are summed up, if they were not.", min=1)] = 60,
+) -> None:
+    """Sum up a day and compare it with those before: new codes and units, frequencies, volumes, gaps."""
+    from xinglin.kernel.instants import system_clock
+    from xinglin.node.intake.quality import drift_alarms, frozen_days
+
+    lake = _lake(folder)
+    new = frozen_days(lake, _day(day), system_clock(), back_days=back)
+    alarms = drift_alarms(lake, day, source)
+    rows = [msgspec.to_builtins(one) for one in alarms]
+    printer.note(f"{new} days of tables were summed up.")
+    printer.value(rows, lambda: columns(rows, ("kind", "source", "day", "words", "score")))
+    if alarms:
+        raise typer.Exit(1)
+
+
+@quality.command()
+@ends
+def suggest(
+    folder: Folder = Path("node"),
+    state: Annotated[str, typer.Option(help="open, accepted or refused.")] = "open",
+) -> None:
+    """Look for corrections that rules suggest, and list those in a state. Nothing is changed."""
+    from xinglin.kernel.instants import system_clock
+    from xinglin.lake.quality_suggest import propose, suggestions
+
+    lake = _lake(folder)
+    new = propose(lake, system_clock())
+    rows = [msgspec.to_builtins(one) for one in suggestions(lake, state)]
+    printer.note(f"{new} new suggestions.")
+    names = ("id", "table", "fact", "column", "current", "suggested", "reason", "by")
+    printer.value(rows, lambda: columns(rows, names))
+
+
+@quality.command()
+@ends
+def accept(id_: SuggestionId, by: Actor, folder: Folder = Path("node")) -> None:
+    """Take a suggested correction: a new version of its fact, with source 'correction'."""
+    _decided(folder, id_, by, "accept")
+
+
+@quality.command()
+@ends
+def refuse(id_: SuggestionId, by: Actor, folder: Folder = Path("node")) -> None:
+    """Refuse a suggested correction: the fact stays as it is, and it is not suggested again."""
+    _decided(folder, id_, by, "refuse")
+
+
+@quality.command()
+@ends
+def impute(
+    name: Annotated[str, typer.Argument(help="Name of the product that is made.")],
+    table: Annotated[str, typer.Argument(help="The table whose current view is filled.")],
+    column: Annotated[list[str], typer.Option(help="Column to fill; may be repeated.")],
+    method: Annotated[str, typer.Option(help="median, mode, locf or constant.")] = "median",
+    constant: Annotated[float | None, typer.Option(help="The constant.")] = None,
+    order: Annotated[str, typer.Option(help="For locf: the moment that rows follow each other by.")] = "",
+    folder: Folder = Path("node"),
+) -> None:
+    """Make a product with gaps filled and every filled cell marked. Single imputation: no use for inference."""
+    from xinglin.lake.quality_impute import CAUTION, METHODS, impute
+
+    if method not in METHODS:
+        raise BadChoice(f"'{method[:40]}' is no method.", remedy=f"Methods: {', '.join(METHODS)}.")
+    version = impute(_lake(folder), name, table, column, method, constant=constant, order=order)  # type: ignore[arg-type]
+    printer.note(CAUTION[0])
+    printer.value({"product": name, "version": version}, f"{name}, version {version}")
+
+
+@catalogue.command()
+@ends
+def statement(
+    name: DataSet,
+    folder: Folder = Path("node"),
+    title: Title = "",
+    words: Annotated[str, typer.Option(help="Description in a sentence or two.")] = "",
+    confirmed_by: Annotated[str, typer.Option(help="Who has looked at every grade and confirms it.")] = "",
+    out: Out = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """What may be said of a data set: variables, distributions, coverage, quality, grades with reasons."""
+    said = _statement(folder, name, title, words, confirmed_by, passphrase(passphrase_file, ask_passphrase))
+    value = msgspec.to_builtins(said)
+    if out is not None:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(said), indent=2))
+        printer.note(f"written to {out}")
+    grades = [one for one in value["grades"] if one["role"] != "data" or one["found"] != "plain"]
+    printer.value(value, lambda: _said(value, grades))
+
+
+@catalogue.command()
+@ends
+def export(
+    name: DataSet,
+    holder: Annotated[Path, typer.Option(help="TOML with [healthdcat] and [national]: what only the holder knows.")],
+    form: Annotated[str, typer.Option("--format", help="healthdcat (JSON-LD), turtle or national.")] = "healthdcat",
+    folder: Folder = Path("node"),
+    title: Title = "",
+    words: Annotated[str, typer.Option(help="Description in a sentence or two.")] = "",
+    confirmed_by: Annotated[str, typer.Option(help="Who has looked at every grade and confirms it.")] = "",
+    out: Out = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """A data set's statement as HealthDCAT-AP or by the code tables of the national catalogue."""
+    from xinglin.catalogue.dcat import Holder, health_dcat
+    from xinglin.catalogue.dcat_turtle import turtle
+    from xinglin.catalogue.national import NationalOffer, national_record
+
+    if form not in ("healthdcat", "turtle", "national"):
+        raise BadChoice(f"'{form[:40]}' is no format.", remedy="Formats: healthdcat, turtle, national.")
+    secret = passphrase(passphrase_file, ask_passphrase)
+    if form == "national":
+        offer = _stated(holder, "national", NationalOffer)
+        text = _json(national_record(_statement(folder, name, title, words, confirmed_by, secret), offer))
+    else:
+        stated = _stated(holder, "healthdcat", Holder)
+        document = health_dcat(_statement(folder, name, title, words, confirmed_by, secret), stated)
+        text = turtle(document) if form == "turtle" else _json(document)
+    _put(text, out)
+
+
+@catalogue.command()
+@ends
+def lineage(
+    form: Annotated[str, typer.Option("--format", help="openlineage (events), svg (a picture) or text.")] = "text",
+    column: Annotated[str, typer.Option(help="Only what this column comes from: TABLE.COLUMN or PRODUCT.COLUMN.")] = "",
+    language: Annotated[str, typer.Option(help="Of the picture: en or zh.")] = "en",
+    folder: Folder = Path("node"),
+    out: Out = None,
+) -> None:
+    """Where columns come from: product, canonical table, resource or segment, source field."""
+    from xinglin.catalogue.lineage import Field, LineageGraph
+    from xinglin.catalogue.lineage_events import lineage_events
+    from xinglin.catalogue.lineage_picture import lineage_picture
+    from xinglin.kernel.instants import system_clock
+    from xinglin.node.intake.quality import whole_graph
+
+    with _reading(folder) as reading:
+        known = [one.source for one in reading.ledger.sources()] if reading.ledger is not None else []
+        graph: LineageGraph = whole_graph(reading.lake, known)
+    if column:
+        table, _, name = column.partition(".")
+        graph = graph.upstream([Field("canonical", table, name), Field("product", table, name)])
+    if form == "openlineage":
+        _put(_json(lineage_events(graph, f"xinglin://{folder.resolve().name}", system_clock())), out)
+    elif form == "svg":
+        _put(lineage_picture(graph, language), out)
+    elif form == "text":
+        rows = [{"column": str(e.target), "from": str(e.source), "how": e.how, "by": e.by} for e in graph.edges]
+        printer.value(rows, lambda: columns(rows, ("column", "from", "how", "by")))
+    else:
+        raise BadChoice(f"'{form[:40]}' is no format.", remedy="Formats: openlineage, svg, text.")
+
+
+@catalogue.command("trace")
+@ends
+def trace_verb(
+    table: Annotated[str, typer.Argument(help="The canonical table.")],
+    fact: Annotated[str, typer.Argument(help="The fact's id.")],
+    folder: Folder = Path("node"),
+) -> None:
+    """A fact's versions, each with the raw object and the place in it that it came from."""
+    from xinglin.node.intake.quality import trace_fact
+
+    with _reading(folder) as reading:
+        found = trace_fact(reading.lake, reading.accounts, table, fact)
+    rows = [msgspec.to_builtins(one) for one in found]
+    printer.value(rows, lambda: columns(rows, ("source", "batch", "digest", "place", "object")))
+
+
+@contextmanager
+def _reading(folder: Path, keys: PrivateKeys | None = None) -> Iterator[Reading]:
+    from xinglin.node.intake.wiring import open_reading
+    from xinglin.node.settings import node_settings
+
+    reading = open_reading(folder, node_settings(folder).settings, keys)
+    try:
+        yield reading
+    finally:
+        reading.close()
+
+
+def _keyed(counts: tuple[SourceCount, ...]) -> bool:
+    """Whether there are keys to look for: only then are raw objects opened."""
+    return any(one.keys for one in counts)
+
+
+def _lake(folder: Path) -> Lake:
+    from xinglin.node.intake.wiring import open_lake
+    from xinglin.node.settings import node_settings
+
+    return open_lake(folder, node_settings(folder).settings)
+
+
+def _decided(folder: Path, id_: str, by: str, verb: str) -> None:
+    from xinglin.kernel.instants import system_clock
+    from xinglin.lake import quality_suggest
+
+    lake = _lake(folder)
+    if not by.strip():
+        raise BadChoice("Somebody decides.", remedy="Name them with --by.")
+    found = [one.id for one in quality_suggest.suggestions(lake, "open", 100_000) if one.id.startswith(id_)]
+    if len(found) > 1:
+        raise BadChoice("Several suggestions begin like this.", remedy="Write more of the id.")
+    decide = quality_suggest.accept if verb == "accept" else quality_suggest.refuse
+    done = decide(lake, found[0] if found else id_, by, system_clock())
+    printer.value(msgspec.to_builtins(done), f"{done.state} by {done.by}")
+
+
+def _statement(folder: Path, name: str, title: str, words: str, confirmed_by: str, secret: str) -> Any:
+    from xinglin.kernel.instants import system_clock
+    from xinglin.node.intake.connecting import describe
+    from xinglin.node.intake.quality import make_statement
+    from xinglin.node.joining import open_node_keys
+    from xinglin.node.tables import Tables
+
+    did = open_node_keys(folder, secret).did
+    lake = _lake(folder)
+    described = Tables(folder, did).published.get(name) or describe(lake, name, title or name, did)
+    return make_statement(lake, described, system_clock(), words=words, confirmed_by=confirmed_by)
+
+
+def _counts(
+    file: Path | None, source: str, day: str, kind: str, count: int, keys: Path | None
+) -> tuple[SourceCount, ...]:
+    from xinglin.intake.reconcile import SourceCount
+
+    if file is not None:
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=tuple[SourceCount, ...])
+        except msgspec.MsgspecError as error:
+            raise BadChoice(f"{file.name} is no list of counts.", why=str(error)) from error
+    if not source:
+        raise BadChoice("Nothing to reconcile.", remedy="Give --counts, or --source with --day and --count.")
+    named = tuple(line.strip() for line in keys.read_text("utf-8").splitlines() if line.strip()) if keys else ()
+    return (SourceCount(source, _day(day), kind, count or len(named), named),)
+
+
+def _day(text: str) -> str:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise BadChoice(f"{text[:20]!r} is no day.", remedy="Write it as 2024-03-01.") from error
+
+
+def _stated(file: Path, part: str, kind: Any) -> Any:
+    import tomllib
+
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")).get(part, {}), kind)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadChoice(f"{file.name}, [{part}]: {error}.", remedy="See docs/quality.md.") from error
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+
+
+def _put(text: str, out: Path | None) -> None:
+    if out is None:
+        printer.value(text, text.rstrip("\n"))
+        return
+    out.write_text(text, encoding="utf-8")
+    printer.value({"file": str(out), "bytes": len(text.encode())}, f"written to {out}")
+
+
+def _shown(rows: Any, checks: int) -> str:
+    def one(found: CheckResult) -> dict[str, Any]:
+        share = f"{found.share:.2%}"
+        return {"check": found.check, "failing": found.failing, "of": found.rows, "share": share,
+                "state": found.state, "severity": found.severity}  # fmt: skip
+
+    table = columns([one(found) for found in rows], ("severity", "check", "failing", "of", "share", "state"))
+    return f"{table}\n{len(rows)} of {checks} checks"
+
+
+def _said(value: dict[str, Any], grades: list[dict[str, Any]]) -> str:
+    head = facts(
+        {
+            "data set": f"{value['name']}: {value['title']}",
+            "persons": f"about {value['persons']}",
+            "records": f"about {value['records']}",
+            "time": f"{value['first_month']} to {value['last_month']}",
+            "quality": (value["quality"] or {}).get("scores", {}),
+            "population": {n: [f"{s['value']} {s['percent']} %" for s in v] for n, v in value["population"].items()},
+        }
+    )
+    names = ("table", "name", "kind", "filled_percent", "unit", "grade")
+    parts = [head, columns(value["variables"], names)]
+    parts.append(columns(grades, ("table", "column", "role", "grade", "found", "why", "by")))
+    return "\n\n".join(parts)

@@ -1,0 +1,154 @@
+"""What a hospital asks about its own data: reconciliation, drift, statements and lineage, over its folder.
+
+Reads the lake, the ledger and the raw store beside a running intake; writes only frozen days and kept runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+from typing import Protocol
+
+import msgspec
+
+from xinglin.catalogue.lineage import LineageGraph
+from xinglin.catalogue.model import DataSetDescription
+from xinglin.catalogue.quality import quality_statement
+from xinglin.catalogue.statement import DataSetStatement, confirm, data_set_statement
+from xinglin.intake.drift import DayProfile, drift
+from xinglin.intake.lineage import TracedFact, source_graph, trace, with_products
+from xinglin.intake.model import HeldRow, ObjectRow, Source
+from xinglin.intake.quality import Alarm
+from xinglin.intake.reconcile import (
+    SEARCHED_OBJECTS,
+    HereCount,
+    Reconciled,
+    SourceCount,
+    mentioned,
+    named_in,
+    plain_key,
+    reconcile,
+    table_of,
+)
+from xinglin.intake.reconcile import Objects as RawObjects
+from xinglin.kernel.instants import Instant
+from xinglin.lake.delta import Lake
+from xinglin.lake.lineage import product_edges, versions_of_fact
+from xinglin.lake.quality import last_run
+from xinglin.lake.quality_coverage import count_for_statement
+from xinglin.lake.quality_days import DayRow, day_profiles, keep_days, kept_days, keyed_day
+
+HELD_PAGE = 1_000
+BACK_DAYS = 60
+"""Days that are frozen at the first call."""
+
+
+class Accounts(Protocol):
+    """The ledger's accounts, as far as they are asked here."""
+
+    def held(self, after: int = 0, limit: int = 100) -> tuple[HeldRow, ...]:
+        """Open quarantined and rejected records."""
+        ...
+
+    def object(self, digest: str) -> ObjectRow | None:
+        """What became of one object."""
+        ...
+
+
+Objects = Callable[[str, str], Sequence[str]]
+"""Digests of the objects that a source sent on a day or after it."""
+
+
+def reconcile_counts(
+    counts: Iterable[SourceCount], lake: Lake, accounts: Accounts | None, raw: RawObjects | None, objects: Objects
+) -> tuple[Reconciled, ...]:
+    """Each count against the lake; reasons from the ledger and, where ``raw`` is there, from the raw objects."""
+    held = tuple(_every_held(accounts)) if accounts is not None else ()
+    return tuple(_one(theirs, lake, held, raw, objects) for theirs in counts)
+
+
+def frozen_days(lake: Lake, last: str, at: Instant, *, back_days: int = BACK_DAYS) -> int:
+    """Freeze the days that end with ``last``; how many were new. Days before today only: a day that goes on is not."""
+    first = (date.fromisoformat(last) - timedelta(days=back_days - 1)).isoformat()
+    return keep_days(lake, day_profiles(lake, first, last), at)
+
+
+def drift_alarms(lake: Lake, day: str, source: str = "") -> tuple[Alarm, ...]:
+    """Alarms of one frozen day. A source's table that was there before and has no row that day counts as silent."""
+    days = [_profile(one) for one in kept_days(lake, source)]
+    found: list[Alarm] = []
+    for about in sorted({(one.source, one.table) for one in days}):
+        own = [one for one in days if (one.source, one.table) == about]
+        today = next((one for one in own if one.day == day), DayProfile(*about, day, 0))
+        found += drift(today, own)
+    return tuple(found)
+
+
+def make_statement(
+    lake: Lake, description: DataSetDescription, at: Instant, *, words: str = "", confirmed_by: str = ""
+) -> DataSetStatement:
+    """The public statement of a described data set, with the newest kept quality run."""
+    counted = count_for_statement(lake, description, at)
+    card = last_run(lake)
+    said = data_set_statement(
+        description,
+        counted.measured,
+        counted.population,
+        at,
+        words=words,
+        quality=quality_statement(card) if card else None,
+        suggestions=counted.suggestions,
+    )
+    return confirm(said, confirmed_by, at) if confirmed_by else said
+
+
+def whole_graph(lake: Lake, sources: Iterable[Source]) -> LineageGraph:
+    """Lineage from the registered sources' fields to every product, of the tables that the lake has."""
+    held = set(lake.names())
+    graph = source_graph(sources)
+    graph = LineageGraph(
+        tuple(edge for edge in graph.edges if edge.target.layer == "resource" or edge.target.dataset in held)
+    )
+    products = [edge for name in sorted(held) for edge in product_edges(lake, name)]
+    targets = {edge.target for edge in (*graph.edges, *products) if edge.target.layer != "resource"}
+    return with_products(graph, products).upstream(targets)
+
+
+def trace_fact(lake: Lake, accounts: Accounts | None, table: str, fact: str) -> tuple[TracedFact, ...]:
+    """Versions of a fact with the raw object and the place that each came from."""
+    return trace(table, versions_of_fact(lake, table, fact), accounts.object if accounts is not None else _unknown)
+
+
+def _one(
+    theirs: SourceCount, lake: Lake, held: Sequence[HeldRow], raw: RawObjects | None, objects: Objects
+) -> Reconciled:
+    table, moment = table_of(theirs.kind)
+    found = keyed_day(lake, theirs.source, table, moment, theirs.day, theirs.keys)
+    here = HereCount(
+        theirs.source, theirs.day, theirs.kind, found.count, found.keys, found.other_days, found.taken_back
+    )
+    own = {plain_key(key) for key in here.keys}
+    lost = [key for key in theirs.keys if plain_key(key) not in own]
+    if not lost or raw is None:
+        return reconcile(theirs, here)
+    of_source = [row for row in held if row.source == theirs.source]
+    where = mentioned(raw, of_source, lost)
+    rest = [key for key in lost if key not in where]
+    digests = objects(theirs.source, theirs.day)[: SEARCHED_OBJECTS.value] if rest else ()
+    return reconcile(theirs, here, where, named_in(raw, digests, rest))
+
+
+def _unknown(digest: str) -> ObjectRow | None:
+    """No ledger, no objects."""
+    return None
+
+
+def _every_held(accounts: Accounts) -> Iterable[HeldRow]:
+    after = 0
+    while page := accounts.held(after, HELD_PAGE):
+        yield from page
+        after = page[-1].id
+
+
+def _profile(one: DayRow) -> DayProfile:
+    return DayProfile(**msgspec.structs.asdict(one))
