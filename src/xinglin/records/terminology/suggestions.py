@@ -23,7 +23,7 @@ CANDIDATES = Limit("candidates of a suggestion", 50, "candidates")
 NAME_CHARACTERS = 200
 """Only so much of a name is looked at."""
 
-_LOOKED_AT = 60
+_LOOKED_AT = 25
 _BRACKETS = re.compile(r"[(\[【〔{<]([^()\[\]【】〔〕{}<>]*)[)\]】〕}>]")
 _MARKS = re.compile(r"[\s,，。;；:：、_'\"“”‘’★☆*※▲△●○◆◇]+")
 _PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+\-#%/βγα]*|[\u4e00-\u9fffβγα]+[\d\-A-Za-z]*[\u4e00-\u9fff]*")

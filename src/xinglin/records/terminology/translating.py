@@ -227,7 +227,8 @@ class _Changes:
             return mapped
         columns = dict(zip(mapped.columns, zip(*mapped.rows, strict=True), strict=True))
         if self._flags:
-            held = columns.get("flags") or (None,) * len(mapped.rows)
+            given = columns.get("flags") or (None,) * len(mapped.rows)
+            held = [one if isinstance(one, str) else None for one in given]
             columns["flags"] = tuple([_JOINED[codes] for codes in zip(held, *self._flags, strict=True)])
         for name, values in filled.items():
             if name in columns or any(value is not None for value in values):

@@ -19,6 +19,11 @@ Cel : C °C ℃ 摄氏度 degC deg.C Celsius oC 度
 /mL : 个/mL 个/ml 1/mL cells/mL cells/ml
 /L : 个/L 1/L
 10*9/L : G/L Gpt/L 10G/L giga/L bil/L K/uL K/ul k/uL K/mm3 K/cumm Thou/uL thou/uL Thousand/uL Th/uL x1000/uL
+10*9/L : 9/L 9/l
+10*12/L : 12/L 12/l
+10*6/L : 6/L 6/l
+10*3/uL : 3/uL 3/ul
+10*6/uL : 6/uL 6/ul
 10*12/L : T/L Tpt/L 10T/L tera/L M/uL M/ul Mill/uL mill/uL Million/uL M/mm3 M/cumm
 g/dL : g% gm% gm/dL gm/dl g/100mL g/100ml gr/dL
 mg/dL : mg% mg/100mL mg/100ml
@@ -86,7 +91,10 @@ mg/kg/h : mg/(kg.h) mg/kg.h
 mL/h : mL/hr ml/hr ml/h cc/h cc/hr
 1 : 个 数 number
 """
-"""UCUM : the ways in which the whole unit is written, spaces taken out."""
+"""UCUM : the ways in which the whole unit is written, spaces taken out.
+
+``9/L`` is what is left of ``10^9/L`` where a message forgot to escape its own separator.
+"""
 
 _PARTS = """
 L : l lt ltr liter litre 升
