@@ -112,9 +112,9 @@ class BatchLimits(msgspec.Struct, frozen=True):
     ``linger_ms``: how long a batch with room waits for more, while objects come in live.
     """
 
-    rows: int = 50_000
+    rows: int = 100_000
     objects: int = 10_000
-    size_bytes: int = 64 * 1024 * 1024
+    size_bytes: int = 128 * 1024 * 1024
     linger_ms: int = 2_000
     object_bytes: int = 1024 * 1024 * 1024
 
