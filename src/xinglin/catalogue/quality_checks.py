@@ -43,7 +43,7 @@ specimen collected|received 0.1
 imaging modality 0.01
 imaging started 0.02
 note body 0.001
-claim amount 0.1
+claim amount 0.5
 """
 
 _STANDARD = """
