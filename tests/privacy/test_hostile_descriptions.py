@@ -8,6 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from xinglin.catalogue.canonical import SYSTEM_COLUMNS
+from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
+from xinglin.catalogue.describe import describe_canonical
+from xinglin.catalogue.profile import ColumnProfile, LevelCount, TableProfile
 from xinglin.records.tabular.describe import MIN_PERSONS, product_description
 from xinglin.records.tabular.suggest import suggest
 
@@ -73,3 +77,25 @@ def test_a_second_sheet_of_numbers_and_names_is_no_list_of_codes() -> None:
         opened.writestr("patients.csv", people)
     text = published(held.getvalue(), "export.zip")
     assert "Zhang San" not in text and "ICU" in text
+
+
+def test_no_canonical_description_shows_keys_of_staff_or_where_a_row_came_from() -> None:
+    """A hundred patients of one doctor make the doctor's number no level."""
+    hidden = {one.name for one in SYSTEM_COLUMNS} | {"patient_record", "person"}
+    for table in CANONICAL_TABLES:
+        physical = {part.name: part for part in table.physical()}
+        counts = (LevelCount("Practitioner/1001", 100), LevelCount("Practitioner/1002", 80))
+        columns = tuple(
+            ColumnProfile(name, part.holds, 180, 180, 2, 0.0, 9.0, counts if part.holds == "text" else (), 17)
+            for name, part in physical.items()
+        )
+        described = describe_canonical(table, TableProfile(table.name, 180, 180, columns))
+        shown = {one.name: one for one in described.columns if one.role != "person"} if described else {}
+        assert not hidden & set(shown)
+        own = {
+            f"{one.name}_{part}" for one in table.columns for part in ("source", "source_text", "source_system", "zone")
+        }
+        assert not own & set(shown)
+        for logical in table.columns:
+            if logical.role == "identifier" or "staff.id" in logical.words:
+                assert logical.name not in shown, (table.name, logical.name)

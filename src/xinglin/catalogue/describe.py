@@ -19,6 +19,8 @@ SMALLEST_POWER = -12
 """No range is told more finely than to this power of ten."""
 WORDS_OF_PEOPLE = ("note", "body", "title", "conclusion", "frequency_text", "range_text")
 """Columns that hold what somebody wrote: never published, however often a text comes again."""
+_STAFF = "staff.id"
+"""Columns whose words name this hold a key of somebody who works here: however many patients they have, a person's."""
 CODE_PARTS = ("system", "loss")
 """Parts of a concept that are published beside the code; the source's own words never are."""
 
@@ -35,7 +37,7 @@ def describe_canonical(
         return None
     columns = [ColumnDescription("patient", "text", "person", words="the hospital's own key of a person")]
     for logical in table.columns:
-        if logical.role != "data" or logical.name in WORDS_OF_PEOPLE:
+        if not _fact(logical):
             continue
         for part in logical.physical():
             found = profile.column(part.name)
@@ -54,10 +56,15 @@ def publishable(table: CanonicalTable) -> tuple[PhysicalColumn, ...]:
     return tuple(
         part
         for logical in table.columns
-        if logical.role == "data" and logical.name not in WORDS_OF_PEOPLE
+        if _fact(logical)
         for part in logical.physical()
         if _publishable(logical, part.name)
     )
+
+
+def _fact(logical: CanonicalColumn) -> bool:
+    """No identifier, no free text, nobody of the staff."""
+    return logical.role == "data" and logical.name not in WORDS_OF_PEOPLE and _STAFF not in logical.words
 
 
 def _publishable(logical: CanonicalColumn, part: str) -> bool:
