@@ -162,6 +162,9 @@ def test_any_bytes(body: bytes) -> None:
 @given(damaged((VCF,)))
 @example(VCF.replace(b"0/1", b"0" * 70_000))
 @example(VCF.replace(b"100", "٣".encode()))
+@example(VCF.replace(b"\t100\t", "\t²\t".encode()))
+@example(VCF.replace(b"1,2,3", "²,2,3".encode()))
+@example(VCF.replace(b":6:9", ":²:9".encode()))
 @example(VCF.replace(b"GT:AD", "GT:ＡD".encode()).replace(b"1,2,3", "²,2,3".encode()))
 def test_damaged_vcf(body: bytes) -> None:
     reads(VcfReader(), body)

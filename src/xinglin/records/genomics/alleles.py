@@ -76,7 +76,7 @@ def parse_call(text: str) -> Call | None:
     for part in parts:
         if part == ".":
             alleles.append(-1)
-        elif part.isascii() and part.isdigit() and len(part) < 6:
+        elif part.isascii() and part.isdecimal() and len(part) < 6:
             alleles.append(int(part))
         else:
             return None

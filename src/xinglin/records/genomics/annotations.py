@@ -22,14 +22,13 @@ class Annotations:
 
     def of(self, info: str, reference: str, alternates: list[str], number: int) -> Told:
         """Gene and consequence of the alternate ``number`` (from 1)."""
-        if "ANN=" not in info and "CSQ=" not in info and not any(name in info for name in _GENES):
+        if annotated := _field(info, "ANN="):
+            return self._snpeff(annotated, alternates[number - 1])
+        if annotated := _field(info, "CSQ="):
+            return self._vep(annotated, reference, alternates, number)
+        if not any(name in info for name in _GENES):
             return _NOTHING
         fields = info.split(";")
-        for field in fields:
-            if field.startswith("ANN="):
-                return self._snpeff(field[4:], alternates[number - 1])
-            if field.startswith("CSQ="):
-                return self._vep(field[4:], reference, alternates, number)
         for name in _GENES:
             for field in fields:
                 if field.startswith(name):
@@ -65,6 +64,17 @@ class Annotations:
             or _part(parts, self._allele) == (wanted or None)
             or parts[self._allele : self._allele + 1] == [wanted]
         )
+
+
+def _field(info: str, name: str) -> str:
+    """The value of a field of INFO; empty where it has none."""
+    at = info.find(name)
+    while at > 0 and info[at - 1] != ";":
+        at = info.find(name, at + 1)
+    if at < 0:
+        return ""
+    end = info.find(";", at)
+    return info[at + len(name) :] if end < 0 else info[at + len(name) : end]
 
 
 def vep_allele(reference: str, alternates: list[str], number: int) -> str:

@@ -46,6 +46,7 @@ COLUMNS = tuple(
     "id patient version_at place flags status build chromosome position reference alternate variant_id genotype "  # noqa: SIM905
     "zygosity phased quality filter depth genotype_quality allele_fraction gene consequence sample specimen".split()
 )
+_ONE_BASE = frozenset("ACGT")
 _SPANNING = frozenset(("*", "<*>", "<NON_REF>", ".", ""))
 _Allele = tuple[int, int, str, str, str | None]
 """Number, position, reference, alternate, flags."""
@@ -183,11 +184,16 @@ class _Calls:
     def take(self, line: str, number: int) -> None:
         """One line of data."""
         cells = line.split("\t")
-        if len(cells) != self._columns or not cells[1].isdigit() or len(cells[1]) > 12 or not BASES(cells[3]):
+        if len(cells) != self._columns or not cells[1].isdecimal() or len(cells[1]) > 12:
             self._refuse(number)
             return
-        alternates = cells[4].split(",")
-        alleles = _alleles(int(cells[1]), cells[3].upper(), alternates)
+        position, reference, alternate = int(cells[1]), cells[3], cells[4]
+        alleles: list[_Allele] | None
+        if reference in _ONE_BASE and alternate in _ONE_BASE:
+            alternates, alleles = [alternate], [(1, position, reference, alternate, None)]
+        else:
+            alternates = alternate.split(",")
+            alleles = _alleles(position, reference.upper(), alternates) if BASES(reference) else None
         if alleles is None:
             self._refuse(number)
         elif not alleles:
@@ -253,7 +259,7 @@ class _Calls:
             cells[6] if cells[6] != "." else None,
             gene,
             consequence,
-            _info_depth(cells[7]) if len(self.samples) == 1 and self._columns == 10 else None,
+            cells[7] if self._columns == 10 else "",
         )
 
     def _row(
@@ -266,7 +272,7 @@ class _Calls:
         one: _Allele,
         shared: tuple[Any, ...],
     ) -> tuple[Any, ...]:
-        key, marks, chromosome, name, quality, passed, gene, consequence, depth = shared
+        key, marks, chromosome, name, quality, passed, gene, consequence, info = shared
         genotype, zygosity = seen_from(call, one[0], chromosome)
         size = len(fields)
         _, depth_at, quality_at, counts_at, share_at = layout
@@ -289,7 +295,7 @@ class _Calls:
             call.phased,
             quality,
             passed,
-            int(own) if own.isdigit() and len(own) < 12 else depth,
+            int(own) if own.isdecimal() and len(own) < 12 else _info_depth(info),
             _number(fields[quality_at]) if 0 <= quality_at < size else None,
             _fraction(
                 fields[counts_at] if 0 <= counts_at < size else "",
@@ -335,7 +341,7 @@ def _fraction(depths: str, shares: str, number: int) -> float | None:
     """The share of reads with the allele: of AD, else as AF or VAF says."""
     if depths:
         parts = depths.split(",")
-        if number < len(parts) and depths.replace(",", "").isdigit() and len(depths) < 1_000:
+        if number < len(parts) and depths.replace(",", "").isdecimal() and len(depths) < 1_000:
             counts = [int(part or 0) for part in parts]
             total = sum(counts)
             return counts[number] / total if total else None
@@ -362,7 +368,7 @@ def _info_depth(info: str) -> int | None:
     if not at and not info.startswith("DP="):
         return None
     text = info[at + 3 :].split(";", 1)[0]
-    return int(text) if text.isdigit() and len(text) < 12 else None
+    return int(text) if text.isdecimal() and len(text) < 12 else None
 
 
 def _midnight(date: str, zone: str) -> Instant | None:

@@ -171,10 +171,10 @@ def _births(chunk: Chunk, names: dict[str, str]) -> list[str | None]:
     parts = (column("birth_datetime"), column("year_of_birth"), column("month_of_birth"), column("day_of_birth"))
     for whole, year, month, day in zip(*parts, strict=True):
         text = whole[:10] if whole else None
-        if text is None and year and year.isdigit():
+        if text is None and year and year.isdecimal():
             text = year.zfill(4)
             for part in (month, day):
-                if not part or not part.isdigit():
+                if not part or not part.isdecimal():
                     break
                 text += f"-{part.zfill(2)}"
         made.append(text)
