@@ -92,9 +92,9 @@ def test_no_canonical_description_shows_keys_of_staff_or_where_a_row_came_from()
         described = describe_canonical(table, TableProfile(table.name, 180, 180, columns))
         shown = {one.name: one for one in described.columns if one.role != "person"} if described else {}
         assert not hidden & set(shown)
-        own = {
-            f"{one.name}_{part}" for one in table.columns for part in ("source", "source_text", "source_system", "zone")
-        }
+        parts = [part for one in table.columns for part in one.physical() if part.name != part.part_of]
+        suffixes = ("_source", "_source_text", "_source_system", "_zone", "_precision")
+        own = {part.name for part in parts if part.name.removeprefix(part.part_of) in suffixes}
         assert not own & set(shown)
         for logical in table.columns:
             if logical.role == "identifier" or "staff.id" in logical.words:
