@@ -23,8 +23,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS system (id INTEGER PRIMARY KEY, url TEXT NOT NULL, version TEXT NOT NULL,
     name TEXT NOT NULL, source TEXT NOT NULL, licence TEXT NOT NULL, digest TEXT NOT NULL, loaded_at INTEGER NOT NULL,
-    hierarchical INTEGER NOT NULL, case_sensitive INTEGER NOT NULL, concepts INTEGER NOT NULL, fragment INTEGER NOT NULL,
-    current INTEGER NOT NULL, UNIQUE (url, version));
+    hierarchical INTEGER NOT NULL, case_sensitive INTEGER NOT NULL, concepts INTEGER NOT NULL,
+    fragment INTEGER NOT NULL, current INTEGER NOT NULL, UNIQUE (url, version));
 CREATE TABLE IF NOT EXISTS concept (system INTEGER NOT NULL, code TEXT NOT NULL, display TEXT NOT NULL,
     inactive INTEGER NOT NULL, properties BLOB, PRIMARY KEY (system, code)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS designation (system INTEGER NOT NULL, code TEXT NOT NULL, number INTEGER NOT NULL,
