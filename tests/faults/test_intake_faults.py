@@ -169,7 +169,7 @@ def test_a_second_worker_on_a_ledger_changes_nothing(tmp_path: Path) -> None:
     hospital.send(results(1, 2))
     (batch,) = hospital.intake.drain()
     with pytest.raises(LedgerMoved):
-        hospital.ledger.plan(batch.plan, (), {})
+        hospital.ledger.plan(batch.plan, (b"", b""), {})
     assert hospital.ledger.unfinished() is None
     hospital.close()
 

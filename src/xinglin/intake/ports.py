@@ -328,11 +328,12 @@ class Evidence(Protocol):
 class Judged(msgspec.Struct, frozen=True):
     """Which rows of a batch are not new (positions by table, in the order in which they were prepared).
 
-    ``fresh``: what the ledger has to remember of the new ones, (fact, content). ``digest``: of all new rows' digests.
+    ``fresh``: what the ledger has to remember of the new ones, facts and contents joined, ascending by fact.
+    ``digest``: of all new rows' digests.
     """
 
     repeated: dict[str, frozenset[int]]
-    fresh: list[tuple[bytes, bytes]]
+    fresh: tuple[bytes, bytes]
     digest: str
 
 
@@ -375,7 +376,7 @@ class Ledger(Protocol):
         """Which rows (``RowKeys`` of all parts, joined) are not new. ``planned``: asked again after ``plan``."""
         ...
 
-    def plan(self, plan: Plan, fresh: Sequence[tuple[bytes, bytes]], persons: Mapping[int, Iterable[bytes]]) -> None:
+    def plan(self, plan: Plan, fresh: tuple[bytes, bytes], persons: Mapping[int, Iterable[bytes]]) -> None:
         """Keep the plan, the digests of its new rows, whom each object is about, and the position behind it.
 
         Raises ``LedgerMoved`` when another process planned meanwhile.

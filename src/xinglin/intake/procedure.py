@@ -179,7 +179,7 @@ class Intake:
         rows = {table: len(found) for table, found in sorted(facts.items()) if found}
         told = canonical_digest(rows)
         plan = Plan(number, "remap", recorded_at, (), rows, told, source=source, taken_back=dict(facts))
-        ledger.plan(plan, (), {})
+        ledger.plan(plan, (b"", b""), {})
         self._step("planned")
         self._write(number, _deleted(plan))
         return self._settle(number)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +34,9 @@ from xinglin.kernel.instants import Instant
 from xinglin.records.model import Unread
 from xinglin.stores import intake_tables as sql
 from xinglin.stores.database import Database, Row, Work, sqlite_url
+from xinglin.stores.intake_judging import judge, split
 
 KEY_BYTES = 32
-_DIGEST = struct.Struct(f"{SIZE_BYTES}s")
 _ROWS = dict[str, tuple[bytes, bytes]]
 
 
@@ -143,54 +140,27 @@ class IntakeLedger:
     def judge(self, batch: int, rows: Mapping[str, tuple[bytes, bytes]], *, planned: bool) -> Judged:
         """See the port.
 
-        A row is new when its fact and version are not known, or known with another content. One fact and version
-        that comes with several contents in one batch is new each time its content changes: so the answer is the
-        same before and after ``plan``.
+        The answer is the same before and after ``plan``.
         """
-        order = {table: (_split(facts), _split(contents)) for table, (facts, contents) in rows.items()}
-        last: dict[bytes, bytes] = {}
-        for facts, contents in order.values():
-            last.update(zip(facts, contents, strict=True))
-        repeats = len(last) < sum(len(facts) for facts, _ in order.values())
-        changing = _changing(order.values()) if repeats else set()
-        in_order = sorted(last)
-        known = self._known(in_order, batch if planned else -1)
-        repeated: dict[str, frozenset[int]] = {}
-        told = hashlib.sha256()
-        seen: dict[bytes, bytes] = {}
-        for table in sorted(order):
-            dropped: set[int] = set()
-            kept = list(chain.from_iterable(zip(*order[table], strict=True)))
-            if repeats or known:
-                kept.clear()
-                for at, (fact, content) in enumerate(zip(*order[table], strict=True)):
-                    if seen.get(fact) == content or (fact not in changing and known.get(fact) == content):
-                        dropped.add(at)
-                    else:
-                        kept += (fact, content)
-                    seen[fact] = content
-            told.update(table.encode() + b"\x00" + b"".join(kept))
-            repeated[table] = frozenset(dropped)
-        fresh = [(fact, last[fact]) for fact in in_order if fact in changing or known.get(fact) != last[fact]]
-        return Judged(repeated, fresh, "sha256:" + told.hexdigest())
+        return judge(rows, lambda facts: self._known(facts, batch if planned else -1))
 
-    def _known(self, facts: Sequence[bytes], batch: int) -> dict[bytes, bytes]:
+    def _known(self, facts: bytes, batch: int) -> dict[bytes, bytes]:
         """Contents that the ledger has of these facts, but for what ``batch`` itself put there."""
         known: dict[bytes, bytes] = {}
         for rows in self._chunks(facts, sql.FIND_SQLITE, sql.FIND_POSTGRES):
             known.update((bytes(row["fact"]), bytes(row["content"])) for row in rows if row["batch"] != batch)
         return known
 
-    def _chunks(self, facts: Sequence[bytes], sqlite: Executable, postgres: Executable) -> Iterator[list[Row]]:
+    def _chunks(self, facts: bytes, sqlite: Executable, postgres: Executable) -> Iterator[list[Row]]:
         """What a statement finds of these facts, many at a time."""
-        for start in range(0, len(facts), sql.FACTS_AT_ONCE):
-            chunk = facts[start : start + sql.FACTS_AT_ONCE]
-            if self._is_sqlite:
-                yield self.database.rows(sqlite, facts=b"".join(chunk))
-            else:
-                yield self.database.rows(postgres, facts=list(chunk))
+        for chunk in _cut(facts):
+            yield self.database.rows(sqlite if self._is_sqlite else postgres, facts=self._given(chunk))
 
-    def plan(self, plan: Plan, fresh: Sequence[tuple[bytes, bytes]], persons: Mapping[int, Iterable[bytes]]) -> None:
+    def _given(self, joined: bytes) -> bytes | list[bytes]:
+        """Digests as a statement takes them."""
+        return joined if self._is_sqlite else split(joined)
+
+    def plan(self, plan: Plan, fresh: tuple[bytes, bytes], persons: Mapping[int, Iterable[bytes]]) -> None:
         """See the port."""
         tally = plan.tally
         with self.database.alone() as work:
@@ -214,15 +184,11 @@ class IntakeLedger:
             if plan.kind == "new" and plan.parts:
                 work.write(sql.PUT_POSITION, name="new", **_behind(plan.parts[-1]))
 
-    def _remember(self, work: Work, batch: int, fresh: Sequence[tuple[bytes, bytes]]) -> None:
-        # In the order of the index, which writes each of its pages once.
-        ordered = sorted(fresh)
-        for start in range(0, len(ordered), sql.FACTS_AT_ONCE):
-            facts, contents = zip(*ordered[start : start + sql.FACTS_AT_ONCE], strict=True)
-            if self._is_sqlite:
-                work.write(sql.PUT_SQLITE, facts=b"".join(facts), contents=b"".join(contents), batch=batch)
-            else:
-                work.write(sql.PUT_POSTGRES, facts=list(facts), contents=list(contents), batch=batch)
+    def _remember(self, work: Work, batch: int, fresh: tuple[bytes, bytes]) -> None:
+        # They come in the order of the index, which writes each of its pages once.
+        for facts, contents in zip(_cut(fresh[0]), _cut(fresh[1]), strict=True):
+            statement = sql.PUT_SQLITE if self._is_sqlite else sql.PUT_POSTGRES
+            work.write(statement, facts=self._given(facts), contents=self._given(contents), batch=batch)
 
     def written(self, batch: int, versions: Mapping[str, int]) -> None:
         """See the port."""
@@ -279,12 +245,12 @@ class IntakeLedger:
     def arise(self, names: bytes) -> None:
         """See the port."""
         with self.database.alone() as work:
-            work.write_many(sql.MARK_ARISING, ({"fact": name} for name in sorted(set(_split(names)))))
+            work.write_many(sql.MARK_ARISING, ({"fact": name} for name in sorted(set(split(names)))))
 
     def arisen(self, names: Sequence[bytes]) -> set[bytes]:
         """See the port."""
         found: set[bytes] = set()
-        for rows in self._chunks(names, sql.FIND_ARISING_SQLITE, sql.FIND_ARISING_POSTGRES):
+        for rows in self._chunks(b"".join(names), sql.FIND_ARISING_SQLITE, sql.FIND_ARISING_POSTGRES):
             found.update(bytes(row["fact"]) for row in rows)
         return found
 
@@ -371,19 +337,10 @@ def object_row(row: Row) -> ObjectRow:
     return ObjectRow(tally=tally, **{name: value for name, value in row.items() if name not in sql.COUNT_NAMES})
 
 
-def _split(joined: bytes) -> list[bytes]:
-    return [one for (one,) in _DIGEST.iter_unpack(joined)]
-
-
-def _changing(order: Iterable[tuple[list[bytes], list[bytes]]]) -> set[bytes]:
-    """Facts that come with several contents."""
-    last: dict[bytes, bytes] = {}
-    found: set[bytes] = set()
-    for facts, contents in order:
-        for fact, content in zip(facts, contents, strict=True):
-            if last.setdefault(fact, content) != content:
-                found.add(fact)
-    return found
+def _cut(digests: bytes) -> list[bytes]:
+    """As many as one statement is given."""
+    size = sql.FACTS_AT_ONCE * SIZE_BYTES
+    return [digests[start : start + size] for start in range(0, len(digests), size)]
 
 
 def _source_version(row: Row) -> SourceVersion:
