@@ -1,7 +1,8 @@
 """Documents inside other records: FHIR attachments and Binaries, HL7 v2 MDM. Their text becomes a note's body.
 
 ``WithTexts`` goes around a reader of resources: a DocumentReference or DiagnosticReport with inline data, or with
-the address of a Binary of the same object, is mapped here, with the text of its documents; all others pass by.
+the address of a Binary of the same object, is mapped here, with the text of its documents. The narrative of a
+Composition's sections becomes plain text. All others pass by.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import msgspec
 from xinglin.records.documents.bounds import ATTACHMENTS, HELD_BYTES
 from xinglin.records.documents.extract import UNKNOWN_TYPE, Extracted, extract_text, known_type
 from xinglin.records.documents.filling import Filling, MapResources, told_of
+from xinglin.records.documents.plain import html_text
 from xinglin.records.model import Flag, Read, ReadContext, Reader, Resource
 
 BAD_BASE64 = "documents.bad_base64"
 CARRIERS = frozenset(("DocumentReference", "DiagnosticReport"))
+_LOOKED_AT = CARRIERS | {"Binary", "Composition"}
 TEXT_BREAK = "\n\n"
 
 
@@ -60,10 +63,22 @@ class WithTexts:
         return Filling(self._map)
 
 
+def _plain_sections(composition: dict[str, Any]) -> None:
+    """The narrative of a Composition's sections as text in place of XHTML, where it is any."""
+    waiting: list[Any] = [composition]
+    while waiting:
+        sections = waiting.pop().get("section")
+        for section in sections if isinstance(sections, list) else ():
+            if not isinstance(section, dict):
+                continue
+            waiting.append(section)
+            text = section.get("text")
+            if isinstance(text, dict) and isinstance(text.get("div"), str) and "<" in text["div"]:
+                section["text"] = text | {"div": html_text(text["div"].encode("utf-8", "replace")).text}
+
+
 def _carries(part: Read) -> bool:
-    return any(
-        one.body.get("resourceType") in ("DocumentReference", "DiagnosticReport", "Binary") for one in part.resources
-    )
+    return any(one.body.get("resourceType") in _LOOKED_AT for one in part.resources)
 
 
 _Carrier = tuple[Resource, list[Any]]
@@ -75,6 +90,8 @@ def _sorted(
     """Those whose documents are here, those that name a Binary that is not here yet, and all others."""
     ready, late, rest = [], [], []
     for one in resources:
+        if one.body.get("resourceType") == "Composition":
+            _plain_sections(one.body)
         attachments = _attachments(one.body) if one.body.get("resourceType") in CARRIERS else []
         inline = any(isinstance(each.get("data"), str) for each in attachments)
         names = [key for each in attachments if (key := _binary_key(each.get("url")))]

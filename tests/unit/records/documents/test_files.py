@@ -293,6 +293,17 @@ def test_presented_forms_of_reports_are_documents() -> None:
     assert [(row["body"], row["type_source_text"]) for row in rows(part, "note")] == [("normal", "CT")]
 
 
+def test_the_narrative_of_a_composition_is_plain_text() -> None:
+    inner = {"title": "b", "text": {"status": "generated", "div": "<div><p>two</p><ul><li>x</li></ul></div>"}}
+    sections = [{"title": "a", "text": {"status": "generated", "div": "one &lt;"}, "section": [inner]}]
+    composition = {
+        "resourceType": "Composition", "id": "c", "status": "final", "type": {"text": "x"}, "title": "t",
+        "subject": {"reference": "Patient/1"}, "date": "2024-03-01", "author": [{"display": "x"}], "section": sections,
+    }  # fmt: skip
+    (part,) = fhir(composition)
+    assert [row["body"] for row in rows(part, "note")] == ["one &lt;", "two\n\nx"]
+
+
 def test_a_wrapped_document_is_read_as_fhir() -> None:
     body = wrap_document(RTF, "application/rtf", "Patient/9", encounter="Encounter/3", title="Note")
     assert sniff(body).media_type == "application/fhir+json"
