@@ -101,7 +101,7 @@ class Node:
         try:
             lake = self.opened.lake
             for name in ("patient", "imaging"):
-                data = lake.datasets(lake.current([name]))[name]
+                data = lake.datasets(lake.current([name]))[name].to_table()
                 rule = rule_of(name, data.schema.names)
                 assert rule is not None
                 session.table(f"all_{name}", data)

@@ -4,6 +4,7 @@ What is changed about the library, and why:
 
 * a connection's address is checked before anything is read, and TLS is shaken in the connection's own thread;
 * the connection's thread waits for bytes or for something to send, instead of looking every millisecond;
+* data is gathered from views of what was received, and nothing of it is logged;
 * the socket reads a PDU in one piece instead of 4 kB ones, within a time, and none longer than was announced;
 * an instance that grows beyond the limits is thrown away while it comes, so that memory stays bounded;
 * nothing is read from a sender that does not wait for answers.
@@ -57,7 +58,9 @@ class Traffic:
 
     def before_reading(self, association: Any) -> None:
         """Wait while the sender is too far ahead; throw away what has grown too large."""
-        while association.dimse.msg_queue.qsize() >= self.limits.waiting and not self.stopping:
+        while association.dimse.msg_queue.qsize() >= self.limits.waiting:
+            if self.stopping or association._kill or not association.is_alive():
+                raise ConnectionAbortedError("nobody answers any more")
             time.sleep(LOOK_AGAIN_S)
         message = association.dimse.message
         stream = message.data_set if message is not None else None
@@ -102,6 +105,39 @@ class WakingQueue(queue.Queue[Any]):
         """Close what it waits with."""
         self._waiting.close()
         self._waking.close()
+
+
+class _Data:
+    """A P-DATA-TF PDU whose values are views of what was received: nothing is copied before it is gathered."""
+
+    def __init__(self, received: bytearray) -> None:
+        """``ValueError`` for values that do not fit the PDU."""
+        from pynetdicom.pdu_primitives import P_DATA
+
+        values: list[Any] = []
+        at, view = 0, memoryview(received)[6:]
+        while at < len(view):
+            length = int.from_bytes(view[at : at + 4], "big")
+            end = at + 4 + length
+            if length < 2 or end > len(view):
+                raise ValueError("a presentation data value does not fit its PDU")
+            values.append((view[at + 4], view[at + 5 : end]))
+            at = end
+        self._primitive: Any = P_DATA()
+        self._primitive._presentation_data_value_list = values
+
+    def to_primitive(self) -> Any:
+        """As the library hands it to the DIMSE provider."""
+        return self._primitive
+
+
+def _reading(other: Callable[[bytearray], Any]) -> Callable[[bytearray], Any]:
+    """Decodes data by itself, and leaves every other PDU to ``other``."""
+
+    def decode(received: bytearray) -> Any:
+        return (_Data(received), "Evt10") if received[:1] == b"\x04" else other(received)
+
+    return decode
 
 
 @cache
@@ -212,8 +248,9 @@ def make_server(
     count: Count,
 ) -> Any:
     """A bound server of every storage SOP class of the standard in every transfer syntax, and of verification."""
-    from pynetdicom import AE, evt
+    from pynetdicom import AE, _config, evt
 
+    _config.LOG_HANDLER_LEVEL = "none"  # its log handlers write down whole messages
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     entity = AE(ae_title=title)
     entity.require_called_aet = True
@@ -229,6 +266,7 @@ def make_server(
         service.socket.__class__ = _socket_class()
         service.socket.traffic = traffic
         service.to_provider_queue = WakingQueue()
+        service._decode_pdu = _reading(service._decode_pdu)
         service._run_loop_delay = PAUSE_S
 
     def closed(event: Any) -> None:

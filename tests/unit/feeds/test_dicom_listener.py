@@ -167,6 +167,42 @@ async def test_a_pdu_longer_than_announced_ends_the_connection() -> None:
         assert (await sent(port, encoded(phantom()))).well
 
 
+async def test_a_sender_that_does_not_wait_for_answers_is_not_read() -> None:
+    from pynetdicom import AE
+    from pynetdicom.dimse_primitives import C_STORE
+
+    gate = asyncio.Event()
+    keeper = Keeper()
+
+    async def slowly(received: Received) -> Kept:
+        await gate.wait()
+        return await keeper.keep(received)
+
+    def flood(port: int) -> Any:
+        entity = AE(ae_title="FLOOD")
+        entity.add_requested_context(CT, "1.2.840.10008.1.2.1")
+        association = entity.associate("127.0.0.1", port, ae_title="XINGLIN")
+        association._reactor_checkpoint.clear()
+        for number in range(20):
+            request = C_STORE()
+            request.MessageID, request.Priority = number + 1, 2
+            request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CT, f"{ROOT}.1.{number}"
+            body = encoded(phantom(number))
+            request.DataSet = io.BytesIO(body[dataset_offset(body) :])
+            association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+        return association
+
+    async with listening(slowly, limits=DicomLimits(waiting=2)) as (listener, port):
+        association = await asyncio.to_thread(flood, port)
+        await asyncio.sleep(0.5)
+        assert listener.status().received == 1
+        gate.set()
+        statuses = [(await asyncio.to_thread(association.dimse.get_msg, True))[1].Status for _ in range(20)]
+        assert statuses == [0] * 20
+        association._reactor_checkpoint.set()
+        await asyncio.to_thread(association.abort)
+
+
 async def test_strangers_are_turned_away() -> None:
     keeper = Keeper()
     async with listening(keeper.keep, peers=("10.0.0.0/8",)) as (listener, port):
