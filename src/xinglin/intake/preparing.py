@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -240,8 +241,8 @@ class Preparation:
             found.append(
                 RowKeys(
                     one.table,
-                    b"".join(map(digests.fact, one.rows)),
-                    b"".join(map(digests.content, one.rows)),
+                    digests.facts(one.rows),
+                    digests.contents(one.rows),
                     tuple([numbers[row[place] or ""] for row in one.rows]),
                     b"".join(map(digests.name, one.rows)) if work.named else b"",
                 )
@@ -278,33 +279,50 @@ class _Attribution:
 
     def _judge(self, mapped: Mapped) -> None:
         """Numbers the records and notes what speaks against one of them."""
-        names = mapped.columns
+        names, numbers = mapped.columns, self.numbers
         place_at, id_at = names.index("place"), names.index("id")
-        of_person = mapped.table in _OF_PERSON or (mapped.table not in _CANONICAL and "patient" in names)
-        numbers = self.numbers
-        person_at = names.index("patient") if of_person and "patient" in names else id_at
-        allowed = not self._source.tables or mapped.table in self._source.tables
-        is_person = of_person or mapped.table == "patient"
-        for row in mapped.rows:
-            place = row[place_at] or ""
+        for place in dict.fromkeys([row[place_at] or "" for row in mapped.rows]):
             if place not in numbers:
                 numbers[place] = len(numbers)
+        of_person = mapped.table in _OF_PERSON or (mapped.table not in _CANONICAL and "patient" in names)
+        person_at = -1
+        if of_person or mapped.table == "patient":
+            person_at = names.index("patient") if "patient" in names and of_person else id_at
+        nobody = of_person and "patient" not in names
+        allowed = not self._source.tables or mapped.table in self._source.tables
+        if allowed and not nobody and self._all_right(mapped.rows, id_at, person_at):
+            return
+        for row in mapped.rows:
+            place = row[place_at] or ""
             if not allowed:
                 self._verdicts[place] = OTHER_TABLE
             elif not row[id_at]:
                 self._verdicts[place] = NO_ID
-            elif is_person:
-                self._see(row[person_at] if not of_person or "patient" in names else None, place)
+            elif person_at >= 0:
+                self._see(None if nobody else row[person_at], place)
+
+    def _all_right(self, rows: Sequence[tuple[Any, ...]], id_at: int, person_at: int) -> bool:
+        """Whether every row has an id, and a person who was not erased."""
+        if not all(map(itemgetter(id_at), rows)):
+            return False
+        persons = set(map(itemgetter(person_at), rows)) if person_at >= 0 else ()
+        if not all(persons):
+            return False
+        return not any(self._is_refused(person) for person in persons)
+
+    def _is_refused(self, person: str) -> bool:
+        """Whether the person was erased; everybody asked about is noted."""
+        digest = self._digests.get(person)
+        if digest is None:
+            digest = person_digest(self._key, qualified(self._source.namespace, person))
+            self._digests[person] = digest
+        return digest in self._erased and not self._source.takes_erased
 
     def _see(self, person: str | None, place: str) -> None:
         if not person:
             self._verdicts.setdefault(place, NO_PATIENT)
             return
-        digest = self._digests.get(person)
-        if digest is None:
-            digest = person_digest(self._key, qualified(self._source.namespace, person))
-            self._digests[person] = digest
-        if digest in self._erased and not self._source.takes_erased:
+        if self._is_refused(person):
             self._verdicts[place] = ERASED_PERSON
 
 
@@ -336,15 +354,21 @@ def _versioned(mapped: Mapped, received_at: Instant) -> Mapped:
     at, latest = names.index("version_at"), received_at + AHEAD_MS
     if all(row[at] and row[at] <= latest for row in mapped.rows):
         return mapped
-    rows = [row if row[at] and row[at] <= latest else _received(names, row, at, received_at) for row in mapped.rows]
+    own = (received_at,)
+    rows = [
+        (row if row[at] <= latest else _received(names, row, at, received_at))
+        if row[at]
+        else row[:at] + own + row[at + 1 :]
+        for row in mapped.rows
+    ]
     return Mapped(mapped.table, names, rows, mapped.kinds)
 
 
 def _received(names: tuple[str, ...], row: tuple[Any, ...], at: int, received_at: Instant) -> tuple[Any, ...]:
-    """The row with the version of its receipt, and a flag where it told another one."""
-    told, changed = row[at], list(row)
+    """The row with the version of its receipt, and a flag that it told another one."""
+    changed = list(row)
     changed[at] = received_at
-    if told and "flags" in names:
+    if "flags" in names:
         flags = names.index("flags")
         changed[flags] = f"{row[flags]} {FUTURE_VERSION}" if row[flags] else FUTURE_VERSION
     return tuple(changed)

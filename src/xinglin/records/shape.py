@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _KEY_WORDS = re.compile(r"\(\w+\.id\b")
 _DAY_MS = 86_400_000
+_TURNED_ROWS = 256
 _TITRE = re.compile(r"\s*[<>]?=?\s*\d+(?:\.\d+)?\s*[:：]\s*(\d+(?:\.\d+)?)\s*")
 
 
@@ -278,17 +279,17 @@ _READERS: dict[str, Callable[[Sequence[Any], Marks], Any]] = {
 
 def _gathered(parts: list[tuple[Mapped, FromWhere]]) -> tuple[dict[str, Sequence[Any]], int]:
     """Columns of all parts by name, and the number of rows."""
-    if len({mapped.columns for mapped, _ in parts}) == 1:
-        rows = parts[0][0].rows if len(parts) == 1 else [row for mapped, _ in parts for row in mapped.rows]
-        columns = parts[0][0].columns
-        transposed = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-        return dict(zip(columns, transposed, strict=True)), len(rows)
     names = dict.fromkeys(name for mapped, _ in parts for name in mapped.columns)
     gathered: dict[str, list[Any]] = {name: [] for name in names}
     for mapped, _ in parts:
-        given = dict(zip(mapped.columns, zip(*mapped.rows, strict=True), strict=True)) if mapped.rows else {}
-        for name, values in gathered.items():
-            values.extend(given.get(name) or [None] * len(mapped.rows))
+        columns = [gathered[name] for name in mapped.columns]
+        # Some hundred rows at a time, which a processor has at hand when it turns them into columns.
+        for start in range(0, len(mapped.rows), _TURNED_ROWS):
+            block = mapped.rows[start : start + _TURNED_ROWS]
+            for column, values in zip(columns, zip(*block, strict=True), strict=True):
+                column.extend(values)
+        for name in names.keys() - set(mapped.columns) if len(names) > len(columns) else ():
+            gathered[name].extend([None] * len(mapped.rows))
     return dict(gathered), sum(len(mapped.rows) for mapped, _ in parts)
 
 
