@@ -1,7 +1,7 @@
-"""Documents inside other records: FHIR attachments and Binaries, HL7 v2 MDM. Their text becomes a note's body.
+"""Documents inside other records: FHIR attachments and Binaries, HL7 v2 MDM and ED. Their text becomes a note's body.
 
-``WithTexts`` goes around a reader of resources: a DocumentReference or DiagnosticReport with inline data, or with
-the address of a Binary of the same object, is mapped here, with the text of its documents. The narrative of a
+``WithTexts`` goes around a reader of resources: a DocumentReference, DiagnosticReport or result with inline data, or
+with the address of a Binary of the same object, is mapped here, with the text of its documents. The narrative of a
 Composition's sections becomes plain text. All others pass by.
 """
 
@@ -21,8 +21,8 @@ from xinglin.records.documents.plain import html_text
 from xinglin.records.model import Flag, Read, ReadContext, Reader, Resource
 
 BAD_BASE64 = "documents.bad_base64"
-CARRIERS = frozenset(("DocumentReference", "DiagnosticReport"))
-_LOOKED_AT = CARRIERS | {"Binary", "Composition"}
+CARRIERS = frozenset(("DocumentReference", "DiagnosticReport", "Observation"))
+_LOOKED_AT = frozenset(("DocumentReference", "DiagnosticReport", "Binary", "Composition"))
 TEXT_BREAK = "\n\n"
 
 
@@ -78,7 +78,7 @@ def _plain_sections(composition: dict[str, Any]) -> None:
 
 
 def _carries(part: Read) -> bool:
-    return any(one.body.get("resourceType") in _LOOKED_AT for one in part.resources)
+    return any(one.body.get("resourceType") in _LOOKED_AT or "extension" in one.body for one in part.resources)
 
 
 _Carrier = tuple[Resource, list[Any]]
@@ -125,9 +125,15 @@ def _part(
 
 def _attachments(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The attachments of a carrier, in order."""
-    if body.get("resourceType") == "DiagnosticReport":
+    kind = body.get("resourceType")
+    if kind == "DiagnosticReport":
         given = body.get("presentedForm")
         found = given if isinstance(given, list) else []
+    elif kind == "Observation":  # an HL7 v2 result of type ED
+        given = body.get("extension")
+        found = (
+            [one.get("valueAttachment") for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+        )
     else:
         content = body.get("content")
         found = [one.get("attachment") for one in content if isinstance(one, dict)] if isinstance(content, list) else []
@@ -146,7 +152,7 @@ def _fill(filling: Filling, resource: Resource, attachments: list[Any], binaries
     """The rows of a carrier with the texts of its documents."""
     documents = [one for each in attachments if (one := _document(each, binaries)) is not None]
     flags = tuple(dict.fromkeys(flag for _, _, found in documents for flag in found.flags))
-    if resource.body.get("resourceType") == "DiagnosticReport":
+    if resource.body.get("resourceType") != "DocumentReference":
         _report(filling, resource, documents)
         return
     if not documents:
@@ -160,7 +166,7 @@ def _fill(filling: Filling, resource: Resource, attachments: list[Any], binaries
 
 
 def _report(filling: Filling, resource: Resource, documents: list[tuple[bytes, str, Extracted]]) -> None:
-    """A report's own row by its view, and each presented form as a document of its own."""
+    """The own row of a report or result by its view, and each document in it as one of its own."""
     filling.add(resource, {})
     body = resource.body
     for number, (data, media_type, found) in enumerate(documents, 1):
@@ -170,7 +176,7 @@ def _report(filling: Filling, resource: Resource, documents: list[tuple[bytes, s
             "status": "current",
             "subject": body.get("subject"),
             "type": body.get("code"),
-            "date": body.get("issued"),
+            "date": body.get("issued") or body.get("effectiveDateTime"),
             "context": {"encounter": [body["encounter"]]} if isinstance(body.get("encounter"), dict) else None,
             "content": [{"attachment": {}}],
         }

@@ -328,6 +328,21 @@ def test_the_text_of_an_hl7_v2_document() -> None:
     assert note["partial"] is True
 
 
+def test_the_text_of_an_hl7_v2_result_that_is_a_document() -> None:
+    lines = (
+        r"MSH|^~\&|HIS|H|X|Y|20240301||ORU^R01|1|P|2.5",
+        "PID|1||77^^^HIS^MR||Roe^Mary",
+        "OBR|1||R9^LAB|CT^CT|||20240301",
+        f"OBX|1|ED|X^Report||^application^pdf^Base64^{coded(PDF)}||||||F",
+    )
+    (part,) = WithTexts(Hl7v2Reader()).read("\r".join(lines).encode(), ReadContext("x", 0))
+    assert part.received == len(part.resources) + part.accepted
+    (observation,), (note,), (document,) = (rows(part, name) for name in ("observation", "note", "document"))
+    assert note["body"].startswith("Discharge summary")
+    assert document["id"] == f"DocumentReference/{observation['id'].partition('/')[2]}-form1"
+    assert document["type_source_text"] == "Report"
+
+
 def test_standard_readers_take_documents() -> None:
     readers = by_media_type(standard_readers())
     for body in (PDF, RTF, DOCX, wst()):
