@@ -31,6 +31,8 @@ from xinglin.patients.resolve import Resolution, newest_of, resolve
 from xinglin.patients.rules import into_key, keys_of
 from xinglin.patients.traits import traits_of
 
+UNSEEN: Instant = 2**62
+"""When a record was first seen that others name and no row has told of: it is older than none."""
 _WAITING = ("open", "supported", "deferred")
 
 
@@ -77,7 +79,7 @@ class PatientIndex:
             erased = work.forgotten([key for key in masters if key not in known])
             changed = {}
             for key, person in masters.items():
-                before = known.get(key) or Stored(key, at, NOTHING)
+                before = known.get(key) or Stored(key, UNSEEN, NOTHING)
                 if key in erased or before.state.masters.get(index, "") == person:
                     continue
                 named = {name: one for name, one in before.state.masters.items() if name != index}
@@ -92,7 +94,7 @@ class PatientIndex:
         with self.store.alone() as work:
             known = work.records(keys)
             left_out = work.forgotten(keys)
-            new = {key: Stored(key, at, NOTHING) for key in keys if key not in known and key not in left_out}
+            new = {key: Stored(key, UNSEEN, NOTHING) for key in keys if key not in known and key not in left_out}
             rows = self._put(work, new, known, (), at)
         return Taken(len(keys), len(new), rows)
 
@@ -165,7 +167,7 @@ class PatientIndex:
         # A record that others were merged into may be one that no message has told of yet.
         targets = {one.merged for one in seeds.values() if one.merged} - seeds.keys()
         here = work.records(targets)
-        bare = [Stored(key, at, NOTHING) for key in targets if key not in here]
+        bare = [Stored(key, UNSEEN, NOTHING) for key in targets if key not in here]
         work.put_records([*changed.values(), *bare])
         work.put_keys(texts, [key for key in texts if key in known])
         for one in bare:
@@ -247,7 +249,7 @@ class PatientIndex:
 
 def said_by(traits: Traits) -> bytes:
     """What a record says, for a digest: a decision holds as long as it is the same."""
-    return encode_msgpack(msgspec.structs.replace(traits, since=0, merged_at=0))
+    return encode_msgpack(msgspec.structs.replace(traits, since=0, merged_at=0, merged_heard=0))
 
 
 def _folded(before: Stored | None, key: str, versions: Sequence[Version]) -> Stored | None:
@@ -256,21 +258,21 @@ def _folded(before: Stored | None, key: str, versions: Sequence[Version]) -> Sto
     for version in versions:
         state = fold(state, version)
     first = min(version.stamp[1] for version in versions)
-    if before is not None and state is before.state:
+    if before is not None and state is before.state and before.since <= first:
         return None
     return Stored(key, min(before.since, first) if before else first, state)
 
 
 def _taken_apart(versions: Iterable[Version]) -> list[Statement]:
     """Pairs that a source took apart: two records of one message that both are merged into nothing (A37)."""
-    together: dict[tuple[str, str, Instant], set[str]] = {}
+    together: dict[tuple[str, str, Instant, Instant], set[str]] = {}
     for one in versions:
         if one.partial and REPLACED_BY in one.cleared and one.values[REPLACED_BY] is None:
-            at, _, _, _, place, message = one.stamp
-            together.setdefault((message, place.rpartition("PID")[0], at), set()).add(one.patient)
+            at, heard, _, _, place, message = one.stamp
+            together.setdefault((message, place.rpartition("PID")[0], at, heard), set()).add(one.patient)
     return [
-        Statement(pair_of(*sorted(keys)), "apart", at, "source")
-        for (_, _, at), keys in together.items()
+        Statement(pair_of(*sorted(keys)), "apart", at, "source", heard)
+        for (_, _, at, heard), keys in together.items()
         if len(keys) == 2
     ]
 

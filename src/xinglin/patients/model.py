@@ -100,9 +100,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Traits(msgspec.Struct, frozen=True):
     """What a record says of a person, normalised. Empty where it says nothing that counts.
 
-    ``since``: when the hospital's node first had it. ``held``: not taken back. ``number``: issuer and number.
+    ``since``: when the hospital's node first had a row of it. ``held``: not taken back. ``number``: issuer and number.
     ``doubts``: fields that contradict the record's own identity number. ``merged``: the record that it went into,
-    and since when. ``masters``: its persons by master index.
+    since when, and when the node heard it. ``masters``: its persons by master index.
     """
 
     key: str
@@ -121,6 +121,7 @@ class Traits(msgspec.Struct, frozen=True):
     doubts: tuple[str, ...] = ()
     merged: str = ""
     merged_at: Instant = 0
+    merged_heard: Instant = 0
     masters: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
@@ -136,6 +137,8 @@ class Statement(msgspec.Struct, frozen=True):
     at: Instant
     by: str
     """``source``, ``clerk``"""
+    heard: Instant = 0
+    """When the node had it: of two at one instant the later heard holds."""
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from itertools import combinations
 
 import msgspec
 
+from xinglin.kernel.instants import Instant
 from xinglin.patients.model import (
     COMPONENT,
     RULES,
@@ -100,9 +101,13 @@ def newest_of(statements: Iterable[Statement]) -> dict[Pair, Statement]:
     newest: dict[Pair, Statement] = {}
     for one in statements:
         known = newest.get(one.pair)
-        if known is None or (one.at, one.by == "clerk", one.said) > (known.at, known.by == "clerk", known.said):
+        if known is None or _order(one) > _order(known):
             newest[one.pair] = one
     return newest
+
+
+def _order(one: Statement) -> tuple[Instant, bool, Instant, str]:
+    return one.at, one.by == "clerk", one.heard, one.said
 
 
 def _links(traits: Mapping[str, Traits], one: Statement) -> bool:
@@ -113,7 +118,7 @@ def _merged_since(traits: Mapping[str, Traits], one: Statement) -> bool:
     """Whether the source merged the pair after the statement."""
     for key, other in (one.pair, one.pair[::-1]):
         found = traits.get(key)
-        if found is not None and found.merged == other and found.merged_at > one.at:
+        if found is not None and found.merged == other and (found.merged_at, found.merged_heard) > (one.at, one.heard):
             return True
     return False
 

@@ -58,6 +58,7 @@ def traits_of(key: str, since: Instant, state: State) -> Traits:
         doubts=doubts,
         merged=merged if merged != key else "",
         merged_at=state.told_at(REPLACED_BY) if merged else 0,
+        merged_heard=state.stamp(REPLACED_BY)[1] if merged else 0,
         masters=tuple(sorted(state.masters.items())),
     )
 

@@ -208,7 +208,7 @@ class PatientWork:
     def statements_of(self, keys: Collection[str]) -> list[Statement]:
         """See the port."""
         rows = self._rows(self._sql.paired["statement"], keys)
-        return [Statement((row["one"], row["other"]), row["said"], row["at"], row["by"]) for row in rows]
+        return [Statement((row["one"], row["other"]), row["said"], row["at"], row["by"], row["heard"]) for row in rows]
 
     def persons_of(self, keys: Collection[str]) -> dict[str, PersonOf]:
         """See the port."""
@@ -247,8 +247,8 @@ class PatientWork:
         """See the port."""
         fresh = []
         for one in statements:
-            row = {"one": one.pair[0], "other": one.pair[1], "by": one.by, "said": one.said, "at": one.at}
-            if self._work.write(sql.PUT_STATEMENT, **row):
+            row = {"by": one.by, "said": one.said, "at": one.at, "heard": one.heard}
+            if self._work.write(sql.PUT_STATEMENT, one=one.pair[0], other=one.pair[1], **row):
                 fresh.append(one)
         return fresh
 

@@ -62,6 +62,7 @@ statement = Table(
     Column("by", String(), primary_key=True),
     Column("said", String(), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("heard", BigInteger, nullable=False),
 )
 review = Table(
     "review",
@@ -158,9 +159,10 @@ PUT_LINK = text(
 )
 DROP_LINK = text("DELETE FROM link WHERE one = :one AND other = :other")
 PUT_STATEMENT = text(
-    'INSERT INTO statement (one, other, "by", said, "at") VALUES (:one, :other, :by, :said, :at) '
-    'ON CONFLICT (one, other, "by") DO UPDATE SET said = excluded.said, "at" = excluded."at" '
-    'WHERE excluded."at" > statement."at" OR (excluded."at" = statement."at" AND excluded.said <> statement.said)'
+    'INSERT INTO statement (one, other, "by", said, "at", heard) VALUES (:one, :other, :by, :said, :at, :heard) '
+    'ON CONFLICT (one, other, "by") DO UPDATE SET said = excluded.said, "at" = excluded."at", heard = excluded.heard '
+    'WHERE excluded."at" > statement."at" OR (excluded."at" = statement."at" AND (excluded.heard > statement.heard '
+    "OR (excluded.heard = statement.heard AND excluded.said <> statement.said)))"
 )
 ADD_REVIEW = text(
     "INSERT INTO review (one, other, state, probability, value) VALUES (:one, :other, :state, :probability, :value) "
