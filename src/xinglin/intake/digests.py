@@ -46,8 +46,8 @@ class RowDigests:
         found = []
         for row in rows:
             one = begin()
-            version = row[version_at] if version_at >= 0 else None
-            one.update(b"\x00%s\x00%d" % (str(row[name_at]).encode("utf-8", "surrogatepass"), version or 0))
+            version = (row[version_at] or 0) if version_at >= 0 else 0
+            one.update(f"\x00{row[name_at]}\x00{version}".encode("utf-8", "surrogatepass"))
             found.append(one.digest())
         return b"".join(found)
 

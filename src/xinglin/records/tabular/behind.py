@@ -28,7 +28,7 @@ class Behind:
         """Distinct persons who have any of these values."""
         at = np.array([self._places[value] for value in values], np.int64)
         found = self._pairs[np.isin(self._pairs >> _PERSON_BITS, at)]
-        return len(np.unique(found & _PERSON))
+        return len(_distinct(found & _PERSON))
 
     def reached(self, values: Sequence[str], least: int) -> str:
         """The first of ``values`` with which ``least`` distinct persons have it or one before; else the last."""
@@ -53,10 +53,10 @@ def behind(chunks: Sequence[Chunk], column: str, persons: Sequence[Codes]) -> Be
     """Who stands behind the values of a column; ``persons``: of each row, as ``people`` numbers them."""
     places: dict[Any, int] = {}
     pairs = [
-        np.unique((_numbered(chunk, column, places) << _PERSON_BITS) | who)
+        _distinct((_numbered(chunk, column, places) << _PERSON_BITS) | who)
         for chunk, who in zip(chunks, persons, strict=True)
     ]
-    return Behind(places, np.unique(np.concatenate(pairs)))
+    return Behind(places, _distinct(np.concatenate(pairs)))
 
 
 def _numbered(chunk: Chunk, column: str, places: dict[Any, int], *, text: bool = False) -> Codes:
@@ -64,3 +64,10 @@ def _numbered(chunk: Chunk, column: str, places: dict[Any, int], *, text: bool =
     values = map(str, vector.values) if text else vector.values
     ids = np.array([places.setdefault(value, len(places)) for value in values], np.int64)
     return ids[vector.codes] if vector.codes is not None else np.full(chunk.size, ids[0])
+
+
+def _distinct(codes: Codes) -> Codes:
+    """Each number once, ascending; sorting is many times quicker here than the table that ``np.unique`` makes."""
+    ordered = np.sort(codes)
+    found: Codes = ordered[np.concatenate((ordered[:1] == ordered[:1], ordered[1:] != ordered[:-1]))]
+    return found

@@ -18,6 +18,8 @@ from xinglin.records.tabular.model import COLUMNS, SourceOptions
 from xinglin.records.tabular.rows import Chunk
 
 CHUNK_ROWS = 65_536
+FIRST_ROWS = 2_048
+"""The first chunk of a large file is small: whoever tries a mapping reads no more."""
 BLOCK_BYTES = 8 * 1024 * 1024
 VALUE_LINES = Limit("lines within one quoted value", 1_000, "lines")
 RAGGED, OPEN_QUOTE, BROKEN = "tabular.ragged_row", "tabular.open_quote", "tabular.bad_characters"
@@ -85,12 +87,13 @@ class CsvText:
                 return
             here = _of_batch(refused, record, batch.num_rows)
             lines, starts, line = _numbered(heights, [row.number - record for row in here], line)
+            first = FIRST_ROWS if record == 1 else 0
             record += batch.num_rows + len(here)
             if here:
                 del refused[: len(here)]
                 widths = [row.actual_columns for row in here]
                 yield _ragged(sheet, list(zip(starts, widths, strict=True)), len(self.names))
-            yield from self._cut(sheet, batch, lines)
+            yield from self._cut(sheet, batch, lines, first)
         if refused:
             late = [(line + row.number - record, row.actual_columns) for row in refused]
             yield _ragged(sheet, late, len(self.names))
@@ -151,11 +154,12 @@ class CsvText:
         cuts = len(self.names) - 1
         return len(rest) > VALUE_LINES.value or (cuts > 0 and any(one.count(self.delimiter) == cuts for one in rest))
 
-    def _cut(self, sheet: str, batch: Any, lines: Any) -> Iterator[Chunk | Read]:
-        for start in range(0, batch.num_rows, CHUNK_ROWS):
-            part = batch.slice(start, CHUNK_ROWS)
+    def _cut(self, sheet: str, batch: Any, lines: Any, first: int) -> Iterator[Chunk | Read]:
+        starts = [*range(first, batch.num_rows, CHUNK_ROWS)]
+        for start in [0, *starts] if first and batch.num_rows else starts:
+            part = batch.slice(start, CHUNK_ROWS if start or not first else first)
             columns = dict(zip(self.names, part.columns, strict=True))
-            numbers = lines[start : start + CHUNK_ROWS].tolist()
+            numbers = lines[start : start + part.num_rows].tolist()
             yield from self._whole(sheet, columns, numbers)
 
     def _whole(self, sheet: str, columns: dict[str, Any], numbers: list[int]) -> Iterator[Chunk | Read]:
