@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from xinglin.patients.placeholders import is_placeholder_number
 
@@ -14,6 +15,7 @@ _LONGEST = 40
 _OUTSIDE = re.compile(r"[\W_]+")
 
 
+@lru_cache(maxsize=8_192)
 def phone_of(text: str | None) -> str:
     """A number's digits without what is the same for a whole country; "" where it says nothing.
 

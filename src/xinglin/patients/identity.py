@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -72,6 +73,7 @@ def check_character(seventeen: str) -> str:
     return _CHECKS[total % 11]
 
 
+@lru_cache(maxsize=8_192)
 def parse_id(text: str | None) -> IdNumber | None:
     """The number in a text, normalised; None where there is none, or only a placeholder.
 
