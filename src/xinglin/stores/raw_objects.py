@@ -226,10 +226,13 @@ class LargeObjects:
         with self._lock:
             return set(self._pending)
 
-    def read(self, key_id: int) -> Iterator[bytes]:
-        """The body in authentic chunks."""
+    def read(self, key_id: int, digest: bytes) -> Iterator[bytes]:
+        """The body in authentic chunks; ``RawDamaged`` at its end where its SHA-256 is not ``digest``."""
         opener = ObjectOpener(self._keys.cipher(key_id), key_id, self._keys.store_id)
-        return opener.chunks(self.place.get(object_name(key_id)))
+        yield from opener.chunks(self.place.get(object_name(key_id)))
+        # The opener has computed it, and found that it is what the object says of itself.
+        if opener.about is None or opener.about.digest != digest:
+            raise damaged(f"Object {key_id} is not what was kept.")
 
     def describe(self, key_id: int) -> Description:
         """Read it all, and give what it says of itself."""

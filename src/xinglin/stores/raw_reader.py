@@ -33,7 +33,7 @@ class RawReader:
         def work(entry: Entry) -> bytes:
             WHOLE_BYTES.check(entry.size_bytes)
             if entry.large:
-                return b"".join(self._pieces(entry, raw_digest(digest)))
+                return b"".join(self._large.read(entry.large, raw_digest(digest)))
             body = self._record(entry).body()
             if hashlib.sha256(body).digest() != raw_digest(digest):
                 raise damaged(f"Object {entry.sequence} is not what was kept.")
@@ -47,7 +47,7 @@ class RawReader:
         def work(entry: Entry) -> Iterator[bytes]:
             if not entry.large:
                 return iter((self.read(digest),))
-            pieces = self._pieces(entry, raw_digest(digest))
+            pieces = self._large.read(entry.large, raw_digest(digest))
             return _chain(next(pieces, b""), pieces)
 
         return self._with_entry(digest, work)
@@ -118,14 +118,6 @@ class RawReader:
         if record is None or record.about.sequence != entry.sequence:
             raise damaged(f"The record of object {entry.sequence} is damaged.")
         return record
-
-    def _pieces(self, entry: Entry, digest: bytes) -> Iterator[bytes]:
-        running = hashlib.sha256()
-        for chunk in self._large.read(entry.large):
-            running.update(chunk)
-            yield chunk
-        if running.digest() != digest:
-            raise damaged(f"Object {entry.sequence} is not what was kept.")
 
 
 def kept_of(entry: Entry, keys: KeyTable) -> Kept:
