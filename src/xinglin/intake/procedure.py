@@ -280,10 +280,11 @@ class Intake:
         """a. planned: which rows are new, and everything but the rows. b. written. c. committed."""
         ledger = self._ports.ledger
         number, recorded_at = ledger.next_batch(self._clock())
-        judged = ledger.judge(number, gathering.rows(), planned=False)
-        parts, rows = gathering.settle(judged.repeated)
-        plan = Plan(number, kind, recorded_at, parts, rows, judged.digest)
-        tables = self._ports.preparer.tables(judged.repeated, number, recorded_at)
+        with _few_collections():
+            judged = ledger.judge(number, gathering.rows(), planned=False)
+            parts, rows = gathering.settle(judged.repeated)
+            plan = Plan(number, kind, recorded_at, parts, rows, judged.digest)
+            tables = self._ports.preparer.tables(judged.repeated, number, recorded_at)
         self._step("prepared")
         ledger.plan(plan, judged.fresh, gathering.persons)
         self._step("planned")
