@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import tarfile
 import tempfile
@@ -48,10 +47,13 @@ def bundles(count: int) -> list[bytes]:
     return found
 
 
-def cpu_s() -> float:
-    """Processor time of this process and of children that have ended."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + ended.ru_utime + ended.ru_stime
+def cpu_s(preparer: Preparer) -> float:
+    """Processor time of this process and of the reading child, where there is one."""
+    pid = preparer.pid if isinstance(preparer, ChildPreparer) else None
+    if pid is None:
+        return time.process_time()
+    user, system = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[11:13]
+    return time.process_time() + (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 class Steps:
@@ -86,13 +88,11 @@ def carry(folder: Path, bodies: list[bytes], steps: Steps, *, child: bool) -> tu
     all_in([bodies[0] + b"\n"])
     before = IntakeAccounts(ledger).by_source()[0].tally
     steps.spent = dict.fromkeys(WORDS, 0.0)
-    began_cpu, began = cpu_s(), time.perf_counter()
+    began_cpu, began = cpu_s(preparer), time.perf_counter()
     steps("keep")
     all_in(bodies)
-    spent, took = cpu_s() - began_cpu, time.perf_counter() - began
+    spent, took = cpu_s(preparer) - began_cpu, time.perf_counter() - began
     preparer.close()
-    if child:
-        spent = cpu_s() - began_cpu
     tally = IntakeAccounts(ledger).by_source()[0].tally
     if not tally.adds_up:
         raise SystemExit("the accounts do not add up")
