@@ -128,8 +128,8 @@ def expand(
     url: Annotated[str, typer.Argument(help="Value set, or code system for all of it.")],
     folder: Folder = Path("node"),
     text: Annotated[str, typer.Option("--filter", help="Only codes with this in code or names.")] = "",
-    offset: Annotated[int, typer.Option(min=0)] = 0,
-    count: Annotated[int, typer.Option(min=0, max=10_000)] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Codes to pass over.")] = 0,
+    count: Annotated[int, typer.Option(min=0, max=10_000, help="Codes on a page.")] = 50,
 ) -> None:
     """List the codes of a value set, page by page."""
     value = _answered(folder, "expand", {"url": url, "filter": text, "offset": offset, "count": count})

@@ -99,14 +99,13 @@ class Gather:
             try:
                 outcomes = self._commit(batch)
             except BaseException as error:
-                # A caller must never wait for ever; the next call starts a new thread.
+                # A caller must never wait for ever; the next call, even of one that is told now, starts a new thread.
                 failure = NotKept("The raw store's writer failed.", why=type(error).__name__, remedy="Send again.")
-                answer(batch, [failure] * len(batch))
                 with self._condition:
-                    rest, self._thread = list(self._waiting), None
+                    told, self._thread = [*batch, *self._waiting], None
                     self._waiting.clear()
                     self._waiting_bytes = 0
-                answer(rest, [failure] * len(rest))
+                answer(told, [failure] * len(told))
                 raise
             answer(batch, outcomes)
 
