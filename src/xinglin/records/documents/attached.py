@@ -90,9 +90,13 @@ def _sorted(
     """Those whose documents are here, those that name a Binary that is not here yet, and all others."""
     ready, late, rest = [], [], []
     for one in resources:
-        if one.body.get("resourceType") == "Composition":
+        kind = one.body.get("resourceType")
+        if kind == "Composition":
             _plain_sections(one.body)
-        attachments = _attachments(one.body) if one.body.get("resourceType") in CARRIERS else []
+        attachments = _attachments(one.body) if kind in CARRIERS else []
+        if not attachments:
+            rest.append(one)
+            continue
         inline = any(isinstance(each.get("data"), str) for each in attachments)
         names = [key for each in attachments if (key := _binary_key(each.get("url")))]
         if inline or any(name in binaries for name in names):
@@ -131,6 +135,8 @@ def _attachments(body: dict[str, Any]) -> list[dict[str, Any]]:
         found = given if isinstance(given, list) else []
     elif kind == "Observation":  # an HL7 v2 result of type ED
         given = body.get("extension")
+        if given is None:
+            return []
         found = (
             [one.get("valueAttachment") for one in given if isinstance(one, dict)] if isinstance(given, list) else []
         )

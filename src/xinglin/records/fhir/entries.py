@@ -54,7 +54,11 @@ def records_of(value: Any, place: str, level: int = 0) -> Iterator[Found]:
         return
     prefix = f"{place} " if place else ""
     for number, entry in enumerate(entries):
-        yield from _entry(entry, f"{prefix}entry[{number}]", level)
+        found = _entry(entry, f"{prefix}entry[{number}]")
+        if found is not None:
+            yield found
+        else:
+            yield from records_of(entry["resource"], f"{prefix}entry[{number}]", level + 1)
 
 
 def refused(place: str, code: str, words: str) -> Found:
@@ -62,21 +66,18 @@ def refused(place: str, code: str, words: str) -> Found:
     return Found(place, unread=Unread(place, code, words))
 
 
-def _entry(entry: Any, place: str, level: int) -> Iterator[Found]:
+def _entry(entry: Any, place: str) -> Found | None:
+    """The record of an entry; None where it is a bundle in a bundle."""
     if type(entry) is not dict:
-        yield refused(place, "fhir.entry", "An entry of a bundle is a JSON object.")
-        return
+        return refused(place, "fhir.entry", "An entry of a bundle is a JSON object.")
     body, request, response = entry.get("resource"), entry.get("request"), entry.get("response")
     method = request.get("method") if type(request) is dict else None
     if method is not None and method != "POST" and method != "PUT":
-        yield _other_method(method, entry, place)
-        return
+        return _other_method(method, entry, place)
     if body is None:
-        yield Found(place, ignored="an entry without a resource")
-        return
+        return Found(place, ignored="an entry without a resource")
     if type(body) is dict and body.get("resourceType") == "Bundle":
-        yield from records_of(body, place, level + 1)
-        return
+        return None
     url = request.get("url") if method == "PUT" and type(request) is dict else None
     found = _resource(body, place, url)
     full_url = entry.get("fullUrl")
@@ -84,7 +85,7 @@ def _entry(entry: Any, place: str, level: int) -> Iterator[Found]:
         found.full_url = full_url
     if not found.version_at and type(response) is dict:
         found.version_at = instant_of(response.get("lastModified"))
-    yield found
+    return found
 
 
 def _other_method(method: Any, entry: dict[str, Any], place: str) -> Found:

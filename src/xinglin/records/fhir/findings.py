@@ -31,7 +31,7 @@ from xinglin.records.fhir.shapes import (
 )
 from xinglin.records.model import Flag
 
-_LOCAL = re.compile(rb'"reference":"(#[^"]*)"').findall
+_LOCAL = b'"reference":"#'
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}").fullmatch
 _TYPED = re.compile(r"(?:https?://\S+/)?([A-Z][A-Za-z]+)(?:/[A-Za-z0-9.\-]{1,64}(?:/_history/\S+)?|\?\S+)").fullmatch
 
@@ -203,7 +203,7 @@ def _contained(body: dict[str, Any]) -> list[str]:
     named = {f"#{each['id']}" for each in within if type(each.get("id")) is str}
     # A quotation mark within a text is escaped in bytes, so that only members are found.
     try:
-        asked = {text.decode() for text in _LOCAL(orjson.dumps(body))}
+        asked = {"#" + text.partition(b'"')[0].decode() for text in orjson.dumps(body).split(_LOCAL)[1:]}
     except orjson.JSONEncodeError:
         return ["too_deep"]
     violated = ["ref-1"] if asked - named - {"#"} else []
