@@ -141,7 +141,12 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         ledger_cost(Path(name), 1_000 if small else 50_000)
     for step, words in WORDS.items():
-        row(step=words, cpu_s=steps_of.spent[step], us_a_resource=1e6 * steps_of.spent[step] / tally.received)
+        row(
+            name=f"intake.step.{step}",
+            step=words,
+            cpu_s=steps_of.spent[step],
+            us_a_resource=1e6 * steps_of.spent[step] / tally.received,
+        )
 
 
 if __name__ == "__main__":

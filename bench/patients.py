@@ -175,8 +175,9 @@ def taking(folder: Path, shared: int, alone: int) -> None:
         persons.setdefault(one.person, []).append(one.patient)
     found = {pair_of(*keys) for keys in persons.values() if len(keys) == 2}
     precision, recall = score(found, truth)
-    row(data=f"two Chinese hospitals, {len(records):,} records", method="certain rules", precision=precision,
-        recall=recall, seconds=wall)  # fmt: skip
+    data = f"two Chinese hospitals, {len(records):,} records"
+    row(name="patients.match.certain", data=data, method="certain rules", precision=precision, recall=recall,
+        seconds=wall)  # fmt: skip
     store.close()
 
 
@@ -194,7 +195,14 @@ def matching(name: str, records: list[tuple[str, Known]], truth: set[Pair], thre
     took = time.perf_counter() - began
     for threshold in thresholds:
         precision, recall = score({link.pair for link in found.links if link.probability >= threshold}, truth)
-        row(data=name, method=f"probable ≥ {threshold}", precision=precision, recall=recall, seconds=took)
+        row(
+            name=f"patients.match.{name.split(',', maxsplit=1)[0].replace(' ', '_')}.{threshold}",
+            data=name,
+            method=f"probable ≥ {threshold}",
+            precision=precision,
+            recall=recall,
+            seconds=took,
+        )
 
 
 def main(arguments: list[str]) -> None:

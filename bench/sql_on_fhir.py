@@ -100,7 +100,7 @@ def view_by_both(bodies: list[dict[str, Any]], times: int) -> None:
 def peer(bodies: list[dict[str, Any]], ours: Callable[[Any], Any]) -> None:
     """SAS sqlonfhir on some of them, where it is installed (it is no dependency of ours)."""
     if importlib.util.find_spec("sqlonfhir") is None:
-        sys.stdout.write("peer: sqlonfhir is not installed here; 5,274 resources/s were measured on another day\n")
+        sys.stderr.write("peer: sqlonfhir is not installed here; 5,274 resources/s were measured on another day\n")
         return
     import sqlonfhir
 
