@@ -14,7 +14,7 @@ from xinglin.kernel.instants import Instant
 from xinglin.records.model import Unread
 
 
-class Todo(msgspec.Struct, frozen=True):
+class Due(msgspec.Struct, frozen=True):
     """One object that is to be read: under which version of its source, after which parts, and whether again.
 
     ``named``: its facts' names are wanted, too.
@@ -64,7 +64,7 @@ class Gathering:
         rows = sum(self._count.values()) + self._held
         return rows >= limits.rows or self._objects >= limits.objects or self._size >= limits.size_bytes
 
-    def take(self, todo: Todo, number: int, prepared: Prepared) -> None:
+    def take(self, due: Due, number: int, prepared: Prepared) -> None:
         """A part that was prepared."""
         placed = []
         for keys in prepared.rows:
@@ -81,17 +81,17 @@ class Gathering:
             quarantined=len(prepared.unread),
             rejected=len(prepared.rejects),
         )
-        part = _part(todo, number, prepared.last, tally, unread=prepared.unread, rejects=prepared.rejects)
+        part = _part(due, number, prepared.last, tally, unread=prepared.unread, rejects=prepared.rejects)
         self._add(part, placed, held)
         if prepared.persons:
-            self.persons.setdefault(todo.kept.sequence, set()).update(prepared.persons)
+            self.persons.setdefault(due.kept.sequence, set()).update(prepared.persons)
 
-    def turn_away(self, todo: Todo, number: int, outcome: Outcome, why: Unread) -> None:
+    def turn_away(self, due: Due, number: int, outcome: Outcome, why: Unread) -> None:
         """The whole object, or what is left of it, is quarantined or rejected: one record."""
         quarantined = outcome == "quarantined"
         tally = Tally(received=1, quarantined=int(quarantined), rejected=int(not quarantined))
         lists = {"unread": (why,)} if quarantined else {"rejects": (why,)}
-        self._add(_part(todo, number, True, tally, outcome=outcome, code=why.code, **lists), [], 1)
+        self._add(_part(due, number, True, tally, outcome=outcome, code=why.code, **lists), [], 1)
 
     def rows(self) -> dict[str, tuple[bytes, bytes]]:
         """By table: the digests of all rows, joined, in order."""
@@ -131,7 +131,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def _part(
-    todo: Todo,
+    due: Due,
     number: int,
     last: bool,
     tally: Tally,
@@ -141,8 +141,8 @@ def _part(
     unread: Iterable[Unread] = (),
     rejects: Iterable[Unread] = (),
 ) -> Part:
-    kept = todo.kept
-    zone = todo.version.source.zone if todo.version else ""
+    kept = due.kept
+    zone = due.version.source.zone if due.version else ""
     return Part(
         sequence=kept.sequence,
         digest=kept.digest,
@@ -151,13 +151,13 @@ def _part(
         received_at=kept.received_at,
         day=local_day(kept.received_at, zone),
         size_bytes=kept.size_bytes,
-        version=todo.version.version if todo.version else 0,
+        version=due.version.version if due.version else 0,
         number=number,
         last=last,
         tally=tally,
         outcome=outcome,
         code=code,
-        again=todo.again,
+        again=due.again,
         unread=tuple(map(_short, unread)),
         rejects=tuple(map(_short, rejects)),
     )

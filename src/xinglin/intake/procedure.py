@@ -21,7 +21,7 @@ import msgspec
 from xinglin.catalogue.canonical_tables import canonical_table
 from xinglin.evidence.commitments import commit, derive_salt
 from xinglin.intake.errors import BatchRefused, RawDamaged, RawErased, RawMissing, ReaderFailed
-from xinglin.intake.gathering import Gathering, Todo
+from xinglin.intake.gathering import Due, Gathering
 from xinglin.intake.model import (
     NO_READER,
     RAW_LOST,
@@ -160,13 +160,13 @@ class Intake:
         done = []
         self._ports.preparer.forget()
         self._ports.preparer.refuse(self._ports.ledger.erased())
-        todo = self._again(sequences, seen is not None)
-        pending = next(todo, None)
+        due = self._again(sequences, seen is not None)
+        pending = next(due, None)
         while pending is not None:
             gathering = Gathering(self._limits)
             with _few_collections():
                 while pending is not None and not gathering.full:
-                    pending = self._one(gathering, pending) or next(todo, None)
+                    pending = self._one(gathering, pending) or next(due, None)
             if seen is not None:
                 seen(b"".join(gathering.names))
             done.append(self._commit(gathering, "replay" if seen is None else "remap"))
@@ -186,7 +186,7 @@ class Intake:
 
     # --- gathering: 2 to 5 ---------------------------------------------------------------------
 
-    def _waiting(self, linger: bool) -> Iterator[Todo]:
+    def _waiting(self, linger: bool) -> Iterator[Due]:
         """Kept objects behind the ledger's position, as long as there are any."""
         position = self._ports.ledger.position()
         after, skip = position.sequence, position.parts
@@ -195,24 +195,24 @@ class Intake:
         while True:
             page = self._ports.raw.after(after, PAGE)
             for kept in page:
-                yield Todo(kept, source(kept.source), skip)
+                yield Due(kept, source(kept.source), skip)
                 after, skip = kept.sequence, 0
             if not page and not (linger and after > position.sequence and time.monotonic() < end):
                 return
             if not page:
                 self._sleep(POLL_S)
 
-    def _again(self, sequences: Iterable[int], named: bool) -> Iterator[Todo]:
+    def _again(self, sequences: Iterable[int], named: bool) -> Iterator[Due]:
         source = cache(self._ports.ledger.source)
         for sequence in sequences:
             found = self._ports.raw.after(sequence - 1, 1)
             if found and found[0].sequence == sequence:
-                yield Todo(found[0], source(found[0].source), again=True, named=named)
+                yield Due(found[0], source(found[0].source), again=True, named=named)
 
-    def _gather(self, todo: Iterator[Todo], stopped: Callable[[], bool]) -> Gathering:
+    def _gather(self, due: Iterator[Due], stopped: Callable[[], bool]) -> Gathering:
         self._ports.preparer.forget()
         gathering = Gathering(self._limits)
-        for one in todo:
+        for one in due:
             self._one(gathering, one)
             if gathering.full or self._alone or stopped():
                 break
@@ -225,54 +225,54 @@ class Intake:
         if objects > 1:
             self._alone = objects
             return self.run_once()
-        todo = next(self._waiting(False))
+        due = next(self._waiting(False))
         gathering = Gathering(self._limits)
-        gathering.turn_away(todo, todo.skip, "quarantined", _why(error))
+        gathering.turn_away(due, due.skip, "quarantined", _why(error))
         return self._commit(gathering, "new")
 
-    def _one(self, gathering: Gathering, todo: Todo) -> Todo | None:
+    def _one(self, gathering: Gathering, due: Due) -> Due | None:
         """Prepare one object, until it ends or the batch is full: then the rest is given back."""
-        number = todo.skip
-        refusal = self._refusal(todo)
+        number = due.skip
+        refusal = self._refusal(due)
         if refusal is not None:
-            gathering.turn_away(todo, number, "rejected", refusal)
+            gathering.turn_away(due, number, "rejected", refusal)
             return None
         try:
-            parts = self._parts(todo)
+            parts = self._parts(due)
             for prepared in parts:
-                gathering.take(todo, number, prepared)
+                gathering.take(due, number, prepared)
                 number += 1
                 if gathering.full and not prepared.last:
-                    self._reading = ((todo.kept.sequence, number, todo.again), parts)
-                    return msgspec.structs.replace(todo, skip=number)
+                    self._reading = ((due.kept.sequence, number, due.again), parts)
+                    return msgspec.structs.replace(due, skip=number)
         except UNREADABLE as error:
-            gathering.turn_away(todo, number, "quarantined", _why(error))
+            gathering.turn_away(due, number, "quarantined", _why(error))
         except RawErased as error:
-            gathering.turn_away(todo, number, "rejected", Unread("", RAW_LOST, error.what))
+            gathering.turn_away(due, number, "rejected", Unread("", RAW_LOST, error.what))
         self._step("read")
         return None
 
-    def _parts(self, todo: Todo) -> Iterator[Prepared]:
+    def _parts(self, due: Due) -> Iterator[Prepared]:
         """The object's parts after ``skip``; where the batch before ended inside it, its reader goes on."""
         reading, self._reading = self._reading, None
-        if reading is not None and reading[0] == (todo.kept.sequence, todo.skip, todo.again):
+        if reading is not None and reading[0] == (due.kept.sequence, due.skip, due.again):
             return reading[1]
-        return self._ports.preparer.prepare(self._work(todo), self._ports.raw.read(todo.kept.digest))
+        return self._ports.preparer.prepare(self._work(due), self._ports.raw.read(due.kept.digest))
 
-    def _refusal(self, todo: Todo) -> Unread | None:
-        kept = todo.kept
-        if todo.version is None:
+    def _refusal(self, due: Due) -> Unread | None:
+        kept = due.kept
+        if due.version is None:
             return Unread("", UNKNOWN_SOURCE, "No source of this name is registered.")
         if kept.size_bytes > self._limits.object_bytes:
             return Unread("", TOO_LARGE, f"Objects have at most {self._limits.object_bytes} bytes.")
-        if not self._ports.preparer.reads(_media_type(todo)):
+        if not self._ports.preparer.reads(_media_type(due)):
             return Unread("", NO_READER, "There is no reader of this media type.")
         return None
 
-    def _work(self, todo: Todo) -> Work:
-        if todo.version is None:
+    def _work(self, due: Due) -> Work:
+        if due.version is None:
             raise ReaderFailed(UNKNOWN_SOURCE, "No source of this name is registered.")
-        return Work(todo.kept, todo.version.source, _media_type(todo), todo.skip, todo.named)
+        return Work(due.kept, due.version.source, _media_type(due), due.skip, due.named)
 
     # --- 6. commit -----------------------------------------------------------------------------
 
@@ -337,11 +337,11 @@ class Intake:
         kept = self._ports.raw.find(first.digest)
         if kept is None or version is None:
             raise BatchRefused("An object of a planned batch is gone.", remedy="Run xinglin lake fsck.")
-        todo = Todo(kept, version, first.number, first.again)
+        due = Due(kept, version, first.number, first.again)
         number = first.number
         try:
-            for prepared in self._parts(todo):
-                gathering.take(todo, number, prepared)
+            for prepared in self._parts(due):
+                gathering.take(due, number, prepared)
                 number += 1
                 if number > parts[-1].number:
                     return
@@ -410,9 +410,9 @@ def _deleted(plan: Plan) -> dict[str, Any]:
     return tables
 
 
-def _media_type(todo: Todo) -> str:
-    declared = todo.version.source.media_type if todo.version else ""
-    return (declared or todo.kept.media_type).partition(";")[0].strip().lower()
+def _media_type(due: Due) -> str:
+    declared = due.version.source.media_type if due.version else ""
+    return (declared or due.kept.media_type).partition(";")[0].strip().lower()
 
 
 def _why(error: XinglinError) -> Unread:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
+from tests.conftest import missing
 
 from xinglin.feeds.sql_model import (
     BadSqlSource,
@@ -41,7 +42,7 @@ def mysql_url() -> Iterator[str]:
     """A throw-away MariaDB."""
     server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
     if not server or not install:
-        pytest.skip("no MariaDB server on this machine (Debian: apt-get install mariadb-server)")
+        missing("mariadb", "no MariaDB server on this machine (Debian: apt-get install mariadb-server)")
     folder = Path(tempfile.mkdtemp(prefix="xinglin-my-"))
     account = pwd.getpwnam("mysql") if os.geteuid() == 0 else None
     if account:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.conftest import missing
 
 from xinglin.catalogue.checks import check_data_set
 from xinglin.catalogue.model import DataSetDescription
@@ -219,7 +220,7 @@ def test_a_person_is_counted_once_however_far_apart_their_rows_lie() -> None:
 def diabetes(shared_data: Path) -> bytes:
     path = shared_data / "diabetes130" / "dataset_diabetes.zip"
     if not path.is_file():
-        pytest.skip("the data folder holds no diabetes130")
+        missing("data", "the data folder holds no diabetes130")
     return path.read_bytes()
 
 
