@@ -159,6 +159,11 @@ class Work:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def one(self, statement: Executable, **values: Any) -> Row | None:
+        """The first row that a query finds; None where there is none."""
+        found = self.rows(statement, **values)
+        return found[0] if found else None
+
     def write(self, statement: Executable, **values: Any) -> int:
         """How many rows a statement inserted, changed or deleted."""
         with contextlib.closing(self._execute(statement, values)) as cursor:
@@ -227,6 +232,11 @@ class Database:
         """What a query finds, by column name."""
         with self._work() as work:
             return work.rows(statement, **values)
+
+    def one(self, statement: Executable, **values: Any) -> Row | None:
+        """The first row that a query finds; None where there is none."""
+        with self._work() as work:
+            return work.one(statement, **values)
 
     def write(self, statement: Executable, **values: Any) -> int:
         """One statement, committed; how many rows it inserted, changed or deleted."""

@@ -7,10 +7,8 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import (
     URL,
-    BigInteger,
     Column,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
@@ -23,6 +21,7 @@ from sqlalchemy import (
 )
 
 from xinglin.kernel.instants import Instant
+from xinglin.stores.columns import counter, number, octets, words
 from xinglin.stores.database import Database, insert_or, sqlite_url
 from xinglin.stores.hub_rows import AgreementRow, MessageRow, RunRow
 
@@ -31,59 +30,58 @@ SCHEMA = "xinglin_hub"
 """Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
 FORGET_EVERY_MS = 10_000
 _meta = MetaData()
-_key = String()
 invite = Table(
     "invite",
     _meta,
-    Column("secret_digest", _key, primary_key=True),
-    Column("role", String(), nullable=False),
-    Column("expires", BigInteger, nullable=False),
-    Column("used_by", _key),
+    words("secret_digest", key=True),
+    words("role"),
+    number("expires"),
+    Column("used_by", String()),
 )
 publication = Table(
     "publication",
     _meta,
-    Column("provider", _key, primary_key=True),
-    Column("descriptions", LargeBinary, nullable=False),
+    words("provider", key=True),
+    octets("descriptions"),
 )
 agreement = Table(
     "agreement",
     _meta,
-    Column("agreement_id", _key, primary_key=True),
-    Column("state", String(), nullable=False),
-    Column("provider", _key, nullable=False),
-    Column("consumer", _key, nullable=False),
-    Column("offered", LargeBinary, nullable=False),
-    Column("countersigned", LargeBinary, nullable=False),
-    Column("reasons", LargeBinary, nullable=False),
+    words("agreement_id", key=True),
+    words("state"),
+    words("provider"),
+    words("consumer"),
+    octets("offered"),
+    octets("countersigned"),
+    octets("reasons"),
 )
 run = Table(
     "run",
     _meta,
-    Column("run_id", _key, primary_key=True),
-    Column("state", String(), nullable=False),
-    Column("requester", _key, nullable=False),
-    Column("request", LargeBinary, nullable=False),
-    Column("plan", LargeBinary, nullable=False),
-    Column("view", LargeBinary, nullable=False),
-    Column("result", LargeBinary, nullable=False),
+    words("run_id", key=True),
+    words("state"),
+    words("requester"),
+    octets("request"),
+    octets("plan"),
+    octets("view"),
+    octets("result"),
 )
 run_message = Table(
     "run_message",
     _meta,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("run_id", _key, nullable=False, index=True),
-    Column("node", _key, nullable=False),
-    Column("kind", String(), nullable=False),
+    counter("number"),
+    words("run_id", index=True),
+    words("node"),
+    words("kind"),
     Column("round", Integer, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    octets("payload"),
     UniqueConstraint("run_id", "node", "kind", "round"),
 )
 seen = Table(
     "seen",
     _meta,
-    Column("key", String(), primary_key=True),
-    Column("expires", BigInteger, nullable=False, index=True),
+    words("key", key=True),
+    number("expires", index=True),
 )
 
 
@@ -158,7 +156,8 @@ class HubDatabase:
         """See the port. One UPDATE decides, so two callers cannot both win."""
         if self._kept.write(_USE_INVITE, digest=secret_digest, did=did, now=now) != 1:
             return None
-        return str(self._kept.rows(_ROLE, digest=secret_digest)[0]["role"])
+        (used,) = self._kept.rows(_ROLE, digest=secret_digest)
+        return str(used["role"])
 
     def put_publication(self, provider: str, descriptions: bytes) -> None:
         """See the port."""
@@ -174,8 +173,8 @@ class HubDatabase:
 
     def agreement(self, agreement_id: str) -> AgreementRow | None:
         """See the port."""
-        rows = self._kept.rows(_AGREEMENT, key=agreement_id)
-        return AgreementRow(**rows[0]) if rows else None
+        found = self._kept.one(_AGREEMENT, key=agreement_id)
+        return AgreementRow(**found) if found else None
 
     def agreements(self) -> tuple[AgreementRow, ...]:
         """See the port."""
@@ -191,8 +190,8 @@ class HubDatabase:
 
     def run(self, run_id: str) -> RunRow | None:
         """See the port."""
-        rows = self._kept.rows(_RUN, key=run_id)
-        return RunRow(**rows[0]) if rows else None
+        found = self._kept.one(_RUN, key=run_id)
+        return RunRow(**found) if found else None
 
     def open_runs(self) -> tuple[RunRow, ...]:
         """See the port."""

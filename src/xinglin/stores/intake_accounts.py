@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, func, select
 from xinglin.intake.model import Account, HeldRow, ObjectRow, Status, Tally
 from xinglin.stores import intake_tables as sql
 from xinglin.stores.database import Row
-from xinglin.stores.intake_ledger import IntakeLedger, object_row
+from xinglin.stores.intake_ledger import IntakeLedger
 
 NEWEST = 1_000
 """Objects over which rate and lateness are told."""
@@ -35,7 +35,7 @@ class IntakeAccounts:
     """Questions to a ledger; nothing here changes it."""
 
     def __init__(self, ledger: IntakeLedger) -> None:
-        self._database = ledger.database
+        self._ledger, self._database = ledger, ledger.database
 
     def by_source(self) -> tuple[Account, ...]:
         """All objects and records, a source a row."""
@@ -53,8 +53,7 @@ class IntakeAccounts:
 
     def object(self, digest: str) -> ObjectRow | None:
         """What became of one object, by its SHA-256."""
-        rows = self._database.rows(sql.OBJECT, key=digest)
-        return object_row(rows[0]) if rows else None
+        return self._ledger.object(digest)
 
     def held(self, after: int = 0, limit: int = 100) -> tuple[HeldRow, ...]:
         """Open quarantined and rejected records with an id after ``after``, oldest first."""
@@ -66,20 +65,20 @@ class IntakeAccounts:
 
     def moved_to(self, digest: str) -> str:
         """The object that took the place of one from which a person was erased; empty where there is none."""
-        rows = self._database.rows(sql.LINEAGE, key=digest)
-        return str(rows[0]["new"]) if rows else ""
+        found = self._database.one(sql.LINEAGE, key=digest)
+        return str(found["new"]) if found else ""
 
     def status(self, kept: int) -> Status:
         """How the intake stands; ``kept``: objects that the raw store holds."""
         states = {row["state"]: row["objects"] for row in self._database.rows(sql.STATES)}
-        total = self._database.rows(sql.TOTAL)[0]
-        last = self._database.rows(sql.LAST_BATCH)
+        (total,) = self._database.rows(sql.TOTAL)
+        last = self._database.one(sql.LAST_BATCH)
         newest = self._database.rows(sql.NEWEST_OBJECTS, limit=NEWEST)
         settled = sum(count for state, count in states.items() if state not in ("read", "erased"))
         return Status(
             backlog=max(0, kept - settled),
-            last_batch=last[0]["number"] if last else 0,
-            last_at=last[0]["committed_at"] if last else 0,
+            last_batch=last["number"] if last else 0,
+            last_at=last["committed_at"] if last else 0,
             tally=_tally(total),
             objects=states,
             held=self.held_codes(),

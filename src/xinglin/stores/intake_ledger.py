@@ -59,7 +59,8 @@ class IntakeLedger:
         self.database.install(sql.meta, sql.SCHEMA_VERSION, accept_loss=accept_loss)
         self._is_sqlite = self.database.is_sqlite
         self.database.write(sql.PUT_SECRET, name="key", value=entropy(KEY_BYTES))
-        self._key = bytes(self.database.rows(sql.SECRET, key="key")[0]["value"])
+        (secret,) = self.database.rows(sql.SECRET, key="key")
+        self._key = bytes(secret["value"])
 
     @classmethod
     def in_folder(cls, folder: Path) -> IntakeLedger:
@@ -81,8 +82,8 @@ class IntakeLedger:
         if not source.name or len(source.name) > 128 or not source.name.isprintable():
             raise BadSource("A source's name has 1 to 128 printable characters.")
         with self.database.alone() as work:
-            found = work.rows(sql.SOURCE_NOW, key=source.name)
-            before = _source_version(found[0]) if found else None
+            found = work.one(sql.SOURCE_NOW, key=source.name)
+            before = _source_version(found) if found else None
             if before is not None and before.source == source:
                 return before
             if before is not None and before.source.tenant != source.tenant:
@@ -99,10 +100,10 @@ class IntakeLedger:
     def source(self, name: str, version: int = 0) -> SourceVersion | None:
         """See the port."""
         if version:
-            rows = self.database.rows(sql.SOURCE_THEN, key=name, then=version)
+            found = self.database.one(sql.SOURCE_THEN, key=name, then=version)
         else:
-            rows = self.database.rows(sql.SOURCE_NOW, key=name)
-        return _source_version(rows[0]) if rows else None
+            found = self.database.one(sql.SOURCE_NOW, key=name)
+        return _source_version(found) if found else None
 
     def sources(self) -> tuple[SourceVersion, ...]:
         """See the port."""
@@ -116,25 +117,24 @@ class IntakeLedger:
 
     def position(self) -> Position:
         """See the port."""
-        rows = self.database.rows(sql.POSITION)
-        return Position(rows[0]["sequence"], rows[0]["parts"]) if rows else Position()
+        found = self.database.one(sql.POSITION)
+        return Position(found["sequence"], found["parts"]) if found else Position()
 
     def unfinished(self) -> BatchState | None:
         """See the port."""
-        rows = self.database.rows(sql.OPEN_BATCH)
-        return _batch_state(rows[0]) if rows else None
+        found = self.database.one(sql.OPEN_BATCH)
+        return _batch_state(found) if found else None
 
     def batch(self, number: int) -> BatchState | None:
         """See the port."""
-        rows = self.database.rows(sql.BATCH, key=number)
-        return _batch_state(rows[0]) if rows else None
+        found = self.database.one(sql.BATCH, key=number)
+        return _batch_state(found) if found else None
 
     def next_batch(self, now: Instant) -> tuple[int, Instant]:
         """See the port."""
-        rows = self.database.rows(sql.LAST_BATCH)
-        if not rows:
+        last = self.database.one(sql.LAST_BATCH)
+        if last is None:
             return 1, now
-        last = rows[0]
         return last["number"] + 1, max(now, last["recorded_at"] + 1, last["committed_at"] + 1)
 
     def judge(self, batch: int, rows: Mapping[str, tuple[bytes, bytes]], *, planned: bool) -> Judged:
@@ -164,8 +164,8 @@ class IntakeLedger:
         """See the port."""
         tally = plan.tally
         with self.database.alone() as work:
-            last = work.rows(sql.LAST_BATCH)
-            if work.rows(sql.OPEN_BATCH) or (last[0]["number"] if last else 0) != plan.number - 1:
+            last = work.one(sql.LAST_BATCH)
+            if work.rows(sql.OPEN_BATCH) or (last["number"] if last else 0) != plan.number - 1:
                 raise LedgerMoved("Another worker planned a batch.", remedy="Run one worker a ledger.")
             work.write(
                 sql.ADD_BATCH,
@@ -207,7 +207,7 @@ class IntakeLedger:
                 if part.again and part.number == 0:
                     work.write(sql.EMPTY_OBJECT, key=part.sequence)
                     work.write(sql.RESOLVE, key=part.sequence, by=batch)
-            work.write_many(sql.PUT_OBJECT, (_object_row(part, batch, settled) for part in state.plan.parts))
+            work.write_many(sql.PUT_OBJECT, (_row_of(part, batch, settled) for part in state.plan.parts))
             work.write_many(sql.ADD_HELD, (row for part in state.plan.parts for row in _held_rows(part, settled)))
             kept = msgspec.structs.replace(state.plan, taken_back={})
             work.write(sql.COMMITTED, key=batch, then=then, instant=settled, kept=encode_msgpack(kept))
@@ -227,12 +227,12 @@ class IntakeLedger:
 
     def objects_of(self, source: str, after: int, limit: int) -> tuple[ObjectRow, ...]:
         """See the port."""
-        return tuple(map(object_row, self.database.rows(sql.OBJECTS_OF, key=source, after=after, limit=limit)))
+        return tuple(map(_object_of, self.database.rows(sql.OBJECTS_OF, key=source, after=after, limit=limit)))
 
     def object_at(self, sequence: int) -> ObjectRow | None:
         """See the port."""
-        rows = self.database.rows(sql.OBJECT_AT, key=sequence)
-        return object_row(rows[0]) if rows else None
+        found = self.database.one(sql.OBJECT_AT, key=sequence)
+        return _object_of(found) if found else None
 
     def erased(self) -> frozenset[bytes]:
         """See the port."""
@@ -269,7 +269,7 @@ class IntakeLedger:
     def objects_about(self, persons: Collection[bytes]) -> tuple[ObjectRow, ...]:
         """See the port."""
         found = {
-            row["sequence"]: object_row(row)
+            row["sequence"]: _object_of(row)
             for one in sorted(persons)
             for row in self.database.rows(sql.PERSON_OBJECTS, key=one)
             if row["state"] != "erased"
@@ -278,8 +278,8 @@ class IntakeLedger:
 
     def object(self, digest: str) -> ObjectRow | None:
         """See the port."""
-        rows = self.database.rows(sql.OBJECT, key=digest)
-        return object_row(rows[0]) if rows else None
+        found = self.database.one(sql.OBJECT, key=digest)
+        return _object_of(found) if found else None
 
     def forget_objects(
         self,
@@ -312,13 +312,13 @@ class IntakeLedger:
     def logged(self, number: int, index: int) -> None:
         """See the port."""
         with self.database.alone() as work:
-            rows = work.rows(sql.OUTBOX_ONE, key=number)
-            if not rows or rows[0]["index"] >= 0:
+            entry = work.one(sql.OUTBOX_ONE, key=number)
+            if entry is None or entry["index"] >= 0:
                 return
             work.write(sql.LOGGED, key=number, place=index)
-            if rows[0]["batch"]:
-                state = work.rows(sql.BATCH, key=rows[0]["batch"])[0]["state"]
-                work.write(sql.MOVE_BATCH, key=rows[0]["batch"], then=BATCH_STATES.move(state, "log"))
+            if entry["batch"]:
+                (batch,) = work.rows(sql.BATCH, key=entry["batch"])
+                work.write(sql.MOVE_BATCH, key=entry["batch"], then=BATCH_STATES.move(batch["state"], "log"))
 
     def tell(self, kind: str, subject: str, at: Instant, values: Mapping[str, Any]) -> None:
         """Put an entry of digests and counts into the outbox."""
@@ -331,7 +331,7 @@ class IntakeLedger:
         return OutboxEntry(row["number"], row["kind"], row["subject"], row["at"], salt, values, row["batch"])
 
 
-def object_row(row: Row) -> ObjectRow:
+def _object_of(row: Row) -> ObjectRow:
     """A row of the table of objects."""
     tally = Tally(**{name: row[name] for name in sql.COUNT_NAMES})
     return ObjectRow(tally=tally, **{name: value for name, value in row.items() if name not in sql.COUNT_NAMES})
@@ -353,10 +353,10 @@ def _batch_state(row: Row) -> BatchState:
 
 
 def _open_batch(work: Work, batch: int) -> BatchState:
-    rows = work.rows(sql.BATCH, key=batch)
-    if not rows:
+    found = work.one(sql.BATCH, key=batch)
+    if found is None:
         raise LedgerMoved("The batch is not in the ledger.", remedy="Run xinglin doctor.")
-    return _batch_state(rows[0])
+    return _batch_state(found)
 
 
 def _behind(part: Part) -> Row:
@@ -365,7 +365,7 @@ def _behind(part: Part) -> Row:
     return {"sequence": part.sequence - 1, "parts": part.number + 1}
 
 
-def _object_row(part: Part, batch: int, settled: Instant) -> Row:
+def _row_of(part: Part, batch: int, settled: Instant) -> Row:
     tally = msgspec.structs.replace(part.tally, repeated=0) if part.again else part.tally
     return {
         "sequence": part.sequence,

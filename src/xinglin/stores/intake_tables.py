@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Index,
-    Integer,
-    LargeBinary,
     MetaData,
-    String,
     Table,
     bindparam,
     delete,
@@ -23,6 +18,7 @@ from sqlalchemy import (
 )
 
 from xinglin.intake.digests import SIZE_BYTES
+from xinglin.stores.columns import counter, number, octets, words
 from xinglin.stores.database import insert_or
 
 SCHEMA_VERSION = 1
@@ -30,122 +26,121 @@ SCHEMA = "xinglin_intake"
 """Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
 
 meta = MetaData()
-_long = BigInteger().with_variant(Integer, "sqlite")
 _counts = ("received", "accepted", "repeated", "ignored", "quarantined", "rejected")
 
 secret = Table(
     "secret",
     meta,
-    Column("name", String(), primary_key=True),
-    Column("value", LargeBinary, nullable=False),
+    words("name", key=True),
+    octets("value"),
 )
 position = Table(
     "position",
     meta,
-    Column("name", String(), primary_key=True),
-    Column("sequence", BigInteger, nullable=False),
-    Column("parts", BigInteger, nullable=False),
+    words("name", key=True),
+    number("sequence"),
+    number("parts"),
 )
 source = Table(
     "source",
     meta,
-    Column("name", String(), primary_key=True),
-    Column("version", BigInteger, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("value", LargeBinary, nullable=False),
+    words("name", key=True),
+    number("version", key=True),
+    number("at"),
+    octets("value"),
 )
 batch = Table(
     "batch",
     meta,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("state", String(), nullable=False),
-    Column("recorded_at", BigInteger, nullable=False),
-    Column("committed_at", BigInteger, nullable=False),
-    Column("plan", LargeBinary, nullable=False),
-    Column("versions", LargeBinary, nullable=False),
-    Column("objects", BigInteger, nullable=False),
-    *(Column(name, BigInteger, nullable=False) for name in _counts),
+    number("number", key=True),
+    words("state"),
+    number("recorded_at"),
+    number("committed_at"),
+    octets("plan"),
+    octets("versions"),
+    number("objects"),
+    *(number(name) for name in _counts),
     Index("batch_open", "number", sqlite_where=text("state IN ('planned', 'written')")),
 )
 object_ = Table(
     "object",
     meta,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("digest", String(), nullable=False, unique=True),
-    Column("source", String(), nullable=False),
-    Column("media_type", String(), nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("day", String(), nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("state", String(), nullable=False),
-    Column("code", String(), nullable=False),
-    Column("parts", BigInteger, nullable=False),
-    Column("batch", BigInteger, nullable=False, index=True),
-    Column("settled_at", BigInteger, nullable=False),
-    *(Column(name, BigInteger, nullable=False) for name in _counts),
+    number("sequence", key=True),
+    words("digest", unique=True),
+    words("source"),
+    words("media_type"),
+    number("received_at"),
+    words("day"),
+    number("size_bytes"),
+    number("version"),
+    words("state"),
+    words("code"),
+    number("parts"),
+    number("batch", index=True),
+    number("settled_at"),
+    *(number(name) for name in _counts),
     Index("object_source_day", "source", "day"),
 )
 record = Table(
     "record",
     meta,
-    Column("fact", LargeBinary, primary_key=True),
-    Column("content", LargeBinary, nullable=False),
-    Column("batch", BigInteger, nullable=False),
+    octets("fact", key=True),
+    octets("content"),
+    number("batch"),
     sqlite_with_rowid=False,
 )
 person = Table(
     "person",
     meta,
-    Column("person", LargeBinary, primary_key=True),
-    Column("sequence", BigInteger, primary_key=True, index=True),
+    octets("person", key=True),
+    number("sequence", key=True, index=True),
     sqlite_with_rowid=False,
 )
 erased = Table(
     "erased",
     meta,
-    Column("person", LargeBinary, primary_key=True),
-    Column("at", BigInteger, nullable=False),
+    octets("person", key=True),
+    number("at"),
 )
 held = Table(
     "held",
     meta,
-    Column("id", _long, primary_key=True, autoincrement=True),
-    Column("digest", String(), nullable=False),
-    Column("sequence", BigInteger, nullable=False, index=True),
-    Column("source", String(), nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("place", String(), nullable=False),
-    Column("code", String(), nullable=False),
-    Column("words", String(), nullable=False),
-    Column("outcome", String(), nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("resolved", BigInteger, nullable=False),
+    counter("id"),
+    words("digest"),
+    number("sequence", index=True),
+    words("source"),
+    number("version"),
+    words("place"),
+    words("code"),
+    words("words"),
+    words("outcome"),
+    number("at"),
+    number("resolved"),
     Index("held_open", "resolved", "code", "source"),
 )
 outbox = Table(
     "outbox",
     meta,
-    Column("number", _long, primary_key=True, autoincrement=True),
-    Column("kind", String(), nullable=False),
-    Column("subject", String(), nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("values", LargeBinary, nullable=False),
-    Column("batch", BigInteger, nullable=False),
-    Column("index", BigInteger, nullable=False, index=True),
+    counter("number"),
+    words("kind"),
+    words("subject"),
+    number("at"),
+    octets("values"),
+    number("batch"),
+    number("index", index=True),
 )
 arising = Table(
     "arising",
     meta,
-    Column("fact", LargeBinary, primary_key=True),
+    octets("fact", key=True),
     sqlite_with_rowid=False,
 )
 lineage = Table(
     "lineage",
     meta,
-    Column("old", String(), primary_key=True),
-    Column("new", String(), nullable=False),
-    Column("at", BigInteger, nullable=False),
+    words("old", key=True),
+    words("new"),
+    number("at"),
 )
 
 FACTS_AT_ONCE = 50_000

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, bindparam, delete, select, text
+from sqlalchemy import MetaData, Table, bindparam, delete, select, text
 
 from xinglin.kernel.instants import Instant
+from xinglin.stores.columns import number, octets, words
 from xinglin.stores.database import Database, insert_or, sqlite_url
 
 SCHEMA_VERSION = 1
@@ -22,17 +23,17 @@ _meta = MetaData()
 _mark = Table(
     "mark",
     _meta,
-    Column("source", String(), primary_key=True),
-    Column("part", String(), primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("state", LargeBinary, nullable=False),
+    words("source", key=True),
+    words("part", key=True),
+    number("at"),
+    octets("state"),
 )
 _pull = Table(
     "pull",
     _meta,
-    Column("source", String(), primary_key=True),
-    Column("began_at", BigInteger, nullable=False),
-    Column("done_at", BigInteger, nullable=False),
+    words("source", key=True),
+    number("began_at"),
+    number("done_at"),
 )
 _GET = select(_mark.c.state).where((_mark.c.source == bindparam("about")) & (_mark.c.part == bindparam("piece")))
 _PUT = text(
@@ -72,8 +73,8 @@ class IntakeWatermarks:
 
     def get(self, source: str, part: str) -> bytes | None:
         """The state of a part of a source; None before the first."""
-        rows = self._database.rows(_GET, about=source, piece=part)
-        return self._unseal(bytes(rows[0]["state"])) if rows else None
+        found = self._database.one(_GET, about=source, piece=part)
+        return self._unseal(bytes(found["state"])) if found else None
 
     def put(self, source: str, part: str, state: bytes, at: Instant) -> None:
         """Remember how far a part was read. Only after what it says was read is kept."""
@@ -89,5 +90,5 @@ class IntakeWatermarks:
 
     def last(self, source: str) -> LastPull | None:
         """The last pull that came to its end."""
-        rows = self._database.rows(_LAST, about=source)
-        return LastPull(rows[0]["began_at"], rows[0]["done_at"]) if rows else None
+        found = self._database.one(_LAST, about=source)
+        return LastPull(found["began_at"], found["done_at"]) if found else None

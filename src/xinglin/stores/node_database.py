@@ -9,12 +9,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     URL,
-    BigInteger,
     Boolean,
     Column,
-    LargeBinary,
     MetaData,
-    String,
     Table,
     Text,
     Update,
@@ -32,6 +29,7 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, deny
 from xinglin.privacy.allowance import Allowance, Charge
 from xinglin.privacy.differencing import ReleasedCell, check_layout, is_finer
+from xinglin.stores.columns import number, octets, words
 from xinglin.stores.database import Database, Row, Work, insert_or, sqlite_url
 from xinglin.stores.database_errors import StoreError
 from xinglin.stores.node_rows import AgreementRow, CellRow, ReceiptRow, RunRow
@@ -40,67 +38,66 @@ SCHEMA_VERSION = 1
 SCHEMA = "xinglin_node"
 """Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
 _meta = MetaData()
-_key = String()
 agreement = Table(
     "agreement",
     _meta,
-    Column("agreement_id", _key, primary_key=True),
-    Column("state", String(), nullable=False),
-    Column("study", _key, nullable=False),
-    Column("consumer", _key, nullable=False),
-    Column("data_set", _key, nullable=False),
-    Column("offered", LargeBinary, nullable=False),
-    Column("countersigned", LargeBinary, nullable=False),
-    Column("index", BigInteger, nullable=False),
-    Column("since", BigInteger, nullable=False),
+    words("agreement_id", key=True),
+    words("state"),
+    words("study"),
+    words("consumer"),
+    words("data_set"),
+    octets("offered"),
+    octets("countersigned"),
+    number("index"),
+    number("since"),
 )
 run = Table(
     "run",
     _meta,
-    Column("run", _key, primary_key=True),
-    Column("state", String(), nullable=False),
-    Column("request", LargeBinary, nullable=False),
-    Column("plan", LargeBinary, nullable=False),
-    Column("pinned", LargeBinary, nullable=False),
-    Column("cells", LargeBinary, nullable=False),
-    Column("party", LargeBinary, nullable=False),
-    Column("states", LargeBinary, nullable=False),
+    words("run", key=True),
+    words("state"),
+    octets("request"),
+    octets("plan"),
+    octets("pinned"),
+    octets("cells"),
+    octets("party"),
+    octets("states"),
     Column("uploaded", Boolean, nullable=False),
-    Column("concluded", LargeBinary, nullable=False),
+    octets("concluded"),
 )
 record = Table(
     "record",
     _meta,
-    Column("run", _key, primary_key=True),
-    Column("nonce", _key, nullable=False, unique=True),
-    Column("request", _key, nullable=False),
-    Column("record", LargeBinary, nullable=False),
+    words("run", key=True),
+    words("nonce", unique=True),
+    words("request"),
+    octets("record"),
 )
 charge = Table(
     "charge",
     _meta,
-    Column("run", _key, primary_key=True),
-    Column("data_set", _key, nullable=False, index=True),
-    Column("agreement", _key, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("state", String(), nullable=False),
+    words("run", key=True),
+    words("data_set", index=True),
+    words("agreement"),
+    number("at"),
+    words("state"),
 )
 cell = Table(
     "cell",
     _meta,
-    Column("data_set", _key, primary_key=True),
-    Column("release", _key, primary_key=True),
-    Column("cell", String(), primary_key=True),
-    Column("file", String(), nullable=False),
+    words("data_set", key=True),
+    words("release", key=True),
+    words("cell", key=True),
+    words("file"),
 )
 receipt = Table(
     "receipt",
     _meta,
-    Column("key", _key, primary_key=True),
-    Column("index", BigInteger, nullable=False),
-    Column("kind", String(), nullable=False),
-    Column("subject", _key, nullable=False),
-    Column("entry", LargeBinary, nullable=False),
+    words("key", key=True),
+    number("index"),
+    words("kind"),
+    words("subject"),
+    octets("entry"),
     Column("receipt", Text, nullable=False),
 )
 
@@ -169,8 +166,8 @@ class NodeDatabase:
 
     def agreement(self, agreement_id: str) -> AgreementRow | None:
         """One agreement by its digest."""
-        rows = self._database.rows(_AGREEMENT, key=agreement_id)
-        return AgreementRow(**rows[0]) if rows else None
+        found = self._database.one(_AGREEMENT, key=agreement_id)
+        return AgreementRow(**found) if found else None
 
     def agreements(self) -> tuple[AgreementRow, ...]:
         """All agreements, oldest first."""
@@ -189,8 +186,8 @@ class NodeDatabase:
 
     def run(self, run_id: str) -> RunRow | None:
         """One run."""
-        rows = self._database.rows(_RUN, key=run_id)
-        return _run_row(rows[0]) if rows else None
+        found = self._database.one(_RUN, key=run_id)
+        return _run_row(found) if found else None
 
     def open_runs(self) -> tuple[RunRow, ...]:
         """Runs that have not ended at this node."""
@@ -203,7 +200,8 @@ class NodeDatabase:
         row = ReceiptRow(sha256_digest(entry), -1, kind, subject, entry, "")
         if self._database.write(_INTEND, **msgspec.structs.asdict(row)):
             return row
-        return ReceiptRow(**self._database.rows(_RECEIPT, key=row.key)[0])
+        (known,) = self._database.rows(_RECEIPT, key=row.key)
+        return ReceiptRow(**known)
 
     def included(self, row: ReceiptRow, index: int, text: str) -> None:
         """Keep where the entry is, and the receipt."""
@@ -225,8 +223,8 @@ class NodeDatabase:
         """Take one answer of the agreement and the data set for the run, in one transaction."""
         data_set = use.plan.data_set
         with self._database.alone() as work:
-            charged = work.rows(_CHARGED, key=use.run)
-            if charged and charged[0]["data_set"] != data_set:
+            charged = work.one(_CHARGED, key=use.run)
+            if charged and charged["data_set"] != data_set:
                 return deny("privacy.charged_otherwise", "This run was charged before.", "Start a new run.")
             held = self._allowance(work.rows(_CHARGES, key=data_set), data_set)
             following = held.reserve(use.run, agreement_id, allowance, self._clock())
@@ -238,10 +236,10 @@ class NodeDatabase:
     def move_charge(self, run_id: str, event_name: str) -> None:
         """``spend`` or ``give_back`` a run's charge; for a run never charged, giving back changes nothing."""
         with self._database.alone() as work:
-            charged = work.rows(_CHARGED, key=run_id)
+            charged = work.one(_CHARGED, key=run_id)
             if not charged and event_name == "give_back":
                 return
-            data_set = charged[0]["data_set"] if charged else ""
+            data_set = charged["data_set"] if charged else ""
             held = self._allowance(work.rows(_CHARGES, key=data_set), data_set)
             _put_charge(work, held.spend(run_id) if event_name == "spend" else held.give_back(run_id), run_id)
 
@@ -268,15 +266,15 @@ class NodeDatabase:
     async def save(self, before: Record, after: Record) -> None:
         """See the port. Records are compared as values: an older version may have written fewer fields."""
         with self._database.alone() as work:
-            found = work.rows(_RECORD, key=before.run)
-            if not found or decode_msgpack(found[0]["record"], Record) != before:
+            found = work.one(_RECORD, key=before.run)
+            if found is None or decode_msgpack(found["record"], Record) != before:
                 raise RecordMoved("The record was changed by somebody else.", remedy="Carry the use through again.")
             work.write(_SAVE_RECORD, key=before.run, after=encode_msgpack(after))
 
     def record(self, run_id: str) -> Record | None:
         """The gate's record of a run."""
-        rows = self._database.rows(_RECORD, key=run_id)
-        return decode_msgpack(rows[0]["record"], Record) if rows else None
+        found = self._database.one(_RECORD, key=run_id)
+        return decode_msgpack(found["record"], Record) if found else None
 
     def nonce_used(self, nonce: str, run_id: str) -> bool:
         """Whether another run used this nonce."""

@@ -224,8 +224,8 @@ class PatientWork:
 
     def review(self, number: int) -> Review | None:
         """See the port."""
-        rows = self._work.rows(sql.REVIEW, key=number)
-        return _review(rows[0]) if rows else None
+        found = self._work.one(sql.REVIEW, key=number)
+        return _review(found) if found else None
 
     def put_links(self, added: Sequence[Link], dropped: Sequence[Pair], at: Instant) -> None:
         """See the port."""
@@ -269,9 +269,9 @@ class PatientWork:
 
     def publish(self, rows: Sequence[PersonOf], at: Instant) -> Instant:
         """See the port."""
-        last = self._work.rows(sql.LAST_PUBLICATION)
-        number = last[0]["number"] + 1 if last else 1
-        then = max(at, last[0]["at"] + 1) if last else at
+        last = self._work.one(sql.LAST_PUBLICATION)
+        number = last["number"] + 1 if last else 1
+        then = max(at, last["at"] + 1) if last else at
         self._work.write(sql.ADD_PUBLICATION, number=number, at=then)
         self._work.write_many(sql.ADD_PUBLISHED_ROW, (msgspec.structs.asdict(one) | {"number": number} for one in rows))
         self._work.write_many(sql.PUT_PERSON, (msgspec.structs.asdict(one) for one in rows if one.person))

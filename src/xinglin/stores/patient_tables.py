@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Float,
     Integer,
-    LargeBinary,
     MetaData,
-    String,
     Table,
     bindparam,
     delete,
@@ -20,6 +17,7 @@ from sqlalchemy import (
     text,
 )
 
+from xinglin.stores.columns import counter, number, octets, words
 from xinglin.stores.database import insert_or
 
 SCHEMA_VERSION = 1
@@ -27,88 +25,87 @@ SCHEMA = "xinglin_patients"
 """Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
 
 meta = MetaData()
-_long = BigInteger().with_variant(Integer, "sqlite")
 
 record = Table(
     "record",
     meta,
-    Column("patient", String(), primary_key=True),
-    Column("since", BigInteger, nullable=False),
-    Column("state", LargeBinary, nullable=False),
+    words("patient", key=True),
+    number("since"),
+    octets("state"),
     sqlite_with_rowid=False,
 )
 key = Table(
     "key",
     meta,
-    Column("digest", BigInteger, primary_key=True, autoincrement=False),
-    Column("patient", String(), primary_key=True, index=True),
+    number("digest", key=True),
+    words("patient", key=True, index=True),
     sqlite_with_rowid=False,
 )
 link = Table(
     "link",
     meta,
-    Column("one", String(), primary_key=True),
-    Column("other", String(), primary_key=True, index=True),
-    Column("rule", String(), nullable=False),
-    Column("fields", String(), nullable=False),
+    words("one", key=True),
+    words("other", key=True, index=True),
+    words("rule"),
+    words("fields"),
     Column("probability", Float, nullable=False),
-    Column("at", BigInteger, nullable=False),
+    number("at"),
 )
 statement = Table(
     "statement",
     meta,
-    Column("one", String(), primary_key=True),
-    Column("other", String(), primary_key=True, index=True),
-    Column("by", String(), primary_key=True),
-    Column("said", String(), nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("heard", BigInteger, nullable=False),
+    words("one", key=True),
+    words("other", key=True, index=True),
+    words("by", key=True),
+    words("said"),
+    number("at"),
+    number("heard"),
 )
 review = Table(
     "review",
     meta,
-    Column("number", _long, primary_key=True, autoincrement=True),
-    Column("one", String(), nullable=False, index=True),
-    Column("other", String(), nullable=False, index=True),
-    Column("state", String(), nullable=False, index=True),
+    counter("number"),
+    words("one", index=True),
+    words("other", index=True),
+    words("state", index=True),
     Column("probability", Float, nullable=False),
-    Column("value", LargeBinary, nullable=False),
+    octets("value"),
 )
 person = Table(
     "person",
     meta,
-    Column("patient", String(), primary_key=True),
-    Column("person", String(), nullable=False, index=True),
-    Column("reason", String(), nullable=False),
+    words("patient", key=True),
+    words("person", index=True),
+    words("reason"),
 )
 event = Table(
     "event",
     meta,
-    Column("number", _long, primary_key=True, autoincrement=True),
-    Column("one", String(), nullable=False, index=True),
-    Column("other", String(), nullable=False, index=True),
-    Column("at", BigInteger, nullable=False),
-    Column("value", LargeBinary, nullable=False),
+    counter("number"),
+    words("one", index=True),
+    words("other", index=True),
+    number("at"),
+    octets("value"),
 )
 publication = Table(
     "publication",
     meta,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
+    number("number", key=True),
+    number("at"),
     Column("published", Integer, nullable=False, index=True),
 )
 published_row = Table(
     "published_row",
     meta,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("patient", String(), primary_key=True, index=True),
-    Column("person", String(), nullable=False),
-    Column("reason", String(), nullable=False),
+    number("number", key=True),
+    words("patient", key=True, index=True),
+    words("person"),
+    words("reason"),
 )
 erased = Table(
     "erased",
     meta,
-    Column("digest", BigInteger, primary_key=True, autoincrement=False),
+    number("digest", key=True),
 )
 
 _PAIRED = (link, statement, review, event)
