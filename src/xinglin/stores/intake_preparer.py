@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
-import subprocess
-import sys
-import time
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +13,7 @@ from xinglin.intake.ports import Prepared, Surveyed, Work
 from xinglin.kernel.instants import Instant
 from xinglin.records.errors import Unreadable
 from xinglin.stores import intake_child as ic
+from xinglin.stores.reading_process import ChildGone, ReadingProcess
 
 STANDARD = "xinglin.intake.standard:standard_steps"
 
@@ -30,14 +26,6 @@ class ReadingLimits(msgspec.Struct, frozen=True):
     start_s: float = 60.0
     tables_s: float = 120.0
     survey_s: float = 600.0
-
-
-class _Dead(Exception):
-    """The child ended, or was ended, before it answered; ``late``: it took too long."""
-
-    def __init__(self, late: bool) -> None:
-        super().__init__()
-        self.late = late
 
 
 class _Given(msgspec.Struct):
@@ -59,7 +47,7 @@ class ChildPreparer:
         self, key: bytes, steps: str = STANDARD, limits: ReadingLimits | None = None, argument: str = ""
     ) -> None:
         self._key, self._steps, self._limits, self._argument = key, steps, limits or ReadingLimits(), argument
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ReadingProcess | None = None
         self._types: frozenset[str] = frozenset()
         self._erased: tuple[bytes, ...] = ()
         self._given: list[_Given] = []
@@ -67,7 +55,7 @@ class ChildPreparer:
     @property
     def pid(self) -> int | None:
         """The child's process id while it lives."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        return self._process.pid if self._process is not None else None
 
     def reads(self, media_type: str) -> bool:
         """See the port."""
@@ -120,7 +108,7 @@ class ChildPreparer:
         """A request that a reader takes part in."""
         try:
             reply = self._exchange(request, body, wait_s)[0]
-        except _Dead as error:
+        except ChildGone as error:
             self._restore()
             if error.late:
                 raise ReaderFailed(READER_TIME, "The reader took too long.") from error
@@ -163,11 +151,11 @@ class ChildPreparer:
         """A request that no reader takes part in; once more in a fresh child when this one was gone."""
         try:
             found = self._exchange(request, b"", wait_s)
-        except _Dead:
+        except ChildGone:
             self._restore()
             try:
                 found = self._exchange(request, b"", wait_s)
-            except _Dead as error:
+            except ChildGone as error:
                 self._kill()
                 raise IntakeError("The reading child does not stay alive.", remedy="Look at its memory.") from error
         if isinstance(found[0], ic.Failed):
@@ -184,85 +172,32 @@ class ChildPreparer:
     def _restore(self) -> None:
         """A fresh child with the rows that the one before had gathered."""
         self._kill()
-        self._process = subprocess.Popen(
-            [sys.executable, "-s", "-B", "-m", "xinglin.stores.intake_child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            start_new_session=True,
-        )
+        self._process = ReadingProcess()
         try:
             setting = ic.Configure(self._limits.memory_bytes, self._steps, self._key, self._argument)
             reply = self._exchange(setting, b"", self._limits.start_s)[0]
             if not isinstance(reply, ic.Done):
-                raise _Dead(False)
+                raise ChildGone(False)
             self._types = frozenset(reply.types)
             self._exchange(ic.Refuse(self._erased), b"", self._limits.part_s)
             for given in self._given:
                 for number in range(given.parts):
                     request: ic.Request = ic.Next() if number else ic.Open(given.work, len(given.body))
                     self._exchange(request, b"" if number else given.body, self._limits.part_s)
-        except _Dead as error:
+        except ChildGone as error:
             self._kill()
             raise IntakeError("The reading child does not start.", remedy="Run xinglin doctor.") from error
 
     def _exchange(self, request: ic.Request, body: bytes, wait_s: float) -> tuple[ic.Reply, list[bytes]]:
-        process, end = self._process, time.monotonic() + wait_s
-        if process is None or process.stdin is None or process.stdout is None:
-            raise _Dead(False)
+        if self._process is None:
+            raise ChildGone(False)
         try:
-            process.stdin.write(ic.frame(request))
-            process.stdin.write(body)
-            process.stdin.flush()
-            (length,) = ic.HEADER.unpack(_read(process.stdout.fileno(), ic.HEADER.size, end))
-            ic.FRAME_BYTES.check(length)
-            reply: ic.Reply = ic.replies.decode(_read(process.stdout.fileno(), length, end))
-            sizes = [size for _, size in reply.tables] if isinstance(reply, ic.Shaped) else []
-            return reply, [_read(process.stdout.fileno(), size, end) for size in sizes]
-        except (OSError, EOFError, msgspec.DecodeError) as error:
-            late = isinstance(error, TimeoutError)
-            self._kill()
-            raise _Dead(late) from error
+            return self._process.exchange(request, body, wait_s)
+        except ChildGone:
+            self._process = None
+            raise
 
     def _kill(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    _close(pipe)
-            process.wait()
-
-
-def _read(descriptor: int, size: int, end: float) -> bytes:
-    """Exactly ``size`` bytes; ``EOFError`` when the child ends first, ``TimeoutError`` after ``end``."""
-    found = bytearray(size)
-    view, at = memoryview(found), 0
-    while at < size:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
-        if not ready:
-            raise TimeoutError
-        got = os.readv(descriptor, [view[at:]])
-        if not got:
-            raise EOFError
-        at += got
-    return bytes(found)
-
-
-def _close(pipe: Any) -> None:
-    try:
-        pipe.close()
-    except OSError:
-        return  # what was not flushed goes nowhere: its reader is gone
-
-
-def _environment() -> dict[str, str]:
-    """Where modules are found and how texts are encoded; nothing else of the parent's environment."""
-    return {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
