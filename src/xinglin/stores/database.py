@@ -8,9 +8,7 @@ cheaper in processor time, and writes are on the path of each round.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -35,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from xinglin.stores.database_errors import DatabaseTooNew, StoreError, StoreUnavailable, typed_error
+from xinglin.stores.sqlite_file import make_private
 
 LOCK_WAIT_S = 30
 WAL_TRIES = 100
@@ -135,12 +134,8 @@ def _postgresql(place: URL, schema: str, durable: bool) -> Engine:
 def _make_private(path: Path) -> None:
     if path.name in ("", ":memory:"):
         raise StoreUnavailable("A database in memory keeps nothing.", remedy="Name a file.")
-    # SQLite gives the files beside it (-wal, -shm) the same mode. The file is never opened here: closing it would
-    # take away the locks that this process's connections hold on it.
     try:
-        os.mknod(path, stat.S_IFREG | 0o600)
-    except FileExistsError:
-        return
+        make_private(path)
     except OSError as error:
         raise StoreUnavailable(
             f"The database file {path} cannot be made.", why=error.strerror or "", remedy="Check the folder."

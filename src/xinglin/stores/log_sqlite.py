@@ -24,6 +24,7 @@ from xinglin.stores.log_growth import (
     pack_frontier,
     unpack_frontier,
 )
+from xinglin.stores.sqlite_file import whole
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -126,23 +127,11 @@ class SqliteLogStore:
             self._check_open()
             try:
                 with _typed_errors():
-                    return self._transaction(act)
+                    return whole(self._writer, act)
             except LogUnavailable:
                 # After a failed write or fsync the connection's pages cannot be trusted: begin afresh.
                 self._reopen_writer()
                 raise
-
-    def _transaction(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        self._writer.execute("BEGIN IMMEDIATE")
-        try:
-            outcome = act(self._writer)
-            self._writer.execute("COMMIT")
-            return outcome
-        except BaseException:
-            if self._writer.in_transaction:
-                with contextlib.suppress(sqlite3.Error):
-                    self._writer.execute("ROLLBACK")
-            raise
 
     def _read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         with self._read_lock:

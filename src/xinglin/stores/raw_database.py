@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from xinglin.intake.errors import RawDamaged
 from xinglin.stores.raw_errors import RawClosed, RawTooNew, RawUnavailable
+from xinglin.stores.sqlite_file import connect, whole
 
 T = TypeVar("T")
 _TABLES = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
@@ -61,17 +61,7 @@ class RawDatabase:
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do ``work`` in one transaction; ``RawUnavailable`` when it did not happen."""
         with self._lock, self._typed():
-            connection = self._connected()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                outcome = work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    with contextlib.suppress(sqlite3.Error):
-                        connection.execute("ROLLBACK")
-                raise
-            return outcome
+            return whole(self._connected(), work)
 
     def forget(self) -> None:
         """Leave no deleted byte behind: write the file anew without it, and empty the write-ahead log."""
@@ -116,13 +106,8 @@ class RawDatabase:
         return self.path.stat().st_ino if self.path.exists() else 0
 
     def _open(self) -> sqlite3.Connection:
-        if not self._read_only:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        target = f"{self.path.resolve().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
         self._inode = self._find_inode()
-        connection = sqlite3.connect(
-            target, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
-        )
+        connection = connect(self.path, self._busy_timeout_s, read_only=self._read_only)
         try:
             if not self._read_only:
                 connection.execute("PRAGMA journal_mode = WAL")

@@ -7,7 +7,6 @@ Schema 1 (append-only). Vocabularies are never changed in place: a newly loaded 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from xinglin.records.terminology.errors import TerminologyError
+from xinglin.stores.sqlite_file import connect, whole
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
@@ -81,15 +81,7 @@ class TermsDatabase:
             connection = self._connection or self._open()
             if connection is None or self._read_only:
                 raise TermsUnavailable("The terminology is open for reading alone.")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                outcome = work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
-            return outcome
+            return whole(connection, work)
 
     def stamp(self) -> int:
         """Another number after every change of another connection or this one; 0 while there is no file."""
@@ -115,10 +107,7 @@ class TermsDatabase:
         return self._connection
 
     def _connected(self) -> sqlite3.Connection:
-        if not self._read_only:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        target = f"{self.path.resolve().as_uri()}?mode={'ro' if self._read_only else 'rw'}"
-        connection = sqlite3.connect(target, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        connection = connect(self.path, BUSY_S, read_only=self._read_only)
         try:
             connection.execute("PRAGMA temp_store = MEMORY")
             if not self._read_only:
