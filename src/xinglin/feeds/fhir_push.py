@@ -1,7 +1,8 @@
 """Subscriptions that a FHIR server pushes (rest-hook): R4 payloads and notification bundles of R4B, R5 and Backport.
 
 An answer of 200 means that the notification is durable here. Everything else is an OperationOutcome, and the server
-sends again. A notification without resources says that something changed: ``changed`` is called, and a puller looks.
+sends again. A notification that names resources and does not carry them (``id-only``), or names none (``empty``),
+says that something changed: ``changed`` is told what, and a puller asks for it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import hmac
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -29,7 +30,20 @@ HEADER = b"x-subscription-secret"
 FHIR_JSON = "application/fhir+json"
 _MEDIA = ("application/fhir+json", "application/json")
 _BEHIND = re.compile(r"(?:/([A-Z][A-Za-z]{1,63})/([A-Za-z0-9.-]{1,64}))?/?").fullmatch
+_REFERENCE = re.compile(
+    r"(?:.*/)?([A-Z][A-Za-z]{1,63})/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?"
+).fullmatch
+NAMED = Limit("resources named by one notification", 10_000, "resources")
 Keep = Callable[[Received], Awaitable[Kept]]
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """What changed and was not sent. ``resources``: type and id of what was named; ``subscriptions``: ids of those
+    that it matched, where nothing was named; neither: anything may have changed.
+    """
+
+    resources: tuple[tuple[str, str], ...] = ()
+    subscriptions: tuple[str, ...] = ()
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -59,7 +73,8 @@ class _No(Exception):
 class SubscriptionDoor:
     """The ASGI application of the endpoints; anything else is not found.
 
-    ``keep`` makes a notification durable. ``changed`` is told a source when something changed that was not sent.
+    ``keep`` makes a notification durable. ``changed`` is told a source, and what changed there that was not sent; it
+    is answered once that returns.
     """
 
     def __init__(
@@ -68,7 +83,7 @@ class SubscriptionDoor:
         keep: Keep,
         clock: Clock,
         *,
-        changed: Callable[[str], Awaitable[None]] | None = None,
+        changed: Callable[[str, Changed], Awaitable[None]] | None = None,
     ) -> None:
         for each in subscriptions:
             if len(each.secret) < SECRET_CHARACTERS or not each.path.startswith("/") or each.path.endswith("/"):
@@ -108,15 +123,17 @@ class SubscriptionDoor:
             raise _No(405, "not-supported", "Notifications come by POST or PUT.")
         body = await _read(receive, headers)
         if method == "DELETE":
-            body, behind = _deletion(behind), None
+            if behind is None:
+                raise _No(400, "invalid", "A deletion names the resource in its address.")
+            body, behind = deletion(*behind), None
         elif body.strip():
             _check_media(headers)
-        told = _resources_in(body, behind) if body.strip() else 0
+        changed = _not_sent(body, behind) if body.strip() else Changed((behind,) if behind else ())
         if body.strip():
             now, label = self._clock(), "notification"
             await self._keep(Received(body, subscription.source, FHIR_JSON, now, subscription.retention, label))
-        if not told and self._changed is not None:
-            await self._changed(subscription.source)
+        if changed is not None and self._changed is not None:
+            await self._changed(subscription.source, changed)
 
     def _found(self, path: str, headers: dict[bytes, bytes]) -> tuple[Subscription, tuple[str, str] | None]:
         given = headers.get(HEADER, b"")
@@ -162,40 +179,116 @@ def _check_media(headers: dict[bytes, bytes]) -> None:
         raise _No(415, "not-supported", "A notification comes uncompressed.")
 
 
-class _Any(msgspec.Struct, rename="camel"):
+class _Reference(msgspec.Struct, frozen=True):
+    reference: str = ""
+
+
+class _Part(msgspec.Struct, frozen=True, rename="camel"):
+    """A parameter of the Backport's status."""
+
+    name: str = ""
+    value_code: str = ""
+    value_reference: _Reference = _Reference()
+    part: list[_Part] = []
+
+
+class _Event(msgspec.Struct, frozen=True):
+    focus: _Reference = _Reference()
+
+
+class _Head(msgspec.Struct, frozen=True, rename="camel"):
+    resource_type: str
+    id: str = ""
+
+
+class _Status(msgspec.Struct, frozen=True, rename="camel"):
+    """A notification's own status: of R4B and R5, or the Parameters of the R4 Backport."""
+
+    type: str = ""
+    subscription: _Reference = _Reference()
+    notification_event: list[_Event] = []
+    parameter: list[_Part] = []
+
+
+class _Request(msgspec.Struct, frozen=True):
+    method: str = ""
+    url: str = ""
+
+
+class _Entry(msgspec.Struct, frozen=True, rename="camel"):
+    resource: msgspec.Raw = msgspec.Raw()
+    full_url: str = ""
+    request: _Request = _Request()
+
+
+class _Any(msgspec.Struct, frozen=True, rename="camel"):
     resource_type: str
     id: str = ""
     entry: list[_Entry] = []
 
 
-class _Entry(msgspec.Struct):
-    resource: _Inner | None = None
-
-
-class _Inner(msgspec.Struct, rename="camel"):
-    resource_type: str
-
-
-def _resources_in(body: bytes, behind: tuple[str, str] | None) -> int:
-    """How many resources a notification carries, its own status apart; ``_No`` for what is no FHIR JSON."""
+def _not_sent(body: bytes, behind: tuple[str, str] | None) -> Changed | None:
+    """What a notification tells of and does not carry; None where it carries all; ``_No`` for what is no FHIR JSON."""
     try:
         found = msgspec.json.decode(body, type=_Any)
+        if behind is not None and behind != (found.resource_type, found.id):
+            raise _No(400, "invalid", "The resource is another one than its address says.")
+        return _untold(found.entry) if found.resource_type == "Bundle" else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _No(400, "structure", "The notification is not a FHIR resource in JSON.") from None
-    if behind is not None and behind != (found.resource_type, found.id):
-        raise _No(400, "invalid", "The resource is another one than its address says.")
-    if found.resource_type != "Bundle":
-        return 1
-    kinds = [each.resource.resource_type for each in found.entry if each.resource is not None]
-    status = bool(kinds) and kinds[0] in ("SubscriptionStatus", "Parameters")
-    beat = status and len(found.entry) == 1
-    return 1 if beat else len(kinds) - status
 
 
-def _deletion(behind: tuple[str, str] | None) -> bytes:
-    if behind is None:
-        raise _No(400, "invalid", "A deletion names the resource in its address.")
-    entry = {"request": {"method": "DELETE", "url": "/".join(behind)}}
+def _untold(entries: Sequence[_Entry]) -> Changed | None:
+    heads = [msgspec.json.decode(one.resource, type=_Head) if bytes(one.resource) else None for one in entries]
+    leads = bool(heads) and heads[0] is not None and heads[0].resource_type in ("SubscriptionStatus", "Parameters")
+    status = msgspec.json.decode(entries[0].resource, type=_Status) if leads else _Status()
+    rest, sent = entries[leads:], {(one.resource_type, one.id) for one in heads[leads:] if one is not None}
+    gone = {_where(one) for one in rest if one.request.method == "DELETE"}
+    bare = [_where(one) for one in rest if not bytes(one.resource) and one.request.method != "DELETE"]
+    anything = Changed((), tuple(dict.fromkeys(_subscriptions(status))))
+    if None in bare:
+        return anything
+    named = dict.fromkeys(one for one in (*bare, *_focused(status)) if one is not None and one not in sent | gone)
+    if len(named) > NAMED.value:
+        raise _No(413, "too-costly", f"A notification names at most {NAMED.value:,} {NAMED.unit}.")
+    if named:
+        return Changed(tuple(named))
+    return None if rest or _kind(status) in ("heartbeat", "handshake") else anything
+
+
+def _where(entry: _Entry) -> tuple[str, str] | None:
+    return _reference(entry.full_url) or _reference(entry.request.url)
+
+
+def _focused(status: _Status) -> Iterator[tuple[str, str] | None]:
+    yield from (_reference(one.focus.reference) for one in status.notification_event)
+    events = (one for one in status.parameter if one.name == "notification-event")
+    yield from (
+        _reference(one.value_reference.reference) for event in events for one in event.part if one.name == "focus"
+    )
+
+
+def _kind(status: _Status) -> str:
+    return status.type or next((one.value_code for one in status.parameter if one.name == "type"), "")
+
+
+def _subscriptions(status: _Status) -> Iterator[str]:
+    told = [one.value_reference.reference for one in status.parameter if one.name == "subscription"]
+    for text in (status.subscription.reference, *told):
+        found = _reference(text)
+        if found is not None and found[0] == "Subscription":
+            yield found[1]
+
+
+def _reference(text: str) -> tuple[str, str] | None:
+    """Type and id of a reference, whatever server it names: only the source's own is ever asked."""
+    match = _REFERENCE(text)
+    return (match[1], match[2]) if match is not None else None
+
+
+def deletion(kind: str, id_: str) -> bytes:
+    """A resource's end as the readers take it."""
+    entry = {"request": {"method": "DELETE", "url": f"{kind}/{id_}"}}
     return msgspec.json.encode({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
 
 

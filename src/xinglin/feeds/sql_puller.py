@@ -30,7 +30,14 @@ from xinglin.feeds.sql_model import (
     Watermark,
 )
 from xinglin.feeds.sql_session import may_write, open_source, reading
-from xinglin.feeds.sql_statements import columns_statement, count_statement, null_statement, pull_statement
+from xinglin.feeds.sql_statements import (
+    columns_statement,
+    count_statement,
+    keys_statement,
+    null_statement,
+    pull_statement,
+    zone_statement,
+)
 from xinglin.intake.ports import Received
 from xinglin.kernel.instants import Clock, system_clock
 
@@ -91,11 +98,33 @@ class SqlPuller:
             rows += pulled.rows
         return rows
 
-    def counts(self, day: str, since: date, until: date) -> dict[date, int]:
-        """Rows a day of the column ``day``, from ``since`` to before ``until``."""
+    def counts(self, day: str, since: date, until: date, zone_minutes: int | None = None) -> dict[date, int]:
+        """Rows a day of the column ``day``, from ``since`` to before ``until``.
+
+        ``zone_minutes``: the hospital's zone, for stamps that have one of their own.
+        """
         statement = count_statement(self._source, day, since, until, self._engine.dialect.name)
         with reading(self._engine) as connection:
+            self._in_zone(connection, zone_minutes)
             return {_date(found): int(rows) for found, rows in connection.execute(statement) if found is not None}
+
+    def keys(
+        self, key: str, day: str, since: date, until: date, zone_minutes: int | None = None, limit: int = 1_000_000
+    ) -> tuple[str, ...]:
+        """The values of ``key`` of the rows that ``counts`` counts, each once, as a pull would write them.
+
+        At most one more than ``limit``: whoever takes no more refuses it.
+        """
+        statement = keys_statement(self._source, key, day, since, until, self._engine.dialect.name).limit(limit + 1)
+        with reading(self._engine) as connection:
+            self._in_zone(connection, zone_minutes)
+            rows = connection.execution_options(stream_results=True).execute(statement)
+            return tuple(found for (value,) in rows if (found := _cell(value)) is not None)
+
+    def _in_zone(self, connection: Connection, minutes: int | None) -> None:
+        statement = zone_statement(minutes, self._engine.dialect.name) if minutes is not None else None
+        if statement is not None:
+            connection.execute(statement)
 
     def _growing(
         self, connection: Connection, statement: Select[Any], state: Watermark

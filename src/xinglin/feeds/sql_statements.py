@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, cast, column, func, literal_column, select, table, text
+from sqlalchemy import Select, TextClause, cast, column, func, literal_column, select, table, text
 from sqlalchemy import types as kinds
 from sqlalchemy.sql.expression import ColumnElement, FromClause
 
@@ -71,6 +71,24 @@ def count_statement(source: SqlSource, day: str, since: date, until: date, diale
     first, last = _bounds(since, until, dialect)
     statement: Select[Any] = select(which.label("day"), func.count().label("rows")).select_from(base_of(source))
     return statement.where(moment >= first, moment < last).group_by(which).order_by(which)
+
+
+def keys_statement(source: SqlSource, key: str, day: str, since: date, until: date, dialect: str) -> Select[Any]:
+    """Each key once, of rows whose ``day`` lies from ``since`` to before ``until``; rows without a key have none."""
+    moment: ColumnElement[Any] = column(day)
+    first, last = _bounds(since, until, dialect)
+    own: ColumnElement[Any] = column(key)
+    statement: Select[Any] = select(own).select_from(base_of(source)).distinct()
+    return statement.where(moment >= first, moment < last, own.is_not(None))
+
+
+def zone_statement(minutes: int, dialect: str) -> TextClause | None:
+    """Makes days those of the hospital, where the server knows stamps with a zone; None where it has no such word."""
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    offset = f"{sign}{hours:02d}:{rest:02d}"
+    if dialect == "postgresql":
+        return text(f"SET LOCAL TIME ZONE INTERVAL '{offset}' HOUR TO MINUTE")
+    return text(f"SET time_zone = '{offset}'") if dialect in ("mysql", "mariadb") else None
 
 
 def _day_of(moment: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:

@@ -13,7 +13,7 @@ import pytest
 
 from xinglin.feeds import fhir_push
 from xinglin.feeds.fhir_errors import FhirFeedError
-from xinglin.feeds.fhir_push import Subscription, SubscriptionDoor
+from xinglin.feeds.fhir_push import NAMED, Changed, Subscription, SubscriptionDoor
 from xinglin.intake.errors import NotKept
 from xinglin.intake.ports import Kept, Received
 from xinglin.kernel.limits import Limit
@@ -32,6 +32,7 @@ class Node:
 
     def __init__(self) -> None:
         self.kept, self.changed, self.full = list[Received](), list[str](), False
+        self.what = list[Changed]()
         self.held: asyncio.Event | None = None
 
     async def keep(self, received: Received) -> Kept:
@@ -42,8 +43,9 @@ class Node:
         self.kept.append(received)
         return Kept("", 1, len(received.body), False, received.source, received.media_type, 0, "")
 
-    async def tell(self, source: str) -> None:
+    async def tell(self, source: str, what: Changed) -> None:
         self.changed.append(source)
+        self.what.append(what)
 
     def door(self) -> SubscriptionDoor:
         ends = (Subscription("/fhir/his", "his", SECRET), Subscription("/fhir/lis", "lis", OTHER))
@@ -79,15 +81,69 @@ async def test_a_notification_is_kept_as_it_came(headers: dict[str, str]) -> Non
     assert not node.changed
 
 
-async def test_a_notification_without_resources_wakes_a_puller() -> None:
+def status(kind: str, **more: Any) -> dict[str, Any]:
+    """A notification's own status, of R5."""
+    return {"resource": {"resourceType": "SubscriptionStatus", "type": kind, **more}}
+
+
+def backport(kind: str, *events: dict[str, Any]) -> dict[str, Any]:
+    """The same of the R4 Backport."""
+    parameters = [
+        {"name": "subscription", "valueReference": {"reference": "https://ehr.example/fhir/Subscription/s1"}},
+        {"name": "topic", "valueCanonical": "http://x.example/topic"},
+        {"name": "type", "valueCode": kind},
+        *({"name": "notification-event", "part": [one]} for one in events),
+    ]
+    return {"resource": {"resourceType": "Parameters", "parameter": parameters}}
+
+
+ONE, OTHER_ONE = ("Patient", "1"), ("Observation", "o-2")
+FOCUS = {"notificationEvent": [{"eventNumber": "2", "focus": {"reference": "Observation/o-2"}}]}
+EVENT = {"name": "focus", "valueReference": {"reference": "https://f.example/fhir/Observation/o-2/_history/3"}}
+BARE = {"fullUrl": "http://f.example/Patient/1", "request": {"method": "PUT", "url": "Patient/1"}}
+URN = {"fullUrl": "urn:uuid:7", "request": {"method": "POST", "url": "Patient"}}
+GONE = {"fullUrl": "http://f.example/Observation/o-2", "request": {"method": "DELETE", "url": "Observation/o-2"}}
+WHOLE = {"resource": json.loads(PATIENT), "request": {"method": "PUT", "url": "Patient/1"}}
+MATCHED = Changed((), ("s1",))
+TOLD: dict[str, tuple[bytes, Changed | None]] = {
+    "R4 empty": (b"", Changed()),
+    "R4 empty bundle": (bundle(), Changed()),
+    "R5 id-only by entries": (bundle(status("event-notification"), BARE), Changed((ONE,))),
+    "R5 id-only by focus": (bundle(status("event-notification", **FOCUS)), Changed((OTHER_ONE,))),
+    "R5 one sent, one named": (bundle(status("event-notification", **FOCUS), WHOLE), Changed((OTHER_ONE,))),
+    "R5 empty": (
+        bundle(status("event-notification", subscription={"reference": "Subscription/s1"}, notificationEvent=[{}])),
+        MATCHED,
+    ),
+    "R5 heartbeat": (bundle(status("heartbeat")), None),
+    "R5 handshake": (bundle(status("handshake")), None),
+    "R5 whole": (bundle(status("event-notification"), WHOLE), None),
+    "R5 deletion": (bundle(status("event-notification", **FOCUS), GONE), None),
+    "Backport id-only": (bundle(backport("event-notification", EVENT)), Changed((OTHER_ONE,))),
+    "Backport empty": (bundle(backport("event-notification")), MATCHED),
+    "Backport heartbeat": (bundle(backport("heartbeat")), None),
+    "Backport without a usable address": (bundle(backport("event-notification"), URN), MATCHED),
+}
+
+
+@pytest.mark.parametrize(("body", "changed"), TOLD.values(), ids=TOLD.keys())
+async def test_what_a_notification_does_not_carry_is_asked_for(body: bytes, changed: Changed | None) -> None:
     node = Node()
     async with calling(node) as client:
-        only_ids = bundle(STATUS, {"fullUrl": "http://f.example/Patient/1", "request": {"method": "PUT", "url": "x"}})
-        for body in (b"", only_ids):
-            assert (await client.post("/fhir/his", content=body, headers=JSON)).status_code == 200
-        assert node.changed == ["his", "his"]
-        assert (await client.post("/fhir/his", content=bundle(STATUS), headers=JSON)).status_code == 200
-    assert node.changed == ["his", "his"]
+        assert (await client.post("/fhir/his", content=body, headers=JSON)).status_code == 200
+    assert node.what == ([changed] if changed is not None else [])
+    assert [each.body for each in node.kept] == ([body] if body else [])
+
+
+async def test_an_empty_put_names_its_resource_and_too_many_names_are_refused() -> None:
+    node = Node()
+    many = [{"fullUrl": f"Patient/{n}"} for n in range(NAMED.value + 1)]
+    async with calling(node) as client:
+        assert (await client.put("/fhir/his/Patient/1", headers=JSON)).status_code == 200
+        assert (await client.post("/fhir/his", content=bundle(*many[1:]), headers=JSON)).status_code == 200
+        refused = await client.post("/fhir/his", content=bundle(*many), headers=JSON)
+    assert node.what[0] == Changed((ONE,)) and len(node.what[1].resources) == NAMED.value
+    assert refused.status_code == 413 and len(node.kept) == 1, "what was refused is not kept"
 
 
 async def test_a_deletion_is_kept_as_one() -> None:
