@@ -10,11 +10,14 @@ from typing import Any, Literal
 
 import msgspec
 
-AlarmKind = Literal["missing", "surplus", "new_code", "new_unit", "frequency", "volume", "empty_column", "silent"]
+AlarmKind = Literal[
+    "missing", "surplus", "new_code", "new_unit", "frequency", "volume", "empty_column", "silent", "check_failed"
+]
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """Something that a person should look at. ``about``: the table, or table and column. ``day``: at the source.
+    """Something that a person should look at. ``about``: the table, or table and column, or the check that began to
+    fail. ``day``: at the source; ``source`` is empty where an alarm is about no single one.
 
     ``words`` and ``words_zh`` say it whole; ``score``: how far out it is, in the alarm's own measure.
     """

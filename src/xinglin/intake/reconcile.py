@@ -8,6 +8,7 @@ eyes: keys are a source's own.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
@@ -60,6 +61,7 @@ WORDS_ZH = {
 
 KEYS = Limit("keys of one count", 1_000_000, "keys")
 SEARCHED_OBJECTS = Limit("raw objects searched for missing keys", 500, "objects")
+_TOKEN = re.compile(rb"[0-9A-Za-z]+")
 SHOWN = 20
 """Missing records that words name one by one."""
 
@@ -139,13 +141,20 @@ class Reconciled(msgspec.Struct, frozen=True):
         """The counts are equal, and where keys were given, no key is missing or too many."""
         return self.theirs.count == self.here.count and not self.missing and not self.surplus
 
-    def words(self) -> str:
-        """The sentence of it in English."""
+    @property
+    def explained(self) -> bool:
+        """What is missing is what the source itself took back, and nothing else differs."""
+        gone = sum(one.reason == "taken_back" for one in self.missing)
+        return gone == len(self.missing) == self.theirs.count - self.here.count and not self.surplus
+
+    def words(self, *, named: bool = True) -> str:
+        """The sentence of it in English; not ``named``: how many for which reason, and no record's key."""
         kind = self.theirs.kind + ("" if self.theirs.count == 1 else "s")
         head = f"{self.theirs.source} {self.theirs.count:,} {kind} on {self.theirs.day}, here {self.here.count:,}"
         if self.agrees:
             return head + "."
-        return head + _because(self.missing, self.surplus, self.theirs) + "."
+        told = _named(self.missing) if named else _counted(self.missing)
+        return head + _because(self.missing, told, self.surplus, self.theirs) + "."
 
     def words_zh(self) -> str:
         """The same in Chinese."""
@@ -224,25 +233,29 @@ def mentioned(raw: Objects, held: Sequence[HeldRow], keys: Iterable[str]) -> dic
 
 def named_in(raw: Objects, digests: Sequence[str], keys: Iterable[str]) -> frozenset[str]:
     """Which of ``keys`` stand in these raw objects; read as ``mentioned`` does."""
+    wanted = {key: plain_key(key).encode() for key in keys}
     found: set[str] = set()
-    wanted = set(keys)
     for digest in digests[: SEARCHED_OBJECTS.value]:
-        body = _body(raw, digest)
-        found |= {key for key in wanted - found if _stands(plain_key(key).encode(), body)}
+        met = _standing(wanted, _body(raw, digest))
+        found.update(met)
+        wanted = {key: word for key, word in wanted.items() if key not in found}
+        if not wanted:
+            break
     return frozenset(found)
 
 
 def alarms_of(done: Iterable[Reconciled]) -> tuple[Alarm, ...]:
-    """An alarm for each count that does not agree."""
+    """An alarm for each count that does not agree and is not ``explained``; no alarm names a record."""
     found = []
     for one in done:
-        if one.agrees:
+        if one.agrees or one.explained:
             continue
         few = one.here.count < one.theirs.count or bool(one.missing)
         table, _ = table_of(one.theirs.kind)
         lost = abs(one.theirs.count - one.here.count) / max(one.theirs.count, 1)
         kind: Literal["missing", "surplus"] = "missing" if few else "surplus"
-        found.append(Alarm(kind, one.theirs.source, one.theirs.day, table, one.words(), one.words_zh(), round(lost, 4)))
+        words, words_zh = one.words(named=False), one.words_zh()
+        found.append(Alarm(kind, one.theirs.source, one.theirs.day, table, words, words_zh, round(lost, 4)))
     return tuple(found)
 
 
@@ -254,8 +267,7 @@ def _searched(raw: Objects, held: Sequence[HeldRow], keys: Iterable[str]) -> Ite
     for digest, row in list(rows.items())[: SEARCHED_OBJECTS.value]:
         if not wanted:
             return
-        body = _body(raw, digest)
-        for key in [key for key, word in wanted.items() if _stands(word, body)]:
+        for key in _standing(wanted, _body(raw, digest)):
             del wanted[key]
             yield key, row
 
@@ -265,6 +277,16 @@ def _body(raw: Objects, digest: str) -> bytes:
         return raw.read(digest)
     except IntakeError:
         return b""
+
+
+def _standing(wanted: Mapping[str, bytes], body: bytes) -> list[str]:
+    """Which keys stand in ``body``: the body is read once, however many keys there are."""
+    tokens = set(_TOKEN.findall(body))
+    return [
+        key
+        for key, word in wanted.items()
+        if tokens.issuperset(_TOKEN.findall(word)) and (word.isalnum() or _stands(word, body))
+    ]
 
 
 def _stands(word: bytes, body: bytes) -> bool:
@@ -283,15 +305,23 @@ def _held(key: str, row: HeldRow) -> Missing:
     return Missing(key, reason, row.code, row.digest, row.place, row.words)
 
 
-def _because(missing: Sequence[Missing], surplus: Sequence[str], theirs: SourceCount) -> str:
+def _named(missing: Sequence[Missing]) -> str:
+    told = "; ".join(f"{one.key}: {_reason(one)}" for one in missing[:SHOWN])
+    return told + (f"; and {len(missing) - SHOWN:,} more" if len(missing) > SHOWN else "")
+
+
+def _counted(missing: Sequence[Missing]) -> str:
+    counted = Counter(one.reason for one in missing)
+    return "; ".join(f"{count:,}: {REASONS[reason][0]}" for reason, count in counted.items())
+
+
+def _because(missing: Sequence[Missing], told: str, surplus: Sequence[str], theirs: SourceCount) -> str:
     if not missing and not surplus:
         return "; the source gave no keys, so that the difference cannot be named" if not theirs.keys else ""
     parts = []
     if missing:
         verb = "is" if len(missing) == 1 else "are"
-        told = "; ".join(f"{one.key}: {_reason(one)}" for one in missing[:SHOWN])
-        more = f"; and {len(missing) - SHOWN:,} more" if len(missing) > SHOWN else ""
-        parts.append(f"{len(missing):,} {verb} missing ({told}{more})")
+        parts.append(f"{len(missing):,} {verb} missing ({told})")
     if surplus:
         parts.append(f"{len(surplus):,} here that the source did not name")
     return "; " + ", ".join(parts)

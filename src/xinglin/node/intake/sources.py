@@ -1,7 +1,8 @@
 """``sources.toml`` in the node's folder: every feed of this hospital, in words that its engineer edits.
 
 Each ``[[source]]`` has a name, exactly one way in (``mllp``, ``dicom``, ``web``, ``folder``, ``fhir``, ``sql`` or
-``files``), and what its objects need to be read. Mappings lie beside it, in ``mappings/``. Version 1; append-only.
+``files``), and what its objects need to be read. ``[nightly]`` says what runs by itself and when. Mappings lie beside
+it, in ``mappings/``. Version 1; append-only.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from xinglin.intake.model import Source
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
+from xinglin.records.moments import zone_of
 from xinglin.stores.tls import write_private
 
 SOURCES_FILE, MAPPINGS = "sources.toml", "mappings"
 SOURCES_BYTES = Limit("sources.toml", 1024 * 1024, "bytes")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]\Z")
 WAYS = ("mllp", "dicom", "web", "folder", "fhir", "sql", "files")
 
 
@@ -71,13 +74,15 @@ class Dicom(_Strict, frozen=True):
 class Web(_Strict, frozen=True):
     """An HTTP listener inside the hospital: FHIR notifications, STOW-RS, QIDO-RS and WADO-RS.
 
-    ``secret_file``: file whose first line callers have to show as a bearer token.
+    ``secret_file``: file whose first line callers have to show as a bearer token. ``server``: the ``fhir`` source that
+    is asked for what a notification only names; empty: the only one there is.
     """
 
     port: int
     secret_file: str
     host: str = "127.0.0.1"
     tls: Tls | None = None
+    server: str = ""
 
 
 class Folder(_Strict, frozen=True):
@@ -88,11 +93,26 @@ class Folder(_Strict, frozen=True):
     every_s: float = 5.0
 
 
+class Smart(_Strict, frozen=True):
+    """SMART Backend Services: this node asks for tokens itself, with a key that the server knows.
+
+    ``key_file``: private key, PEM, mode 600; never in this file. ``key_id``: the key's id at the server; empty: its
+    thumbprint (RFC 7638). ``algorithm``: ``ES384`` or ``RS384``.
+    """
+
+    client_id: str
+    token_url: str
+    key_file: str
+    key_id: str = ""
+    algorithm: Literal["ES384", "RS384"] = "ES384"
+    scope: str = "system/*.rs"
+
+
 class FhirServer(_Strict, frozen=True):
     """A FHIR server. ``how``: ``export`` (Bulk Data) or ``search``. ``token_file``: bearer token, first line.
 
-    ``schedule``: five fields of a crontab line, in the source's zone; empty: only when asked. ``file_origins``: other
-    servers on which exported files may lie.
+    ``smart``: how tokens are asked for instead. ``schedule``: five fields of a crontab line, in the source's zone;
+    empty: only when asked. ``file_origins``: other servers on which exported files may lie.
     """
 
     url: str
@@ -101,6 +121,17 @@ class FhirServer(_Strict, frozen=True):
     token_file: str = ""
     schedule: str = "0 2 * * *"
     file_origins: tuple[str, ...] = ()
+    smart: Smart | None = None
+
+
+class Counted(_Strict, frozen=True):
+    """What a database counts of a day: ``kind`` as ``xinglin intake reconcile`` has it, the column of the day, and the
+    column of the records' own keys; without that, a difference is not explained record by record.
+    """
+
+    kind: str
+    day: str
+    key: str = ""
 
 
 class Sql(_Strict, frozen=True):
@@ -108,7 +139,8 @@ class Sql(_Strict, frozen=True):
 
     ``query``: a SELECT, or ``table``. ``watermark``: column that grows with every change; ``overlap_s`` is read again.
     ``order``: columns that order rows of one watermark. ``strict``: refuse a login that may write. ``schedule``: five
-    fields of a crontab line, in the source's zone; empty: only when asked. ``rows``: of one object.
+    fields of a crontab line, in the source's zone; empty: only when asked. ``rows``: of one object. ``counts``: what
+    is reconciled each night; empty: what the mapping says by itself.
     """
 
     url_file: str
@@ -120,6 +152,7 @@ class Sql(_Strict, frozen=True):
     order: tuple[str, ...] = ()
     strict: bool = True
     rows: int = 50_000
+    counts: tuple[Counted, ...] = ()
 
 
 class Files(_Strict, frozen=True):
@@ -172,23 +205,48 @@ class SourceFile(_Strict, frozen=True):
             raise BadSources(f"The mapping {MAPPINGS}/{self.mapping} cannot be read.", remedy=remedy) from error
 
 
+class Nightly(_Strict, frozen=True):
+    """``[nightly]``: what runs by itself every day, each at a time (``04:30``); ``""`` is off.
+
+    ``zone``: of these times and days; empty: the first source's. ``match``: probable matches of the patient index,
+    where the hospital decided about it (``patients.toml``).
+    """
+
+    match: str = "04:00"
+    drift: str = "04:30"
+    quality: str = "05:00"
+    reconcile: str = "05:30"
+    zone: str = ""
+
+
 class _Document(_Strict, frozen=True):
     """The whole file."""
 
     version: int = 1
     source: tuple[SourceFile, ...] = ()
+    nightly: Nightly = Nightly()
 
 
 def read_sources(folder: Path) -> tuple[SourceFile, ...]:
     """The sources of the node's folder; none where there is no file. Raises ``BadSources``."""
-    path = folder / SOURCES_FILE
+    return _read(folder).source
+
+
+def read_nightly(folder: Path) -> Nightly:
+    """What runs by itself, its zone filled in; the defaults where there is no file. Raises ``BadSources``."""
+    found = _read(folder)
+    first = next((one.zone for one in found.source if one.enabled), SourceFile("x").zone)
+    return found.nightly if found.nightly.zone else msgspec.structs.replace(found.nightly, zone=first)
+
+
+def _read(folder: Path) -> _Document:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = (folder / SOURCES_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return ()
+        return _Document()
     except (OSError, UnicodeDecodeError) as error:
         raise BadSources(f"{SOURCES_FILE} cannot be read.", remedy="It is a text file in UTF-8.") from error
-    return parse_sources(text)
+    return _parsed(text)
 
 
 def parse_sources(text: str) -> tuple[SourceFile, ...]:
@@ -197,6 +255,10 @@ def parse_sources(text: str) -> tuple[SourceFile, ...]:
     >>> [source.way for source in parse_sources('[[source]]\\nname = "his"\\nmllp = { port = 2575 }')]
     ['mllp']
     """
+    return _parsed(text).source
+
+
+def _parsed(text: str) -> _Document:
     if len(text.encode()) > SOURCES_BYTES.value:
         raise BadSources(f"{SOURCES_FILE} has more than {SOURCES_BYTES.value} {SOURCES_BYTES.unit}.")
     try:
@@ -207,9 +269,9 @@ def parse_sources(text: str) -> tuple[SourceFile, ...]:
         raise BadSources(f"{SOURCES_FILE}: {error}.", remedy=_nearest(str(error))) from error
     if found.version != 1:
         raise BadSources(f"{SOURCES_FILE} has version {found.version}; this program reads 1.")
-    for problem in _problems(found.source):
+    for problem in (*_problems(found.source), *_nightly_problems(found.nightly)):
         raise BadSources(problem)
-    return found.source
+    return found
 
 
 def write_source(folder: Path, source: SourceFile, mapping: str = "") -> Path:
@@ -217,8 +279,8 @@ def write_source(folder: Path, source: SourceFile, mapping: str = "") -> Path:
 
     The file that was there is kept as ``sources.toml.before``.
     """
-    others = tuple(one for one in read_sources(folder) if one.name != source.name)
-    chosen = (*others, source)
+    held = _read(folder)
+    chosen = (*(one for one in held.source if one.name != source.name), source)
     for problem in _problems(chosen):
         raise BadSources(problem)
     if mapping:
@@ -227,7 +289,7 @@ def write_source(folder: Path, source: SourceFile, mapping: str = "") -> Path:
     path = folder / SOURCES_FILE
     if path.exists():
         write_private(path.with_name(SOURCES_FILE + ".before"), path.read_bytes())
-    write_private(path, _toml(chosen).encode())
+    write_private(path, _toml(chosen, held.nightly).encode())
     return path
 
 
@@ -247,21 +309,55 @@ def _problems(sources: tuple[SourceFile, ...]) -> Iterator[str]:
             yield f"The source '{source.name}' needs a table or a query, one of them."
         if source.fhir is not None and source.fhir.how not in ("export", "search"):
             yield f"The source '{source.name}' asks its FHIR server by 'export' or 'search'."
+        if source.fhir is not None and source.fhir.smart is not None and source.fhir.token_file:
+            yield f"The source '{source.name}' has a token or asks for tokens, one of them."
+        if source.fhir is not None and source.fhir.smart is not None and "-----BEGIN" in source.fhir.smart.key_file:
+            yield f"The key of '{source.name}' stands in {SOURCES_FILE}: put it into a file, and its name here."
         seen.add(source.name)
+    yield from _server_problems(sources)
+
+
+def _server_problems(sources: tuple[SourceFile, ...]) -> Iterator[str]:
+    servers = {one.name for one in sources if one.fhir is not None}
+    for one in sources:
+        if one.web is not None and one.web.server and one.web.server not in servers:
+            yield f"'{one.web.server[:80]}', which '{one.name}' names as its server, is no source with 'fhir'."
+
+
+def _nightly_problems(nightly: Nightly) -> Iterator[str]:
+    for name in ("match", "drift", "quality", "reconcile"):
+        time = getattr(nightly, name)
+        if time and not _TIME.match(time):
+            yield f"[nightly] {name} = '{time[:20]}' is no time of a day: write '04:30', or '' for never."
+    if nightly.zone and not _known_zone(nightly.zone):
+        yield f"[nightly] zone = '{nightly.zone[:40]}' is no zone: write '+08:00' or 'Asia/Shanghai'."
+
+
+def _known_zone(zone: str) -> bool:
+    try:
+        zone_of(zone)
+    except (XinglinError, ValueError, KeyError):
+        return False
+    return True
 
 
 def _nearest(words: str) -> str:
     named = re.search(r"unknown field `([^`]*)`", words)
     if named is None:
         return ""
-    kinds = (SourceFile, Mllp, Dicom, Web, Folder, FhirServer, Sql, Files, Tls, _Document)
+    kinds = (SourceFile, Mllp, Dicom, Web, Folder, FhirServer, Smart, Sql, Counted, Files, Tls, Nightly, _Document)
     known = sorted({field.name for kind in kinds for field in msgspec.structs.fields(kind)})
     close = difflib.get_close_matches(named[1], known, 1)
     return f"Did you mean '{close[0]}'?" if close else ""
 
 
-def _toml(sources: tuple[SourceFile, ...]) -> str:
+_EVERY_NIGHT = Nightly()
+
+
+def _toml(sources: tuple[SourceFile, ...], nightly: Nightly = _EVERY_NIGHT) -> str:
     lines = ["# Written by 'xinglin connect'; edit it, then: xinglin intake reload", "version = 1"]
+    if nightly != _EVERY_NIGHT:
+        lines += ["", *_section("nightly", msgspec.to_builtins(nightly))]
     for source in sources:
         plain: dict[str, Any] = msgspec.to_builtins(source)
         lines += ["", "[[source]]"]
@@ -282,4 +378,8 @@ def _section(name: str, values: dict[str, Any]) -> list[str]:
 
 def _value(value: Any) -> str:
     """A TOML value; JSON's texts, numbers, booleans and arrays are TOML's too (U+007F apart)."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_value(found)}" for key, found in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
