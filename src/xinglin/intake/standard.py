@@ -15,6 +15,7 @@ from xinglin.records.fhir import FhirReader
 from xinglin.records.genomics import VcfReader, WithVcf
 from xinglin.records.model import Mapped, Reader
 from xinglin.records.omop import WithOmop
+from xinglin.records.packed import WithPacked
 from xinglin.records.shape import shape_parts
 from xinglin.records.tabular import TabularReader
 from xinglin.records.tabular.product_rows import product_parts
@@ -37,8 +38,8 @@ def shape_rows(table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, re
 def standard_readers() -> tuple[Reader, ...]:
     """One of each kind."""
     messages = (WithTexts(FhirReader()), WithTexts(Hl7v2Reader()))
-    tables = WithVcf(WithOmop(TabularReader()))
-    return (*messages, tables, DicomReader(), CdaReader(), DocumentReader(), VcfReader())
+    others = (*messages, DicomReader(), CdaReader(), DocumentReader(), VcfReader())
+    return (*others, WithPacked(WithVcf(WithOmop(TabularReader())), others))
 
 
 def by_media_type(readers: Iterable[Reader]) -> dict[str, Reader]:

@@ -1,12 +1,17 @@
-"""What lies in a zip or gzip file: bounded, never on a disk, junk skipped."""
+"""What lies in a zip or gzip file: bounded, never on a disk, junk skipped.
+
+Names of a zip's members are UTF-8 where the member says so; else those of all of them are looked at together, and
+are UTF-8, GB18030 (Windows in Chinese) or code page 437 (the format's own).
+"""
 
 from __future__ import annotations
 
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.kernel.limits import Limit
@@ -17,11 +22,14 @@ MEMBERS = Limit("members of an archive", 10_000, "members")
 RATIO = Limit("how much an archive's member grows", 400, "times")
 DEPTH = Limit("archives within archives", 2, "levels")
 
+HEAD_BYTES = 64 * 1024
+"""As much of a member tells what it is."""
 _CHUNK = 1 << 20
 _PIECE = 1 << 14
 """Bytes of a gzip file handed over at once: what a member leaves of them is copied."""
 _FREE_BYTES = 16 * 1024 * 1024
 """A member that stays below may grow more than RATIO: short repetitive files do."""
+_UTF8_NAME = 0x800
 _JUNK = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
 
@@ -61,11 +69,55 @@ def _members(body: bytes, name: str, wanted: Sequence[str], depth: int, room: _R
             yield inner, data
 
 
+def heads(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Name and first ``HEAD_BYTES`` of each file inside, archives within included; what cannot be had is left out.
+
+    Raises ``BadArchive``, or ``LimitExceeded``.
+    """
+    yield from _heads(body, "", 1, _Room())
+
+
+def _heads(body: bytes, name: str, depth: int, room: _Room) -> Iterator[tuple[str, bytes]]:
+    DEPTH.check(depth)
+    if body.startswith(GZIP):
+        try:
+            head = zlib.decompressobj(31).decompress(body[:HEAD_BYTES], HEAD_BYTES)
+        except zlib.error:
+            return
+        if head.startswith((ZIP, GZIP)):
+            for inner, data in _gzip(body, name, room):
+                yield from _heads(data, inner, depth + 1, room) if is_archive(data) else ((inner, data[:HEAD_BYTES]),)
+        else:
+            yield name.removesuffix(".gz"), head
+        return
+    for inner, data, whole in _begun(body):
+        if data.startswith((ZIP, GZIP)) and is_archive(found := whole(room)):
+            yield from _heads(found, inner, depth + 1, room)
+        else:
+            yield inner, data
+
+
+def _begun(body: bytes) -> Iterator[tuple[str, bytes, Callable[[_Room], bytes]]]:
+    """Name and first bytes of a zip's members, and how to have the whole of each."""
+    try:
+        opened = zipfile.ZipFile(io.BytesIO(body))
+    except zipfile.BadZipFile as error:
+        raise BadArchive("The zip file is damaged.", remedy="Send it again.") from error
+    with opened:
+        for name, entry in _entries(opened):
+            try:
+                with opened.open(entry) as stream:
+                    data = stream.read(HEAD_BYTES)
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError):
+                continue
+            yield name, data, partial(_member, opened, entry)
+
+
 def is_archive(body: bytes) -> bool:
     """Whether the bytes are a zip that is not an Office document, or gzip."""
     if body.startswith(GZIP):
         return True
-    return body.startswith(ZIP) and b"[Content_Types].xml" not in body[:4096] and not _is_workbook(body)
+    return body.startswith(ZIP) and not _is_office(body)
 
 
 def matches(name: str, wanted: Sequence[str]) -> bool:
@@ -73,7 +125,50 @@ def matches(name: str, wanted: Sequence[str]) -> bool:
     return any(fnmatchcase(name, one) or fnmatchcase(name.rsplit("/", 1)[-1], one) for one in wanted)
 
 
-def _is_workbook(body: bytes) -> bool:
+def member_names(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """The names of a zip's members as they were meant, with ``/`` between folders."""
+    raw = [_raw_name(one) for one in entries]
+    encoding = _encoding_of([name for name in raw if name is not None and not name.isascii()])
+    decoded = [
+        one.filename if name is None else name.decode(encoding, "replace")
+        for one, name in zip(entries, raw, strict=True)
+    ]
+    return [name.partition("\0")[0].replace("\\", "/") for name in decoded]
+
+
+def _raw_name(entry: zipfile.ZipInfo) -> bytes | None:
+    """The bytes of a name that does not say that it is UTF-8; None where it does."""
+    if entry.flag_bits & _UTF8_NAME:
+        return None
+    try:
+        return entry.orig_filename.encode("cp437")
+    except UnicodeEncodeError:
+        return None
+
+
+def _encoding_of(names: Sequence[bytes]) -> str:
+    """GB18030 only where most of what is not ASCII is everyday Chinese (GB 2312): any two bytes are some character."""
+    whole = b"\n".join(names)
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            text = whole.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        wide = [one for one in text if one > "\x7f"]
+        if encoding == "utf-8" or 2 * sum(map(_everyday, wide)) >= len(wide):
+            return encoding
+    return "cp437"
+
+
+def _everyday(letter: str) -> bool:
+    try:
+        return len(letter.encode("gb2312")) == 2
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_office(body: bytes) -> bool:
+    """Whether a zip is a document of Office itself; one that only holds such documents is none."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as opened:
             return "[Content_Types].xml" in opened.namelist()
@@ -87,14 +182,21 @@ def _zip(body: bytes, wanted: Sequence[str], room: _Room) -> Iterator[tuple[str,
     except zipfile.BadZipFile as error:
         raise BadArchive("The zip file is damaged.", remedy="Send it again.") from error
     with opened:
-        entries = [one for one in opened.infolist() if not one.is_dir() and not _junk(one.filename)]
-        MEMBERS.check(len(entries))
-        for entry in entries:
-            if wanted and not matches(entry.filename, wanted) and not entry.filename.endswith((".gz", ".zip")):
+        for name, entry in _entries(opened):
+            if wanted and not matches(name, wanted) and not name.lower().endswith((".gz", ".zip")):
                 continue
             if entry.flag_bits & 1:
                 raise BadArchive("A member of the zip file is encrypted.", remedy="Send it without a password.")
-            yield entry.filename, _member(opened, entry, room)
+            yield name, _member(opened, entry, room)
+
+
+def _entries(opened: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
+    """Name and entry of each file that is no junk."""
+    found = opened.infolist()
+    named = zip(member_names(found), found, strict=True)
+    kept = [(name, one) for name, one in named if not name.endswith("/") and not _junk(name)]
+    MEMBERS.check(len(kept))
+    return kept
 
 
 def _junk(name: str) -> bool:

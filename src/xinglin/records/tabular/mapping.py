@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, get_args
 
 import msgspec
@@ -15,6 +16,7 @@ from xinglin.catalogue.canonical import CanonicalColumn, CanonicalTable
 from xinglin.catalogue.canonical_tables import CANONICAL_TABLES, canonical_table
 from xinglin.catalogue.model import KINDS, ROLES
 from xinglin.kernel.canonical import canonical_digest
+from xinglin.records.errors import RecordsError
 from xinglin.records.tabular.errors import BadMapping
 from xinglin.records.tabular.model import (
     BLOCKS,
@@ -33,6 +35,13 @@ from xinglin.records.tabular.model import (
     Strict,
 )
 
+OTHER_READERS = {
+    "documents": "xinglin.records.documents.options",
+    "genomics": "xinglin.records.genomics.options",
+    "hl7v2": "xinglin.records.v2maps.options",
+    "omop": "",
+}
+"""Tables of a mapping that other readers own, and where each is checked; ``[omop]`` is by its reader alone."""
 RESULT = "result"
 """The pseudo-field of an observation that is taken apart: number, comparator, unit, titre, words, range."""
 
@@ -60,6 +69,9 @@ def _parsed(text: str) -> Mapping:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadMapping(f"The mapping is not TOML: {error}.", remedy="Mend that line.") from error
+    _check_others(text, value)
+    if value and set(value) <= set(OTHER_READERS):
+        return msgspec.convert({"version": FORMAT, "name": "", **value}, Mapping)
     version = value.get("version")
     if version != FORMAT:
         raise BadMapping(
@@ -72,6 +84,20 @@ def _parsed(text: str) -> Mapping:
         raise BadMapping(f"A value is of the wrong kind: {error}.") from error
     _check(mapping)
     return mapping
+
+
+def _check_others(text: str, value: dict[str, Any]) -> None:
+    """The tables of other readers, each as its reader takes it."""
+    for name, home in OTHER_READERS.items():
+        if name not in value:
+            continue
+        if not isinstance(value[name], dict):
+            raise BadMapping(f"'{name}' is not a table.", path=name, remedy=f"Write [{name}].")
+        if home:
+            try:
+                import_module(home).options_of(text)
+            except RecordsError as error:
+                raise BadMapping(error.what, path=name, why=error.why, remedy=error.remedy) from error
 
 
 def mapping_digest(mapping: Mapping) -> str:
@@ -147,7 +173,7 @@ def _inner(kind: Any) -> Any:
 
 def _check(mapping: Mapping) -> None:
     BLOCKS.check(len(mapping.table))
-    if not mapping.table and mapping.product is None:
+    if not mapping.makes_rows and not any(getattr(mapping, name) for name in OTHER_READERS):
         raise BadMapping("The mapping makes nothing.", remedy="Write a [[table]] or a [product].")
     if mapping.source.format not in FORMATS:
         raise BadMapping(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from xinglin.kernel.limits import Limit
@@ -189,7 +191,10 @@ class Product(Strict, frozen=True):
 
 
 class Mapping(Strict, frozen=True):
-    """A whole mapping. ``name``: of the source's table; ``version``: of this format."""
+    """A whole mapping. ``name``: of the source's table; ``version``: of this format.
+
+    ``documents``, ``genomics``, ``hl7v2`` and ``omop`` are the tables of other readers of the same source.
+    """
 
     version: int
     name: str
@@ -198,3 +203,12 @@ class Mapping(Strict, frozen=True):
     table: tuple[Block, ...] = ()
     codes: dict[str, CodeMap] = {}
     product: Product | None = None
+    documents: dict[str, Any] = {}
+    genomics: dict[str, Any] = {}
+    hl7v2: dict[str, Any] = {}
+    omop: dict[str, Any] = {}
+
+    @property
+    def makes_rows(self) -> bool:
+        """Whether it says anything of tables, and is not for other readers alone."""
+        return bool(self.table) or self.product is not None

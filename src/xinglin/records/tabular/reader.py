@@ -24,6 +24,10 @@ class TabularReader:
         if not context.mapping:
             raise NoMapping("The source has no mapping.", remedy="Run 'xinglin map suggest' on a file of it.")
         mapping = parse_mapping(context.mapping)
+        if not mapping.makes_rows:
+            raise NoMapping(
+                "The source's mapping says nothing of tables.", remedy="Run 'xinglin map suggest' on a file of it."
+            )
         evaluation = Evaluation(mapping, context.zone)
         for name, chunks in open_sheets(body, mapping.source):
             wanted, checked = evaluation.takes(name), False

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from xinglin.records.model import Read
+from xinglin.records.sniffing import HEAD_BYTES, TABLES, UNKNOWN, sniff
 from xinglin.records.tabular.archive import ZIP, matches, members
 from xinglin.records.tabular.csv_sheets import csv_chunks
 from xinglin.records.tabular.model import SourceOptions
@@ -61,10 +62,20 @@ def format_of(body: bytes) -> str:
     return JSONL if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else CSV
 
 
+def is_table(name: str, data: bytes) -> bool:
+    """Whether a member of an archive is a table, or may be one: documents and messages are other readers'."""
+    return sniff(data[:HEAD_BYTES], name).media_type in TABLES | {UNKNOWN}
+
+
 def open_sheets(body: bytes, options: SourceOptions) -> Iterator[tuple[str, Iterator[Chunk | Read]]]:
-    """Name and rows of each sheet that the options want; the name is empty for an object that is one sheet."""
+    """Name and rows of each sheet that the options want; the name is empty for an object that is one sheet.
+
+    Members of an archive that are no tables are passed by, unless the options say what they are.
+    """
     for name, data in members(body, "", options.members):
         label = name.rsplit("/", 1)[-1]
+        if name and not options.format and not is_table(name, data):
+            continue
         kind = options.format or format_of(data)
         if kind == EXCEL:
             from xinglin.records.tabular.excel_sheets import excel_sheets

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from xinglin.records.tabular.mapping import OTHER_READERS
 from xinglin.records.tabular.model import Block, CodeMap, Mapping, Product, Strict
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -32,6 +33,10 @@ def write_toml(mapping: Mapping, comments: Dict[str, str] | None = None) -> str:
         lines += ["", *_comment(said.get(f"codes.{name}", "")), *_codes(name, codes)]
     if mapping.product is not None:
         lines += ["", *_comment(said.get("product", "")), *_product(mapping.product, said)]
+    for name in OTHER_READERS:
+        if told := getattr(mapping, name):
+            lines += ["", f"[{name}]", *_comment(said.get(name, ""))]
+            lines += [f"{_key(key)} = {_value(value)}" for key, value in told.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -212,3 +212,58 @@ def test_a_mapping_has_a_size_and_a_digest() -> None:
     again = parse_mapping(write_toml(mapping, {"": "a comment", "table[1]": "another"}))
     assert again == mapping
     assert mapping_digest(again) == mapping_digest(mapping) != mapping_digest(parse_mapping(WHOLE.replace("F9", "F8")))
+
+
+OTHERS = """
+[documents]
+patient_pattern = 'MRN: (\\d+)'
+[genomics.samples]
+S1 = "Patient/7"
+[hl7v2]
+sex = "gb2261"
+[omop]
+zone = "Z"
+"""
+
+
+def test_tables_of_other_readers_are_kept_and_written() -> None:
+    mapping = parse_mapping(WHOLE + OTHERS)
+    assert mapping.documents == {"patient_pattern": r"MRN: (\d+)"}
+    assert mapping.genomics["samples"] == {"S1": "Patient/7"}
+    assert parse_mapping(write_toml(mapping)) == mapping
+    assert mapping_digest(mapping) != mapping_digest(parse_mapping(WHOLE))
+
+
+@pytest.mark.parametrize(("text", "path", "said"), [
+    ('[documents]\npatint = "x"', "documents", "patint"),
+    ('[documents]\npatient_pattern = "MRN"', "documents", "group"),
+    ('[genomics]\npatient_pattern = "("', "genomics", "genomics"),
+    ('[genomics]\nspecimen_key = "Specimen"', "genomics", "no place"),
+    ('[hl7v2]\nsex = "gb"', "hl7v2", "gb"),
+    ('[hl7v2]\nzones = "source"', "hl7v2", "zones"),
+    ("[document]\nx = 1", "document", "Did you mean 'documents'?"),
+])  # fmt: skip
+def test_a_mistake_in_a_table_of_another_reader_has_its_place(text: str, path: str, said: str) -> None:
+    for whole in (WHOLE + text, text) if path != "document" else (WHOLE + text,):
+        with pytest.raises(BadMapping) as caught:
+            parse_mapping(whole)
+        assert caught.value.path == path
+        assert said in str(caught.value)
+
+
+def test_what_should_be_a_table_of_another_reader_and_is_none() -> None:
+    with pytest.raises(BadMapping, match="not a table"):
+        parse_mapping('documents = "x"\n' + WHOLE)
+
+
+def test_a_mapping_for_other_readers_alone_makes_no_rows() -> None:
+    from xinglin.records.model import ReadContext
+    from xinglin.records.tabular.errors import NoMapping
+    from xinglin.records.tabular.reader import TabularReader
+
+    for text in (OTHERS, HEAD + OTHERS):
+        assert not parse_mapping(text).makes_rows
+        with pytest.raises(NoMapping, match="nothing of tables"):
+            list(TabularReader().read(b"a,b\n1,2\n", ReadContext("x", 0, mapping=text)))
+    with pytest.raises(BadMapping, match="makes nothing"):
+        parse_mapping(HEAD)
