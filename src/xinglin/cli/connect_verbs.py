@@ -13,6 +13,7 @@ from xinglin.cli.output import columns, ends, printer
 
 if TYPE_CHECKING:
     from xinglin.node.intake.connecting import Proposal, Sample
+    from xinglin.node.intake.looking import Looking
     from xinglin.node.intake.recognise import Found
     from xinglin.node.intake.servers import Asked
     from xinglin.node.intake.sources import SourceFile
@@ -51,16 +52,16 @@ def connect(
     ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Find out what a source is, try a sample, show its rows, write the configuration, start the feed."""
-    from xinglin.node.intake.recognise import recognise
+    from xinglin.node.intake.looking import Looking
 
-    found = recognise(what, name)
-    printer.note(f"{found.name}: {found.why}.")
-    told: dict[str, Any] = {"source": found.name, "way": found.way, "why": found.why}
-    go = _Answers(yes, try_only)
+    with Looking() as looking:
+        found, told = _recognised(what, name, looking)
+        go = _Answers(yes, try_only)
+        if found.way in ("files", "folder"):
+            secret = passphrase(passphrase_file, ask_passphrase)
+            proposals = _proposed(found, watch, mapping, (zone, charset, namespace), looking)
+            told["sample"] = [_tried(proposal, looking) for proposal in proposals]
     if found.way in ("files", "folder"):
-        secret = passphrase(passphrase_file, ask_passphrase)
-        proposals = _proposed(found, watch, mapping, (zone, charset, namespace))
-        told["sample"] = [_tried(proposal) for proposal in proposals]
         if go.on("Load it?"):
             told["loaded"] = _load(folder, proposals, secret)
             if publish:
@@ -75,6 +76,14 @@ def connect(
         if go.on(f"Write it to {folder}/sources.toml?"):
             told |= _listen(folder, source)
     printer.value(told, lambda: _summary(told) or "Nothing was changed.")
+
+
+def _recognised(what: str, name: str, looking: Looking) -> tuple[Found, dict[str, Any]]:
+    from xinglin.node.intake.recognise import recognise
+
+    found = recognise(what, name, looking)
+    printer.note(f"{found.name}: {found.why}.")
+    return found, {"source": found.name, "way": found.way, "why": found.why}
 
 
 class _Answers:
@@ -126,33 +135,36 @@ def _connect_server(folder: Path, found: Found, asked: Asked, mapping: Path | No
     return told | _listen(folder, proposal.source, proposal.mapping, f"xinglin intake pull {proposal.source.name}")
 
 
-def _proposed(found: Found, watch: bool, mapping: Path | None, given: tuple[str, str, str]) -> tuple[Proposal, ...]:
+def _proposed(
+    found: Found, watch: bool, mapping: Path | None, given: tuple[str, str, str], looking: Looking
+) -> tuple[Proposal, ...]:
     import msgspec
 
-    from xinglin.node.intake.connecting import plan
+    from xinglin.node.intake.connecting import mapped_by, plan
 
     replace = msgspec.structs.replace
     zone, charset, namespace = given
     proposals = []
-    for one in plan(found, watch=watch):
+    for one in plan(found, looking, watch=watch):
         source = replace(one.source, zone=zone, charset=charset, namespace=namespace)
-        text = one.mapping
-        if mapping is not None and text:
-            text = mapping.read_text(encoding="utf-8")
-        proposals.append(replace(one, source=source, mapping=text))
+        with_source = replace(one, source=source)
+        if mapping is not None:
+            with_source = mapped_by(with_source, mapping.read_text(encoding="utf-8"))
+        proposals.append(with_source)
     return tuple(proposals)
 
 
-def _tried(proposal: Proposal) -> dict[str, Any]:
+def _tried(proposal: Proposal, looking: Looking) -> dict[str, Any]:
     import msgspec
 
     from xinglin.kernel.instants import system_clock
     from xinglin.node.intake.connecting import try_out
 
-    sample = try_out(proposal, system_clock())
+    sample = try_out(proposal, system_clock(), looking)
     if not printer.as_json:
         printer.note(_shown(proposal, sample))
-    return {"source": proposal.source.name, **msgspec.to_builtins(sample)}
+    notes = {"notes": [*proposal.notes]} if proposal.notes else {}
+    return {"source": proposal.source.name, **msgspec.to_builtins(sample), **notes}
 
 
 def _shown(proposal: Proposal, sample: Sample) -> str:
@@ -160,6 +172,7 @@ def _shown(proposal: Proposal, sample: Sample) -> str:
     lines = [
         f"\nSource '{proposal.source.name}': {len(proposal.files)} files; a sample of {sample.received} records gives"
     ]
+    lines += [f"note: {note}" for note in proposal.notes]
     if proposal.suggestion is not None:
         guesses = [
             {
@@ -184,6 +197,7 @@ def _shown(proposal: Proposal, sample: Sample) -> str:
 
 def _row(row: dict[str, Any]) -> str:
     text = ", ".join(f"{name} {value}" for name, value in row.items())
+    text = "".join(one if one.isprintable() else "?" for one in text)  # a value may hold a terminal's commands
     return text if len(text) <= 110 else text[:107] + "..."
 
 

@@ -9,8 +9,10 @@ import msgspec
 import typer
 
 from xinglin.cli.output import ends, printer
+from xinglin.kernel.errors import XinglinError
 
 if TYPE_CHECKING:
+    from xinglin.node.intake.looking import Looking
     from xinglin.records.tabular.suggestion import Suggestion
     from xinglin.records.tabular.trial import Trial
 
@@ -30,11 +32,12 @@ def suggest(
     force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
 ) -> None:
     """Propose a mapping from column names, types and value patterns, with its confidence and reasons."""
-    from xinglin.records.tabular.suggest import suggest as propose
+    from xinglin.node.intake.looking import Looking
 
     if out is not None and out.exists() and not force:
         raise typer.BadParameter(f"{out} exists; --force overwrites it.")
-    found = propose(file.read_bytes(), file.name, table)
+    with Looking() as looking:
+        found = _proposed(file, table, looking)
     if out is not None:
         out.write_text(found.toml, encoding="utf-8")
     value = {
@@ -58,10 +61,23 @@ def check(
     zone: Annotated[str, typer.Option(help="Zone of times that have none.")] = "+08:00",
 ) -> None:
     """Show the rows that a mapping makes of a file, and what it cannot read. Nothing is kept."""
-    from xinglin.records.tabular.trial import try_mapping
+    from xinglin.node.intake.looking import Looking
 
-    found = try_mapping(mapping.read_text(encoding="utf-8"), file.read_bytes(), zone, rows)
+    with Looking() as looking:
+        found = looking.followed(file, mapping.read_text(encoding="utf-8"), zone, rows)
     printer.value(msgspec.to_builtins(found), lambda: _tried(found))
+
+
+def _proposed(file: Path, table: str, looking: Looking) -> Suggestion:
+    """The shipped mapping of one table of OMOP, else a proposal; a database of them has one for each of its tables."""
+    omop, found = looking.proposed(file, sheet=table)
+    if omop == "database":
+        printer.note("It holds tables of OMOP CDM: connect takes it as it is. Of one table: --table NAME.")
+    if found is None:
+        _, found = looking.proposed(file, sheet=table, omop=False)
+    if found is None:
+        raise XinglinError("Nothing was proposed.", remedy="Name a sheet with --table.")
+    return found
 
 
 def _shown(found: Suggestion, out: Path | None) -> str:

@@ -3,14 +3,15 @@
 1. ``recognise`` says what was named. 2. ``plan`` proposes the source, with a mapping where tables need one.
 3. ``try_out`` reads a sample and shows the rows that it would make. 4. ``write_source`` and ``load`` start the
 feed. 5. ``describe`` makes the public description, which the desk publishes.
+
+Steps 1 to 3 meet files that nobody trusts: their bytes are read in a child (``looking``), never here.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,18 +20,20 @@ from xinglin.intake.model import Source
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Instant
 from xinglin.lake.delta import Lake
-from xinglin.node.intake.recognise import Found, of_files
+from xinglin.node.intake.looking import Looking
+from xinglin.node.intake.looks import APART, DATABASE, TABLE, VOCABULARY, Omop, Sample
+from xinglin.node.intake.recognise import Found, NotRecognised, of_files
 from xinglin.node.intake.sources import MAPPINGS, SourceFile
-from xinglin.records.sniffing import CSV, EXCEL, GZIP, JSON_LINES, OLD_EXCEL, PARQUET, UNKNOWN, ZIP, sniff
+from xinglin.records.sniffing import CSV, EXCEL, GZIP, JSON_LINES, OLD_EXCEL, PARQUET, UNKNOWN, ZIP
 
 if TYPE_CHECKING:
     from xinglin.records.tabular.suggestion import Suggestion
 
 TABULAR = frozenset({CSV, EXCEL, OLD_EXCEL, PARQUET, JSON_LINES, ZIP, GZIP})
-SAMPLE_ROWS = 3
-SAMPLE_RECORDS = 1_000
-"""A sample ends with the part that brings it to so many."""
-_SHOWN_VALUES = 8
+_WHOLE_OMOP = "Tables of OMOP CDM 5.4, recognised by their columns: nothing was guessed, and no mapping is needed."
+_LEFT_OUT = (
+    "Left out, since it makes no rows: {name}. Concepts become codes where tables and CONCEPT are in one zip."
+)
 
 
 class NothingToPublish(XinglinError):
@@ -40,135 +43,123 @@ class NothingToPublish(XinglinError):
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """A source to be written down: its files, its mapping's text, and what the mapping was proposed from."""
+    """A source to be written down: its files, its mapping's text, and what the mapping was proposed from.
+
+    ``notes``: what a person should know of it.
+    """
 
     source: SourceFile
     files: tuple[Path, ...]
     mapping: str = ""
     suggestion: Suggestion | None = None
+    notes: tuple[str, ...] = ()
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """What a sample gave. ``tables``: rows by table; ``rows``: the first of each, filled columns only, for the
-    hospital's own eyes; ``unread``, ``ignored`` and ``flags``: counts by code or words.
-    """
+class _Proposed(msgspec.Struct, frozen=True):
+    """A file of tables, and what was made of it."""
 
-    received: int
-    tables: dict[str, int]
-    rows: dict[str, list[dict[str, Any]]]
-    unread: dict[str, int]
-    ignored: dict[str, int]
-    flags: dict[str, int]
+    path: Path
+    omop: Omop
+    suggestion: Suggestion | None
+
+    @property
+    def layout(self) -> tuple[str, ...]:
+        """Files of one layout are one source."""
+        return tuple(one.name for one in self.suggestion.columns) if self.suggestion is not None else (DATABASE,)
 
 
-def plan(found: Found, *, watch: bool = False) -> tuple[Proposal, ...]:
+def plan(found: Found, looking: Looking, *, watch: bool = False) -> tuple[Proposal, ...]:
     """The sources of files or a folder: one for everything that says what it is, one for each layout of table.
 
-    Raises ``Unreadable`` where a table has no row to learn from.
+    Tables of OMOP CDM are known by their columns and have their mappings; for others one is proposed. Raises
+    ``LookRefused`` where a table has no row to learn from, and the other errors of ``looking``.
     """
-    tables = [path for path in found.files if media_type_of(path, found) in TABULAR]
-    others = tuple(path for path in found.files if path not in set(tables))
+    kinds = {path: media_type_of(path, found, looking) for path in found.files}
+    tables = [path for path in found.files if kinds[path] in TABULAR]
+    others = tuple(path for path in found.files if kinds[path] not in TABULAR)
     proposals = []
     if others or not tables:
         rest = msgspec.structs.replace(found, files=others)
         proposals.append(Proposal(of_files(rest, watch=watch and not tables), others))
-    groups: dict[tuple[str, ...], tuple[Suggestion, list[Path]]] = {}
-    for number, path in enumerate(tables, 1):
-        suggestion = _suggested(path, f"{found.name}-{number}")
-        layout = tuple(column.name for column in suggestion.columns)
-        groups.setdefault(layout, (suggestion, []))[1].append(path)
-    for number, (suggestion, paths) in enumerate(groups.values(), 1):
+    proposed, notes = _without_idle(list(_proposed(tables, found, looking)), looking)
+    groups: dict[tuple[str, ...], list[_Proposed]] = {}
+    for one in proposed:
+        groups.setdefault(one.layout, []).append(one)
+    for number, group in enumerate(groups.values(), 1):
         name = found.name if len(groups) == 1 and not others else f"{found.name}-{number}"
-        source = of_files(msgspec.structs.replace(found, name=name, files=tuple(paths)), watch=False)
-        media_type = media_type_of(paths[0], found)
-        source = msgspec.structs.replace(source, mapping=f"{name}.toml", media_type=media_type)
-        proposals.append(Proposal(source, tuple(paths), suggestion.toml, suggestion))
+        proposals.append(_of_group(msgspec.structs.replace(found, name=name), group, kinds[group[0].path], notes))
+        notes = ()
     return tuple(proposals)
 
 
-def media_type_of(path: Path, found: Found) -> str:
+def _proposed(tables: Sequence[Path], found: Found, looking: Looking) -> Iterator[_Proposed]:
+    for number, path in enumerate(tables, 1):
+        # Named after the file, where that has letters for a table's name.
+        named = path.name if path.stem.isascii() else f"{found.name}-{number}{path.suffix}"
+        yield _Proposed(path, *looking.proposed(path, named))
+
+
+def _without_idle(given: list[_Proposed], looking: Looking) -> tuple[list[_Proposed], tuple[str, ...]]:
+    """Without OMOP's tables that make no rows, where the others are here; and a note about each.
+
+    Raises ``NotRecognised`` for a vocabulary alone.
+    """
+    idle = [one for one in given if one.omop in (VOCABULARY, APART)]
+    if not idle:
+        return given, ()
+    if any(one.omop in (TABLE, DATABASE) for one in given):
+        return [one for one in given if one not in idle], tuple(_LEFT_OUT.format(name=one.path.name) for one in idle)
+    if any(one.omop == VOCABULARY for one in idle):
+        raise NotRecognised(
+            "It is a vocabulary of OMOP, and no record of a person.", remedy="Load it: xinglin terms load omop FILE."
+        )
+    guessed = {one.path: _Proposed(one.path, *looking.proposed(one.path, omop=False)) for one in idle}
+    return [guessed.get(one.path, one) for one in given], ()
+
+
+def _of_group(found: Found, group: Sequence[_Proposed], media_type: str, notes: tuple[str, ...]) -> Proposal:
+    paths, suggestion = tuple(one.path for one in group), group[0].suggestion
+    source = of_files(msgspec.structs.replace(found, files=paths), watch=False)
+    source = msgspec.structs.replace(source, media_type=media_type)
+    if suggestion is None:
+        return Proposal(source, paths, notes=(_WHOLE_OMOP, *notes))
+    source = msgspec.structs.replace(source, mapping=f"{found.name}.toml")
+    return Proposal(source, paths, suggestion.toml, suggestion, notes)
+
+
+def mapped_by(proposal: Proposal, text: str) -> Proposal:
+    """The proposal with another mapping, where it is one of tables."""
+    if proposal.source.media_type not in TABULAR:
+        return proposal
+    source = msgspec.structs.replace(proposal.source, mapping=f"{proposal.source.name}.toml")
+    return msgspec.structs.replace(proposal, source=source, mapping=text)
+
+
+def media_type_of(path: Path, found: Found, looking: Looking) -> str:
     """The media type of one file of what was found."""
-    if found.media_type:
-        return found.media_type
-    with path.open("rb") as file:
-        return sniff(file.read(65_536), path.name).media_type
+    return found.media_type or looking.sniffed(path).media_type
 
 
-def _suggested(path: Path, otherwise: str) -> Suggestion:
-    """The proposal is named after the file, or ``otherwise`` where its name has no letter for a table's name."""
-    from xinglin.records.tabular.suggest import suggest
-
-    named = path.name if path.stem.isascii() else otherwise + path.suffix
-    return suggest(path.read_bytes(), named)
-
-
-def try_out(proposal: Proposal, at: Instant) -> Sample:
-    """Read the first part of the first readable file, in this process, and commit nothing."""
+def try_out(proposal: Proposal, at: Instant, looking: Looking) -> Sample:
+    """Read the first part of the first readable file, and commit nothing."""
     for path in proposal.files:
-        media_type = proposal.source.media_type or media_type_of(path, Found("", "", "", ""))
-        found = try_body(proposal, path.read_bytes(), media_type, at) if media_type != UNKNOWN else None
+        media_type = proposal.source.media_type or looking.sniffed(path).media_type
+        found = looking.tried(path, _as_source(proposal), media_type, at) if media_type != UNKNOWN else None
         if found is not None:
             return found
     return Sample(0, {}, {}, {}, {}, {})
 
 
 def try_body(proposal: Proposal, body: bytes, media_type: str, at: Instant) -> Sample | None:
-    """The same of one object's bytes; None where it has no reader or no record."""
-    from xinglin.intake.standard import standard_steps
-
-    steps = standard_steps()
-    reader = steps.readers.get(media_type)
-    mapped: list[Any] = []
-    unread: Counter[str] = Counter()
-    ignored: Counter[str] = Counter()
-    received = parts = 0
-    for read in reader.read(body, _as_source(proposal).context(at)) if reader is not None else ():
-        mapped += [*steps.map_resources(read.resources), *read.mapped]
-        unread.update(one.code for one in read.unread)
-        ignored.update(dict(read.ignored))
-        received, parts = received + read.received, parts + 1
-        if received >= SAMPLE_RECORDS:
-            break
-    if not parts:
-        return None
-    return Sample(received, _counted(mapped), _shown(mapped), dict(unread), dict(ignored), _flags(mapped))
+    """The same of one object's bytes, in a child of their own; None where it has no reader or no record."""
+    with Looking() as looking:
+        return looking.tried_bytes(body, _as_source(proposal), media_type, at)
 
 
 def _as_source(proposal: Proposal) -> Source:
     """Before its mapping is written anywhere."""
     file = msgspec.structs.replace(proposal.source, mapping="")
     return msgspec.structs.replace(file.source(Path(MAPPINGS)), mapping=proposal.mapping)
-
-
-def _counted(mapped: Sequence[Any]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for one in mapped:
-        counts[one.table] += len(one.rows)
-    return dict(sorted((table, count) for table, count in counts.items() if count))
-
-
-def _shown(mapped: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
-    hidden = ("place", "flags", "version_at", "partial", "cleared")
-    found: dict[str, list[dict[str, Any]]] = {}
-    for one in mapped:
-        rows = found.setdefault(one.table, [])
-        for row in one.rows[: SAMPLE_ROWS - len(rows)]:
-            filled = {
-                name: value
-                for name, value in zip(one.columns, row, strict=True)
-                if value is not None and name not in hidden and not name.endswith(("_system", "_loss"))
-            }
-            rows.append(dict(list(filled.items())[:_SHOWN_VALUES]))
-    return {table: rows for table, rows in found.items() if rows}
-
-
-def _flags(mapped: Sequence[Any]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for one in mapped:
-        if "flags" in one.columns:
-            at = one.columns.index("flags")
-            counts.update(flag.partition(":")[0] for row in one.rows for flag in (row[at] or "").split())
-    return dict(counts.most_common())
 
 
 def describe(

@@ -15,8 +15,10 @@ import msgspec
 
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
+from xinglin.node.intake.looking import Looking
 from xinglin.node.intake.sources import Dicom, Files, Folder, Mllp, SourceFile, Web
-from xinglin.records.sniffing import HEAD_BYTES, UNKNOWN, sniff
+from xinglin.records.sniffing import UNKNOWN
+from xinglin.stores.looking import printable
 
 FILES = Limit("files of one folder", 1_000_000, "files")
 DATABASES = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
@@ -42,8 +44,11 @@ class Found(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-def recognise(what: str, name: str = "") -> Found:
-    """Find out what ``what`` is; ``name`` overrides the name of the source. Raises ``NotRecognised``."""
+def recognise(what: str, name: str = "", looking: Looking | None = None) -> Found:
+    """Find out what ``what`` is; ``name`` overrides the name of the source. Raises ``NotRecognised``.
+
+    Files are opened by ``looking``, or by one for this call alone; raises what it raises.
+    """
     scheme = what.partition("://")[0].lower() if "://" in what else ""
     if scheme in ("mllp", "dicom", "web"):
         return Found(scheme, name or scheme, "", f"a listener of this node ({what})", url=what)
@@ -58,14 +63,22 @@ def recognise(what: str, name: str = "") -> Found:
             f"'{scheme}://' is no way in.", remedy="Name a file, a folder or one of the known addresses."
         )
     path = Path(what)
-    if what and path.is_dir():
-        return _folder(path, name)
-    if not path.is_file():
+    if not what or not (path.is_dir() or path.is_file()):
         raise NotRecognised(f"There is no file or folder '{what[:200]}'.", remedy="Check the path.")
-    found = _sniffed(path)
-    if found[0] == UNKNOWN:
-        raise NotRecognised(f"'{path.name}' is nothing that can be read: {found[1]}.", remedy="See docs/connect.md.")
-    return Found("files", name or _slug(path.stem), found[0], found[1], (path,))
+    if looking is None:
+        with Looking() as own:
+            return _on_disk(path, name, own)
+    return _on_disk(path, name, looking)
+
+
+def _on_disk(path: Path, name: str, looking: Looking) -> Found:
+    if path.is_dir():
+        return _folder(path, name, looking)
+    found = looking.sniffed(path)
+    if found.media_type == UNKNOWN:
+        words = f"'{printable(path.name)}' is nothing that can be read: {found.why}."
+        raise NotRecognised(words, remedy="See docs/connect.md.")
+    return Found("files", name or _slug(path.stem), found.media_type, found.why, (path,))
 
 
 def listener(found: Found) -> SourceFile:
@@ -93,13 +106,13 @@ def of_files(found: Found, *, watch: bool) -> SourceFile:
     return SourceFile(found.name, files=Files(), media_type=found.media_type)
 
 
-def _folder(path: Path, name: str) -> Found:
+def _folder(path: Path, name: str, looking: Looking) -> Found:
     files: list[Path] = []
     for one in sorted(path.rglob("*")):
         if one.is_file() and not one.name.startswith("."):
             FILES.check(len(files) + 1)
             files.append(one)
-    kinds = Counter(_sniffed(one)[0] for one in files[:_LOOKED_AT])
+    kinds = Counter(looking.sniffed(one).media_type for one in files[:_LOOKED_AT])
     known = {kind: count for kind, count in kinds.items() if kind != UNKNOWN}
     if files and not known:
         raise NotRecognised(f"No file in '{path.name}' is of a kind that can be read.", remedy="See docs/connect.md.")
@@ -107,12 +120,6 @@ def _folder(path: Path, name: str) -> Found:
     media_type = next(iter(known)) if len(known) == 1 else ""
     why = f"a folder of {len(files)} files ({', '.join(sorted(known)) or 'empty'})"
     return Found("folder", name or _slug(path.name), media_type, why, tuple(files), str(path.resolve()))
-
-
-def _sniffed(path: Path) -> tuple[str, str]:
-    with path.open("rb") as file:
-        found = sniff(file.read(HEAD_BYTES), path.name)
-    return found.media_type, found.why
 
 
 def _slug(text: str) -> str:

@@ -1,0 +1,95 @@
+"""Files are looked at in a killable child with limited memory and time; what comes back are plain values.
+
+A hostile or broken file (an archive that never ends, a workbook with a billion empty cells, a Parquet file whose
+pages lie) costs its own look: an error that names the file, and never a value of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import msgspec
+
+from xinglin.intake.model import Source
+from xinglin.kernel.codec import encode_msgpack
+from xinglin.kernel.instants import Instant
+from xinglin.node.intake.looks import Follow, Omop, Propose, Sample, Sniff, Try, packed_path
+from xinglin.records.sniffing import Sniffed
+from xinglin.stores.looking import LookDied, LookLimits, open_looker, printable
+
+if TYPE_CHECKING:
+    from xinglin.records.tabular.suggestion import Suggestion
+    from xinglin.records.tabular.trial import Trial
+
+_TASKS = "xinglin.node.intake.looks"
+T = TypeVar("T")
+
+
+class Looking:
+    """One child for one command; it is started by the first look and ended with the ``with``.
+
+    Every method raises ``OSError`` where the file cannot be opened at all, and else an error of ``stores.looking``
+    that names the file: ``LookTooLong``, ``LookTooLarge``, ``LookDied``, or ``LookRefused`` with the reader's code.
+    """
+
+    def __init__(self, limits: LookLimits | None = None) -> None:
+        self._looker = open_looker(limits)
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it lives."""
+        return self._looker.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._looker.close()
+
+    def sniffed(self, path: Path) -> Sniffed:
+        """What the file is, by its first bytes."""
+        return self._look("sniffed", Sniff(packed_path(path)), Sniffed, path)
+
+    def proposed(
+        self, path: Path, name: str = "", sheet: str = "", *, omop: bool = True
+    ) -> tuple[Omop, Suggestion | None]:
+        """What the file is of OMOP CDM, and a proposed mapping where it is one table.
+
+        ``name``: what the proposal is called after; by default the file's. ``sheet``: pattern of the sheet to look
+        at. ``omop``: whether OMOP's columns are looked for before anything is guessed.
+        """
+        from xinglin.records.tabular.suggestion import Suggestion
+
+        asked = Propose(packed_path(path), name or path.name, sheet, omop)
+        return self._look("proposed", asked, tuple[Omop, Suggestion | None], path)  # type: ignore[arg-type]
+
+    def tried(self, path: Path, source: Source, media_type: str, at: Instant) -> Sample | None:
+        """The rows that the file's first part makes; None where it has no reader or no record."""
+        asked = Try(packed_path(path), source, media_type, at)
+        return self._look("tried", asked, Sample | None, path)  # type: ignore[arg-type]
+
+    def tried_bytes(self, body: bytes, source: Source, media_type: str, at: Instant) -> Sample | None:
+        """The same of bytes that a server sent; errors name the source."""
+        asked = Try(b"", source, media_type, at)
+        packed = self._looker.look(f"{_TASKS}:tried", encode_msgpack(asked), body, name=source.name)
+        return _unpacked(packed, Sample | None, source.name)  # type: ignore[arg-type]
+
+    def followed(self, path: Path, mapping: str, zone: str, rows: int) -> Trial:
+        """What a mapping makes of the whole file; ``rows``: as many of each table are shown."""
+        from xinglin.records.tabular.trial import Trial
+
+        return self._look("followed", Follow(packed_path(path), mapping, zone, rows), Trial, path)
+
+    def _look(self, task: str, asked: msgspec.Struct, kind: type[T], path: Path) -> T:
+        with path.open("rb"):
+            pass  # a file that is not there, or not for us, is told as such
+        packed = self._looker.look(f"{_TASKS}:{task}", encode_msgpack(asked), name=path.name)
+        return _unpacked(packed, kind, path.name)
+
+
+def _unpacked(packed: bytes, kind: type[T], name: str) -> T:
+    try:
+        return msgspec.msgpack.decode(packed, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LookDied(f"'{printable(name)}': what looked at it gave no answer.", remedy="Leave it out.") from error
