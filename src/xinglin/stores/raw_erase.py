@@ -14,6 +14,7 @@ again, and tell nobody else, who guesses its bytes, that it was here.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -118,10 +119,11 @@ def _sort(parts: Parts, segment: int) -> tuple[list[Record], list[bytes], list[i
 def _write(parts: Parts, new: int, survivors: Sequence[Record], step: Step) -> None:
     """The survivors' records under the new key; their numbers stay."""
     sealer = parts.sealer(new)
-    pieces = [head(SEGMENT_MAGIC, new, parts.keys.store_id)]
-    for ordinal, record in enumerate(survivors):
-        pieces.append(sealer.seal(ordinal, record.about, record.payload, os.urandom(12)))
-    publish(parts.path(new), b"".join(pieces), step, "replacement")
+    first = head(SEGMENT_MAGIC, new, parts.keys.store_id)
+    sealed = (
+        sealer.seal(ordinal, record.about, record.payload, os.urandom(12)) for ordinal, record in enumerate(survivors)
+    )
+    publish(parts.path(new), itertools.chain((first,), sealed), step, "replacement")
 
 
 def _entries(parts: Parts, segment: int) -> tuple[list[Entry], int]:

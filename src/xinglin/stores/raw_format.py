@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
@@ -33,6 +32,7 @@ from xinglin.intake.errors import RawDamaged
 from xinglin.kernel.instants import Instant
 from xinglin.stores.raw_errors import RawTooNew
 from xinglin.stores.raw_model import CHUNK_BYTES, OBJECT_BYTES, SUITE
+from xinglin.stores.raw_packing import decompress, pack
 
 VERSION = 1
 SEGMENT_MAGIC, OBJECT_MAGIC = b"XLRAWSEG", b"XLRAWOBJ"
@@ -49,7 +49,6 @@ _LENGTH = struct.Struct(">I")
 _OBJECT_TAIL = struct.Struct(">I7s")
 OBJECT_HEAD_BYTES = HEAD_BYTES + _OBJECT_TAIL.size
 _NONCE_TAIL = struct.Struct(">IB")
-_PACK_FROM_BYTES = 128
 MAX_SEALED_BYTES = 256 * 1024**2
 
 
@@ -110,34 +109,15 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Description).decode
 
 
-class _Zstd(threading.local):
-    """A compressor takes longer to make than to use, and serves one thread."""
-
-    def __init__(self) -> None:
-        self.compress = zstandard.ZstdCompressor(level=1).compress
-        self.decompress = zstandard.ZstdDecompressor().decompress
-
-
-_zstd = _Zstd()
-
-
 def damaged(words: str) -> RawDamaged:
     """The error of kept bytes that are not what was kept."""
     return RawDamaged(words, remedy="Run the raw store's check; restore the file from a copy.")
 
 
-def pack(body: bytes) -> tuple[bytes, bool]:
-    """The body, compressed where that spares a tenth; and whether it is."""
-    if len(body) < _PACK_FROM_BYTES:
-        return body, False
-    packed = _zstd.compress(body)
-    return (packed, True) if len(packed) * 10 < len(body) * 9 else (body, False)
-
-
 def unpack(data: bytes, size_bytes: int) -> bytes:
     """Decompress to exactly ``size_bytes``."""
     try:
-        body: bytes = _zstd.decompress(data, max_output_size=size_bytes)
+        body = decompress(data, size_bytes)
     except zstandard.ZstdError as error:
         raise damaged("A compressed body cannot be opened.") from error
     if len(body) != size_bytes:

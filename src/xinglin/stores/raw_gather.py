@@ -18,12 +18,18 @@ from xinglin.stores.raw_model import GROUP_BYTES, GROUP_ENTRIES, WAITING_BYTES
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One object to keep. ``large``: key id of the published object that holds it already, with digest and size."""
+    """One object to keep. ``large``: key id of the published object that holds it already.
+
+    ``digest``: where it is known already, with ``size_bytes`` of the body. ``payload``: the body, ``packed`` or plain,
+    as it goes into a record; ``received`` has none then.
+    """
 
     received: Received
     large: int = 0
     digest: bytes = b""
     size_bytes: int = 0
+    payload: bytes | None = None
+    packed: bool = False
 
 
 Outcome = list[Kept] | XinglinError
@@ -36,7 +42,7 @@ class Unit:
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
-        self.size_bytes = sum(len(item.received.body) for item in items)
+        self.size_bytes = sum(len(item.received.body) + len(item.payload or b"") for item in items)
         self.loop: asyncio.AbstractEventLoop | None = None
         self.future: asyncio.Future[list[Kept]] | None = None
         self.blocked: Future[list[Kept]] | None = None

@@ -20,6 +20,9 @@ WAITING_BYTES = Limit("bytes waiting to be kept", 256 * 1024**2, "bytes")
 GROUP_ENTRIES = Limit("objects in one durable write", 4_096, "objects")
 GROUP_BYTES = Limit("bytes in one durable write", 16 * 1024**2, "bytes")
 AFTER_ENTRIES = Limit("objects listed at once", 100_000, "objects")
+INLINE_BYTES = Limit("object that may lie in a segment", 4 * 1024**2, "bytes")
+INLINE_ON_FOLDER_BYTES = 1024 * 1024
+INLINE_BESIDE_BUCKET_BYTES = 64 * 1024
 CHUNK_BYTES = 1024 * 1024
 
 Step = Callable[[str], None]
@@ -33,20 +36,32 @@ def no_step(name: str) -> None:
 class RawSettings(msgspec.Struct, frozen=True):
     """How a raw store works; every value may change between two openings, except ``tenant``.
 
-    ``tenant``: whose folder it is, bound to its keys. ``inline_bytes``: larger bodies become objects of their own.
+    ``tenant``: whose folder it is, bound to its keys. ``inline_bytes``: larger bodies become objects of their own;
+    by default ``INLINE_ON_FOLDER_BYTES``, or ``INLINE_BESIDE_BUCKET_BYTES`` where those go to a bucket.
     ``segment_bytes``, ``segment_age_s``: when the next segment begins. ``objects_url``: where large objects go
     (``s3://bucket/prefix``, ``gs://…``, ``az://…``); empty: beside the segments. ``objects_options``: the object
     store's own configuration (``endpoint``, ``region``, ``access_key_id``, …); ``objects_http``: allow plain HTTP.
     """
 
     tenant: str = ""
-    inline_bytes: int = 64 * 1024
+    inline_bytes: int | None = None
     segment_bytes: int = 64 * 1024**2
     segment_age_s: int = 24 * 3600
     objects_url: str = ""
     objects_options: dict[str, str] = {}
     objects_http: bool = False
     busy_timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse an ``inline_bytes`` that a group could not hold several of."""
+        INLINE_BYTES.check(self.inline_bytes or 0)
+
+    @property
+    def inline_limit_bytes(self) -> int:
+        """The largest body that lies in a segment."""
+        if self.inline_bytes is not None:
+            return self.inline_bytes
+        return INLINE_BESIDE_BUCKET_BYTES if self.objects_url else INLINE_ON_FOLDER_BYTES
 
     def __repr__(self) -> str:
         """Without the options, which may hold credentials."""

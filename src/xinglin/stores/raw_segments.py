@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from xinglin.kernel.instants import Instant
@@ -62,11 +62,12 @@ def read_part(path: Path, offset: int, length: int) -> bytes:
         return os.pread(descriptor, length, offset)
 
 
-def publish(path: Path, data: bytes, step: Step, name: str) -> None:
+def publish(path: Path, pieces: Iterable[bytes], step: Step, name: str) -> None:
     """Write a whole file beside its place, make it durable, and move it there."""
     beside = path.with_suffix(TEMPORARY)
     with opened(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
-        write_all(descriptor, data)
+        for piece in pieces:
+            write_all(descriptor, piece)
         step(f"{name}-written")
         os.fsync(descriptor)
     step(f"{name}-synced")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -29,6 +31,7 @@ from xinglin.stores.raw_gather import Gather, Item, Unit
 from xinglin.stores.raw_model import (
     GROUP_BYTES,
     GROUP_ENTRIES,
+    INLINE_BESIDE_BUCKET_BYTES,
     LABEL_BYTES,
     OBJECT_BYTES,
     WAITING_BYTES,
@@ -41,13 +44,17 @@ from xinglin.stores.raw_model import (
     no_step,
 )
 from xinglin.stores.raw_objects import Source
+from xinglin.stores.raw_packing import pack
 from xinglin.stores.raw_parts import Parts, lock_folder
 from xinglin.stores.raw_reader import RawReader, raw_digest
 from xinglin.stores.raw_recover import recover
 from xinglin.stores.raw_segments import make_folder
 from xinglin.stores.raw_writer import RawWriter
 
-LARGE_WRITERS = 8
+T = TypeVar("T")
+WORKERS = 8
+PREPARED_FROM_BYTES = 64 * 1024
+"""Larger bodies are hashed and compressed by the thread that brings them, and not by the one that writes."""
 
 
 class RawFolder(RawReader):
@@ -59,28 +66,34 @@ class RawFolder(RawReader):
         self.findings: tuple[RawFinding, ...] = recover(parts, clock, step)
         self._writer = RawWriter(parts.segments, parts.keys, parts.index, parts.settings, clock, step)
         self._gather = Gather(self._writer.commit)
-        self._maintenance, self._large_lock = threading.Lock(), threading.Lock()
-        self._large_bytes = 0
-        self._large_writers = ThreadPoolExecutor(LARGE_WRITERS, "raw-large")
+        self._maintenance, self._working_lock = threading.Lock(), threading.Lock()
+        self._working_bytes = 0
+        self._workers = ThreadPoolExecutor(WORKERS, "raw-worker")
 
     async def keep(self, received: Received) -> Kept:
         """See the port."""
-        if len(received.body) > self._parts.settings.inline_bytes:
-            return await asyncio.wrap_future(self._submit(received))
-        return (await self._gather.keep(Unit([Item(_checked(received))])))[0]
+        size_bytes = len(received.body)
+        if size_bytes > self._parts.settings.inline_limit_bytes:
+            return await asyncio.wrap_future(self._submit(self._keep_large, received))
+        item = Item(_checked(received))
+        if size_bytes > PREPARED_FROM_BYTES:
+            item = await asyncio.wrap_future(self._submit(self._prepared, received))
+        return (await self._gather.keep(Unit([item])))[0]
 
     def keep_all(self, received: Sequence[Received]) -> list[Kept]:
         """See the port."""
         GROUP_ENTRIES.check(len(received))
         if not received:
             return []
-        inline = self._parts.settings.inline_bytes
-        GROUP_BYTES.check(sum(len(each.body) for each in received if len(each.body) <= inline))
+        inline = self._inline_bytes(received)
+        GROUP_BYTES.check(_bytes_up_to(inline, received))
         items = [Item(_checked(each)) for each in received]
         try:
             for position, each in enumerate(received):
                 if len(each.body) > inline:
                     items[position] = self._publish([each.body], each)
+                elif len(each.body) > PREPARED_FROM_BYTES:
+                    items[position] = self._prepared(each)
             return self._settle(items)
         except (NotKept, RawErased, RawDamaged):
             self._discard(items)
@@ -95,7 +108,7 @@ class RawFolder(RawReader):
         for piece in pieces:
             first.append(piece)
             size += len(piece)
-            if size > self._parts.settings.inline_bytes:
+            if size > self._parts.settings.inline_limit_bytes:
                 break
         else:
             return self.keep_all([replace(described, body=b"".join(first))])[0]
@@ -139,7 +152,7 @@ class RawFolder(RawReader):
 
     def close(self) -> None:
         """Answer all that wait, and close everything; later calls raise ``RawClosed``."""
-        self._large_writers.shutdown()
+        self._workers.shutdown()
         self._gather.close()
         self._writer.seal()
         self._parts.close()
@@ -147,27 +160,43 @@ class RawFolder(RawReader):
         if lock >= 0:
             os.close(lock)
 
-    def _submit(self, received: Received) -> Future[Kept]:
+    def _submit(self, work: Callable[[Received], T], received: Received) -> Future[T]:
         OBJECT_BYTES.check(len(received.body))
-        with self._large_lock:
-            waiting = self._large_bytes
+        with self._working_lock:
+            waiting = self._working_bytes
             if waiting and waiting + len(received.body) > WAITING_BYTES.value:
                 raise NotKept("Too much waits to be kept.", remedy="Send again, more slowly.")
             try:
-                future = self._large_writers.submit(self._keep_large, received)
+                future = self._workers.submit(work, received)
             except RuntimeError as error:
                 raise RawClosed("The raw store is closed.") from error
-            self._large_bytes += len(received.body)
+            self._working_bytes += len(received.body)
 
-        def done(_: Future[Kept]) -> None:
-            with self._large_lock:
-                self._large_bytes -= len(received.body)
+        def done(_: Future[T]) -> None:
+            with self._working_lock:
+                self._working_bytes -= len(received.body)
 
         future.add_done_callback(done)
         return future
 
     def _keep_large(self, received: Received) -> Kept:
         return self.keep_all([received])[0]
+
+    def _inline_bytes(self, received: Sequence[Received]) -> int:
+        """Up to which size these lie in a segment: fewer of them do where one write could not hold them all."""
+        inline = self._parts.settings.inline_limit_bytes
+        if _bytes_up_to(inline, received) <= GROUP_BYTES.value:
+            return inline
+        return min(inline, INLINE_BESIDE_BUCKET_BYTES)
+
+    def _prepared(self, received: Received) -> Item:
+        """An object hashed, and compressed unless it is kept already."""
+        digest = hashlib.sha256(received.body).digest()
+        with contextlib.suppress(RawUnavailable, RawDamaged):  # the writer will find that out, too
+            if self._parts.index.find([self._parts.keys.mark(digest)]):
+                return Item(received, 0, digest, len(received.body))
+        payload, packed = pack(received.body)
+        return Item(replace(received, body=b""), 0, digest, len(received.body), payload, packed)
 
     def _publish(self, pieces: Iterable[bytes], received: Received) -> Item:
         """Write a large object; it is kept once its record is."""
@@ -204,6 +233,10 @@ class RawFolder(RawReader):
                 if item.large:
                     self._parts.large.discard(item.large)
                     self._parts.large.settled(item.large)
+
+
+def _bytes_up_to(size_bytes: int, received: Sequence[Received]) -> int:
+    return sum(len(each.body) for each in received if len(each.body) <= size_bytes)
 
 
 def _checked(received: Received) -> Received:

@@ -16,11 +16,12 @@ from xinglin.intake.ports import Kept
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.stores.raw_errors import RawUnavailable
-from xinglin.stores.raw_format import Description, Sealer, pack
+from xinglin.stores.raw_format import Description, Sealer
 from xinglin.stores.raw_gather import Item, Outcome, Unit
 from xinglin.stores.raw_index import Entry, RawIndex
 from xinglin.stores.raw_keys import KeyTable
 from xinglin.stores.raw_model import RawSettings, Step
+from xinglin.stores.raw_packing import pack
 from xinglin.stores.raw_reader import kept_of
 from xinglin.stores.raw_segments import ActiveSegment, segment_path
 
@@ -35,7 +36,7 @@ class Fresh:
     def __init__(self, mark: bytes, digest: bytes, item: Item, sequence: int) -> None:
         got = item.received
         self.mark, self.digest, self.item = mark, digest, item
-        self.size_bytes = item.size_bytes if item.large else len(got.body)
+        self.size_bytes = item.size_bytes if item.digest else len(got.body)
         self.kept = Kept(
             digest.hex(),
             sequence,
@@ -161,7 +162,7 @@ class RawWriter:
         entries: list[Entry] = []
         for position, one in enumerate(fresh):
             kept, item = one.kept, one.item
-            payload, packed = (b"", False) if item.large else pack(item.received.body)
+            payload, packed = _payload(item)
             said = (kept.source, kept.media_type, kept.received_at, kept.retention)
             about = Description(kept.sequence, one.digest, *said, kept.label, one.size_bytes, item.large, packed)
             nonce = nonces[12 * position : 12 * position + 12]
@@ -202,6 +203,13 @@ class RawWriter:
             raise
         self._spent = False
         return self._segment
+
+
+def _payload(item: Item) -> tuple[bytes, bool]:
+    """What the record holds, and whether it is compressed."""
+    if item.large:
+        return b"", False
+    return pack(item.received.body) if item.payload is None else (item.payload, item.packed)
 
 
 def _not_kept(error: OSError | RawUnavailable | RawDamaged) -> NotKept:
