@@ -1,7 +1,9 @@
 """A table's public description out of its profile: what is safe to say, and nothing rarer.
 
-Levels are published when at least ``min_persons`` persons have them; ranges are rounded outward to one of
-1, 2 or 5 times a power of ten, so that neither a rare code nor an extreme value is told.
+Levels are published when at least ``min_persons`` persons have them. A range is the one that is declared for its
+column (``FIXED_RANGES``); else its ends are numbers that at least ``min_persons`` persons reach, rounded outward to
+1, 2 or 5 times a power of ten. Neither a rare code nor an extreme value is told: whatever fewer persons than that
+have beyond the ends, the range is the same.
 """
 
 from __future__ import annotations
@@ -99,9 +101,10 @@ def describe_column(
     if found.holds in ("date", "instant"):
         return ColumnDescription(found.name, found.holds, words=words)
     if found.holds in ("integer", "number"):
-        if found.low is None or found.high is None:
+        ends = found.reached(min_persons)
+        if ends is None:
             return None
-        low, high = outward(found.low, found.high)
+        low, high = outward(*ends)
         return ColumnDescription(found.name, found.holds, low=low, high=high, words=words)
     safe = suggest_grade(TableProfile("", found.filled, found.persons, (found,)), found, min_persons=min_persons)
     levels = tuple(sorted(level.value for level in found.levels if level.persons >= min_persons and level.value))

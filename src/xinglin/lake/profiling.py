@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from xinglin.catalogue.canonical import PhysicalColumn
-from xinglin.catalogue.profile import LEVELS_PROFILED, ColumnProfile, LevelCount, TableProfile
+from xinglin.catalogue.profile import LEVELS_PROFILED, PERSONS_PROFILED, ColumnProfile, LevelCount, TableProfile
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 """Runs one of this module's SELECTs over the hospital's own tables, and gives its rows."""
@@ -45,10 +45,10 @@ def profile_relation(
         # Most columns of a canonical table are empty at one hospital: nothing more is asked of those.
         behind, distinct, low, high, longest = _one(ask, _counts(column, key), source) if number else _EMPTY
         levels = _levels(ask, source, column, key) if column.holds == "text" and number else ()
+        ends = _ends(ask, source, column, key) if column.holds in ("integer", "number") and number else ((), ())
+        low, high, longest = _real(low), _real(high), longest or 0
         found.append(
-            ColumnProfile(
-                column.name, column.holds, number, behind, distinct, _real(low), _real(high), levels, longest or 0
-            )
+            ColumnProfile(column.name, column.holds, number, behind, distinct, low, high, levels, longest, *ends)
         )
     return TableProfile(name, rows, persons, tuple(found))
 
@@ -74,6 +74,22 @@ def _counts(column: PhysicalColumn, key: str) -> list[str]:
     value = number.format(own)
     finite = f"FILTER (WHERE isfinite({own}))" if column.holds == "number" else ""
     return [*parts, f"min({value}) {finite}", f"max({value}) {finite}", "NULL"]
+
+
+def _ends(ask: Ask, source: str, column: PhysicalColumn, key: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The smallest of each person's smallest numbers, and the largest of their largest."""
+    own = _quoted(column.name)
+    value = _NUMERIC[column.holds].format(own)
+    finite = f"isfinite({own})" if column.holds == "number" else f"{own} IS NOT NULL"
+
+    def ranked(chosen: str, order: str) -> tuple[float, ...]:
+        rows = ask(
+            f"SELECT {chosen}({value}) AS own FROM {source} WHERE {finite} AND {key} IS NOT NULL "  # noqa: S608
+            f"GROUP BY {key} ORDER BY own {order} LIMIT {PERSONS_PROFILED}"
+        )
+        return tuple(float(row[0]) for row in rows)
+
+    return ranked("min", "ASC"), ranked("max", "DESC")
 
 
 def _levels(ask: Ask, source: str, column: PhysicalColumn, key: str) -> tuple[LevelCount, ...]:

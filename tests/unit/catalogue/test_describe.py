@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xinglin.catalogue import DataSetDescription, canonical_table, check_data_set
+from xinglin.catalogue.canonical import PhysicalColumn
 from xinglin.catalogue.canonical_levels import FIXED_LEVELS, FIXED_RANGES
 from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
 from xinglin.catalogue.describe import MIN_PERSONS, describe_canonical, describe_column, outward
 from xinglin.catalogue.grading import suggest_grade
-from xinglin.catalogue.profile import ColumnProfile, LevelCount, TableProfile
+from xinglin.catalogue.profile import PERSONS_PROFILED, ColumnProfile, LevelCount, TableProfile
 from xinglin.lake.profiling import profile_relation
 
 DID = "did:xinglin:" + "a" * 26
@@ -68,6 +71,69 @@ def test_a_level_of_nine_persons_is_not_published_and_one_of_ten_is() -> None:
     described = describe_column(ColumnProfile("kind", "text", 69, 69, 3, levels=levels))
     assert described is not None
     assert described.levels == ("common", "ten")
+
+
+def _numbers(values: dict[str, list[float]], sql: str = "DOUBLE") -> ColumnProfile:
+    """The profile of a column ``x`` of these persons."""
+    engine = duckdb.connect()
+    engine.execute(f"CREATE TABLE t (patient VARCHAR, x {sql})")
+    rows = [[person, value] for person, told in values.items() for value in told]
+    engine.executemany("INSERT INTO t VALUES (?, ?)", rows)
+    column = PhysicalColumn("x", "number" if sql == "DOUBLE" else "integer", "x")
+    profile = profile_relation(lambda text: engine.execute(text).fetchall(), "t", "t", [column], "patient")
+    return profile.columns[0]
+
+
+def _range(column: ColumnProfile, min_persons: int = MIN_PERSONS) -> tuple[float | None, float | None] | None:
+    described = describe_column(column, min_persons=min_persons)
+    return None if described is None else (described.low, described.high)
+
+
+MANY = {f"p{number}": [100.0 + number] for number in range(40)}
+
+
+def test_the_extreme_of_nine_persons_is_in_no_range_and_that_of_ten_is() -> None:
+    nine = {f"x{number}": [5_000.0 + number, -300.0] for number in range(MIN_PERSONS - 1)}
+    assert _range(_numbers(MANY)) == (0, 200)
+    assert _range(_numbers(MANY | nine)) == (0, 200)
+    ten = nine | {"x9": [5_009.0, -300.0]}
+    assert _range(_numbers(MANY | ten)) == (-500, 5_000)
+
+
+def test_many_rows_of_one_person_are_one_person() -> None:
+    assert _range(_numbers(MANY | {"rich": [1e9 + number for number in range(100)]})) == (0, 200)
+    assert _range(_numbers({"a": [1.0] * 50, "b": [9.0] * 50})) is None
+    assert _range(_numbers(MANY | {"": [7e7]} | {"inf": [math.inf], "nan": [math.nan]})) == (0, 200)
+
+
+def test_a_range_of_exactly_so_many_persons_holds_what_most_of_them_have() -> None:
+    just = dict(list(MANY.items())[:MIN_PERSONS])
+    assert _range(_numbers(just)) == (0, 200)
+    assert _range(_numbers(dict(list(just.items())[1:]))) is None
+    assert _range(_numbers(just), min_persons=MIN_PERSONS + 1) is None
+    assert _range(_numbers(MANY, "BIGINT")) == (0, 200)
+
+
+def test_a_larger_cell_than_was_profiled_is_refused() -> None:
+    numbers = {f"p{number}": [float(number)] for number in range(PERSONS_PROFILED + 5)}
+    assert _range(_numbers(numbers), PERSONS_PROFILED) is not None
+    assert _range(_numbers(numbers), PERSONS_PROFILED + 1) is None
+
+
+@given(st.data())
+def test_whatever_one_person_has_beyond_the_ends_the_range_is_the_same(data: st.DataObject) -> None:
+    lowest = sorted(data.draw(st.lists(st.floats(-1e6, 1e6), min_size=MIN_PERSONS, max_size=30)))
+    highest = sorted((one + data.draw(st.floats(0, 1e6)) for one in lowest), reverse=True)
+
+    def told(first: float, last: float) -> tuple[float | None, float | None] | None:
+        low, high = (first, *lowest[1:]), (last, *highest[1:])
+        return _range(ColumnProfile("x", "number", 99, len(low), 99, low[0], high[0], lowest=low, highest=high))
+
+    expected = told(lowest[0], highest[0])
+    assert told(-1e300, 1e300) == expected
+    assert expected is not None and expected[0] is not None and expected[1] is not None
+    ends = sorted((lowest[MIN_PERSONS - 1], highest[MIN_PERSONS - 1]))
+    assert expected[0] <= ends[0] + 1e-9 * abs(ends[0]) and ends[1] <= expected[1] * (1 + 1e-9) + 1e-9
 
 
 def test_a_canonical_table_is_described_from_its_rows() -> None:
