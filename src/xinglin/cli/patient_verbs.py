@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from xinglin.cli.given import given
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, passphrase
 from xinglin.cli.output import columns, ends, facts, printer
 
@@ -25,146 +26,109 @@ Number = Annotated[int, typer.Argument(help="Number of the review.")]
 Record = Annotated[str, typer.Argument(help="Key of a record, such as Patient/HIS.007.")]
 
 
+@contextmanager
+def _opened(
+    folder: Folder = Path("node"), passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
+) -> Iterator[NodePersons]:
+    from xinglin.node.intake.wiring import open_persons
+    from xinglin.node.joining import open_node_keys
+    from xinglin.node.settings import node_settings
+
+    secret = passphrase(passphrase_file, ask_passphrase)
+    persons = open_persons(folder, node_settings(folder).settings, open_node_keys(folder, secret))
+    try:
+        yield persons
+    finally:
+        persons.store.close()
+
+
 @app.command()
 @ends
-def status(
-    folder: Folder = Path("node"), passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
-) -> None:
+@given("persons", _opened)
+def status(persons: NodePersons) -> None:
     """Records, persons, links by rule, reviews by state; numbers only."""
-    with _persons(folder, passphrase(passphrase_file, ask_passphrase)) as persons:
-        value = msgspec.to_builtins(persons.store.counts())
+    value = msgspec.to_builtins(persons.store.counts())
     printer.value(value, lambda: facts(value))
 
 
 @app.command()
 @ends
+@given("persons", _opened)
 def review(
-    folder: Folder = Path("node"),
+    persons: NodePersons,
     state: Annotated[str, typer.Option(help="open, supported, deferred, confirmed, rejected or withdrawn.")] = "open",
     after: Annotated[int, typer.Option(help="Only numbers after this.")] = 0,
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Pairs that wait for a person: both records side by side, why they were found, what differs."""
-    with _persons(folder, passphrase(passphrase_file, ask_passphrase)) as persons:
-        found = [_pair(persons, one) for one in persons.store.reviews(state, after, limit)]
+    found = [_pair(persons, one) for one in persons.store.reviews(state, after, limit)]
     printer.value(found, lambda: "\n\n".join(map(_shown, found)) or "nothing waits")
 
 
-@app.command()
-@ends
-def confirm(
-    number: Number,
-    by: By,
-    why: Why = "",
-    folder: Folder = Path("node"),
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
-    """They are one person. Where four eyes are asked for, the first call supports it and another clerk confirms."""
-    _decide("confirm", number, by, why, folder, passphrase(passphrase_file, ask_passphrase))
+def _decision(verb: str, words: str) -> None:
+    """A verb that moves one review on; the decision itself is ``Clerks``' method of that name."""
+
+    @app.command(verb, help=words)
+    @ends
+    @given("persons", _opened)
+    def decide(persons: NodePersons, number: Number, by: By, why: Why = "") -> None:
+        from xinglin.kernel.instants import system_clock
+        from xinglin.patients.deciding import Clerks
+
+        decided: Review = getattr(Clerks(persons.index), verb)(number, by, system_clock(), why)
+        persons.publish()
+        printer.value({"number": decided.number, "state": decided.state}, decided.state)
+
+
+_decision(
+    "confirm",
+    "They are one person. Where four eyes are asked for, the first call supports it and another clerk confirms.",
+)
+_decision("reject", "They are not one person; the pair comes back only when its data changes.")
+_decision("defer", "Decide later.")
+_decision("reopen", "Take a decision back: the pair waits again, and what followed from the decision is undone.")
 
 
 @app.command()
 @ends
-def reject(
-    number: Number,
-    by: By,
-    why: Why = "",
-    folder: Folder = Path("node"),
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
-    """They are not one person; the pair comes back only when its data changes."""
-    _decide("reject", number, by, why, folder, passphrase(passphrase_file, ask_passphrase))
-
-
-@app.command()
-@ends
-def defer(
-    number: Number,
-    by: By,
-    why: Why = "",
-    folder: Folder = Path("node"),
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
-    """Decide later."""
-    _decide("defer", number, by, why, folder, passphrase(passphrase_file, ask_passphrase))
-
-
-@app.command()
-@ends
-def reopen(
-    number: Number,
-    by: By,
-    why: Why = "",
-    folder: Folder = Path("node"),
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
-    """Take a decision back: the pair waits again, and what followed from the decision is undone."""
-    _decide("reopen", number, by, why, folder, passphrase(passphrase_file, ask_passphrase))
-
-
-@app.command()
-@ends
-def link(
-    one: Record,
-    other: Record,
-    by: By,
-    why: Why = "",
-    folder: Folder = Path("node"),
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
+@given("persons", _opened)
+def link(persons: NodePersons, one: Record, other: Record, by: By, why: Why = "") -> None:
     """Link two records by hand; with four eyes another clerk has to confirm it."""
     from xinglin.kernel.instants import system_clock
     from xinglin.patients.deciding import Clerks
 
-    with _persons(folder, passphrase(passphrase_file, ask_passphrase)) as persons:
-        waits = Clerks(persons.index).link(one, other, by, system_clock(), why)
-        persons.publish()
+    waits = Clerks(persons.index).link(one, other, by, system_clock(), why)
+    persons.publish()
     value = {"linked": waits is None, "review": waits.number if waits else None}
     printer.value(value, lambda: f"review {waits.number} waits for a second clerk" if waits else "linked")
 
 
 @app.command()
 @ends
+@given("persons", _opened)
 def unlink(
+    persons: NodePersons,
     record: Record,
     by: By,
     other: Annotated[str, typer.Option("--from", help="Only from this record; else from all of the person.")] = "",
     why: Why = "",
-    folder: Folder = Path("node"),
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Part a record from the person that it was linked to; no rule links them again."""
     from xinglin.kernel.instants import system_clock
     from xinglin.patients.deciding import Clerks
 
-    with _persons(folder, passphrase(passphrase_file, ask_passphrase)) as persons:
-        parted = Clerks(persons.index).unlink(record, other, by, system_clock(), why)
-        persons.publish()
+    parted = Clerks(persons.index).unlink(record, other, by, system_clock(), why)
+    persons.publish()
     printer.value({"parted_from": parted}, lambda: f"parted from {', '.join(parted)}")
 
 
 @app.command()
 @ends
-def history(
-    record: Record,
-    folder: Folder = Path("node"),
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
+@given("persons", _opened)
+def history(persons: NodePersons, record: Record) -> None:
     """What happened to a record's links: rules, decisions with their names, whom it was of and since when."""
     from xinglin.kernel.instants import to_text
 
-    with _persons(folder, passphrase(passphrase_file, ask_passphrase)) as persons:
-        happened = persons.store.history(record)
-        was = persons.store.person_history(record)
     lines = [
         {
             "at": to_text(one.at),
@@ -175,8 +139,9 @@ def history(
             "by": one.by,
             "words": one.words,
         }
-        for one in happened
+        for one in persons.store.history(record)
     ]
+    was = persons.store.person_history(record)
     rows = [{"since": to_text(at), "person": one.person, "reason": one.reason} for at, one in was]
     value = {"record": record, "happened": lines, "person": rows}
     heads = ("at", "event", "with", "rule", "fields", "by", "words")
@@ -185,52 +150,25 @@ def history(
 
 @app.command("import")
 @ends
+@given("persons", _opened)
 def import_(
+    persons: NodePersons,
     file: Annotated[Path, typer.Argument(help="CSV with the columns patient and person.", exists=True, dir_okay=False)],
     by: By,
     index: Annotated[str, typer.Option(help="Name of the master index, where there are several.")] = "master",
-    folder: Folder = Path("node"),
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Import the hospital's own master index; the same file again changes nothing."""
-    with _persons(folder, passphrase(passphrase_file, ask_passphrase)) as persons:
-        value = msgspec.to_builtins(persons.import_index(file.read_bytes(), index, by))
+    value = msgspec.to_builtins(persons.import_index(file.read_bytes(), index, by))
     printer.value(value, lambda: facts(value))
 
 
 @app.command()
 @ends
-def match(
-    folder: Folder = Path("node"), passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
-) -> None:
+@given("persons", _opened)
+def match(persons: NodePersons) -> None:
     """Link what is certain in the whole lake, then look for probable matches and put them under review."""
-    with _persons(folder, passphrase(passphrase_file, ask_passphrase)) as persons:
-        value = msgspec.to_builtins(persons.match())
+    value = msgspec.to_builtins(persons.match())
     printer.value(value, lambda: facts(value))
-
-
-@contextmanager
-def _persons(folder: Path, secret: str) -> Iterator[NodePersons]:
-    from xinglin.node.intake.wiring import open_persons
-    from xinglin.node.joining import open_node_keys
-    from xinglin.node.settings import node_settings
-
-    persons = open_persons(folder, node_settings(folder).settings, open_node_keys(folder, secret))
-    try:
-        yield persons
-    finally:
-        persons.store.close()
-
-
-def _decide(verb: str, number: int, by: str, why: str, folder: Path, secret: str) -> None:
-    from xinglin.kernel.instants import system_clock
-    from xinglin.patients.deciding import Clerks
-
-    with _persons(folder, secret) as persons:
-        decided: Review = getattr(Clerks(persons.index), verb)(number, by, system_clock(), why)
-        persons.publish()
-    printer.value({"number": decided.number, "state": decided.state}, decided.state)
 
 
 def _pair(persons: NodePersons, one: Review) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from xinglin.cli.options import AccountFolder, AskPassphrase, PassphraseFile, passphrase
+from xinglin.cli.given import account_space, given
+from xinglin.cli.options import AccountFolder
 from xinglin.cli.output import columns, ends, facts, printer
 
 if TYPE_CHECKING:
     from xinglin.sdk.results import StudyResult
+    from xinglin.sdk.space import Space
 
 app = typer.Typer(no_args_is_help=True, help="Runs: follow one, take its result, stop it.")
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
@@ -38,14 +40,10 @@ def list_(account: AccountFolder) -> None:
 
 @app.command()
 @ends
-def show(
-    run_id: RunId, account: AccountFolder, passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
-) -> None:
+@given("space", account_space)
+def show(run_id: RunId, space: Space) -> None:
     """Where a run stands, hospital by hospital; states only."""
-    from xinglin.sdk.space import connect
-
-    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
-        view = space.run(run_id).view()
+    view = space.run(run_id).view()
     value = msgspec.to_builtins(view)
 
     def text() -> str:
@@ -58,34 +56,23 @@ def show(
 
 @app.command()
 @ends
-def result(
-    run_id: RunId,
-    account: AccountFolder,
-    receipt: ReceiptFile = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
+@given("space", account_space)
+def result(run_id: RunId, space: Space, receipt: ReceiptFile = None) -> None:
     """Follow a run to its end and show its verified result."""
     from xinglin.sdk.progress import following
-    from xinglin.sdk.space import connect
 
-    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
-        run = space.run(run_id)
-        with following(printer.as_json or None) as tell:
-            found = run.result(tell)
+    run = space.run(run_id)
+    with following(printer.as_json or None) as tell:
+        found = run.result(tell)
     print_result(found, receipt)
 
 
 @app.command()
 @ends
-def cancel(
-    run_id: RunId, account: AccountFolder, passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
-) -> None:
+@given("space", account_space)
+def cancel(run_id: RunId, space: Space) -> None:
     """Stop a run; what was charged stays charged once anything has left a hospital."""
-    from xinglin.sdk.space import connect
-
-    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
-        view = space.run(run_id).cancel()
+    view = space.run(run_id).cancel()
     printer.value(msgspec.to_builtins(view), f"{view.run_id}  {view.state}")
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xinglin.cli.given import account_space, given
 from xinglin.cli.node_verbs import invite_text
-from xinglin.cli.options import AccountFolder, AskPassphrase, PassphraseFile, passphrase
+from xinglin.cli.options import AskPassphrase, PassphraseFile, passphrase
 from xinglin.cli.output import columns, ends, facts, printer
+
+if TYPE_CHECKING:
+    from xinglin.sdk.space import Space
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,14 +42,9 @@ def join(
 
 
 @ends
-def participants(
-    account: AccountFolder, passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
-) -> None:
+@given("space", account_space)
+def participants(space: Space) -> None:
     """Everybody in the space, and who is connected."""
-    from xinglin.sdk.space import connect
-
-    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
-        found = space.participants()
     rows = [
         {
             "did": one.did,
@@ -55,20 +54,16 @@ def participants(
             "keys": one.key_digest,
             "clock_off_ms": one.clock_off_ms,
         }
-        for one in found
+        for one in space.participants()
     ]
     printer.value(rows, lambda: columns(rows, ("name", "roles", "connected", "did")))
 
 
 @ends
-def datasets(
-    account: AccountFolder, passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
-) -> None:
+@given("space", account_space)
+def datasets(space: Space) -> None:
     """What hospitals publish: data sets and tables with their columns. Descriptions, no rows."""
-    from xinglin.sdk.space import connect
-
-    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
-        found, names = space.data_sets(), space.names()
+    found, names = space.data_sets(), space.names()
     rows = [
         {
             "data set": name,

@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xinglin.cli.options import AccountFolder, AskPassphrase, PassphraseFile, Title, passphrase
+from xinglin.cli.given import account_space, given
+from xinglin.cli.options import Title
 from xinglin.cli.output import columns, ends, printer
 
 if TYPE_CHECKING:
+    from xinglin.sdk.space import Space
     from xinglin.sdk.study import Study
 
 app = typer.Typer(no_args_is_help=True, help="Studies: propose one to hospitals, see who agreed.")
+Wait = Annotated[float, typer.Option(help="Wait this many seconds for the hospitals' answers.")]
 _SHOWN = ("hospital", "state", "allowance", "min_cell", "until", "why")
 
 
 @app.command()
 @ends
+@given("space", account_space)
 def propose(
     title: Title,
-    account: AccountFolder,
+    space: Space,
     data_set: Annotated[str, typer.Option(help="Data set that the hospitals publish.")],
     view: Annotated[list[str], typer.Option(help="A cohort view: NAME=SELECT …, or NAME=@FILE. Repeatable.")],
     variable: Annotated[list[str], typer.Option(help="A published column, table.column. Repeatable.")],
@@ -32,71 +36,57 @@ def propose(
     hospital: Annotated[
         list[str] | None, typer.Option(help="Ask this hospital (DID). Repeatable; default all.")
     ] = None,
-    wait: Annotated[float, typer.Option(help="Wait this many seconds for the hospitals' answers.")] = 0.0,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
+    wait: Wait = 0.0,
 ) -> None:
     """Offer an agreement to every hospital that publishes the data set; their officers decide."""
     from xinglin.sdk.offers import Offer
-    from xinglin.sdk.space import connect
     from xinglin.terms.thresholds import DisclosureRules
 
     offer = Offer(days=days, allowance=allowance, rules=DisclosureRules(min_cell=min_cell))
-    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
-        study = space.propose(
-            title,
-            data_set=data_set,
-            cohort=dict(_view(one) for one in view),
-            variables=variable,
-            purpose=purpose,
-            offer=offer,
-            hospitals=hospital,
-        )
-        if wait:
-            study.wait(wait, tell=_waiting)
-        _print(study)
+    study = space.propose(
+        title,
+        data_set=data_set,
+        cohort=dict(_view(one) for one in view),
+        variables=variable,
+        purpose=purpose,
+        offer=offer,
+        hospitals=hospital,
+    )
+    _follow(study, wait)
 
 
 @app.command(name="list")
 @ends
-def list_(
-    account: AccountFolder, passphrase_file: PassphraseFile = None, ask_passphrase: AskPassphrase = False
-) -> None:
+@given("space", account_space)
+def list_(space: Space) -> None:
     """Agreements of this account, by study."""
-    from xinglin.sdk.space import connect
-
-    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
-        names = space.names()
-        rows = [
-            {
-                "study": held.agreement.study,
-                "data_set": held.agreement.data_set,
-                "hospital": names.get(held.agreement.provider, held.agreement.provider),
-                "state": held.view.state,
-                "agreement": held.view.agreement_id,
-            }
-            for held in space.agreements()
-        ]
+    names = space.names()
+    rows = [
+        {
+            "study": held.agreement.study,
+            "data_set": held.agreement.data_set,
+            "hospital": names.get(held.agreement.provider, held.agreement.provider),
+            "state": held.view.state,
+            "agreement": held.view.agreement_id,
+        }
+        for held in space.agreements()
+    ]
     printer.value(rows, lambda: columns(rows, ("study", "data_set", "hospital", "state", "agreement")))
 
 
 @app.command()
 @ends
-def show(
-    title: Title,
-    account: AccountFolder,
-    wait: Annotated[float, typer.Option(help="Wait this many seconds for the hospitals' answers.")] = 0.0,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
+@given("space", account_space)
+def show(title: Title, space: Space, wait: Wait = 0.0) -> None:
     """How a study's agreements stand, hospital by hospital."""
-    from xinglin.sdk.space import connect
+    _follow(space.study(title), wait)
 
-    with connect(account, passphrase=passphrase(passphrase_file, ask_passphrase)) as space:
-        study = space.study(title)
-        if wait:
-            study.wait(wait, tell=_waiting)
-        _print(study)
+
+def _follow(study: Study, wait_s: float) -> None:
+    """Show how the agreements stand, once all answered or the time is over."""
+    if wait_s:
+        study.wait(wait_s, tell=_waiting)
+    _print(study)
 
 
 def _waiting(study: Study) -> None:

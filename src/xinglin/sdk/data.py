@@ -91,63 +91,11 @@ class Data:
         """
         return send(self.study.space, self.plan(algorithm, as_of=as_of, **params), self.scope.purpose)
 
-    # --- statistics ----------------------------------------------------------------------------
+    def answer(self, algorithm: str, *, shows: str = "", **params: Any) -> StudyResult:
+        """Ask and wait: what the methods below do, with a statistic's parameters as ``ask`` takes them.
 
-    def describe(self, *columns: str, by: Sequence[str] | str = ()) -> StudyResult:
-        """Rows, mean, variance and standard deviation of each number (all of them unless named), by groups if asked."""
-        return self._result("describe", columns=list(columns) or self.numbers(), by=_names(by))
-
-    def mean(self, column: str, by: Sequence[str] | str = ()) -> StudyResult:
-        """The mean of one number; ``result.mean`` where it has one cell."""
-        return self._result("describe", columns=[column], by=_names(by))
-
-    def crosstab(self, rows: str, columns: str) -> StudyResult:
-        """Counts over two columns' levels, with χ² and Fisher's exact test where nothing is hidden."""
-        return self._result("crosstab", rows=rows, columns=columns)
-
-    def histogram(self, column: str, bins: int = 20, edges: Sequence[float] = ()) -> StudyResult:
-        """Counts in ``bins`` equal bins over the published range, or between ``edges``."""
-        return self._result("histogram", column=column, bins=bins, edges=list(edges))
-
-    def quantiles(self, column: str, probabilities: Sequence[float] = (0.25, 0.5, 0.75)) -> StudyResult:
-        """Quantiles, within 1e-6 of the column's published range."""
-        return self._result("quantiles", column=column, probabilities=list(probabilities))
-
-    def covariance(self, *columns: str) -> StudyResult:
-        """Covariance matrix over the complete cases of these numbers."""
-        return self._result("covariance", shows="covariance", columns=list(columns) or self.numbers())
-
-    def correlation(self, *columns: str) -> StudyResult:
-        """Pearson's correlations over the complete cases of these numbers."""
-        return self._result("covariance", columns=list(columns) or self.numbers())
-
-    def ttest(self, column: str, by: str, levels: Sequence[str] = ()) -> StudyResult:
-        """Student's and Welch's t-test of a number between two levels of ``by``."""
-        return self._result("ttest", column=column, by=by, levels=list(levels))
-
-    def anova(self, column: str, by: str, levels: Sequence[str] = ()) -> StudyResult:
-        """One-way analysis of variance of a number over levels of ``by``."""
-        return self._result("anova", column=column, by=by, levels=list(levels))
-
-    def glm(self, formula: str, family: str = "gaussian", link: str = "") -> StudyResult:
-        """A generalised linear model: ``data.glm("disease ~ age + C(sex)", family="binomial")``.
-
-        Families: gaussian, binomial, poisson, gamma. The formula is read against an allow-list, never evaluated.
+        ``shows``: the matrix to print where the result has several. Raises as ``ask`` and ``Run.result`` do.
         """
-        return self._result("glm", formula=formula, family=family, link=link)
-
-    def table1(self, by: str, columns: Sequence[str] | None = None, categories: Sequence[str] = ()) -> StudyResult:
-        """The baseline table: each column (all others unless named) by ``by``; ``categories``: count by value."""
-        chosen = [name for name in self.columns if name != by] if columns is None else list(columns)
-        return self._result("table1", columns=chosen, by=by, categories=list(categories))
-
-    def flow(self, *steps: str) -> StudyResult:
-        """How many persons each filter removed: ``steps`` are boolean columns of the query, in order."""
-        return self._result("flow", steps=list(steps))
-
-    # --- inside --------------------------------------------------------------------------------
-
-    def _result(self, algorithm: str, *, shows: str = "", **params: Any) -> StudyResult:
         from xinglin.sdk.progress import following
 
         run = self.ask(algorithm, **params)
@@ -158,6 +106,60 @@ class Data:
             stop.add_note(f"The run goes on. Its result: space.run({run.id!r}).result()")
             raise
         return found.showing(shows) if shows else found
+
+    # --- statistics ----------------------------------------------------------------------------
+
+    def describe(self, *columns: str, by: Sequence[str] | str = ()) -> StudyResult:
+        """Rows, mean, variance and standard deviation of each number (all of them unless named), by groups if asked."""
+        return self.answer("describe", columns=list(columns) or self.numbers(), by=_names(by))
+
+    def mean(self, column: str, by: Sequence[str] | str = ()) -> StudyResult:
+        """The mean of one number; ``result.mean`` where it has one cell."""
+        return self.answer("describe", columns=[column], by=_names(by))
+
+    def crosstab(self, rows: str, columns: str) -> StudyResult:
+        """Counts over two columns' levels, with χ² and Fisher's exact test where nothing is hidden."""
+        return self.answer("crosstab", rows=rows, columns=columns)
+
+    def histogram(self, column: str, bins: int = 20, edges: Sequence[float] = ()) -> StudyResult:
+        """Counts in ``bins`` equal bins over the published range, or between ``edges``."""
+        return self.answer("histogram", column=column, bins=bins, edges=list(edges))
+
+    def quantiles(self, column: str, probabilities: Sequence[float] = (0.25, 0.5, 0.75)) -> StudyResult:
+        """Quantiles, within 1e-6 of the column's published range."""
+        return self.answer("quantiles", column=column, probabilities=list(probabilities))
+
+    def covariance(self, *columns: str) -> StudyResult:
+        """Covariance matrix over the complete cases of these numbers."""
+        return self.answer("covariance", shows="covariance", columns=list(columns) or self.numbers())
+
+    def correlation(self, *columns: str) -> StudyResult:
+        """Pearson's correlations over the complete cases of these numbers."""
+        return self.answer("covariance", columns=list(columns) or self.numbers())
+
+    def ttest(self, column: str, by: str, levels: Sequence[str] = ()) -> StudyResult:
+        """Student's and Welch's t-test of a number between two levels of ``by``."""
+        return self.answer("ttest", column=column, by=by, levels=list(levels))
+
+    def anova(self, column: str, by: str, levels: Sequence[str] = ()) -> StudyResult:
+        """One-way analysis of variance of a number over levels of ``by``."""
+        return self.answer("anova", column=column, by=by, levels=list(levels))
+
+    def glm(self, formula: str, family: str = "gaussian", link: str = "") -> StudyResult:
+        """A generalised linear model: ``data.glm("disease ~ age + C(sex)", family="binomial")``.
+
+        Families: gaussian, binomial, poisson, gamma. The formula is read against an allow-list, never evaluated.
+        """
+        return self.answer("glm", formula=formula, family=family, link=link)
+
+    def table1(self, by: str, columns: Sequence[str] | None = None, categories: Sequence[str] = ()) -> StudyResult:
+        """The baseline table: each column (all others unless named) by ``by``; ``categories``: count by value."""
+        chosen = [name for name in self.columns if name != by] if columns is None else list(columns)
+        return self.answer("table1", columns=chosen, by=by, categories=list(categories))
+
+    def flow(self, *steps: str) -> StudyResult:
+        """How many persons each filter removed: ``steps`` are boolean columns of the query, in order."""
+        return self.answer("flow", steps=list(steps))
 
 
 def _names(given: Sequence[str] | str) -> list[str]:
