@@ -13,6 +13,7 @@ _HOMES = {
     "CANONICAL_TABLES": "canonical_tables",
     "canonical_table": "canonical_tables",
     "CanonicalTable": "canonical",
+    "CatalogueError": "errors",
     "ColumnDescription": "model",
     "DataSetDescription": "model",
     "KINDS": "model",
@@ -20,6 +21,7 @@ _HOMES = {
     "TableDescription": "model",
     "check_data_set": "checks",
     "ExposedTable": "views",
+    "GradeConfirmation": "confirming",
     "StudyView": "views",
     "study_view": "views",
 }

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from xinglin.catalogue.errors import HolderIncomplete
 from xinglin.catalogue.statement import DataSetStatement, VariableStatement
-from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import to_text
 
 EHDS = "http://data.europa.eu/eli/reg/2025/327/oj"
@@ -62,12 +62,6 @@ _SYSTEMS = (
     ("unitsofmeasure", "UCUM", "UCUM"),
     ("rxnorm", "RXNORM", "RxNorm"),
 )
-
-
-class HolderIncomplete(XinglinError):
-    """A fact that HealthDCAT-AP makes mandatory and that only the data holder knows."""
-
-    code = "catalogue.holder_incomplete"
 
 
 class Holder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

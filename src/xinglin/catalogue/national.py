@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from xinglin.catalogue.errors import BadNationalCode
 from xinglin.catalogue.statement import ConfirmedGrade, DataSetStatement
-from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import to_text
 
 Delivery = Literal["001", "002", "003", "004"]
@@ -53,12 +53,6 @@ _LEVEL_OF = {
 }
 """GB/T 39725-2020, 6.3: 1 open to all; 2 no person can be identified; 3 de-identified in part, a project's own;
 4 identifies a person; 5 the most sensitive, in the narrowest circle. Genomes are taken for level 5."""
-
-
-class BadNationalCode(XinglinError):
-    """A code or identifier that the national catalogue's tables do not have."""
-
-    code = "catalogue.bad_national_code"
 
 
 class NationalOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

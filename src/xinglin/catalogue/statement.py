@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from xinglin.catalogue.confirming import SettledGrade, State, settled_description
 from xinglin.catalogue.describe import MIN_PERSONS
-from xinglin.catalogue.grading import GradeSuggestion
 from xinglin.catalogue.model import ColumnDescription, DataSetDescription, TableDescription
 from xinglin.catalogue.profile import LevelCount, TableProfile
 from xinglin.catalogue.quality import QualityStatement
@@ -92,7 +92,11 @@ class TableStatement(msgspec.Struct, frozen=True):
 
 
 class ConfirmedGrade(msgspec.Struct, frozen=True):
-    """A grade as suggested, with its reason, and who confirmed it; ``by`` is empty until somebody has."""
+    """The grade that holds for a column, with the class and the reason of the suggestion, and who confirmed it.
+
+    ``by`` is empty while no word stands; ``suggested`` and ``state`` (of ``confirming.STATES``) say how the grade
+    stands to the suggestion. Reasons that persons state stay at the node.
+    """
 
     table: str
     column: str
@@ -102,6 +106,8 @@ class ConfirmedGrade(msgspec.Struct, frozen=True):
     why: str
     by: str = ""
     at: Instant = 0
+    suggested: str = ""
+    state: State = "open"
 
 
 class DataSetStatement(msgspec.Struct, frozen=True):
@@ -149,10 +155,15 @@ def data_set_statement(
     *,
     words: str = "",
     quality: QualityStatement | None = None,
-    suggestions: Mapping[str, Sequence[GradeSuggestion]] | None = None,
+    grades: Iterable[SettledGrade] = (),
     min_persons: int = MIN_PERSONS,
 ) -> DataSetStatement:
-    """The statement of a described data set; tables that were not measured, or of too few persons, are left out."""
+    """The statement of a described data set; tables that were not measured, or of too few persons, are left out.
+
+    ``grades``: as ``confirming.settled_grades`` has them; no variable is told below the grade that holds.
+    """
+    settled = tuple(grades)
+    published, description = description, settled_description(description, settled)
     told = [
         (table, measured[table.name])
         for table in description.tables
@@ -183,15 +194,9 @@ def data_set_statement(
         youngest=min((int(one.value) for one in ages), default=None),
         oldest=max((int(one.value) + AGE_BAND_YEARS - 1 for one in ages), default=None),
         quality=quality,
-        grades=_grades(suggestions or {}),
-        description_digest=description.digest(),
+        grades=tuple(_confirmed(one) for one in settled),
+        description_digest=published.digest(),
     )
-
-
-def confirm(statement: DataSetStatement, by: str, at: Instant) -> DataSetStatement:
-    """The statement with every grade confirmed by a person; a grade that was confirmed before keeps its record."""
-    grades = tuple(one if one.by else msgspec.structs.replace(one, by=by, at=at) for one in statement.grades)
-    return msgspec.structs.replace(statement, grades=grades)
 
 
 def rounded(count: int) -> int:
@@ -283,9 +288,18 @@ def _natural(value: str) -> tuple[int, str]:
     return (int(value), "") if value.isdigit() else (-1, value)
 
 
-def _grades(suggestions: Mapping[str, Sequence[GradeSuggestion]]) -> tuple[ConfirmedGrade, ...]:
-    return tuple(
-        ConfirmedGrade(table, one.column, one.role, one.grade, one.found, one.why)
-        for table in sorted(suggestions)
-        for one in suggestions[table]
+def _confirmed(one: SettledGrade) -> ConfirmedGrade:
+    suggestion = one.suggestion
+    by, at = (one.word.by, one.word.at) if one.word is not None and one.confirmed else ("", 0)
+    return ConfirmedGrade(
+        one.table,
+        suggestion.column,
+        suggestion.role,
+        one.grade,
+        suggestion.found,
+        suggestion.why,
+        by,
+        at,
+        suggestion.grade,
+        one.state,
     )

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from xinglin.cli import (
     ask_verbs,
+    catalogue_verbs,
     check_verbs,
     connect_verbs,
     hub_verbs,
@@ -77,7 +78,7 @@ app.add_typer(map_verbs.app, name="map")
 app.add_typer(patient_verbs.app, name="patients")
 app.add_typer(terms_verbs.app, name="terms")
 app.add_typer(quality_verbs.quality, name="quality")
-app.add_typer(quality_verbs.catalogue, name="catalogue")
+app.add_typer(catalogue_verbs.catalogue, name="catalogue")
 app.add_typer(study_verbs.app, name="study")
 app.add_typer(run_verbs.app, name="run")
 connect_verbs.add_to(app)

@@ -272,25 +272,16 @@ def _load_here(folder: Path, proposals: tuple[Proposal, ...], secret: str) -> li
 
 
 def _publish(folder: Path, name: str, title: str, proposals: tuple[Proposal, ...], secret: str) -> dict[str, Any]:
-    import msgspec
-
+    from xinglin.cli.catalogue_verbs import publish_description
     from xinglin.node.intake.connecting import describe
     from xinglin.node.intake.wiring import open_lake
     from xinglin.node.joining import open_node_keys
     from xinglin.node.settings import node_settings
-    from xinglin.node.tables import Tables
-    from xinglin.stores.desk import NotRunning, ask_desk
-    from xinglin.wire.desk import DeskCall
 
     did = open_node_keys(folder, secret).did
     suggestions = [one.suggestion for one in proposals if one.suggestion is not None]
     described = describe(open_lake(folder, node_settings(folder).settings), name, title, did, suggestions=suggestions)
-    try:
-        call = DeskCall("publish", {"description": msgspec.json.encode(described).decode()})
-        found = dict(ask_desk(folder, call).value)
-    except (NotRunning, OSError):
-        mine = Tables(folder, did).publish(described)
-        found = {"data_set": mine.name, "digest": mine.digest(), "when": "at the node's next start"}
+    found = publish_description(folder, did, described)
     return {**found, "tables": {table.name: len(table.columns) for table in described.tables}}
 
 

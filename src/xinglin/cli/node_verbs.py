@@ -94,8 +94,11 @@ def publish(
     folder: Folder = Path("node"),
 ) -> None:
     """Publish a data set's description, or replace it. Describes tables; no row is read."""
+    from xinglin.cli.catalogue_verbs import warn_unconfirmed
+
     value = _asked(folder, "publish", description=description.read_text(encoding="utf-8"))
-    printer.value(value, lambda: facts(value))
+    warn_unconfirmed(value)
+    printer.value(value, lambda: facts({name: value[name] for name in ("data_set", "digest")}))
 
 
 @app.command()

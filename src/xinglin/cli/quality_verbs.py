@@ -1,4 +1,4 @@
-"""``xinglin quality …`` and ``xinglin catalogue …``: how good the data is, where it comes from, what is said of it."""
+"""``xinglin quality …``: how good a hospital's own data is, and what can be done about it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,9 @@ if TYPE_CHECKING:
     from xinglin.trust.keys import PrivateKeys
 
 quality = typer.Typer(no_args_is_help=True, help="Quality of a hospital's own data: checks, reconciliation, drift.")
-catalogue = typer.Typer(no_args_is_help=True, help="Public statements about data sets, and where columns come from.")
 
 Actor = Annotated[str, typer.Option("--by", help="Who decides: a name that stays in the record.")]
 SuggestionId = Annotated[str, typer.Argument(help="The suggestion's id, or enough of its beginning.")]
-DataSet = Annotated[str, typer.Argument(help="Name of the data set; as published, or made of what lies in the lake.")]
-Title = Annotated[str, typer.Option(help="Title, where the data set is not published yet.")]
-Out = Annotated[Path | None, typer.Option(help="Write it to this file.")]
 
 
 class BadChoice(XinglinError):
@@ -47,7 +43,7 @@ def run(
     from xinglin.kernel.instants import system_clock
     from xinglin.lake.quality import keep_run, run_quality
 
-    lake = _lake(folder)
+    lake = node_lake(folder)
     card = run_quality(lake, system_clock(), tables=table)
     if not table:
         keep_run(lake, card)
@@ -67,7 +63,7 @@ def show(
     from xinglin.catalogue.quality import quality_statement
     from xinglin.lake.quality import last_run
 
-    card = last_run(_lake(folder))
+    card = last_run(node_lake(folder))
     if card is None:
         printer.value(None, "nothing was checked yet: xinglin quality run")
         return
@@ -89,7 +85,7 @@ def drill(
     """Rows that fail a check, each with its source message and the place in it. For the hospital's own eyes."""
     from xinglin.lake.quality import failing_rows
 
-    rows = [msgspec.to_builtins(row) for row in failing_rows(_lake(folder), check, limit)]
+    rows = [msgspec.to_builtins(row) for row in failing_rows(node_lake(folder), check, limit)]
     printer.value(rows, lambda: columns(rows, ("id", "patient", "value", "source", "message", "place")))
 
 
@@ -113,7 +109,7 @@ def reconcile_verb(
 
     asked = _counts(counts, source, day, kind, count, keys)
     node_keys = open_node_keys(folder, passphrase(passphrase_file, ask_passphrase)) if _keyed(asked) else None
-    with _reading(folder, node_keys) as reading:
+    with node_reading(folder, node_keys) as reading:
         done = reconcile_counts(asked, reading.lake, reading.accounts, reading.raw, reading.objects_since)
     value = [
         {
@@ -146,7 +142,7 @@ def drift_verb(
     from xinglin.kernel.instants import system_clock
     from xinglin.node.intake.quality import drift_alarms, frozen_days
 
-    lake = _lake(folder)
+    lake = node_lake(folder)
     new = frozen_days(lake, _day(day), system_clock(), back_days=back)
     alarms = drift_alarms(lake, day, source)
     rows = [msgspec.to_builtins(one) for one in alarms]
@@ -166,7 +162,7 @@ def suggest(
     from xinglin.kernel.instants import system_clock
     from xinglin.lake.quality_suggest import propose, suggestions
 
-    lake = _lake(folder)
+    lake = node_lake(folder)
     new = propose(lake, system_clock())
     rows = [msgspec.to_builtins(one) for one in suggestions(lake, state)]
     printer.note(f"{new} new suggestions.")
@@ -204,116 +200,14 @@ def impute(
 
     if method not in METHODS:
         raise BadChoice(f"'{method[:40]}' is no method.", remedy=f"Methods: {', '.join(METHODS)}.")
-    version = impute(_lake(folder), name, table, column, method, constant=constant, order=order)  # type: ignore[arg-type]
+    version = impute(node_lake(folder), name, table, column, method, constant=constant, order=order)  # type: ignore[arg-type]
     printer.note(CAUTION[0])
     printer.value({"product": name, "version": version}, f"{name}, version {version}")
 
 
-@catalogue.command()
-@ends
-def statement(
-    name: DataSet,
-    folder: Folder = Path("node"),
-    title: Title = "",
-    words: Annotated[str, typer.Option(help="Description in a sentence or two.")] = "",
-    confirmed_by: Annotated[str, typer.Option(help="Who has looked at every grade and confirms it.")] = "",
-    out: Out = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
-    """What may be said of a data set: variables, distributions, coverage, quality, grades with reasons."""
-    said = _statement(folder, name, title, words, confirmed_by, passphrase(passphrase_file, ask_passphrase))
-    value = msgspec.to_builtins(said)
-    if out is not None:
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(said), indent=2))
-        printer.note(f"written to {out}")
-    grades = [one for one in value["grades"] if one["role"] != "data" or one["found"] != "plain"]
-    printer.value(value, lambda: _said(value, grades))
-
-
-@catalogue.command()
-@ends
-def export(
-    name: DataSet,
-    holder: Annotated[Path, typer.Option(help="TOML with [healthdcat] and [national]: what only the holder knows.")],
-    form: Annotated[str, typer.Option("--format", help="healthdcat (JSON-LD), turtle or national.")] = "healthdcat",
-    folder: Folder = Path("node"),
-    title: Title = "",
-    words: Annotated[str, typer.Option(help="Description in a sentence or two.")] = "",
-    confirmed_by: Annotated[str, typer.Option(help="Who has looked at every grade and confirms it.")] = "",
-    out: Out = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-) -> None:
-    """A data set's statement as HealthDCAT-AP or by the code tables of the national catalogue."""
-    from xinglin.catalogue.dcat import Holder, health_dcat
-    from xinglin.catalogue.dcat_turtle import turtle
-    from xinglin.catalogue.national import NationalOffer, national_record
-
-    if form not in ("healthdcat", "turtle", "national"):
-        raise BadChoice(f"'{form[:40]}' is no format.", remedy="Formats: healthdcat, turtle, national.")
-    secret = passphrase(passphrase_file, ask_passphrase)
-    if form == "national":
-        offer = _stated(holder, "national", NationalOffer)
-        text = _json(national_record(_statement(folder, name, title, words, confirmed_by, secret), offer))
-    else:
-        stated = _stated(holder, "healthdcat", Holder)
-        document = health_dcat(_statement(folder, name, title, words, confirmed_by, secret), stated)
-        text = turtle(document) if form == "turtle" else _json(document)
-    _put(text, out)
-
-
-@catalogue.command()
-@ends
-def lineage(
-    form: Annotated[str, typer.Option("--format", help="openlineage (events), svg (a picture) or text.")] = "text",
-    column: Annotated[str, typer.Option(help="Only what this column comes from: TABLE.COLUMN or PRODUCT.COLUMN.")] = "",
-    language: Annotated[str, typer.Option(help="Of the picture: en or zh.")] = "en",
-    folder: Folder = Path("node"),
-    out: Out = None,
-) -> None:
-    """Where columns come from: product, canonical table, resource or segment, source field."""
-    from xinglin.catalogue.lineage import Field, LineageGraph
-    from xinglin.catalogue.lineage_events import lineage_events
-    from xinglin.catalogue.lineage_picture import lineage_picture
-    from xinglin.kernel.instants import system_clock
-    from xinglin.node.intake.quality import whole_graph
-
-    with _reading(folder) as reading:
-        known = [one.source for one in reading.ledger.sources()] if reading.ledger is not None else []
-        graph: LineageGraph = whole_graph(reading.lake, known)
-    if column:
-        table, _, name = column.partition(".")
-        graph = graph.upstream([Field("canonical", table, name), Field("product", table, name)])
-    if form == "openlineage":
-        _put(_json(lineage_events(graph, f"xinglin://{folder.resolve().name}", system_clock())), out)
-    elif form == "svg":
-        _put(lineage_picture(graph, language), out)
-    elif form == "text":
-        rows = [{"column": str(e.target), "from": str(e.source), "how": e.how, "by": e.by} for e in graph.edges]
-        printer.value(rows, lambda: columns(rows, ("column", "from", "how", "by")))
-    else:
-        raise BadChoice(f"'{form[:40]}' is no format.", remedy="Formats: openlineage, svg, text.")
-
-
-@catalogue.command("trace")
-@ends
-def trace_verb(
-    table: Annotated[str, typer.Argument(help="The canonical table.")],
-    fact: Annotated[str, typer.Argument(help="The fact's id.")],
-    folder: Folder = Path("node"),
-) -> None:
-    """A fact's versions, each with the raw object and the place in it that it came from."""
-    from xinglin.node.intake.quality import trace_fact
-
-    with _reading(folder) as reading:
-        found = trace_fact(reading.lake, reading.accounts, table, fact)
-    rows = [msgspec.to_builtins(one) for one in found]
-    printer.value(rows, lambda: columns(rows, ("source", "batch", "digest", "place", "object")))
-
-
 @contextmanager
-def _reading(folder: Path, keys: PrivateKeys | None = None) -> Iterator[Reading]:
+def node_reading(folder: Path, keys: PrivateKeys | None = None) -> Iterator[Reading]:
+    """A node's lake, ledger and, with its keys, raw store; closed at the end."""
     from xinglin.node.intake.wiring import open_reading
     from xinglin.node.settings import node_settings
 
@@ -329,7 +223,8 @@ def _keyed(counts: tuple[SourceCount, ...]) -> bool:
     return any(one.keys for one in counts)
 
 
-def _lake(folder: Path) -> Lake:
+def node_lake(folder: Path) -> Lake:
+    """The node's tables."""
     from xinglin.node.intake.wiring import open_lake
     from xinglin.node.settings import node_settings
 
@@ -340,7 +235,7 @@ def _decided(folder: Path, id_: str, by: str, verb: str) -> None:
     from xinglin.kernel.instants import system_clock
     from xinglin.lake import quality_suggest
 
-    lake = _lake(folder)
+    lake = node_lake(folder)
     if not by.strip():
         raise BadChoice("Somebody decides.", remedy="Name them with --by.")
     found = [one.id for one in quality_suggest.suggestions(lake, "open", 100_000) if one.id.startswith(id_)]
@@ -349,19 +244,6 @@ def _decided(folder: Path, id_: str, by: str, verb: str) -> None:
     decide = quality_suggest.accept if verb == "accept" else quality_suggest.refuse
     done = decide(lake, found[0] if found else id_, by, system_clock())
     printer.value(msgspec.to_builtins(done), f"{done.state} by {done.by}")
-
-
-def _statement(folder: Path, name: str, title: str, words: str, confirmed_by: str, secret: str) -> Any:
-    from xinglin.kernel.instants import system_clock
-    from xinglin.node.intake.connecting import describe
-    from xinglin.node.intake.quality import make_statement
-    from xinglin.node.joining import open_node_keys
-    from xinglin.node.tables import Tables
-
-    did = open_node_keys(folder, secret).did
-    lake = _lake(folder)
-    described = Tables(folder, did).published.get(name) or describe(lake, name, title or name, did)
-    return make_statement(lake, described, system_clock(), words=words, confirmed_by=confirmed_by)
 
 
 def _counts(
@@ -389,27 +271,6 @@ def _day(text: str) -> str:
         raise BadChoice(f"{text[:20]!r} is no day.", remedy="Write it as 2024-03-01.") from error
 
 
-def _stated(file: Path, part: str, kind: Any) -> Any:
-    import tomllib
-
-    try:
-        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")).get(part, {}), kind)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BadChoice(f"{file.name}, [{part}]: {error}.", remedy="See docs/quality.md.") from error
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
-
-
-def _put(text: str, out: Path | None) -> None:
-    if out is None:
-        printer.value(text, text.rstrip("\n"))
-        return
-    out.write_text(text, encoding="utf-8")
-    printer.value({"file": str(out), "bytes": len(text.encode())}, f"written to {out}")
-
-
 def _shown(rows: Any, checks: int) -> str:
     def one(found: CheckResult) -> dict[str, Any]:
         share = f"{found.share:.2%}"
@@ -418,20 +279,3 @@ def _shown(rows: Any, checks: int) -> str:
 
     table = columns([one(found) for found in rows], ("severity", "check", "failing", "of", "share", "state"))
     return f"{table}\n{len(rows)} of {checks} checks"
-
-
-def _said(value: dict[str, Any], grades: list[dict[str, Any]]) -> str:
-    head = facts(
-        {
-            "data set": f"{value['name']}: {value['title']}",
-            "persons": f"about {value['persons']}",
-            "records": f"about {value['records']}",
-            "time": f"{value['first_month']} to {value['last_month']}",
-            "quality": (value["quality"] or {}).get("scores", {}),
-            "population": {n: [f"{s['value']} {s['percent']} %" for s in v] for n, v in value["population"].items()},
-        }
-    )
-    names = ("table", "name", "kind", "filled_percent", "unit", "grade")
-    parts = [head, columns(value["variables"], names)]
-    parts.append(columns(grades, ("table", "column", "role", "grade", "found", "why", "by")))
-    return "\n\n".join(parts)

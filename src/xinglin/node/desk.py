@@ -10,6 +10,7 @@ from xinglin.catalogue import DataSetDescription
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.verdict import deny
 from xinglin.node.channel import Channel
+from xinglin.node.tables import Tables
 from xinglin.node.wiring import Node
 from xinglin.wire.channel import Published
 from xinglin.wire.desk import DeskAnswer, DeskCall
@@ -27,7 +28,7 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
         described = decode_json(call.arguments.get("description", "").encode(), DataSetDescription)
         mine = node.tables.publish(described)
         channel.report(Published(node.tables.encoded()))
-        return DeskAnswer({"data_set": mine.name, "digest": mine.digest()})
+        return DeskAnswer(published(node.tables, mine))
     if call.verb in ("agreements", "approve", "refuse", "end"):
         return DeskAnswer(await _agreements(node, call))
     if call.verb == "runs":
@@ -39,6 +40,14 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
         return DeskAnswer({"stopping": True})
     words = f"The node knows no verb {call.verb!r}."
     return DeskAnswer(None, deny("node.unknown_verb", words, f"Known: {', '.join(VERBS)}.").reasons)
+
+
+def published(tables: Tables, mine: DataSetDescription) -> dict[str, object]:
+    """What a hospital is told of its publication; ``unconfirmed``: columns by the suggested grade that they have."""
+    waiting: dict[str, list[str]] = {}
+    for one in tables.unconfirmed(mine):
+        waiting.setdefault(one.grade, []).append(f"{one.table}.{one.suggestion.column}")
+    return {"data_set": mine.name, "digest": mine.digest(), "unconfirmed": waiting}
 
 
 async def _agreements(node: Node, call: DeskCall) -> object:

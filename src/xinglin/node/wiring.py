@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.decider import NodeDecider
 from xinglin.node.evidence import NodeEvidence
+from xinglin.node.intake.wiring import grade_words
 from xinglin.node.joining import SALT_FILE, joined_space, open_node_keys
 from xinglin.node.lazy_engine import LazyEngine, query_limits
 from xinglin.node.line import Line
@@ -69,7 +71,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     view = _view(space, keys, memory, client, settings, clock)
     evidence = NodeEvidence(keys, space.origin, view, database, clock, settings.log_wait_s)
     agreements = NodeAgreements(keys, view, evidence, database, clock)
-    tables = Tables(folder, keys.did)
+    tables = Tables(folder, keys.did, partial(grade_words, folder))
     outbox = Outbox()
     lazy = LazyEngine(settings)
     engine = lazy.engine

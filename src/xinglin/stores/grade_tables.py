@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, bindparam, func, insert
-from sqlalchemy import select as _select
+from sqlalchemy import Index, MetaData, Table, bindparam, func, select, text
+
+from xinglin.stores.columns import counter, octets, words
 
 meta = MetaData()
-_long = BigInteger().with_variant(Integer, "sqlite")
 
 grade_word = Table(
     "grade_word",
     meta,
-    Column("number", _long, primary_key=True, autoincrement=True),
-    Column("data_set", String(), nullable=False),
-    Column("name", String(), nullable=False),
-    Column("value", LargeBinary, nullable=False),
+    counter("number"),
+    words("data_set"),
+    words("name"),
+    octets("value"),
     Index("grade_word_of", "data_set", "name", "number"),
-    sqlite_autoincrement=True,
 )
 """One row a person's word on a column (``name``: ``table.column``). Rows are added, and never changed or deleted."""
 
-ADD_WORD = insert(grade_word)
+ADD_WORD = text("INSERT INTO grade_word (data_set, name, value) VALUES (:data_set, :name, :value)")
 WORDS = (
-    _select(grade_word.c.number, grade_word.c.value)
+    select(grade_word.c.number, grade_word.c.value)
     .where((grade_word.c.data_set == bindparam("about")) & (grade_word.c.number > bindparam("after")))
     .order_by(grade_word.c.number)
     .limit(bindparam("limit"))
 )
 _newest = (
-    _select(func.max(grade_word.c.number)).where(grade_word.c.data_set == bindparam("about")).group_by(grade_word.c.name)
+    select(func.max(grade_word.c.number)).where(grade_word.c.data_set == bindparam("about")).group_by(grade_word.c.name)
 )
-NEWEST = _select(grade_word.c.value).where(grade_word.c.number.in_(_newest)).order_by(grade_word.c.number)
+NEWEST = select(grade_word.c.value).where(grade_word.c.number.in_(_newest)).order_by(grade_word.c.number)

@@ -1,8 +1,8 @@
-"""What persons said about the grades of columns, durably, with its whole history; a word and its evidence are one write."""
+"""What persons said about the grades of columns, with its whole history; a word and its evidence are one write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -10,12 +10,19 @@ from xinglin.catalogue.confirming import GradeConfirmation
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.limits import Limit
 from xinglin.stores import grade_tables as sql
+from xinglin.stores.database_errors import DatabaseTooNew
 from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.intake_tables import ADD_OUTBOX, SCHEMA_VERSION
 
 WORDS_AT_ONCE = Limit("grades confirmed at once", 10_000, "grades")
 EVIDENCE_KIND = "change"
 _PAGE = 1_000
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    """The version of a word, whatever else it says."""
+
+    version: int = 1
 
 
 class GradeWords:
@@ -47,7 +54,7 @@ class GradeWords:
         """The newest word on each column of a data set."""
         return tuple(map(_word, (row["value"] for row in self._database.rows(sql.NEWEST, about=data_set))))
 
-    def history(self, data_set: str) -> Iterable[GradeConfirmation]:
+    def history(self, data_set: str) -> Iterator[GradeConfirmation]:
         """Every word on a data set, oldest first."""
         after = 0
         while page := self._database.rows(sql.WORDS, about=data_set, after=after, limit=_PAGE):
@@ -56,4 +63,8 @@ class GradeWords:
 
 
 def _word(value: bytes) -> GradeConfirmation:
+    version = decode_msgpack(bytes(value), _Versioned).version
+    if version != 1:
+        words = f"A confirmed grade has version {version}; this program knows version 1."
+        raise DatabaseTooNew(words, remedy="Update the package.")
     return decode_msgpack(bytes(value), GradeConfirmation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xinglin.catalogue.confirming import GradeConfirmation, SettledGrade, settled_grades
 from xinglin.catalogue.grading import GradeSuggestion
 from xinglin.catalogue.model import ColumnDescription, DataSetDescription, TableDescription
 from xinglin.catalogue.profile import ColumnProfile, LevelCount, TableProfile
@@ -61,6 +62,10 @@ SUGGESTIONS = {
 QUALITY = QualityStatement(AT, {"completeness": 97, "plausibility": 99, "validity": 94}, ())
 
 
-def statement() -> DataSetStatement:
+def settled(*words: GradeConfirmation) -> tuple[SettledGrade, ...]:
+    return settled_grades(SUGGESTIONS, words)
+
+
+def statement(*words: GradeConfirmation) -> DataSetStatement:
     measured = {"observation": Measured(PROFILE, {"value_number": BINS}, MONTHS)}
-    return data_set_statement(DESCRIPTION, measured, POPULATION, AT, quality=QUALITY, suggestions=SUGGESTIONS)
+    return data_set_statement(DESCRIPTION, measured, POPULATION, AT, quality=QUALITY, grades=settled(*words))

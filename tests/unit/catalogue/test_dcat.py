@@ -16,8 +16,9 @@ from pyshacl import validate
 from rdflib.compare import isomorphic
 from tests.unit.catalogue.statements import statement
 
-from xinglin.catalogue.dcat import Holder, HolderIncomplete, health_dcat
+from xinglin.catalogue.dcat import Holder, health_dcat
 from xinglin.catalogue.dcat_turtle import turtle
+from xinglin.catalogue.errors import HolderIncomplete
 
 SHAPES = Path(__file__).with_name("healthdcat_shapes.ttl")
 HOLDER = Holder(

@@ -9,9 +9,9 @@ import pytest
 from tests.unit.catalogue.statements import statement
 
 from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
+from xinglin.catalogue.errors import BadNationalCode
 from xinglin.catalogue.national import (
     CATEGORIES,
-    BadNationalCode,
     NationalOffer,
     category_of,
     identifier,

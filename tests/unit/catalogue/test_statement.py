@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.catalogue.statements import AT, DESCRIPTION, POPULATION, PROFILE, statement
+from tests.unit.catalogue.statements import AT, DESCRIPTION, POPULATION, PROFILE, SUGGESTIONS, statement
 
-from xinglin.catalogue.statement import BinCount, Measured, Population, confirm, data_set_statement, merged
+from xinglin.catalogue.confirming import GradeConfirmation, confirm_grade, settled_grades
+from xinglin.catalogue.grading import GradeSuggestion
+from xinglin.catalogue.statement import BinCount, Measured, Population, data_set_statement, merged
 
 
 def test_levels_bins_and_months_of_few_are_not_told() -> None:
@@ -38,15 +40,34 @@ def test_too_few_persons_make_no_statement() -> None:
     assert (said.tables, said.variables, said.persons, said.population) == ((), (), 0, {})
 
 
-def test_a_person_confirms_grades() -> None:
+def test_a_statement_tells_who_confirmed_and_no_reason() -> None:
     said = statement()
     assert not said.confirmed
     assert said.grades[0].why == "somebody's own words"
-    done = confirm(said, "Dr Wang", AT + 1)
+    words = [
+        confirm_grade("clinic", table, one, "Dr Wang", AT + 1, grade="L2", reason="seen by two of us")
+        for table, found in SUGGESTIONS.items()
+        for one in found
+    ]
+    done = statement(*(one for one in words if isinstance(one, GradeConfirmation)))
     assert done.confirmed
     assert {(one.by, one.at) for one in done.grades} == {("Dr Wang", AT + 1)}
-    assert confirm(done, "Dr Li", AT + 2) == done
+    assert next((one.grade, one.suggested, one.state) for one in done.grades) == ("L2", "L3", "loosened")
+    assert "two of us" not in str(done)
     assert done.digest() != said.digest()
+
+
+def test_no_variable_is_told_below_the_grade_that_holds() -> None:
+    genome = GradeSuggestion("value_number", "data", "L3", "genome", "")
+    said = data_set_statement(
+        DESCRIPTION,
+        {"observation": Measured(PROFILE)},
+        POPULATION,
+        AT,
+        grades=settled_grades({"observation": [genome]}, ()),
+    )
+    assert {one.name: one.grade for one in said.variables}["value_number"] == "L3"
+    assert said.description_digest == DESCRIPTION.digest()
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=20))

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from xinglin.cli import quality_verbs
+from xinglin.cli import catalogue_verbs, quality_verbs
 from xinglin.cli.output import printer
 from xinglin.intake.model import Source
 from xinglin.intake.ports import Received
 from xinglin.kernel.instants import system_clock
 from xinglin.node.intake.wiring import open_intake
 from xinglin.node.settings import node_settings
+from xinglin.node.tables import Tables
 from xinglin.trust.key_file import key_file_bytes
 from xinglin.trust.keys import PrivateKeys
 
@@ -109,13 +110,13 @@ def test_checks_are_run_kept_and_drilled(folder: Path) -> None:
     assert public["scores"]["completeness"] > 0
     (row,) = ask(quality_verbs.quality, "drill", check, *at)
     assert (row["id"], row["value"], row["source"]) == ("Observation/7", "98.6", "his")
-    (traced,) = ask(quality_verbs.catalogue, "trace", "observation", row["id"], *at)
+    (traced,) = ask(catalogue_verbs.catalogue, "trace", "observation", row["id"], *at)
     assert traced["digest"] == row["message"] == traced["object"]["digest"]
     assert ask(quality_verbs.quality, "drill", "none", *at, code=1)["code"] == "lake.unknown_check"
 
 
 def test_the_batch_was_flagged_on_its_way_in(folder: Path) -> None:
-    lake = quality_verbs._lake(folder)
+    lake = quality_verbs.node_lake(folder)
     flags = {row["id"]: row["flags"] or "" for row in lake.open("observation").to_pyarrow_table().to_pylist()}
     assert [key for key, found in flags.items() if "quality.range" in found] == ["Observation/7"]
 
@@ -151,27 +152,27 @@ def test_a_correction_is_suggested_and_accepted(folder: Path) -> None:
 
 def test_a_data_set_is_stated_and_exported(folder: Path, tmp_path: Path) -> None:
     at = ["--folder", str(folder)]
-    said = ask(quality_verbs.catalogue, "statement", "clinic", "--confirmed-by", "Dr Wang", *at)
+    said = ask(catalogue_verbs.catalogue, "statement", "clinic", "--confirmed-by", "Dr Wang", *at)
     assert (said["persons"], said["first_month"]) == (40, "2024-03")
     assert {one["by"] for one in said["grades"]} == {"Dr Wang"}
     (tmp_path / "holder.toml").write_text(HOLDER)
     words = ["export", "clinic", "--holder", str(tmp_path / "holder.toml"), *at]
-    assert "a dcat:Dataset" in ask(quality_verbs.catalogue, *words, "--format", "turtle")
-    record = json.loads(ask(quality_verbs.catalogue, *words, "--format", "national"))
+    assert "a dcat:Dataset" in ask(catalogue_verbs.catalogue, *words, "--format", "turtle")
+    record = json.loads(ask(catalogue_verbs.catalogue, *words, "--format", "national"))
     assert record["security_level"]["code"] == "004"
-    assert ask(quality_verbs.catalogue, *words, "--format", "rdf", code=1)["code"] == "cli.bad_choice"
+    assert ask(catalogue_verbs.catalogue, *words, "--format", "rdf", code=1)["code"] == "cli.bad_choice"
     (tmp_path / "holder.toml").write_text("[healthdcat]\nbase = 1\n")
-    assert ask(quality_verbs.catalogue, *words, code=1)["code"] == "cli.bad_choice"
+    assert ask(catalogue_verbs.catalogue, *words, code=1)["code"] == "cli.bad_choice"
 
 
 def test_lineage_leads_to_the_sheet(folder: Path, tmp_path: Path) -> None:
     at = ["--folder", str(folder)]
-    edges = ask(quality_verbs.catalogue, "lineage", "--column", "observation.value_number", *at)
+    edges = ask(catalogue_verbs.catalogue, "lineage", "--column", "observation.value_number", *at)
     assert [(one["from"], one["how"]) for one in edges] == [("his.value", "same")]
-    events = json.loads(ask(quality_verbs.catalogue, "lineage", "--format", "openlineage", *at))
+    events = json.loads(ask(catalogue_verbs.catalogue, "lineage", "--format", "openlineage", *at))
     assert {event["job"]["name"] for event in events} >= {"canonical.observation", "canonical.patient"}
     out = tmp_path / "lineage.svg"
-    ask(quality_verbs.catalogue, "lineage", "--format", "svg", "--language", "zh", "--out", str(out), *at)
+    ask(catalogue_verbs.catalogue, "lineage", "--format", "svg", "--language", "zh", "--out", str(out), *at)
     assert out.read_text(encoding="utf-8").startswith("<svg")
 
 
@@ -180,8 +181,50 @@ def test_people_read_tables(folder: Path) -> None:
     for app, words in (
         (quality_verbs.quality, ["show", "--all"]),
         (quality_verbs.quality, ["drill", "uniqueness.same.observation"]),
-        (quality_verbs.catalogue, ["lineage"]),
+        (catalogue_verbs.catalogue, ["lineage"]),
+        (catalogue_verbs.catalogue, ["grades", "measured"]),
+        (catalogue_verbs.catalogue, ["grades", "clinic", "--history"]),
     ):
         done = CliRunner().invoke(app, [*words, "--folder", str(folder)])
         assert done.exit_code == 0, done.output
         assert done.stdout.strip()
+
+
+def test_a_grade_is_confirmed_published_and_remembered(folder: Path) -> None:
+    at = ["grades", "measured", "--folder", str(folder)]
+    first = {f"{one['table']}.{one['column']}": one for one in ask(catalogue_verbs.catalogue, *at)["grades"]}
+    value = first["observation.value_number"]
+    assert (value["grade"], value["state"], value["by"]) == ("L2", "open", "")
+    said = ["--confirm", "observation.value_number=L3", "--by", "Dr Wang", "--publish"]
+    done = ask(catalogue_verbs.catalogue, *at, *said)
+    held = {f"{one['table']}.{one['column']}": one for one in done["grades"]}
+    assert held["observation.value_number"]["state"] == "tightened"
+    assert "observation.value_number" not in str(done["published"]["unconfirmed"])
+    assert "observation.code" in str(done["published"]["unconfirmed"]["L2"])
+    described = Tables(folder, "did").published["measured"]
+    assert described.grade_of("observation", "value_number") == "L3"
+    back = ["--confirm", "observation.value_number", "--by", "Dr Li", "--publish"]
+    ask(catalogue_verbs.catalogue, *at, *back)
+    assert Tables(folder, "did").published["measured"].grade_of("observation", "value_number") == "L2"
+    history = ask(catalogue_verbs.catalogue, *at, "--history")
+    assert [(one["by"], one["grade"], one["loosened"]) for one in history] == [
+        ("Dr Wang", "L3", False),
+        ("Dr Li", "L2", False),
+    ]
+
+
+def test_a_loosened_grade_needs_a_reason(folder: Path) -> None:
+    at = ["grades", "loosened", "--folder", str(folder)]
+    held = ask(catalogue_verbs.catalogue, *at)["grades"]
+    strict = next(one for one in held if one["suggested"] == "L3")
+    name = f"{strict['table']}.{strict['column']}"
+    refused = ask(catalogue_verbs.catalogue, *at, "--confirm", f"{name}=L2", "--by", "Dr Li", code=1)
+    assert [one["code"] for one in refused["reasons"]] == ["catalogue.bad_confirmation"]
+    assert ask(catalogue_verbs.catalogue, *at, "--history") == []
+    done = ask(catalogue_verbs.catalogue, *at, "--confirm", f"{name}=L2", "--by", "Dr Li", "--reason", "it is a code")
+    assert [one["state"] for one in done["grades"] if one["by"]] == ["loosened"]
+    assert ask(catalogue_verbs.catalogue, *at, "--history")[0]["loosened"]
+    assert ask(catalogue_verbs.catalogue, *at, "--all", code=1)["reasons"][0]["words"] == "Somebody confirms."
+    assert ask(catalogue_verbs.catalogue, *at, "--confirm", "no.column", code=1)["code"] == "cli.bad_choice"
+    every = ask(catalogue_verbs.catalogue, *at, "--all", "--by", "Dr Wang")["grades"]
+    assert {one["by"] for one in every} == {"Dr Li", "Dr Wang"}

@@ -5,38 +5,30 @@ Reads the lake, the ledger and the raw store beside a running intake; writes onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Protocol
 
 import msgspec
 
+from xinglin.catalogue.confirming import SettledGrade
 from xinglin.catalogue.lineage import LineageGraph
 from xinglin.catalogue.model import DataSetDescription
 from xinglin.catalogue.quality import quality_statement
-from xinglin.catalogue.statement import DataSetStatement, confirm, data_set_statement
+from xinglin.catalogue.statement import DataSetStatement, data_set_statement
 from xinglin.intake.drift import DayProfile, drift
 from xinglin.intake.lineage import TracedFact, source_graph, trace, with_products
 from xinglin.intake.model import HeldRow, ObjectRow, Source
 from xinglin.intake.quality import Alarm
-from xinglin.intake.reconcile import (
-    SEARCHED_OBJECTS,
-    HereCount,
-    Reconciled,
-    SourceCount,
-    mentioned,
-    named_in,
-    plain_key,
-    reconcile,
-    table_of,
-)
 from xinglin.intake.reconcile import Objects as RawObjects
+from xinglin.intake.reconcile import Reconciled, SourceCount
 from xinglin.kernel.instants import Instant
 from xinglin.lake.delta import Lake
 from xinglin.lake.lineage import product_edges, versions_of_fact
 from xinglin.lake.quality import last_run
 from xinglin.lake.quality_coverage import count_for_statement
-from xinglin.lake.quality_days import DayRow, day_profiles, keep_days, kept_days, keyed_day
+from xinglin.lake.quality_days import CHINA, DayRow, day_profiles, keep_days, kept_days
+from xinglin.node.intake.comparing import Since, compare
 
 HELD_PAGE = 1_000
 BACK_DAYS = 60
@@ -55,22 +47,18 @@ class Accounts(Protocol):
         ...
 
 
-Objects = Callable[[str, str], Sequence[str]]
-"""Digests of the objects that a source sent on a day or after it."""
-
-
 def reconcile_counts(
-    counts: Iterable[SourceCount], lake: Lake, accounts: Accounts | None, raw: RawObjects | None, objects: Objects
+    counts: Iterable[SourceCount], lake: Lake, accounts: Accounts | None, raw: RawObjects | None, objects: Since
 ) -> tuple[Reconciled, ...]:
     """Each count against the lake; reasons from the ledger and, where ``raw`` is there, from the raw objects."""
     held = tuple(_every_held(accounts)) if accounts is not None else ()
-    return tuple(_one(theirs, lake, held, raw, objects) for theirs in counts)
+    return tuple(compare(theirs, lake, held, raw, objects) for theirs in counts)
 
 
-def frozen_days(lake: Lake, last: str, at: Instant, *, back_days: int = BACK_DAYS) -> int:
+def frozen_days(lake: Lake, last: str, at: Instant, *, back_days: int = BACK_DAYS, zone_minutes: int = CHINA) -> int:
     """Freeze the days that end with ``last``; how many were new. Days before today only: a day that goes on is not."""
     first = (date.fromisoformat(last) - timedelta(days=back_days - 1)).isoformat()
-    return keep_days(lake, day_profiles(lake, first, last), at)
+    return keep_days(lake, day_profiles(lake, first, last, zone_minutes), at)
 
 
 def drift_alarms(lake: Lake, day: str, source: str = "") -> tuple[Alarm, ...]:
@@ -85,21 +73,20 @@ def drift_alarms(lake: Lake, day: str, source: str = "") -> tuple[Alarm, ...]:
 
 
 def make_statement(
-    lake: Lake, description: DataSetDescription, at: Instant, *, words: str = "", confirmed_by: str = ""
+    lake: Lake, description: DataSetDescription, at: Instant, *, words: str = "", grades: Iterable[SettledGrade] = ()
 ) -> DataSetStatement:
     """The public statement of a described data set, with the newest kept quality run."""
     counted = count_for_statement(lake, description, at)
     card = last_run(lake)
-    said = data_set_statement(
+    return data_set_statement(
         description,
         counted.measured,
         counted.population,
         at,
         words=words,
         quality=quality_statement(card) if card else None,
-        suggestions=counted.suggestions,
+        grades=grades,
     )
-    return confirm(said, confirmed_by, at) if confirmed_by else said
 
 
 def whole_graph(lake: Lake, sources: Iterable[Source]) -> LineageGraph:
@@ -117,25 +104,6 @@ def whole_graph(lake: Lake, sources: Iterable[Source]) -> LineageGraph:
 def trace_fact(lake: Lake, accounts: Accounts | None, table: str, fact: str) -> tuple[TracedFact, ...]:
     """Versions of a fact with the raw object and the place that each came from."""
     return trace(table, versions_of_fact(lake, table, fact), accounts.object if accounts is not None else _unknown)
-
-
-def _one(
-    theirs: SourceCount, lake: Lake, held: Sequence[HeldRow], raw: RawObjects | None, objects: Objects
-) -> Reconciled:
-    table, moment = table_of(theirs.kind)
-    found = keyed_day(lake, theirs.source, table, moment, theirs.day, theirs.keys)
-    here = HereCount(
-        theirs.source, theirs.day, theirs.kind, found.count, found.keys, found.other_days, found.taken_back
-    )
-    own = {plain_key(key) for key in here.keys}
-    lost = [key for key in theirs.keys if plain_key(key) not in own]
-    if not lost or raw is None:
-        return reconcile(theirs, here)
-    of_source = [row for row in held if row.source == theirs.source]
-    where = mentioned(raw, of_source, lost)
-    rest = [key for key in lost if key not in where]
-    digests = objects(theirs.source, theirs.day)[: SEARCHED_OBJECTS.value] if rest else ()
-    return reconcile(theirs, here, where, named_in(raw, digests, rest))
 
 
 def _unknown(digest: str) -> ObjectRow | None:

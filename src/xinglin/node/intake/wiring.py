@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from xinglin.catalogue.confirming import GradeConfirmation
 from xinglin.intake.erasing import Erasure
 from xinglin.intake.model import BatchLimits
 from xinglin.intake.procedure import Intake, Ports
@@ -16,6 +17,7 @@ from xinglin.node.intake.keys import open_ring
 from xinglin.node.intake.persons import ErasableIndex, NodePersons, WatchedTables, open_key, read_policy
 from xinglin.node.settings import NodeSettings
 from xinglin.node.vault import Vault
+from xinglin.stores.grade_words import GradeWords
 from xinglin.stores.intake_accounts import IntakeAccounts
 from xinglin.stores.intake_lake import LakeFacts
 from xinglin.stores.intake_ledger import IntakeLedger
@@ -105,6 +107,22 @@ def open_lake(folder: Path, settings: NodeSettings) -> Lake:
 def open_ledger(folder: Path) -> IntakeLedger | None:
     """The ledger of a node that takes data in, for the process that posts its entries; None where there is none."""
     return IntakeLedger.in_folder(folder) if (folder / LEDGER_FILE).exists() else None
+
+
+def open_grade_words(folder: Path) -> GradeWords:
+    """What persons said about grades, in the database of the node's ledger, whose outbox tells the log."""
+    return GradeWords(IntakeLedger.in_folder(folder))
+
+
+def grade_words(folder: Path, data_set: str) -> tuple[GradeConfirmation, ...]:
+    """The newest word on each column of a data set; none where nothing was ever taken in or confirmed."""
+    if not (folder / LEDGER_FILE).exists():
+        return ()
+    words = open_grade_words(folder)
+    try:
+        return words.newest(data_set)
+    finally:
+        words.close()
 
 
 class Reading(msgspec.Struct, frozen=True):
