@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.errors import ReasonedError, XinglinError
 
 
 class GateError(XinglinError):
@@ -11,7 +11,7 @@ class GateError(XinglinError):
     code = "gate.error"
 
 
-class NotNow(GateError):
+class NotNow(ReasonedError, GateError):
     """A port cannot do it at present and may later: the use pauses where it is, and is resumed.
 
     ``reason`` is a stable word, such as ``log_away``.
@@ -20,8 +20,7 @@ class NotNow(GateError):
     code = "gate.not_now"
 
     def __init__(self, reason: str, what: str, *, remedy: str = "It is resumed by itself.") -> None:
-        super().__init__(what, remedy=remedy)
-        self.reason = reason
+        super().__init__(reason, what, remedy=remedy)
 
 
 class UseRunning(GateError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.errors import ReasonedError, XinglinError
 
 
 class IntakeError(XinglinError):
@@ -59,14 +59,10 @@ class BatchRefused(IntakeError):
     code = "intake.batch_refused"
 
 
-class ReaderFailed(IntakeError):
-    """A reader broke on one object: ``reason`` is ``intake.reader_failed`` or ``intake.reader_time``."""
+class ReaderFailed(ReasonedError, IntakeError):
+    """A reader broke on one object, or gave what cannot be; ``reason``: the code that the object is held under."""
 
     code = "intake.reader_failed"
-
-    def __init__(self, reason: str, what: str, *, why: str = "", remedy: str = "") -> None:
-        super().__init__(what, why=why, remedy=remedy)
-        self.reason = reason
 
 
 class RawRetained(IntakeError):

@@ -18,6 +18,7 @@ _HOMES = {
     "encode_msgpack": "codec",
     "XinglinError": "errors",
     "MalformedMessage": "errors",
+    "ReasonedError": "errors",
     "LimitExceeded": "errors",
     "new_id": "ids",
     "Instant": "instants",

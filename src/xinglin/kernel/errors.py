@@ -27,6 +27,17 @@ class XinglinError(Exception):
         return " ".join(parts)
 
 
+class ReasonedError(XinglinError):
+    """One code for several cases; ``reason`` is the case's own stable word or code, for programs.
+
+    A room's error derives from this and from the room's root.
+    """
+
+    def __init__(self, reason: str, what: str, *, why: str = "", remedy: str = "") -> None:
+        super().__init__(what, why=why, remedy=remedy)
+        self.reason = reason
+
+
 class MalformedMessage(XinglinError):
     """Bytes that are not what they were said to be."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xinglin.kernel.errors import ReasonedError
 from xinglin.records.errors import RecordsError, Unreadable
 
 
@@ -53,14 +54,10 @@ class BadRequest(TerminologyError):
     code = "terms.bad_request"
 
 
-class CannotConvert(TerminologyError):
+class CannotConvert(ReasonedError, TerminologyError):
     """A number of one unit that is none of another; ``reason``: unknown, dimension, molar or scale."""
 
     code = "terms.cannot_convert"
-
-    def __init__(self, what: str, reason: str, *, why: str = "", remedy: str = "") -> None:
-        super().__init__(what, why=why, remedy=remedy)
-        self.reason = reason
 
 
 class NoLocalCode(TerminologyError):

@@ -135,9 +135,9 @@ def _line(source: str, target: str, molar_mass_g: float | None) -> tuple[float, 
     try:
         zero, one, two = (float(registry.Quantity(n, here.units).to(there.units).magnitude) for n in (0.0, 1.0, 2.0))
     except (errors.PintError, ArithmeticError, TypeError) as error:
-        raise CannotConvert(f"{source} and {target} are units of different scales.", "scale") from error
+        raise CannotConvert("scale", f"{source} and {target} are units of different scales.") from error
     if abs((two - one) - (one - zero)) > 1e-9 * max(abs(two), abs(one), 1e-300):
-        raise CannotConvert(f"{source} to {target} is no straight line.", "scale")
+        raise CannotConvert("scale", f"{source} to {target} is no straight line.")
     factor = (one - zero) * float(here.magnitude) / float(there.magnitude)
     return _rounded(factor), _rounded(zero / float(there.magnitude))
 
@@ -152,11 +152,11 @@ def _weighed(here: Any, there: Any, source: str, target: str, molar_mass_g: floa
     ratio = here.dimensionality / there.dimensionality
     substance, mass = ratio.get("[substance]", 0), ratio.get("[mass]", 0)
     if not (substance == -mass and abs(substance) == 1 and len(ratio) == 2):
-        raise CannotConvert(f"{source} and {target} measure different things.", "dimension")
+        raise CannotConvert("dimension", f"{source} and {target} measure different things.")
     if molar_mass_g is None or not molar_mass_g > 0:
         raise CannotConvert(
-            f"{source} to {target} needs the molar mass of what was measured.",
             "molar",
+            f"{source} to {target} needs the molar mass of what was measured.",
             why="An amount of substance has a mass only for a known substance.",
             remedy="Give molar_mass_g, in grams a mole.",
         )
@@ -170,7 +170,7 @@ def _pint(unit: str) -> Any:
     from pint import errors
 
     if not is_unit(unit):
-        raise CannotConvert("A unit is not one of UCUM's.", "unknown")
+        raise CannotConvert("unknown", "A unit is not one of UCUM's.")
     try:
         found = _registry().from_ucum(unit)
         if hasattr(found, "dimensionality"):
@@ -178,4 +178,4 @@ def _pint(unit: str) -> Any:
         # A bare number or an annotation comes back as the text that it is.
         return _registry().from_ucum("g/g") * (float(unit) if unit.isdigit() else 1.0)
     except (LarkError, errors.PintError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
-        raise CannotConvert(f"{unit} is on a scale of its own.", "scale") from error
+        raise CannotConvert("scale", f"{unit} is on a scale of its own.") from error
