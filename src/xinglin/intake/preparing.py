@@ -345,14 +345,17 @@ def _origin(work: Work) -> Origin:
 def _versioned(mapped: Mapped, received_at: Instant) -> Mapped:
     """Rows whose source told no version have that of their receipt; their digests are of what was told.
 
-    So have those whose version is later than a wrong clock or zone explains, and a flag: a version from the future
-    would be the newest one for ever, whatever any source says later.
+    Canonical rows get it when they are shaped. A version that is later than a wrong clock or zone explains is that of
+    the receipt, too, and a flag: a version from the future would be the newest one for ever, whatever any source
+    says later.
     """
     names = mapped.columns
     if "version_at" not in names:
         return Mapped(mapped.table, (*names, "version_at"), [(*row, received_at) for row in mapped.rows], mapped.kinds)
     at, latest = names.index("version_at"), received_at + AHEAD_MS
-    if all(row[at] and row[at] <= latest for row in mapped.rows):
+    told = set(map(itemgetter(at), mapped.rows))
+    shaped_later = mapped.table in _CANONICAL and told <= {None}
+    if shaped_later or all(version and version <= latest for version in told):
         return mapped
     own = (received_at,)
     rows = [

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\s*")
+_USUAL = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?(Z|[+-]\d\d:\d\d)$"
 _WHOLE = 2**63
 _TEXT_TRUTH = {"true": True, "false": False}
 
@@ -159,16 +160,34 @@ def moments(values: Sequence[Any], zone: str, marks: Marks) -> tuple[Any, Any, A
     import pyarrow as pa
 
     coded = _texts(values, marks, "shape.bad_time").dictionary_encode()
-    found = [moment_of(text, zone) for text in coded.dictionary.to_pylist()]
-    _mark_bad(coded, found, marks)
-    stamp = pa.timestamp("us", tz="UTC")
-    each = (
-        pa.array([None if one is None else one[0] * 1000 for one in found], stamp),
-        pa.array([None if one is None else one[1] for one in found], pa.string()),
-        pa.array([None if one is None else one[2] for one in found], pa.string()),
-    )
+    each = _usual_moments(coded.dictionary)
+    if each is None:
+        found = [moment_of(text, zone) for text in coded.dictionary.to_pylist()]
+        _mark_bad(coded, found, marks)
+        each = (
+            pa.array([None if one is None else one[0] * 1000 for one in found], pa.timestamp("us", tz="UTC")),
+            pa.array([None if one is None else one[1] for one in found], pa.string()),
+            pa.array([None if one is None else one[2] for one in found], pa.string()),
+        )
     made = tuple(column.take(coded.indices) for column in each)
     return made[0], made[1], made[2]
+
+
+def _usual_moments(texts: Any) -> tuple[Any, Any, Any] | None:
+    """What ``moment_of`` says of texts that all give seconds or milliseconds and a zone; None where one does not."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pc.all(pc.match_substring_regex(texts, _USUAL), min_count=0).as_py():
+        return None
+    try:
+        stamps = texts.cast(pa.timestamp("us", tz="UTC"))
+    except pa.ArrowInvalid:
+        return None
+    utc = pc.ends_with(texts, "Z")
+    zones = pc.if_else(utc, "+00:00", pc.utf8_slice_codeunits(texts, -6))
+    fine = pc.equal(pc.utf8_slice_codeunits(texts, 19, 20), ".")
+    return stamps, pc.if_else(fine, "millisecond", "second"), zones
 
 
 def days(values: Sequence[Any], marks: Marks) -> tuple[Any, Any]:

@@ -60,12 +60,18 @@ class FromWhere(Protocol):
         """Taken for times without one."""
         ...
 
+    @property
+    def received_at(self) -> Instant:
+        """The version of rows that tell none; 0: they stay without."""
+        ...
+
 
 class _Origin(msgspec.Struct, frozen=True):
     source: str
     namespace: str
     message: str
     zone: str
+    received_at: Instant = 0
 
 
 @cache
@@ -180,6 +186,7 @@ class _Shaping:
         schema = arrow_schema(self._table)
         self._check(schema)
         self._constants()
+        self._versions()
         kinds = _kinds(self._table)
         for column in _physical(self._table):
             if column.name not in self._made and column.name == column.part_of and column.name != "flags":
@@ -204,7 +211,20 @@ class _Shaping:
         self._made["batch"] = pa.repeat(pa.scalar(self._batch, pa.int64()), self._rows)
         for name in ("source", "message"):
             runs = [(getattr(origin, name), len(mapped.rows)) for mapped, origin in self._parts]
-            self._made[name] = _repeated(runs)
+            self._made[name] = _repeated(runs, pa.string())
+
+    def _versions(self) -> None:
+        """What the rows tell, or their receipt."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self._make("version_at", "instant")
+        told = self._made["version_at"]
+        if not told.null_count or not any(origin.received_at for _, origin in self._parts):
+            return
+        runs = [(origin.received_at * 1000 or None, len(mapped.rows)) for mapped, origin in self._parts]
+        received = _repeated(runs, pa.int64()).cast(told.type)
+        self._made["version_at"] = pc.coalesce(told, received)
 
     def _make(self, name: str, kind: str) -> None:
         import pyarrow as pa
@@ -293,15 +313,15 @@ def _gathered(parts: list[tuple[Mapped, FromWhere]]) -> tuple[dict[str, Sequence
     return dict(gathered), sum(len(mapped.rows) for mapped, _ in parts)
 
 
-def _repeated(runs: list[tuple[str, int]]) -> Any:
-    """Each text as often as it is said."""
+def _repeated(runs: Sequence[tuple[Any, int]], type_: Any) -> Any:
+    """Each value as often as it is said."""
     import numpy as np
     import pyarrow as pa
 
     if len(runs) == 1:
-        return pa.repeat(pa.scalar(runs[0][0], pa.string()), runs[0][1])
+        return pa.repeat(pa.scalar(runs[0][0], type_), runs[0][1])
     each = np.repeat(np.arange(len(runs)), [count for _, count in runs])
-    return pa.array([text for text, _ in runs], pa.string()).take(pa.array(each))
+    return pa.array([value for value, _ in runs], type_).take(pa.array(each))
 
 
 def _denominator(text: str | None) -> float | None:

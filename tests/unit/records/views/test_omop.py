@@ -21,7 +21,7 @@ BUNDLES = 4
 
 
 class From:
-    source, namespace, message, zone = "synthea", "", "00", "+08:00"
+    source, namespace, message, zone, received_at = "synthea", "", "00", "+08:00", 0
 
 
 @pytest.fixture(scope="module")
