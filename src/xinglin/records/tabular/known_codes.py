@@ -19,46 +19,47 @@ _SEX = {
     "other": ("other", "o", "其他"),
 }
 _NOTHING = re.compile(r"null\Z|not mapped|not available|unknown|invalid|不详|未知|-+\Z", re.I)
-_RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
+# The first rule that is found in the word holds; ``wider``: the code says less than the word did.
+_RULES: dict[str, tuple[tuple[str, str | Code], ...]] = {
     "priority": (
-        (r"emergency|急诊", "EM", "equivalent"),
-        (r"trauma", "EM", "wider"),
-        (r"urgent", "UR", "equivalent"),
-        (r"elective|择期|择日", "EL", "equivalent"),
-        (r"routine|常规", "R", "equivalent"),
+        (r"emergency|急诊", "EM"),
+        (r"trauma", Code("EM", loss="wider")),
+        (r"urgent", "UR"),
+        (r"elective|择期|择日", "EL"),
+        (r"routine|常规", "R"),
     ),
     "class": (
-        (r"急诊|emerg", "EMER", "equivalent"),
-        (r"门诊|outpat|ambul|clinic", "AMB", "equivalent"),
-        (r"住院|inpat|acute|admit", "IMP", "equivalent"),
-        (r"home|家庭", "HH", "equivalent"),
-        (r"tele|virtual|互联网|远程", "VR", "equivalent"),
+        (r"急诊|emerg", "EMER"),
+        (r"门诊|outpat|ambul|clinic", "AMB"),
+        (r"住院|inpat|acute|admit", "IMP"),
+        (r"home|家庭", "HH"),
+        (r"tele|virtual|互联网|远程", "VR"),
     ),
     "disposition": (
-        (r"expired|died|deceased|死亡", "exp", "equivalent"),
-        (r"\bama\b|against medical|非医嘱", "aadvice", "equivalent"),
-        (r"hospice", "hosp", "equivalent"),
-        (r"\brehab", "rehab", "equivalent"),
-        (r"psychiatric", "psy", "equivalent"),
-        (r"long[- ]term", "long", "equivalent"),
-        (r"\bsnf\b|nursing|swing bed", "snf", "wider"),
-        (r"home health|under care of home", "home", "wider"),
-        (r"转社区|转院|转其他", "other-hcf", "equivalent"),
-        (r"home|医嘱离院", "home", "equivalent"),
-        (r"hospital|institution|facility|icf", "other-hcf", "wider"),
-        (r"其他|other|still patient|neonat", "oth", "wider"),
+        (r"expired|died|deceased|死亡", "exp"),
+        (r"\bama\b|against medical|非医嘱", "aadvice"),
+        (r"hospice", "hosp"),
+        (r"\brehab", "rehab"),
+        (r"psychiatric", "psy"),
+        (r"long[- ]term", "long"),
+        (r"\bsnf\b|nursing|swing bed", Code("snf", loss="wider")),
+        (r"home health|under care of home", Code("home", loss="wider")),
+        (r"转社区|转院|转其他", "other-hcf"),
+        (r"home|医嘱离院", "home"),
+        (r"hospital|institution|facility|icf", Code("other-hcf", loss="wider")),
+        (r"其他|other|still patient|neonat", Code("oth", loss="wider")),
     ),
     "admit": (
-        (r"emergency|急诊", "emd", "equivalent"),
-        (r"born|birth|baby|delivery|新生儿", "born", "wider"),
-        (r"nursing|\bsnf\b", "nursing", "equivalent"),
-        (r"rehab", "rehab", "equivalent"),
-        (r"psych", "psych", "equivalent"),
-        (r"physician referral", "mp", "equivalent"),
-        (r"clinic|outpatient|门诊", "outp", "equivalent"),
-        (r"transfer from (a )?hosp|hospital inpt|其他医疗机构", "hosp-trans", "equivalent"),
-        (r"critic?i?al access hospital", "hosp-trans", "wider"),
-        (r".", "other", "wider"),
+        (r"emergency|急诊", "emd"),
+        (r"born|birth|baby|delivery|新生儿", Code("born", loss="wider")),
+        (r"nursing|\bsnf\b", "nursing"),
+        (r"rehab", "rehab"),
+        (r"psych", "psych"),
+        (r"physician referral", "mp"),
+        (r"clinic|outpatient|门诊", "outp"),
+        (r"transfer from (a )?hosp|hospital inpt|其他医疗机构", "hosp-trans"),
+        (r"critic?i?al access hospital", Code("hosp-trans", loss="wider")),
+        (r".", Code("other", loss="wider")),
     ),
 }
 _SYSTEMS = {"priority": PRIORITY, "class": CLASS, "disposition": DISPOSITION, "admit": ADMIT}
@@ -98,8 +99,8 @@ def code_map(kind: str, values: Iterable[str], words: Mapping[str, str]) -> Code
         if _NOTHING.match(text):
             given[value] = ""
             continue
-        found = next(((code, loss) for rule, code, loss in _RULES[kind] if re.search(rule, text, re.I)), None)
+        found = next((code for rule, code in _RULES[kind] if re.search(rule, text, re.I)), None)
         if found is not None:
-            given[value] = found[0] if found[1] == "equivalent" else Code(found[0], loss=found[1])
+            given[value] = found
     labels = {value: " ".join(text.split()) for value, text in words.items() if value in given and text.strip()}
     return CodeMap(map=given, system=_SYSTEMS[kind], other="keep", words=labels)
