@@ -48,7 +48,7 @@ class LookTooLarge(LookError):
 
 
 class LookDied(LookError):
-    """The child ended in the middle: a library crashed, or somebody killed it."""
+    """The child ended in the middle: a library crashed or raised what nobody expects, or somebody killed it."""
 
     code = "intake.look_died"
 
@@ -128,13 +128,18 @@ class Looker:
 
     def _gone(self, error: ChildGone, shown: str) -> LookError:
         if error.late:
-            words = f"'{shown}' was not looked through within {self._limits.look_s:g} s; the attempt was stopped."
+            by_processor = error.signal == signal.SIGXCPU
+            allowed = f"{self._limits.cpu_s} s of the processor" if by_processor else f"{self._limits.look_s:g} s"
+            words = f"'{shown}' was not looked through within {allowed}; the attempt was stopped."
             return LookTooLong(words, remedy=f"Split it into smaller files. {_CAREFULLY}")
         if error.signal == signal.SIGABRT:
             return self._full(shown)  # what a library does that cannot have the memory it asks for
-        ended = f" by {signal.Signals(error.signal).name}" if error.signal else ""
-        words = f"The process that looked at '{shown}' was ended{ended}; nothing was taken in."
-        return LookDied(words, remedy=_CAREFULLY)
+        if error.signal:
+            ended = signal.Signals(error.signal).name
+            return LookDied(
+                f"The process that looked at '{shown}' was ended by {ended}; nothing was taken in.", remedy=_CAREFULLY
+            )
+        return LookDied(f"What reads '{shown}' broke on it; nothing was taken in.", remedy=_CAREFULLY)
 
     def _full(self, shown: str) -> LookTooLarge:
         allowed = f"{self._limits.memory_bytes / _GIB:.3g} GiB"

@@ -17,6 +17,7 @@ import msgspec
 from xinglin.intake.model import Source
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.instants import Instant
+from xinglin.records.errors import Unreadable
 from xinglin.records.sniffing import HEAD_BYTES, sniff
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ SAMPLE_ROWS = 3
 SAMPLE_RECORDS = 1_000
 """A sample ends with the part that brings it to so many."""
 _SHOWN_VALUES = 8
+_PARQUET = b"PAR1"
 
 TABLE, DATABASE, VOCABULARY, APART = "table", "database", "vocabulary", "apart"
 Omop = Literal["", "table", "database", "vocabulary", "apart"]
@@ -106,6 +108,8 @@ def proposed(given: bytes, _nothing: bytes) -> bytes:
 
     asked = decode_msgpack(given, Propose)
     body = _body(asked.path)
+    if body.startswith(_PARQUET) and not body.endswith(_PARQUET):
+        raise Unreadable("The Parquet file is cut off.", remedy="Send it again.")
     kind, suggestion = _of_omop(body, asked) if asked.omop else ("", None)
     if not kind:
         suggestion = suggest(body, asked.name, asked.sheet)
