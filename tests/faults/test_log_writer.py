@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -108,24 +108,11 @@ async def test_a_disk_that_takes_no_more_acknowledges_nothing_and_recovers(tmp_p
     store.close()
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB, where this machine lets us mount one."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    if (
-        os.geteuid()
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=False).returncode
-    ):
-        pytest.skip("mounting needs root and a kernel that allows it")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-async def test_a_full_disk_is_named_and_nothing_is_promised(tiny_disk: Path) -> None:
-    store = SqliteLogStore(tiny_disk / "log.sqlite")
+async def test_a_full_disk_is_named_and_nothing_is_promised(small_disk: Callable[[int], Path]) -> None:
+    disk = small_disk(2)
+    store = SqliteLogStore(disk / "log.sqlite")
     commit = GroupCommit(store)
-    ballast = tiny_disk / "ballast"
+    ballast = disk / "ballast"
     ballast.write_bytes(b"0" * 1_200_000)
     promised = []
     with pytest.raises(LogFull, match="disk is full"):

@@ -87,21 +87,12 @@ def test_kill_9_while_a_node_writes_loses_nothing_that_returned(tmp_path: Path) 
     assert everything > 200
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB, where this machine lets us mount one."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
-    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting needs root and a kernel that allows it")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-async def test_a_full_disk_is_named_nothing_is_half_written_and_it_goes_on_with_room(tiny_disk: Path) -> None:
-    database = NodeDatabase.in_folder(tiny_disk, lambda: 1)
-    ballast = tiny_disk / "ballast"
+async def test_a_full_disk_is_named_nothing_is_half_written_and_it_goes_on_with_room(
+    small_disk: Callable[[int], Path],
+) -> None:
+    disk = small_disk(1)
+    database = NodeDatabase.in_folder(disk, lambda: 1)
+    ballast = disk / "ballast"
     ballast.write_bytes(b"0" * 300_000)
     whole = -1
     with pytest.raises(StoreFull, match="disk is full"):
@@ -120,17 +111,18 @@ async def test_a_full_disk_is_named_nothing_is_half_written_and_it_goes_on_with_
     database.put_run(RunRow("after", "open", b"", b""))
     await steps(database, whole + 2)
     database.close()
-    again = NodeDatabase.in_folder(tiny_disk, lambda: 1)
+    again = NodeDatabase.in_folder(disk, lambda: 1)
     assert again.run("after") is not None and again.record(run_name(whole + 2)) is not None
     check_run(again, whole + 2, {"ended", "kept", "spent"})
     again.close()
 
 
-def test_a_full_disk_at_the_hub_takes_no_message_and_uses_no_invite(tiny_disk: Path) -> None:
-    database = HubDatabase.in_folder(tiny_disk)
+def test_a_full_disk_at_the_hub_takes_no_message_and_uses_no_invite(small_disk: Callable[[int], Path]) -> None:
+    disk = small_disk(1)
+    database = HubDatabase.in_folder(disk)
     database.add_invite("d", "provider", 100)
     taken = []
-    ballast = tiny_disk / "ballast"
+    ballast = disk / "ballast"
     ballast.write_bytes(b"0" * 400_000)
     with pytest.raises(StoreFull):
         for number in range(1_000):

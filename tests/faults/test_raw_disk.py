@@ -6,8 +6,7 @@ import asyncio
 import errno
 import os
 import resource
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,18 +17,6 @@ from xinglin.intake.ports import Kept
 from xinglin.stores.raw_model import RawSettings
 from xinglin.stores.raw_store import RawFolder
 from xinglin.testing.raw_contract import received
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB, where this machine lets us mount one."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
-    if os.geteuid() or subprocess.run(mount, check=False).returncode:
-        pytest.skip("mounting needs root and a kernel that allows it")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture
@@ -63,9 +50,12 @@ async def keep_many(store: RawFolder, count: int, size_bytes: int) -> tuple[list
 
 
 @pytest.mark.parametrize("size_bytes", [3_000, 200_000])
-async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tiny_disk: Path, size_bytes: int) -> None:
-    store = open_store(tiny_disk / "raw")
-    ballast = tiny_disk / "ballast"
+async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(
+    small_disk: Callable[[int], Path], size_bytes: int
+) -> None:
+    disk = small_disk(4)
+    store = open_store(disk / "raw")
+    ballast = disk / "ballast"
     ballast.write_bytes(bytes(1_500_000))
     kept, refused = [], 0
     for _ in range(30):
@@ -81,7 +71,7 @@ async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tiny
     check_whole(store, kept + again)
     assert not [finding for finding in store.fsck(repair=True).findings if not finding.repaired]
     store.close()
-    store = open_store(tiny_disk / "raw")
+    store = open_store(disk / "raw")
     assert store.findings == ()
     check_whole(store, kept + again)
     assert store.fsck().findings == ()
