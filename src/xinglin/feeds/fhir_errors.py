@@ -43,3 +43,9 @@ class BadAnswer(FhirFeedError):
     """An answer that is not what FHIR says it is."""
 
     code = "feeds.fhir_answer"
+
+
+class BadKey(FhirFeedError):
+    """A text that is no private key of the kind that is asked for; nothing of it is told."""
+
+    code = "feeds.fhir_key"

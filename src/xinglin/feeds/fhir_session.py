@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import msgspec
 
-from xinglin.feeds.fhir_errors import BadAnswer, ServerAway, ServerRefused, UnsafeAddress
+from xinglin.feeds.fhir_errors import BadAnswer, BadKey, ServerAway, ServerRefused, UnsafeAddress
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 
@@ -243,10 +243,8 @@ def client_assertion(access: BackendService, now: int) -> str:
     import secrets
 
     from joserfc import jwt
-    from joserfc.jwk import ECKey, RSAKey
 
-    kind = ECKey if access.algorithm == "ES384" else RSAKey
-    key: Any = kind.import_key(access.private_key)
+    key = _private_key(access.private_key, access.algorithm)
     claims = {
         "iss": access.client_id,
         "sub": access.client_id,
@@ -257,6 +255,35 @@ def client_assertion(access: BackendService, now: int) -> str:
     }
     header = {"alg": access.algorithm, "typ": "JWT", "kid": access.key_id}
     return jwt.encode(header, claims, key, algorithms=[access.algorithm])
+
+
+def key_thumbprint(private_key: str, algorithm: str) -> str:
+    """The thumbprint (RFC 7638) of a PEM key's public half; raises ``BadKey``."""
+    return str(_private_key(private_key, algorithm).thumbprint())
+
+
+def public_key_set(private_key: str, algorithm: str, key_id: str = "") -> dict[str, Any]:
+    """The JWK set that is registered with the server: the public half alone. Raises ``BadKey``."""
+    key = _private_key(private_key, algorithm)
+    public = key.as_dict(private=False)
+    own = {"kid": key_id or key.thumbprint(), "use": "sig", "alg": algorithm, "key_ops": ["verify"]}
+    return {"keys": [{**public, **own}]}
+
+
+def _private_key(text: str, algorithm: str) -> Any:
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey, RSAKey
+
+    kind, least = (ECKey, "P-384") if algorithm == "ES384" else (RSAKey, "2048 bits or more")
+    remedy = f"A PEM file of {'an EC key on' if kind is ECKey else 'an RSA key of'} {least}, without a passphrase."
+    try:
+        key: Any = kind.import_key(text)
+        fits = key.is_private and (key.curve_name == "P-384" if kind is ECKey else key.raw_value.key_size >= 2048)
+    except (JoseError, ValueError, TypeError, AttributeError):
+        raise BadKey("The key of this client cannot be read.", remedy=remedy) from None
+    if not fits:
+        raise BadKey("The key of this client is of another kind.", remedy=remedy)
+    return key
 
 
 def origin_of(url: str, plain_loopback: bool) -> str:

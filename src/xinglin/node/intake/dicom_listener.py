@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,31 @@ from xinglin.feeds.dicom_counting import SeriesCounter
 from xinglin.feeds.dicom_listener import DicomListener
 from xinglin.feeds.dicom_stow import Storing
 from xinglin.feeds.dicom_web import DicomDoor
-from xinglin.feeds.fhir_push import Subscription, SubscriptionDoor
+from xinglin.feeds.fhir_push import Changed, Subscription, SubscriptionDoor
 from xinglin.intake.ports import RawStore
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import system_clock
 from xinglin.node.intake.listeners import LOOPBACK, CannotListen, Keep, Listener, tls_context
+from xinglin.node.intake.series import INDEX_FILE
 from xinglin.node.intake.sources import SourceFile
 from xinglin.stores.dicom_index import DicomIndex, open_dicom_index
 
 log = logging.getLogger("xinglin.node.intake")
-INDEX_FILE = "dicom.db"
 FOLLOW_S = 2.0
 DICOM_WEB, FHIR = "/dicom-web", "/fhir"
+Noticing = Callable[[str, Changed], Awaitable[None]]
 
 
 class ImagingWays:
-    """The openers of ``dicom`` and ``web``. ``raw``: what is read back and counted.
+    """The openers of ``dicom`` and ``web``. ``raw``: what is read back and counted. ``noticed``: told the source whose
+    server is to be asked, and what a FHIR notification named and did not carry.
 
     While one of them is open, a task looks every ``FOLLOW_S`` seconds for instances that came in any way, also as
     files, and writes the summaries of series that are quiet.
     """
 
-    def __init__(self, raw: RawStore) -> None:
-        self._raw, self._users = raw, 0
+    def __init__(self, raw: RawStore, noticed: Noticing | None = None) -> None:
+        self._raw, self._users, self._noticed = raw, 0, noticed
         self._index: DicomIndex | None = None
         self._counter: SeriesCounter | None = None
         self._task: asyncio.Task[None] | None = None
@@ -86,7 +89,8 @@ class ImagingWays:
                 keep, source=source.name, retention=source.retention, charset=source.charset, noticed=counter.notice
             )
             dicom = DicomDoor(storing, self._raw, counter, prefix=DICOM_WEB, secret=secret)
-            fhir = SubscriptionDoor([Subscription(FHIR, source.name, secret, source.retention)], keep, system_clock)
+            subscription = Subscription(FHIR, source.name, secret, source.retention)
+            fhir = SubscriptionDoor([subscription], keep, system_clock, changed=self._asking(way.server))
             door = _Door(_Doors(dicom, fhir), source, folder, self)
             await door.start()
         except OSError as error:
@@ -109,6 +113,16 @@ class ImagingWays:
             await asyncio.to_thread(self._counter.follow)
         self._index.close()
         self._index = self._counter = self._task = None
+
+    def _asking(self, server: str) -> Callable[[str, Changed], Awaitable[None]] | None:
+        noticed = self._noticed
+        if noticed is None:
+            return None
+
+        async def changed(_listener: str, what: Changed) -> None:
+            await noticed(server, what)
+
+        return changed
 
     def _begin(self, folder: Path) -> SeriesCounter:
         if self._counter is None:

@@ -11,6 +11,7 @@ from xinglin.intake.model import BatchState, Source, Tally
 from xinglin.intake.ports import Kept, Received
 from xinglin.intake.procedure import never
 from xinglin.kernel.instants import Clock, system_clock
+from xinglin.node.intake.series import count_series, is_image
 from xinglin.node.intake.wiring import OpenIntake
 from xinglin.records.sniffing import HEAD_BYTES, sniff
 
@@ -58,15 +59,20 @@ def load(
     """
     opened.ledger.register(source, clock())
     known = size = count = 0
+    images = False
     for group in _groups(files, source, clock):
         done = opened.raw.keep_all(group) if isinstance(group, list) else [_streamed(opened, group)]
         known += sum(one.known for one in done)
         size += sum(one.size_bytes for one in done)
         count += len(done)
+        images |= any(is_image(one.media_type) for one in done)
         if tell is not None:
             tell(Progress(count, len(files), 0))
         if stopped():
             break
+    if images:
+        # Each series' count of instances is an object of its own, carried with what it counts.
+        count_series(opened.folder, opened.raw, clock)
     return _carried(opened, Loaded(count, known, size, 0, Tally(), {}), len(files), tell, stopped)
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from xinglin.node.intake.carrier import Carrier
 from xinglin.node.intake.dicom_listener import ImagingWays
 from xinglin.node.intake.folders import folder_opener
 from xinglin.node.intake.listeners import Listeners, Opener, open_mllp
+from xinglin.node.intake.nightly import Nights
 from xinglin.node.intake.pullers import Pullers
 from xinglin.node.intake.schedules import Schedules
+from xinglin.node.intake.series import count_series
 from xinglin.node.intake.sources import SourceFile, read_sources
 from xinglin.node.intake.verbs import answer_at_desk
 from xinglin.node.intake.wiring import OpenIntake, open_intake
@@ -84,12 +87,14 @@ class IntakeProcess:
         self.opened = opened
         self.stopping = asyncio.Event()
         self._carrier = Carrier(opened.intake)
-        images = ImagingWays(opened.raw)
-        openers = {**OPENERS, "dicom": images.open_dicom, "web": images.open_web}
-        openers["folder"] = folder_opener(opened.raw, self._carrier.wake)
-        self._listeners = Listeners(opened.folder, self._keep, openers)
+        self.ca_file = ca_file
         pullers = Pullers(opened, self._carrier.wake, ca_file=ca_file)
-        self.schedules = Schedules(opened, pullers, self._carrier)
+        self.schedules = Schedules(opened, pullers, self._carrier, Nights(opened, ca_file=ca_file))
+        images = ImagingWays(opened.raw, self.schedules.noticed)
+        openers = {**OPENERS, "dicom": images.open_dicom, "web": images.open_web}
+        series = partial(count_series, opened.folder, opened.raw)
+        openers["folder"] = folder_opener(opened.raw, self._carrier.wake, series)
+        self._listeners = Listeners(opened.folder, self._keep, openers)
 
     async def begin(self) -> None:
         """Register the sources, open the listeners, start carrying."""

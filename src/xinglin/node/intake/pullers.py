@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,20 +23,22 @@ from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.kernel.limits import Limit
-from xinglin.node.intake.sources import FhirServer, SourceFile, Sql, read_sources
+from xinglin.node.intake.noticed import Noticed, source_of
+from xinglin.node.intake.sources import FhirServer, Smart, SourceFile, Sql, read_sources
 from xinglin.node.intake.wiring import OpenIntake
+from xinglin.records.moments import moment_of
 from xinglin.stores.tls import client_context
 
 if TYPE_CHECKING:
     import httpx
 
-    from xinglin.feeds.fhir_session import FhirSession
+    from xinglin.feeds.fhir_session import BackendService, FhirSession
     from xinglin.feeds.sql_model import SqlSource
 
 log = logging.getLogger("xinglin.node.intake")
 T = TypeVar("T")
 
-EXPORT, ROWS = "export", "rows"
+EXPORT, ROWS, NAMED = "export", "rows", "named"
 SEARCHED = (
     "Organization", "Location", "Practitioner", "Patient", "Encounter", "Appointment", "Condition", "Observation",
     "DiagnosticReport", "Specimen", "MedicationRequest", "MedicationStatement", "MedicationAdministration",
@@ -85,10 +86,12 @@ class Pullers:
         self._opened, self._marks, self._wake = opened, opened.marks, wake
         self._ca_file, self._clock = ca_file, clock
         self._progress: dict[str, Progress] = {}
-        self._guard = threading.Lock()
+        self.noticed = Noticed(opened.marks, clock)
 
     def parts(self, job: str, asked_at: Instant) -> tuple[str, ...]:
         """See ``feeds.jobs.Works``. None where a later pull has done what this one was asked for."""
+        if source_of(job):
+            return (NAMED,) if self.noticed.waits(source_of(job)) else ()
         last = self._marks.last(job)
         if last is not None and last.began_at >= asked_at:
             return ()
@@ -98,17 +101,17 @@ class Pullers:
         """See ``feeds.jobs.Works``."""
         progress = self._progress[job] = Progress(part)
         try:
-            source = self._source(job)
+            source = self._source(source_of(job) or job)
             self._opened.ledger.register(source.source(self._opened.folder), self._clock())
             if source.sql is not None:
                 self._rows(source, source.sql, turn, progress)
             elif source.fhir is not None:
                 self._fhir(source, source.fhir, part, turn, progress)
-            if part == _parts(source)[-1]:
+            if not source_of(job) and part == _parts(source)[-1]:
                 self._marks.ended(job, turn.began_at, self._clock())
         except XinglinError as error:
             log.warning("source %s: %s", job, error.code)
-            return Done(error.code, _again(error), self._counts(progress))
+            return Done(error.code, may_go_well(error), self._counts(progress))
         except OSError as error:
             return Done(f"node.{type(error).__name__.lower()}", True, self._counts(progress))
         finally:
@@ -143,7 +146,9 @@ class Pullers:
         async def work() -> None:
             async with fhir_client(self._ca_file) as client:
                 session = fhir_session(way, self._opened.folder, client, self._clock)
-                if part == EXPORT:
+                if part == NAMED:
+                    await self._named(source, way, session, progress)
+                elif part == EXPORT:
                     await self._export(source, way, session, progress)
                 else:
                     await self._search(source, part, session, progress)
@@ -172,6 +177,32 @@ class Pullers:
             # What was kept of it stays; the server is asked anew for everything since the last whole export.
             await export.run(ExportState(state.scope, way.types, state.since))
 
+    async def _named(self, source: SourceFile, way: FhirServer, session: FhirSession, progress: Progress) -> None:
+        """What notifications named and did not carry: resources one by one, types by what changed in them.
+
+        Done is forgotten only after it was kept; what was noticed meanwhile is done as well.
+        """
+        from xinglin.feeds.fhir_fetch import FhirFetch
+
+        types = way.types or SEARCHED
+        fetch = FhirFetch(session, source.name, self._keeper(progress), retention=source.retention)
+        while notices := await asyncio.to_thread(self.noticed.next, source.name):
+            kinds: dict[str, None] = {}
+            for one in notices:
+                if one.resource is not None:
+                    kind, id_ = one.resource
+                    there = kind in types and await fetch.fetch(kind, id_)
+                    word = "fetched" if there else "gone" if kind in types else "passed_over"
+                    progress.counts[word] = progress.counts.get(word, 0) + 1
+                else:
+                    # Where a subscription does not say what it is about, anything may have changed.
+                    about = await fetch.kinds_of(one.subscription) if one.subscription else ()
+                    kinds |= dict.fromkeys(about or types)
+            for kind in kinds:
+                if kind in types:
+                    await self._search(source, kind, session, progress)
+            await asyncio.to_thread(self.noticed.did, source.name, notices)
+
     async def _search(self, source: SourceFile, kind: str, session: FhirSession, progress: Progress) -> None:
         from xinglin.feeds.fhir_search import FhirSearch, SearchState
 
@@ -180,7 +211,18 @@ class Pullers:
             retention=source.retention,
         )  # fmt: skip
         kept = self._marks.get(source.name, kind)
-        await search.pull(decode_msgpack(kept, SearchState, STATE_BYTES) if kept else SearchState(kind))
+        begun = SearchState(kind, self._exported(source.name))
+        await search.pull(decode_msgpack(kept, SearchState, STATE_BYTES) if kept else begun)
+
+    def _exported(self, source: str) -> Instant:
+        """The instant for which the last whole export holds: a type that was never searched is asked for since then."""
+        from xinglin.feeds.fhir_export import ExportState
+
+        kept = self._marks.get(source, EXPORT)
+        state = decode_msgpack(kept, ExportState, STATE_BYTES) if kept else ExportState()
+        text = state.as_of if state.phase == "done" and state.as_of else state.since
+        moment = moment_of(text, "Z") if text else None
+        return moment[0] if moment is not None else 0
 
     # --- keeping -----------------------------------------------------------------------------
 
@@ -231,11 +273,35 @@ def fhir_client(ca_file: Path | None) -> httpx.AsyncClient:
 
 def fhir_session(way: FhirServer, folder: Path, client: httpx.AsyncClient, clock: Clock) -> FhirSession:
     """A session of the server of a source; plain HTTP is for this machine alone. Raises ``CannotPull``."""
-    from xinglin.feeds.fhir_session import Bearer, FhirSession
+    from xinglin.feeds.fhir_session import Access, Bearer, FhirSession
     from xinglin.feeds.fhir_session import FhirServer as Server
 
-    access = Bearer(first_line(folder / way.token_file)) if way.token_file else None
+    access: Access = Bearer(first_line(folder / way.token_file)) if way.token_file else None
+    if way.smart is not None:
+        access = smart_access(way.smart, folder)
     return FhirSession(Server(way.url, access, way.file_origins, plain_loopback=True), client, clock)
+
+
+def smart_access(way: Smart, folder: Path) -> BackendService:
+    """What this node shows a token endpoint; raises ``CannotPull`` for a key that is missing, no key, or not its own.
+
+    Guarantee: nothing of the key's file is in an error, and a file that others may read is refused.
+    """
+    from xinglin.feeds.fhir_errors import BadKey
+    from xinglin.feeds.fhir_session import BackendService, key_thumbprint
+
+    path = folder / way.key_file
+    try:
+        if path.stat().st_mode & 0o077:
+            raise CannotPull(f"The key {path.name} may be read by others.", remedy=f"chmod 600 {path.name}")
+        text = path.read_bytes()[:SECRET_BYTES].decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotPull(f"The key {path.name} cannot be read.", remedy="Put it into the node's folder.") from error
+    try:
+        key_id = key_thumbprint(text, way.algorithm)
+    except BadKey as error:
+        raise CannotPull(f"{path.name} is no private key for {way.algorithm}.", remedy=error.remedy) from None
+    return BackendService(way.client_id, way.token_url, text, way.key_id or key_id, way.algorithm, way.scope)
 
 
 def sql_source(source: SourceFile, way: Sql, folder: Path) -> SqlSource:
@@ -273,7 +339,7 @@ async def _stoppable(work: Coroutine[Any, Any, T], turn: Turn) -> T:
             await asyncio.wait((task,))
 
 
-def _again(error: XinglinError) -> bool:
+def may_go_well(error: XinglinError) -> bool:
     """Whether it may go well a little later by itself."""
     return isinstance(error, NotKept) or error.code in (
         "feeds.fhir_away", "feeds.sql_unavailable", "stores.unavailable", "stores.full", "stores.raw_unavailable",

@@ -32,6 +32,7 @@ class Process(Protocol):
     opened: OpenIntake
     stopping: asyncio.Event
     schedules: Schedules
+    ca_file: Path | None
 
     @property
     def turn(self) -> threading.Lock:
@@ -117,13 +118,16 @@ async def _check(process: Process, given: Arguments) -> Any:
     return await _alone(process, upkeep.check, given.get("repair") == "yes", given.get("deep") != "no")
 
 
+async def _night(process: Process, given: Arguments) -> Any:
+    return {"run": await process.schedules.night(given.get("job", ""))}
+
+
 async def _reconcile(process: Process, given: Arguments) -> Any:
     count = _number(given, "count") if given.get("count") else None
-    work = reconciling.reconciled
-    wanted = reconciling.Wanted(
-        given.get("source", ""), given.get("day", ""), given.get("kind", ""), given.get("column", ""), count
-    )
-    return await asyncio.to_thread(work, process.opened, wanted)
+    keys = tuple(decode_json(given.get("keys", "[]").encode(), list[str]))
+    texts = {name: given.get(name, "") for name in ("source", "day", "kind", "column", "key")}
+    wanted = reconciling.Wanted(**texts, count=count, keys=keys)
+    return await asyncio.to_thread(reconciling.reconciled, process.opened, wanted, process.ca_file)
 
 
 async def _erase(process: Process, given: Arguments) -> Any:
@@ -164,6 +168,7 @@ VERBS: dict[str, Verb] = {
     "pull": _pull,
     "cancel": _cancel,
     "check": _check,
+    "night": _night,
     "reconcile": _reconcile,
     "erase": _erase,
     "stop": _stop,
