@@ -1,4 +1,4 @@
-"""Graphs of columns, their events and their picture."""
+"""Graphs of columns and their picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from xinglin.catalogue.lineage import Edge, Field, LineageGraph, lineage_graph
-from xinglin.catalogue.lineage_events import COLUMN_SCHEMA, EVENT_SCHEMA, lineage_events
 from xinglin.catalogue.lineage_picture import PICTURE_FIELDS, lineage_picture
 from xinglin.kernel.errors import LimitExceeded
 
@@ -40,30 +39,6 @@ def test_a_column_is_followed_to_the_source() -> None:
 def test_a_circle_ends() -> None:
     circle = lineage_graph([Edge(VALUE, CODE), Edge(CODE, VALUE)])
     assert circle.upstream([VALUE]) == circle
-
-
-def test_events_are_openlineage() -> None:
-    events = lineage_events(GRAPH, "did:example:node", AT)
-    names = [event["job"]["name"] for event in events]
-    assert names == ["resource.Observation", "canonical.observation", "product.means"]
-    event = events[-1]
-    assert event["schemaURL"] == EVENT_SCHEMA
-    assert (event["eventType"], event["eventTime"]) == ("COMPLETE", "2023-11-14T22:13:20.000Z")
-    facet = event["outputs"][0]["facets"]["columnLineage"]
-    assert facet["_schemaURL"] == COLUMN_SCHEMA
-    assert facet["fields"]["mean"]["inputFields"] == [
-        {
-            "namespace": "did:example:node",
-            "name": "canonical.observation",
-            "field": "value_number",
-            "transformations": [
-                {"type": "DIRECT", "subtype": "AGGREGATION", "description": "sha256:1", "masking": False}
-            ],
-        }
-    ]
-    assert facet["fields"]["*"]["inputFields"][0]["transformations"][0]["type"] == "INDIRECT"
-    assert lineage_events(GRAPH, "did:example:node", AT) == events
-    assert events[0]["run"]["runId"] != events[1]["run"]["runId"]
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "canonical tables"), ("zh", "规范表")])
