@@ -10,6 +10,7 @@ import typer
 
 from xinglin.cli.intake_desk import LONG_S
 from xinglin.cli.intake_desk import asked as _asked
+from xinglin.cli.intake_terms import hint_at_terms
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
 from xinglin.cli.output import REFUSED, columns, ends, facts, printer
 
@@ -46,9 +47,10 @@ def run(
 @app.command()
 @ends
 def status(folder: Folder = Path("node")) -> None:
-    """What came in and what became of it: accepted, quarantined, rejected; backlog, lateness, listeners."""
+    """What came in and what became of it: accepted, quarantined, rejected; backlog, lateness, listeners, nights."""
     value = _asked(folder, "status")
-    printer.value(value, lambda: facts({**value, **value["tally"]}))
+    others = {name: found for name, found in value.items() if name != "nightly"}
+    printer.value(value, lambda: facts({**others, **value["tally"]}) + "\n\n" + _nights(value["nightly"]))
 
 
 @app.command()
@@ -57,6 +59,7 @@ def held(folder: Folder = Path("node"), after: Annotated[int, typer.Option(help=
     """Records in quarantine: where they are, and why; never what they say."""
     value = _asked(folder, "held", after=str(after))
     printer.value(value, lambda: columns(value, ("id", "source", "outcome", "code", "place", "words")))
+    hint_at_terms(folder, {one["source"] for one in value})
 
 
 @app.command()
@@ -104,6 +107,26 @@ def pull(
 
 @app.command()
 @ends
+def night(
+    job: Annotated[str, typer.Argument(help="match, drift, quality or reconcile; nothing shows how they stand.")] = "",
+    folder: Folder = Path("node"),
+    wait: Annotated[bool, typer.Option("--wait", help="Until it is done.")] = False,
+) -> None:
+    """What runs by night, when, and what came of it; or one of these jobs now."""
+    if job:
+        value = _asked(folder, "night", job=job)
+        if wait:
+            value = _until_done(folder, job, value["run"])
+        printer.value(value, lambda: facts(value))
+        if value.get("failed"):
+            raise typer.Exit(REFUSED)
+        return
+    nights = _asked(folder, "status")["nightly"]
+    printer.value(nights, lambda: _nights(nights))
+
+
+@app.command()
+@ends
 def cancel(
     source: Annotated[str, typer.Argument(help="Name of a source that is pulled now.")], folder: Folder = Path("node")
 ) -> None:
@@ -125,6 +148,7 @@ def accounts(
     value = _asked(folder, "accounts", by=by, first=first, last=last, source=source)
     shown = (by, "objects", "received", "accepted", "repeated", "ignored", "quarantined", "rejected")
     printer.value(value, lambda: columns(value, shown))
+    hint_at_terms(folder)
 
 
 @app.command()
@@ -143,13 +167,42 @@ def reconcile(
     kind: Annotated[str, typer.Option(help="What is counted: admission, visit, diagnosis, result, order, …")],
     folder: Folder = Path("node"),
     column: Annotated[str, typer.Option(help="Of a database: the column whose day is counted there.")] = "",
+    key: Annotated[str, typer.Option(help="Of a database: the column of the records' own keys.")] = "",
     count: Annotated[str, typer.Option(help="What the source itself says, where it cannot be asked.")] = "",
+    keys: Annotated[
+        Path | None, typer.Option(help="File with the records' own keys, one a line.", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
-    """One day there and here: both counts, and why they differ. Ends with 1 where they do."""
-    value = _asked(folder, "reconcile", source=source, day=day, kind=kind, column=column, count=count)
+    """One day there and here: both counts, and each missing record with the reason. Ends with 1 where they differ."""
+    import msgspec
+
+    lines = keys.read_text(encoding="utf-8").splitlines() if keys is not None else []
+    listed = msgspec.json.encode([line.strip() for line in lines if line.strip()]).decode()
+    value = _asked(
+        folder, "reconcile", source=source, day=day, kind=kind, column=column, key=key, count=count, keys=listed
+    )
     printer.value(value, lambda: f"{value['words']}\n{value['words_zh']}")
     if not value["agrees"]:
         raise typer.Exit(REFUSED)
+
+
+def _nights(nights: list[dict[str, Any]]) -> str:
+    """Jobs of the night as a table for people."""
+    from xinglin.kernel.instants import to_text
+
+    rows = [
+        {
+            "job": one["job"],
+            "at": one["at"] or "off",
+            "last": to_text(one["ended_at"]) if one["ended_at"] else "never",
+            "now": one["doing"],
+            "outcome": one["failed"] or ("done" if one["ended_at"] else ""),
+            "counts": " ".join(f"{name} {count}" for name, count in one["counts"].items()),
+            "alarms": " ".join(f"{name} {count}" for name, count in one["alarms"].items()),
+        }
+        for one in nights
+    ]
+    return columns(rows, ("job", "at", "last", "now", "outcome", "counts", "alarms"))
 
 
 def _until_done(folder: Path, source: str, run: str) -> dict[str, Any]:

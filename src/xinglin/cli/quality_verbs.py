@@ -152,6 +152,22 @@ def drift_verb(
         raise typer.Exit(1)
 
 
+@quality.command("alarms")
+@ends
+def alarms_verb(
+    folder: Folder = Path("node"),
+    since: Annotated[str, typer.Option(help="Only about this day (2024-03-01) and later ones.")] = "",
+    limit: Annotated[int, typer.Option(help="Alarms at most.", min=1, max=1_000)] = 50,
+) -> None:
+    """What the nights found and a person should look at, newest first. For the hospital's own eyes."""
+    from xinglin.kernel.instants import to_text
+    from xinglin.node.intake.alarms import kept_alarms
+
+    found = kept_alarms(node_lake(folder), _day(since) if since else "", limit)
+    rows = [{"raised": to_text(one.at), **msgspec.to_builtins(one.alarm)} for one in found]
+    printer.value(rows, lambda: columns(rows, ("raised", "kind", "source", "day", "words")))
+
+
 @quality.command()
 @ends
 def suggest(

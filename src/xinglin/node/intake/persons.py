@@ -2,21 +2,25 @@
 
 The index's database is the truth. A link is written there first, with a row for ``person_link`` under a number
 without gap; the lake has the rows of a number under an application transaction of its own (``xinglin.patients``).
-What a crash left between the two is published at the next start, and never twice.
+What a crash left between the two is published at the next start, and never twice. Each publication leaves an entry
+of digests and counts for the log, as batches do; a crash may leave a second one with the same number and digest.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from xinglin.intake.digests import person_digest
 from xinglin.intake.erasing import Erasable, FoundPersons
 from xinglin.intake.ports import Tables
+from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.lake.current import PATIENT, PERSON_LINK
 from xinglin.lake.delta import Lake
@@ -73,14 +77,31 @@ def read_policy(folder: Path) -> Policy:
         raise BadPolicy(f"{POLICY_FILE} cannot be read.", why=str(error), remedy="See docs/patients.md.") from error
 
 
+class Outbox(Protocol):
+    """Of the intake's ledger, what waits for the log: the node posts it as it posts the entries of batches."""
+
+    def key(self) -> bytes:
+        """32 secret bytes under which persons are digested."""
+        ...
+
+    def tell(self, kind: str, subject: str, at: Instant, values: Mapping[str, Any]) -> None:
+        """Put an entry of digests and counts into the outbox."""
+        ...
+
+
 class NodePersons:
-    """Port ``intake.Persons`` over one index and one lake."""
+    """Port ``intake.Persons`` over one index and one lake. ``outbox``: where its publications leave their entries."""
 
     def __init__(
-        self, store: PatientStore, lake: Lake, policy: Policy | None = None, clock: Clock = system_clock
+        self,
+        store: PatientStore,
+        lake: Lake,
+        policy: Policy | None = None,
+        clock: Clock = system_clock,
+        outbox: Outbox | None = None,
     ) -> None:
         self.store, self.index = store, PatientIndex(store, policy)
-        self._lake, self._clock = lake, clock
+        self._lake, self._clock, self._outbox = lake, clock, outbox
 
     def took(self, batch: int, patients: Any) -> None:
         """See the port."""
@@ -103,8 +124,14 @@ class NodePersons:
             for one in waiting:
                 if one.rows:
                     self._lake.append_batch(one.number, {PERSON_LINK: link_rows(one)}, app_id=APP_ID)
+                    self._tell(one)
                 work.published(one.number)
         return len(waiting)
+
+    def _tell(self, publication: Publication) -> None:
+        if self._outbox is not None:
+            told = told_links(self._outbox.key(), publication)
+            self._outbox.tell("change", told["what"], publication.at, told)
 
     def catch_up(self) -> Taken:
         """Take everything that the lake has and the index perhaps has not (a lake older than its index); idempotent."""
@@ -193,6 +220,22 @@ class ErasableIndex:
         """See the port: the index first, so that it publishes nothing of theirs meanwhile."""
         self._persons.forget(persons, self._lake.find(persons).keys)
         return self._lake.erase(persons)
+
+
+def told_links(key: bytes, publication: Publication) -> dict[str, Any]:
+    """What the log's entry of a publication commits to: its number, a digest of its rows, links by rule, counts.
+
+    Guarantee: persons are in it as digests under ``key`` alone, so that nobody tries names with it.
+    """
+    rows = publication.rows
+    digests = [
+        person_digest(key, one.patient) + (person_digest(key, one.person) if one.person else b"") for one in rows
+    ]
+    rules = Counter(one.reason.partition(":")[0].partition(" ")[0] for one in rows if one.person)
+    what = sha256_digest(publication.number.to_bytes(8, "big") + b"\x00".join(digests))
+    linked = sum(bool(one.person) for one in rows)
+    told = {"what": what, "publication": publication.number, "linked": linked, "unlinked": len(rows) - linked}
+    return {**told, "rules": dict(rules)}
 
 
 def link_rows(publication: Publication) -> pa.Table:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -11,10 +14,10 @@ from xinglin.intake.erasing import Erasure
 from xinglin.intake.model import BatchLimits
 from xinglin.intake.procedure import Intake, Ports
 from xinglin.intake.quality import BatchQuality
-from xinglin.kernel.instants import Clock, system_clock
+from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.lake.delta import Lake
 from xinglin.node.intake.keys import open_ring
-from xinglin.node.intake.persons import ErasableIndex, NodePersons, WatchedTables, open_key, read_policy
+from xinglin.node.intake.persons import ErasableIndex, NodePersons, Outbox, WatchedTables, open_key, read_policy
 from xinglin.node.settings import NodeSettings
 from xinglin.node.vault import Vault
 from xinglin.stores.grade_words import GradeWords
@@ -74,18 +77,46 @@ def open_intake(
     ledger = IntakeLedger.in_folder(folder)
     lake = open_lake(folder, settings)
     preparer = ChildPreparer(ledger.key(), TERMS_STEPS, argument=str(folder.resolve() / TERMS_FILE))
-    persons = open_persons(folder, settings, keys, clock)
+    persons = open_persons(folder, settings, keys, clock, ledger)
     ports = Ports(raw, ledger, preparer, WatchedTables(lake, persons), BatchQuality(), persons)
     intake = Intake(ports, limits, clock)
     return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger), marks, persons)
 
 
-def open_persons(folder: Path, settings: NodeSettings, keys: PrivateKeys, clock: Clock = system_clock) -> NodePersons:
-    """The patient index of ``folder``; links that a crash kept from the lake are written there now."""
+def open_persons(
+    folder: Path,
+    settings: NodeSettings,
+    keys: PrivateKeys,
+    clock: Clock = system_clock,
+    outbox: Outbox | None = None,
+) -> NodePersons:
+    """The patient index of ``folder``; links that a crash kept from the lake are written there now.
+
+    ``outbox``: the open ledger; else the folder's, where it has one, is opened for each entry.
+    """
     store = PatientStore.in_folder(folder, open_key(folder, Vault(keys)))
-    persons = NodePersons(store, open_lake(folder, settings), read_policy(folder), clock)
+    if outbox is None and (folder / LEDGER_FILE).exists():
+        outbox = LedgerOutbox(folder)
+    persons = NodePersons(store, open_lake(folder, settings), read_policy(folder), clock, outbox)
     persons.publish()
     return persons
+
+
+class LedgerOutbox:
+    """The ledger's outbox (port ``persons.Outbox``), open for as long as an entry is put there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def key(self) -> bytes:
+        """See the port."""
+        with contextlib.closing(IntakeLedger.in_folder(self._folder)) as ledger:
+            return ledger.key()
+
+    def tell(self, kind: str, subject: str, at: Instant, values: Mapping[str, Any]) -> None:
+        """See the port."""
+        with contextlib.closing(IntakeLedger.in_folder(self._folder)) as ledger:
+            ledger.tell(kind, subject, at, values)
 
 
 def open_erasure(opened: OpenIntake, clock: Clock = system_clock) -> Erasure:
