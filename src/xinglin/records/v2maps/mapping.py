@@ -16,6 +16,8 @@ import msgspec
 
 from xinglin.records.hl7v2.message import Message
 from xinglin.records.model import ReadContext, Resource, Unread
+from xinglin.records.v2maps import participants
+from xinglin.records.v2maps.charges import Insured, charge, claim
 from xinglin.records.v2maps.draft import Draft, Node
 from xinglin.records.v2maps.options import options_of
 from xinglin.records.v2maps.persons import (
@@ -31,7 +33,7 @@ from xinglin.records.v2maps.persons import (
     z_fields,
 )
 from xinglin.records.v2maps.results import Order
-from xinglin.records.v2maps.treatments import Appointment, Treatment, charge, document
+from xinglin.records.v2maps.treatments import Appointment, Treatment, document
 from xinglin.records.v2maps.values import View
 
 RESULTS = frozenset({"ORU", "OUL"})
@@ -94,6 +96,10 @@ class _Walk:
         self._txa: View | None = None
         self._texts: list[View] = []
         self._orders = 0
+        self._anchor = ""
+        self._charges: list[tuple[View, int]] = []
+        self._insured: list[Insured] = []
+        self._diagnoses: list[View] = []
 
     # 1. The walk.
 
@@ -116,6 +122,8 @@ class _Walk:
         for segment in draft.message.segments[1:]:
             name = segment.name
             self._at[name] = self._at.get(name, 0) + 1
+            if name not in _BESIDE:
+                self._anchor = name
             if name[:1] == "Z":
                 self._extra(z_fields(View(segment, draft.message)))
             elif handler := _HANDLERS.get(name):
@@ -170,12 +178,30 @@ class _Walk:
             allergy(draft, view, at)
         elif view.name == "DG1":
             condition(draft, view, at, self._visit)
+            self._diagnoses.append(view)
         elif view.name == "PR1":
             procedure(draft, view, at)
         elif view.name == "IN1":
-            coverage(draft, view, at)
+            if key := coverage(draft, view, at):
+                self._insured.append(Insured(view, key))
+        elif view.name == "GT1":
+            participants.guarantor(draft, view, at)
         else:
             charge(draft, view, at)
+            self._charges.append((view, at))
+
+    def takes_part(self, view: View) -> None:
+        at, anchor = self._at[view.name], self._anchor
+        if participants.is_deleted(view):
+            return
+        if anchor == "PID" and self._person:
+            participants.of_person(self._person, view, at)
+        elif anchor == "PV1" and self._visit:
+            participants.of_visit(self._visit, view, at)
+        elif anchor in ("ORC", "OBR") and self._order:
+            participants.of_order(self._order, view)
+        elif anchor == "OBX" and self._order and view.name == "PRT":
+            participants.of_result(self._order, view, at)
 
     def orc(self, view: View) -> None:
         self._close_order()
@@ -262,6 +288,10 @@ class _Walk:
         if self._txa and self.draft.patient:
             document(self.draft, self._txa, self._texts, self.event)
             self._txa, self._texts = None, []
+        if self.kind == "DFT" and self.draft.patient:
+            for view, at in self._charges:
+                claim(self.draft, view, at, self._insured, self._diagnoses)
+        self._charges, self._insured, self._diagnoses = [], [], []
         if self._visit:
             self._visit.finish()
             self._visit = None
@@ -282,5 +312,8 @@ _HANDLERS: dict[str, Callable[[_Walk, View], None]] = {
     "FT1": _Walk.coded, "ORC": _Walk.orc, "OBR": _Walk.obr, "OBX": _Walk.obx, "NTE": _Walk.nte, "TQ1": _Walk.timing,
     "SPM": _Walk.spm, "RXO": _Walk.medicine, "RXE": _Walk.medicine, "RXD": _Walk.medicine, "RXG": _Walk.medicine,
     "RXA": _Walk.medicine, "RXR": _Walk.medicine, "SCH": _Walk.sch, "AIS": _Walk.booked, "AIP": _Walk.booked,
-    "AIL": _Walk.booked, "AIG": _Walk.booked, "TXA": _Walk.txa,
+    "AIL": _Walk.booked, "AIG": _Walk.booked, "TXA": _Walk.txa, "ROL": _Walk.takes_part, "PRT": _Walk.takes_part,
+    "GT1": _Walk.coded,
 }  # fmt: skip
+_BESIDE = frozenset({"PD1", "ARV", "PV2", "NTE", "TQ1", "TQ2", "DB1", "CTD", "ROL", "PRT"})
+"""Segments behind which a ROL or PRT is still about the one before them."""

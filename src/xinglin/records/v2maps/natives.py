@@ -9,6 +9,7 @@ from typing import Any
 
 from xinglin.records.v2maps.data import table
 from xinglin.records.v2maps.nodes import Link
+from xinglin.records.v2maps.systems import system_uri
 from xinglin.records.v2maps.values import Parts, part
 
 
@@ -168,6 +169,25 @@ def _sex(parts: Parts, scope: Any) -> str | None:
     return mapped[0] if mapped else scope.sex.get(code)
 
 
+_TEN = re.compile(r"[x×*]?\s*10", re.IGNORECASE)
+_POWER = re.compile(r"-?\d{1,2}\s*(?:[/.*].*)?")
+
+
+def _unit(parts: Parts, scope: Any) -> dict[str, Any] | None:
+    """CWE as a Quantity's unit. A unit's own ``^`` sent without its escape (``10^9/L``) is put together again."""
+    code, text = part(parts), part(parts, 2)
+    if _TEN.fullmatch(code) and _POWER.fullmatch(text) and text != code:
+        parts = [[f"{code}^{text}"], *parts[2:]]
+        code, text = part(parts), part(parts, 2)
+    if not code and not text:
+        return None
+    # A unit without a system is UCUM text as often as not: unit only.
+    system = part(parts, 3)
+    if not code or not system:
+        return {"unit": text or code}
+    return {"code": code, "system": system_uri(system), "unit": text or code}
+
+
 NATIVES: dict[str, Callable[[Parts, Any], Any]] = {
     "cwe[string]": _second_or_ninth,
     "st[annotation]": _annotation,
@@ -179,6 +199,7 @@ NATIVES: dict[str, Callable[[Parts, Any], Any]] = {
     "ed[attachment]": _attached_data,
     "rp[attachment]": _pointer,
     "cwe[sex]": _sex,
+    "cwe[quantity]": _unit,
     "hd[messageheadersource]": _application({**_SCHEMES, "DNS": "urn:dns:", "URI": "urn:uri:"}),
     "hd[messageheaderdestination]": _application(_SCHEMES),
 }

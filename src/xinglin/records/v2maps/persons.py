@@ -7,6 +7,7 @@ from typing import Any
 from xinglin.records.v2maps import keys
 from xinglin.records.v2maps.draft import Draft, Node
 from xinglin.records.v2maps.nodes import Slots
+from xinglin.records.v2maps.participants import SELF
 from xinglin.records.v2maps.values import Parts, View, part
 
 SURVIVES = {"A40", "A18", "A30", "A34", "A35", "A36", "A39", "A41", "A47", "A49"}
@@ -41,6 +42,7 @@ class Person:
         self.event = event
         self.pid = pid
         self.node: Node = {}
+        self.team: Node = {}
         self.extra: dict[str, str] = {}
         self.cleared: list[str] = []
         self._done = False
@@ -90,6 +92,10 @@ class Person:
         if self.event == "A29":
             self.node["active"] = False
         draft.add("Patient", draft.patient, self.node, "PID", extra=self.extra)
+        if self.team:
+            draft.about(self.team)
+            self.team["status"] = "active"
+            draft.add("CareTeam", keys.hashed(draft.patient, draft.encounter, "team"), self.team, "ROL")
 
     def _mother(self, place: int, parts: Parts) -> None:
         from xinglin.records.v2maps.engine import datatype
@@ -252,18 +258,20 @@ def procedure(draft: Draft, view: View, at: int) -> None:
     draft.add("Procedure", draft.unique("Procedure", key), node, f"PR1[{at}]")
 
 
-def coverage(draft: Draft, view: View, at: int) -> None:
-    """IN1."""
+def coverage(draft: Draft, view: View, at: int) -> str:
+    """IN1; its key, empty where it says nothing."""
     node: Node = {}
     draft.apply("IN1[Coverage]", view, node)
     if not node:
-        return
+        return ""
     draft.about(node, patient="beneficiary", encounter="")
-    if view.get(17).upper() in ("SEL", "SELF", "18") and draft.patient:
+    if view.get(17).upper() in SELF and draft.patient:
         node["subscriber"] = {"reference": f"Patient/{draft.patient}"}
     node["status"] = "active"
     key = keys.hashed(draft.patient, view.get(2), view.get(3), view.get(36) or view.get(49))
-    draft.add("Coverage", draft.unique("Coverage", key), node, f"IN1[{at}]")
+    key = draft.unique("Coverage", key)
+    draft.add("Coverage", key, node, f"IN1[{at}]")
+    return key
 
 
 def z_fields(view: View) -> dict[str, str]:

@@ -6,12 +6,14 @@ from typing import Any
 
 from xinglin.records.v2maps import keys
 from xinglin.records.v2maps.draft import Draft, Node
-from xinglin.records.v2maps.nodes import Slots
+from xinglin.records.v2maps.nodes import Link, Slots
 from xinglin.records.v2maps.values import Parts, View, part
 
 TAKEN_BACK = {"D", "W"}
 """OBX-11: deleted, or posted for the wrong person or test: the result does not hold."""
 ENTERED_IN_ERROR = "entered-in-error"
+_REPORTING = {"PRI": "resultsInterpreter", "ARI": "performer", "TN": "performer", "TR": "performer"}
+"""PRT-4 of who reports, and where in the report they stand."""
 _ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 
 
@@ -27,6 +29,7 @@ class Order:
         self.notes: list[View] = []
         self.results: list[tuple[Node, View, str]] = []
         self.specimens: list[str] = []
+        self.roles: dict[str, list[Link]] = {}
         self._samples: list[tuple[str, Node, str]] = []
         self.last: Node | None = None
         self._seen: dict[str, int] = {}
@@ -141,6 +144,8 @@ class Order:
             self._samples.append((key, node, f"OBR[{at}]"))
             self.specimens.append(key)
         for key, sample, place in self._samples:
+            for link in self.roles.get("SC", [])[:1]:
+                sample.setdefault("collection", {}).setdefault("collector", link)
             draft.about(sample, encounter="")
             draft.add("Specimen", key, sample, place)
 
@@ -156,6 +161,8 @@ class Order:
             _add_note(node, self._noted("ServiceRequest", view))
         node.setdefault("status", "unknown")
         node.setdefault("intent", "order")
+        for link in self.roles.get("OP", [])[:1]:
+            node.setdefault("requester", link)
         draft.about(node)
         if not self.report and self.specimens:
             node["specimen"] = [{"reference": f"Specimen/{key}"} for key in self.specimens]
@@ -184,6 +191,10 @@ class Order:
             draft.apply("ORC[DiagnosticReport]", self.orc, node)
         if self.obr:
             draft.apply("OBR[DiagnosticReport]", self.obr, node)
+        for role, links in self.roles.items():
+            if name := _REPORTING.get(role):
+                slots = node.setdefault(name, Slots())
+                slots.update({(role, number): link for number, link in enumerate(links)})
         draft.about(node)
         node["basedOn"] = [{"reference": f"ServiceRequest/{request}"}]
         node.setdefault("status", "unknown")

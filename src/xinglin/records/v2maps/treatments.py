@@ -1,4 +1,4 @@
-"""Vaccines, medicines, appointments, documents and charges."""
+"""Vaccines, medicines, appointments and documents."""
 
 from __future__ import annotations
 
@@ -194,16 +194,3 @@ def _attachment(view: View, draft: Draft) -> dict[str, Any] | None:
         found = datatype(f"{kind.lower()}[attachment]")(reps[0], draft.scope)
         return dict(found) if found else None
     return {"text": "\n".join("&".join(subs) for parts in reps for subs in parts)}
-
-
-def charge(draft: Draft, view: View, at: int) -> None:
-    """FT1: one charge; a credit or a delete takes it back."""
-    node: Node = {}
-    draft.apply("FT1[ChargeItem]", view, node)
-    if not node.get("code"):
-        return
-    draft.about(node, encounter="context")
-    node["status"] = {"CD": ENTERED, "CR": "aborted", "D": ENTERED}.get(view.get(6), "billable")
-    own = view.get(2)
-    key = keys.fact_id("", own) if own else keys.hashed(draft.patient, draft.encounter, view.get(7), view.get(4))
-    draft.add("ChargeItem", draft.unique("ChargeItem", key), node, f"FT1[{at}]")
