@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Denied
 from xinglin.lake.model import Snapshot
 from xinglin.node import engine_messages as em
+from xinglin.stores.child_process import command, environment
 
 
 class EngineLimits(msgspec.Struct, frozen=True):
@@ -181,15 +181,11 @@ class Engine:
         if self._process is None or self._process.returncode is not None:
             self._present.clear()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-s",
-                "-B",
-                "-m",
-                "xinglin.node.engine_child",
+                *command("xinglin.node.engine_child"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
-                env=_environment(),
+                env=environment(),
                 close_fds=True,
                 start_new_session=True,
             )
@@ -244,17 +240,6 @@ async def _exchanged(process: asyncio.subprocess.Process, request: em.Request) -
     em.FRAME_BYTES.check(length)
     reply: em.Reply = em.replies.decode(await process.stdout.readexactly(length))
     return reply
-
-
-def _environment() -> dict[str, str]:
-    """Where modules are found and how texts are encoded; nothing else of the parent's environment."""
-    return {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
 
 
 def _kill_group(pid: int) -> None:

@@ -6,11 +6,8 @@ and ends when its parent goes.
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
-import threading
-import time
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from typing import BinaryIO
@@ -22,6 +19,7 @@ from xinglin.kernel.verdict import Denied
 from xinglin.lake.delta import Lake
 from xinglin.node import engine_messages as em
 from xinglin.node.engine_session import Session
+from xinglin.stores.child_process import pipes
 
 _HEADROOM_BYTES = 1536 * 1024 * 1024
 """Beside the query's own memory: the interpreter, libraries, thread stacks."""
@@ -135,21 +133,10 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         sink.flush()
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
-
-
 def main() -> None:
     """Serve on the standard streams; whatever prints elsewhere goes nowhere."""
     sys.meta_path.insert(0, _WithoutPandas())
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    sink = os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-    serve(sys.stdin.buffer, sink)
+    serve(*pipes())
 
 
 if __name__ == "__main__":

@@ -8,12 +8,8 @@ message announces.
 from __future__ import annotations
 
 import gc
-import os
 import resource
 import struct
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -26,6 +22,7 @@ from xinglin.intake.ports import Prepared, Surveyed, Work
 from xinglin.intake.preparing import BROKEN_INPUT, Preparation, Steps
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
+from xinglin.stores.child_process import pipes
 
 HEADER = struct.Struct("<I")
 FRAME_BYTES = Limit("frame of the reading child", 256 * 1024 * 1024, "bytes")
@@ -262,22 +259,11 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         sink.flush()
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
-
-
 def main() -> None:
     """Serve on the standard streams; whatever prints elsewhere goes nowhere."""
     # What is parsed has no cycles: looking for them in it would cost as much as parsing.
     gc.set_threshold(200_000, 50, 100)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    sink = os.fdopen(os.dup(1), "wb", 1024 * 1024)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-    serve(sys.stdin.buffer, sink)
+    serve(*pipes(1024 * 1024))
 
 
 if __name__ == "__main__":

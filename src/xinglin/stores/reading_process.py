@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 from xinglin.intake.errors import IntakeError
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.stores import intake_child as ic
+from xinglin.stores.child_process import command, environment
 
 _ENDING_S = 5.0
 """How long an ending child may take to be gone once its pipe is closed (the kernel frees its memory meanwhile)."""
@@ -38,11 +38,11 @@ class ReadingProcess:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-s", "-B", "-m", "xinglin.stores.intake_child"],
+            command("xinglin.stores.intake_child"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
         )
 
@@ -107,14 +107,3 @@ def _close(pipe: Any) -> None:
         pipe.close()
     except OSError:
         return  # what was not flushed goes nowhere: its reader is gone
-
-
-def _environment() -> dict[str, str]:
-    """Where modules are found and how texts are encoded; nothing else of the parent's environment."""
-    return {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
