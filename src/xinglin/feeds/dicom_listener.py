@@ -2,10 +2,10 @@
 
 1. A connection comes from an allowed address, an association from an allowed caller to this title.
 2. An instance becomes a Part 10 file around the dataset as it was sent; the same dataset gives the same bytes.
-3. Its header is read: whole instances are answered 0x0000; one whose identifiers contradict the request 0xB007;
-   one that cannot be read, or is cut off, 0xC000: it is kept too, and quarantined, but stays with its sender.
-4. Without ``mirror`` the pixel data is left out of the file, which says where it is instead.
-5. ``keep`` makes it durable. Where it does not: 0xA700, send again. Erased bytes do not come back: 0x0124.
+3. Without ``mirror`` the pixel data is left out of the file, which says where it is instead.
+4. ``keep`` makes it durable. Where it does not: 0xA700, send again. Erased bytes do not come back: 0x0124.
+5. Meanwhile its header is read: whole instances are answered 0x0000; one whose identifiers contradict the request
+   0xB007; one that cannot be read, or is cut off, 0xC000: it is kept too, and quarantined, but stays with its sender.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, cast
 
 from xinglin.feeds.dicom_model import BadDicomPeers, DicomLimits, DicomStatus, told
@@ -38,6 +39,7 @@ log = logging.getLogger("xinglin.feeds.dicom")
 
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND, NOT_AUTHORIZED = 0x0000, 0xA700, 0xC000, 0x0124
 ODD = 0xB007
+DOOR_S, END_S = 5.0, 2.0
 DAMAGED_WORDS = "Kept and quarantined: the header or the pixel data is damaged."
 ODD_WORDS = "Kept: identifiers of data set and request differ."
 Keep = Callable[[Received], Awaitable[Kept]]
@@ -83,6 +85,7 @@ class DicomListener:
         self._server: Any = None
         self._thread: threading.Thread | None = None
         self._lock, self._failing = threading.Lock(), False
+        self._hands: set[Future[Kept]] = set()
         self._counts = dict.fromkeys(DicomStatus.__struct_fields__, 0)
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
@@ -94,16 +97,30 @@ class DicomListener:
         return int(self._server.server_address[1])
 
     async def stop(self, drain_s: float = 10.0) -> None:
-        """Take no connection more, answer the instances in hand, end the associations."""
+        """Take no connection more, answer the instances in hand, end the associations; each within a time."""
         server, self._server = self._server, None
         if server is None:
             return
-        await asyncio.to_thread(socketserver.TCPServer.shutdown, server)
+        await asyncio.to_thread(self._close_door, server)
         await asyncio.to_thread(self._drain, drain_s)
-        await asyncio.to_thread(server.end, 2.0)
+        if not await asyncio.to_thread(server.end, END_S):
+            log.warning("dicom.cut_off source=%s", self._source)
+
+    def _close_door(self, server: Any) -> None:
+        threading.Thread(target=socketserver.TCPServer.shutdown, args=(server,), daemon=True).start()
+        if self._thread is not None:
+            self._thread.join(DOOR_S)
 
     def _drain(self, drain_s: float) -> None:
+        """Wait for the instances in hand; what is not durable by then is answered: send again."""
         end = time.monotonic() + drain_s
+        while self._counts["in_flight"] and time.monotonic() < end:
+            time.sleep(0.02)
+        with self._lock:
+            hands = tuple(self._hands)
+        for future in hands:
+            future.cancel()
+        end = time.monotonic() + END_S
         while self._counts["in_flight"] and time.monotonic() < end:
             time.sleep(0.02)
 
@@ -161,13 +178,13 @@ class DicomListener:
         said = (str(request.AffectedSOPClassUID or ""), str(request.AffectedSOPInstanceUID or ""))
         body = part10(stream.getvalue(), *said, str(event.context.transfer_syntax))
         event.request.DataSet = None
+        if not self._mirror:
+            body = self._without_pixels(body, str(event.assoc.requestor.ae_title).strip())
+        keeping = self._keeping(body, said[1])
         header = self._read(body)
         broken = header is None or TRUNCATED in header.flags
         odd = header is not None and said != (header.text("SOPClassUID"), header.text("SOPInstanceUID"))
-        if not self._mirror and header is not None and not broken:
-            body = self._without_pixels(body, header, str(event.assoc.requestor.ae_title).strip())
-            header = self._read(body)
-        code = self._kept(body, said[1], header)
+        code = self._kept(keeping, header)
         if code != SUCCESS:
             return code, "Not kept: send again." if code == OUT_OF_RESOURCES else "These bytes were erased here."
         if broken:
@@ -184,23 +201,40 @@ class DicomListener:
         except BadDicom:
             return None
 
-    def _without_pixels(self, body: bytes, header: Header, caller: str) -> bytes:
+    def _without_pixels(self, body: bytes, caller: str) -> bytes:
+        """The header alone; a damaged instance stays whole."""
+        header = self._read(body)
+        if header is None or TRUNCATED in header.flags:
+            return body
         archive = Archive(caller, self._url, len(body), hashlib.sha256(body).hexdigest())
         return headers_only(body, header, archive)
 
-    def _kept(self, body: bytes, label: str, header: Header | None) -> int:
-        """Success once it is durable; whatever else happens leaves it with its sender."""
+    def _keeping(self, body: bytes, label: str) -> Future[Kept] | None:
+        """What will have been kept; None where nothing takes it any more."""
         received = Received(body, self._source, DICOM_MEDIA_TYPE, self._clock(), self._retention, label[:64])
         loop = self._loop
         if loop is None or loop.is_closed():
-            return OUT_OF_RESOURCES
+            return None
         future = asyncio.run_coroutine_threadsafe(cast("Coroutine[Any, Any, Kept]", self._keep(received)), loop)
+        with self._lock:
+            self._hands.add(future)
+        future.add_done_callback(self._out_of_hand)
+        return future
+
+    def _out_of_hand(self, future: Future[Kept]) -> None:
+        with self._lock:
+            self._hands.discard(future)
+
+    def _kept(self, future: Future[Kept] | None, header: Header | None) -> int:
+        """Success once it is durable; whatever else happens leaves it with its sender."""
+        if future is None:
+            return OUT_OF_RESOURCES
         try:
             kept = future.result(self.limits.keep_s)
         except RawErased:
             self.count("not_kept")
             return NOT_AUTHORIZED
-        except (XinglinError, OSError, TimeoutError, asyncio.CancelledError) as error:
+        except (XinglinError, OSError, TimeoutError, CancelledError) as error:
             future.cancel()
             self.count("not_kept")
             if not self._failing:

@@ -3,7 +3,9 @@
 What is changed about the library, and why:
 
 * a connection's address is checked before anything is read, and TLS is shaken in the connection's own thread;
-* the connection's thread waits for bytes or for something to send, instead of looking every millisecond;
+* the connection's thread waits for bytes or for something to send, and the association's for a message, instead of
+  looking every millisecond;
+* what is read is confirmed to the sender's TCP at once: a small send buffer waits 40 ms for it otherwise;
 * data is gathered from views of what was received, and nothing of it is logged;
 * the socket reads a PDU in one piece instead of 4 kB ones, within a time, and none longer than was announced;
 * an instance that grows beyond the limits is thrown away while it comes, so that memory stays bounded;
@@ -15,8 +17,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import queue
-import select
 import socket
 import ssl
 import threading
@@ -26,10 +26,11 @@ from functools import cache
 from typing import Any
 
 from xinglin.feeds.dicom_model import DicomLimits
+from xinglin.feeds.dicom_wire import ESTABLISHED, Inbox, Notices, WakingQueue, confirm_at_once, reading, sending, waited
 from xinglin.feeds.mllp_model import Network, allowed
 
 LOOK_AGAIN_S = 0.005
-WAIT_S, PAUSE_S = 0.1, 0.0002
+PAUSE_S = 0.0002
 VERIFICATION = "1.2.840.10008.1.1"
 LARGE_BYTES = 4 * 1024 * 1024
 """From here on, an instance counts towards ``held_bytes``."""
@@ -76,70 +77,6 @@ class Traffic:
             self.held.pop(id(association), None)
 
 
-class WakingQueue(queue.Queue[Any]):
-    """What an association wants sent; ``wait`` ends when something is put."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._waiting, self._waking = socket.socketpair()
-        self._waiting.setblocking(False)
-        self._waking.setblocking(False)
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """See ``Queue``."""
-        super().put(item, block, timeout)
-        with contextlib.suppress(OSError):
-            self._waking.send(b"!")
-
-    def wait(self, connection: socket.socket, wait_s: float) -> bool:
-        """Whether ``connection`` can be read; returns early when something is put."""
-        poll = select.poll()
-        poll.register(connection, select.POLLIN)
-        poll.register(self._waiting, select.POLLIN)
-        found = {descriptor for descriptor, _ in poll.poll(wait_s * 1000)}
-        if self._waiting.fileno() in found:
-            self._waiting.recv(4096)
-        return connection.fileno() in found
-
-    def close(self) -> None:
-        """Close what it waits with."""
-        self._waiting.close()
-        self._waking.close()
-
-
-class _Data:
-    """A P-DATA-TF PDU whose values are views of what was received: nothing is copied before it is gathered."""
-
-    def __init__(self, received: bytearray) -> None:
-        """``ValueError`` for values that do not fit the PDU."""
-        from pynetdicom.pdu_primitives import P_DATA
-
-        values: list[Any] = []
-        at, view = 0, memoryview(received)[6:]
-        while at < len(view):
-            length = int.from_bytes(view[at : at + 4], "big")
-            end = at + 4 + length
-            if length < 2 or end > len(view):
-                raise ValueError("a presentation data value does not fit its PDU")
-            values.append((view[at + 4], view[at + 5 : end]))
-            at = end
-        self._primitive: Any = P_DATA()
-        self._primitive._presentation_data_value_list = values
-
-    def to_primitive(self) -> Any:
-        """As the library hands it to the DIMSE provider."""
-        return self._primitive
-
-
-def _reading(other: Callable[[bytearray], Any]) -> Callable[[bytearray], Any]:
-    """Decodes data by itself, and leaves every other PDU to ``other``."""
-
-    def decode(received: bytearray) -> Any:
-        return (_Data(received), "Evt10") if received[:1] == b"\x04" else other(received)
-
-    return decode
-
-
 @cache
 def _socket_class() -> Any:
     from pynetdicom.transport import AssociationSocket
@@ -157,10 +94,8 @@ def _socket_class() -> Any:
                 return False
             if isinstance(connection, ssl.SSLSocket) and connection.pending():
                 return True
-            wait_s = WAIT_S if service.event_queue.empty() and service.to_provider_queue.empty() else 0
             try:
-                queued = service.to_provider_queue
-                return isinstance(queued, WakingQueue) and queued.wait(connection, wait_s)
+                return waited(service, connection)
             except (OSError, ValueError):
                 service.event_queue.put("Evt17")
                 return False
@@ -174,6 +109,7 @@ def _socket_class() -> Any:
                 self.traffic.before_reading(self.assoc)
             found, got = bytearray(nr_bytes), 0
             view, end = memoryview(found), time.monotonic() + limits.pdu_s
+            confirm_at_once(connection)
             while got < nr_bytes:
                 left = end - time.monotonic()
                 if left <= 0 or self.traffic.stopping:
@@ -190,6 +126,14 @@ def _socket_class() -> Any:
             return found
 
     return LimitedSocket
+
+
+def _cut(association: Any) -> None:
+    """End an association without a word: it waits for nothing more, and its connection is closed."""
+    association._kill = True
+    association.dul.to_user_queue.put(None)
+    if association.dul.socket is not None:
+        association.dul.socket._shutdown_socket()
 
 
 @cache
@@ -224,15 +168,23 @@ def _server_class() -> Any:
             """A failed handshake; nothing of it is written to a terminal."""
             self.count("turned_away")
 
-        def end(self, wait_s: float) -> None:
-            """End the associations, and close."""
+        def end(self, wait_s: float) -> bool:
+            """End the associations, and close; whether they ended in time. Those that did not are cut off."""
             self.traffic.stopping = True
             for association in self.active_associations:
-                threading.Thread(target=association.abort, daemon=True).start()
+                if association.dul.state_machine.current_state == ESTABLISHED:
+                    threading.Thread(target=association.abort, daemon=True).start()
+                else:
+                    _cut(association)
             limit = time.monotonic() + wait_s
             while self.active_associations and time.monotonic() < limit:
                 time.sleep(0.02)
+            left = self.active_associations
+            for association in left:
+                _cut(association)
+                association.dul.kill_dul()
             self.server_close()
+            return not left
 
     return LimitedServer
 
@@ -263,10 +215,15 @@ def make_server(
 
     def opened(event: Any) -> None:
         service = event.assoc.dul
+        service.daemon = True  # it must not hold up the end of the process
         service.socket.__class__ = _socket_class()
         service.socket.traffic = traffic
         service.to_provider_queue = WakingQueue()
-        service._decode_pdu = _reading(service._decode_pdu)
+        inbox = Inbox()
+        event.assoc.dimse.msg_queue = inbox
+        service.to_user_queue = Notices(inbox)
+        event.assoc.dimse.send_msg = sending(event.assoc, event.assoc.dimse.send_msg)
+        service._decode_pdu = reading(service._decode_pdu)
         service._run_loop_delay = PAUSE_S
 
     def closed(event: Any) -> None:

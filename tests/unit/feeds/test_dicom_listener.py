@@ -7,6 +7,8 @@ import io
 import socket
 import ssl
 import struct
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,7 +19,7 @@ from tests.unit.records.dicom.phantoms import ROOT, encoded, phantom
 
 from xinglin.feeds.dicom_listener import DicomListener
 from xinglin.feeds.dicom_model import BadDicomPeers, DicomLimits, DicomNotSent
-from xinglin.feeds.dicom_send import NO_CONTEXT, Destination, DicomSender
+from xinglin.feeds.dicom_send import NO_ANSWER, NO_CONTEXT, Destination, DicomSender
 from xinglin.intake.errors import NotKept, RawErased
 from xinglin.intake.ports import Kept, Received
 from xinglin.kernel.instants import system_clock
@@ -103,6 +105,31 @@ async def test_a_keep_that_takes_too_long_is_answered_send_again() -> None:
 
     async with listening(never, limits=DicomLimits(keep_s=0.2)) as (_, port):
         assert (await sent(port, encoded(phantom()))).statuses == {0xA700: 1}
+
+
+async def test_a_stop_is_over_within_its_times_whoever_still_waits() -> None:
+    from pynetdicom import AE
+
+    async def never(received: Received) -> Kept:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    listener = DicomListener(never, source="pacs", peers=LOOPBACK)
+    port = await listener.start("127.0.0.1", 0)
+    sending = asyncio.create_task(sent(port, encoded(phantom())))
+    entity = AE(ae_title="IDLE")
+    entity.add_requested_context("1.2.840.10008.1.1")
+    idle = await asyncio.to_thread(entity.associate, "127.0.0.1", port, ae_title="XINGLIN")
+    with socket.create_connection(("127.0.0.1", port)):  # says nothing
+        while not listener.status().in_flight:
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await listener.stop(0.1)
+        assert time.monotonic() - began < 5.0
+    assert set((await sending).statuses) <= {0xA700, NO_ANSWER}
+    assert listener.status().in_flight == listener.status().kept == 0
+    await asyncio.to_thread(idle.abort)
+    assert not [one for one in threading.enumerate() if "AcceptorThread" in one.name]
 
 
 async def test_a_damaged_instance_is_kept_and_answered_as_not_understood() -> None:
