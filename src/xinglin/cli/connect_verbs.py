@@ -323,6 +323,11 @@ def _summary(told: dict[str, Any]) -> str:
         )
         if one["known"]:
             lines.append(f"  {one['known']} of {one['files']} files were known: they make no row twice")
+        lines += [
+            f"  {count} of them came from source '{other}': their rows are its, by its mapping and namespace; "
+            f"after its mapping is changed: xinglin intake remap {other}"
+            for other, count in one.get("elsewhere", {}).items()
+        ]
         lines += [f"  {table}: {count} new rows" for table, count in one["rows"].items()]
     if "published" in told:
         tables = ", ".join(f"{table} ({count} columns)" for table, count in told["published"]["tables"].items())

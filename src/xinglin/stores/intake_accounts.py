@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, select
 
 from xinglin.intake.model import Account, HeldRow, ObjectRow, Status, Tally
+from xinglin.kernel.instants import Instant
 from xinglin.stores import intake_tables as sql
 from xinglin.stores.database import Row
 from xinglin.stores.intake_ledger import IntakeLedger
@@ -23,6 +24,12 @@ _o = sql.object_.c
 _BY_SOURCE = _grouped(_o.source)
 _BY_DAY = _grouped(_o.day).where((_o.day >= bindparam("first")) & (_o.day <= bindparam("final")))
 _BY_DAY_OF = _BY_DAY.where(_o.source == bindparam("about"))
+_READ_BEFORE = (
+    select(_o.source, func.count().label("objects"))
+    .where((_o.state != "erased") & (_o.settled_at < bindparam("instant")))
+    .group_by(_o.source)
+    .order_by(_o.source)
+)
 _BY_BATCH = (
     select(sql.batch.c.number.label("key"), sql.batch.c.objects, *(sql.batch.c[name] for name in sql.COUNT_NAMES))
     .where(sql.batch.c.number > bindparam("after"))
@@ -50,6 +57,10 @@ class IntakeAccounts:
     def by_batch(self, after: int = 0, limit: int = 100) -> tuple[Account, ...]:
         """A batch a row, those after ``after``; records as they were counted when it was planned."""
         return tuple(map(_account, self._database.rows(_BY_BATCH, after=after, limit=limit)))
+
+    def read_before(self, at: Instant) -> dict[str, int]:
+        """Objects by source that were last read before ``at``: what has changed since is not in their rows."""
+        return {row["source"]: int(row["objects"]) for row in self._database.rows(_READ_BEFORE, instant=at)}
 
     def object(self, digest: str) -> ObjectRow | None:
         """What became of one object, by its SHA-256."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,7 +23,11 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """What a loading did. ``known``: files that were kept before, which make no row; ``rows``: new ones by table."""
+    """What a loading did. ``known``: files that were kept before, which make no row; ``rows``: new ones by table.
+
+    ``elsewhere``: of the known, those that another source brought, by its name. Their rows are that source's: under
+    its mapping and its namespace.
+    """
 
     files: int
     known: int
@@ -30,6 +35,7 @@ class Loaded(msgspec.Struct, frozen=True):
     batches: int
     tally: Tally
     rows: dict[str, int]
+    elsewhere: dict[str, int] = {}
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -59,12 +65,14 @@ def load(
     """
     opened.ledger.register(source, clock())
     known = size = count = 0
+    elsewhere: Counter[str] = Counter()
     images = False
     for group in _groups(files, source, clock):
         done = opened.raw.keep_all(group) if isinstance(group, list) else [_streamed(opened, group)]
         known += sum(one.known for one in done)
         size += sum(one.size_bytes for one in done)
         count += len(done)
+        elsewhere.update(one.source for one in done if one.known and one.source != source.name)
         images |= any(is_image(one.media_type) for one in done)
         if tell is not None:
             tell(Progress(count, len(files), 0))
@@ -73,7 +81,8 @@ def load(
     if images:
         # Each series' count of instances is an object of its own, carried with what it counts.
         count_series(opened.folder, opened.raw, clock)
-    return _carried(opened, Loaded(count, known, size, 0, Tally(), {}), len(files), tell, stopped)
+    kept = Loaded(count, known, size, 0, Tally(), {}, dict(sorted(elsewhere.items())))
+    return _carried(opened, kept, len(files), tell, stopped)
 
 
 def _carried(opened: OpenIntake, loaded: Loaded, files: int, tell: Tell | None, stopped: Callable[[], bool]) -> Loaded:
