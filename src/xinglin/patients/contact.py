@@ -12,6 +12,8 @@ _EXTENSION = re.compile(r"(?:转|ext\.?|x|#|分机)\s*\d{1,6}\s*$", re.I)
 _MOBILE = re.compile(r"1[3-9]\d{9}")
 _USELESS = frozenset({"13800138000", "13800000000", "13900000000", "13000000000", "18888888888", "12345678901"})
 _LONGEST = 40
+_LONGEST_ADDRESS = 300
+"""Characters of a number, of an address, that are looked at."""
 _OUTSIDE = re.compile(r"[\W_]+")
 
 
@@ -53,4 +55,4 @@ def address_of(text: str | None) -> str:
     """
     if not text:
         return ""
-    return _OUTSIDE.sub("", unicodedata.normalize("NFKC", text[:300]).casefold())
+    return _OUTSIDE.sub("", unicodedata.normalize("NFKC", text[:_LONGEST_ADDRESS]).casefold())

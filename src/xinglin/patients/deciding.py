@@ -27,6 +27,8 @@ from xinglin.patients.rules import against, agreeing, differing, twins
 from xinglin.patients.traits import traits_of
 
 NAME_CHARACTERS = 100
+_CHUNK = 5_000
+"""Links that are proposed at once."""
 
 
 class Clerks:
@@ -79,7 +81,7 @@ class Clerks:
             mine, theirs = traits[pair[0]], traits[pair[1]]
             doubtful = Doubtful(pair, "manual", "clerk", agreeing(mine, theirs), differing(mine, theirs))
             known = next((review for review in work.reviews_of([one]) if review.doubtful.pair == pair), None)
-            if known is not None and known.state not in ("open", "deferred", "supported"):
+            if known is not None and not known.waits:
                 known = work.put_review(msgspec.structs.replace(known, doubtful=doubtful, state="open", opened_at=at))
             else:
                 self._index.open_review(work, doubtful, traits, known, at)
@@ -99,9 +101,7 @@ class Clerks:
                 raise NotApart("The two records are not linked.", remedy="See xinglin patients history.")
             parted = tuple(sorted([other] if other else linked))
             for key in parted:
-                said = Statement(pair_of(one, key), "apart", at, "clerk")
-                work.put_statements([said])
-                work.happened([Happened(at, "said", said.pair, "clerk", (), by, _words("apart", words))])
+                _keep(work, Statement(pair_of(one, key), "apart", at, "clerk"), by, words)
             self._index.resolve_again(work, [one, *linked], at)
             return parted
 
@@ -141,8 +141,8 @@ class Clerks:
             known = reviews.get(link.pair)
             if one.name.test or other.name.test or (link.pair in parted and known is None):
                 continue
-            if together and not link_is_waiting(known):
-                continue
+            if together and not (known is not None and known.waits):
+                continue  # linked already, and not only for as long as nobody decides
             sure = link.probability >= self._index.policy.upper and not twins(one, other) and not against(one, other)
             kind: ReviewKind = "probable" if sure else "possible"
             doubtful = Doubtful(
@@ -169,28 +169,20 @@ class Clerks:
 
     def _move(self, work: IndexWork, review: Review, event: Event, by: str, at: Instant, words: str) -> Review:
         state = REVIEW_STATES.move(review.state, event)
-        first = {"by": by, "seconded_by": ""} if event != "confirm" or review.state != "supported" else {}
-        second = {} if first else {"seconded_by": by}
-        cleared = {"by": "", "seconded_by": ""} if event == "reopen" else {}
-        fields = first | second | cleared
-        moved = msgspec.structs.replace(review, state=state, decided_at=at, words=words, **fields)
+        if event == "reopen":
+            clerks = {"by": "", "seconded_by": ""}
+        elif event == "confirm" and review.state == "supported":
+            clerks = {"seconded_by": by}
+        else:
+            clerks = {"by": by, "seconded_by": ""}
+        moved = msgspec.structs.replace(review, state=state, decided_at=at, words=words, **clerks)
         work.put_review(moved)
         work.happened([Happened(at, event, review.doubtful.pair, review.doubtful.rule, (), by, words)])
         return moved
 
     def _say(self, work: IndexWork, statement: Statement, by: str, words: str) -> None:
-        work.put_statements([statement])
-        told = _words(statement.said, words)
-        work.happened([Happened(statement.at, "said", statement.pair, "clerk", (), by, told)])
+        _keep(work, statement, by, words)
         self._index.resolve_again(work, statement.pair, statement.at)
-
-
-_CHUNK = 5_000
-
-
-def link_is_waiting(review: Review | None) -> bool:
-    """Whether a pair is linked only as long as nobody decides."""
-    return review is not None and review.state in ("open", "supported", "deferred")
 
 
 def _review(work: IndexWork, number: int) -> Review:
@@ -206,5 +198,8 @@ def _named(by: str, words: str) -> None:
     WORDS.check(len(words))
 
 
-def _words(said: str, words: str) -> str:
-    return f"{said}: {words}" if words else said
+def _keep(work: IndexWork, statement: Statement, by: str, words: str) -> None:
+    """What a clerk said, and that it was said."""
+    work.put_statements([statement])
+    told = f"{statement.said}: {words}" if words else statement.said
+    work.happened([Happened(statement.at, "said", statement.pair, "clerk", (), by, told)])

@@ -33,7 +33,6 @@ from xinglin.patients.traits import traits_of
 
 UNSEEN: Instant = 2**62
 """When a record was first seen that others name and no row has told of: it is older than none."""
-_WAITING = ("open", "supported", "deferred")
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -141,11 +140,7 @@ class PatientIndex:
 
     def _counts(self, review: Review) -> bool:
         """Whether a probable link that waits for review is one meanwhile."""
-        return (
-            self.policy.research_uses_probable
-            and review.doubtful.kind == "probable"
-            and review.state in ("open", "supported", "deferred")
-        )
+        return self.policy.research_uses_probable and review.doubtful.kind == "probable" and review.waits
 
     def _put(
         self,
@@ -225,13 +220,13 @@ class PatientIndex:
         basis = work.basis(said_by(one), said_by(other))
         if known is None:
             work.put_review(Review(0, doubtful, "open", basis, at))
-        elif known.state == "withdrawn" or (known.state not in _WAITING and known.basis != basis):
+        elif known.state == "withdrawn" or (not known.waits and known.basis != basis):
             again = msgspec.structs.replace(
                 known, doubtful=doubtful, state="open", basis=basis, opened_at=at, decided_at=0, by="", seconded_by=""
             )
             work.put_review(again)
         else:
-            if known.state in _WAITING and (known.doubtful, known.basis) != (doubtful, basis):
+            if known.waits and (known.doubtful, known.basis) != (doubtful, basis):
                 work.put_review(msgspec.structs.replace(known, doubtful=doubtful, basis=basis))
             return False
         work.happened([Happened(at, "reviewed", doubtful.pair, doubtful.rule, doubtful.differ)])

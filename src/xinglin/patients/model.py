@@ -189,6 +189,11 @@ class Review(msgspec.Struct, frozen=True):
     seconded_by: str = ""
     words: str = ""
 
+    @property
+    def waits(self) -> bool:
+        """Whether a clerk has still to decide."""
+        return self.state in ("open", "supported", "deferred")
+
 
 class Happened(msgspec.Struct, frozen=True):
     """One line of the index's history."""

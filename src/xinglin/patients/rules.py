@@ -111,9 +111,15 @@ def twins(one: Traits, other: Traits) -> bool:
     return same_family and one.name.key != other.name.key and not _same_id(one, other)
 
 
-def agreeing(one: Traits, other: Traits) -> tuple[str, ...]:
-    """Names of the fields in which both say the same."""
-    pairs = (
+_SAME_OR_NOTHING = frozenset({"identifier", "postal_code"})
+"""Fields in which one person may well say two things: only agreement tells something."""
+_OTHER_OR_NOTHING = frozenset({"multiple_birth"})
+"""Fields in which many persons say the same: only difference tells something."""
+
+
+def _fields(one: Traits, other: Traits) -> tuple[tuple[str, object, object], ...]:
+    """What both say, field by field."""
+    return (
         ("national_id", one.id, other.id),
         ("insurance_id", one.insurance, other.insurance),
         ("identifier", one.number, other.number),
@@ -123,23 +129,20 @@ def agreeing(one: Traits, other: Traits) -> tuple[str, ...]:
         ("phone", one.phone, other.phone),
         ("address", one.address, other.address),
         ("postal_code", one.postal, other.postal),
+        ("multiple_birth", one.multiple, other.multiple),
     )
-    return tuple(field for field, mine, theirs in pairs if mine and mine == theirs)
+
+
+def agreeing(one: Traits, other: Traits) -> tuple[str, ...]:
+    """Names of the fields in which both say the same."""
+    same = (field for field, mine, theirs in _fields(one, other) if mine and mine == theirs)
+    return tuple(field for field in same if field not in _OTHER_OR_NOTHING)
 
 
 def differing(one: Traits, other: Traits) -> tuple[str, ...]:
     """Names of the fields in which both say something, and not the same."""
-    pairs = (
-        ("national_id", one.id, other.id),
-        ("insurance_id", one.insurance, other.insurance),
-        ("name", one.name.key, other.name.key),
-        ("birth_date", one.birth, other.birth),
-        ("sex", one.sex, other.sex),
-        ("phone", one.phone, other.phone),
-        ("address", one.address, other.address),
-        ("multiple_birth", one.multiple, other.multiple),
-    )
-    return tuple(field for field, mine, theirs in pairs if mine and theirs and mine != theirs)
+    apart = (field for field, mine, theirs in _fields(one, other) if mine and theirs and mine != theirs)
+    return tuple(field for field in apart if field not in _SAME_OR_NOTHING)
 
 
 def _no_names_of_one(one: Traits, other: Traits) -> bool:
