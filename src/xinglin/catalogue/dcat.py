@@ -1,39 +1,39 @@
 """A data set's statement as HealthDCAT-AP (release 8), in JSON-LD.
 
-Mandatory at the access level NON_PUBLIC: title, description, identifier, access rights, applicable legislation, a
-distribution, theme, health data access body, health category, contact point, keyword, type, provenance, and, for
-structured data, variables as a CSVW table group. What only a data holder knows comes in ``Holder``. The profile is a
-draft of the European Commission; the property names are those of its release of 2026.
+Written against the shapes of the profile's own validator for NON_PUBLIC data (snapshot ``cd7841f`` of release 8, May
+2026 and later): what they make mandatory is always there, what they recommend where it is known or stated. What only a
+data holder knows comes in ``Holder``. The profile is a draft of the European Commission.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
+from xinglin.catalogue.dcat_lists import (
+    ACCESS_RIGHTS,
+    AVAILABILITIES,
+    CODING_SYSTEMS,
+    COUNTRIES,
+    DATA_THEMES,
+    DATASET_TYPES,
+    FREQUENCIES,
+    HEALTH_ACTIVITIES,
+    HEALTH_CATEGORIES,
+    HEALTH_THEMES,
+    LANGUAGES,
+    PUBLISHER_TYPES,
+    STANDARDS,
+    coding_system,
+)
 from xinglin.catalogue.errors import HolderIncomplete
 from xinglin.catalogue.statement import DataSetStatement, VariableStatement
 from xinglin.kernel.instants import to_text
 
 EHDS = "http://data.europa.eu/eli/reg/2025/327/oj"
-_EU = "http://publications.europa.eu/resource/authority/"
-_HEALTH = "https://hdeu-dcat.data.health.europa.eu/resource/authority/"
 _PERSONAL = "https://w3id.org/dpv/dpv-pd#"
-_TITLES = {
-    _EU + "access-right": "Access Rights Named Authority List",
-    _EU + "data-theme": "Data Theme Named Authority List",
-    _EU + "dataset-type": "Dataset Type Named Authority List",
-    _EU + "language": "Languages Named Authority List",
-    _HEALTH + "healthcategories": "Health Categories (EHDS Art. 51)",
-    _HEALTH + "health-theme": "Health Themes",
-    _HEALTH + "publisher-type": "Health Publisher Types",
-    _HEALTH + "coding-system": "Coding Systems",
-}
-CATEGORIES = {
-    "EHRS": "Electronic health data from electronic health records",
-    "RQSH": "Data from research cohorts, questionnaires and surveys related to health",
-}
 CONTEXT: dict[str, Any] = {
     "adms": "http://www.w3.org/ns/adms#",
     "csvw": "http://www.w3.org/ns/csvw#",
@@ -47,6 +47,7 @@ CONTEXT: dict[str, Any] = {
     "foaf": "http://xmlns.com/foaf/0.1/",
     "geodcatap": "http://data.europa.eu/930/",
     "healthdcatap": "http://healthdataportal.eu/ns/health#",
+    "prov": "http://www.w3.org/ns/prov#",
     "oa": "http://www.w3.org/ns/oa#",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "skos": "http://www.w3.org/2004/02/skos/core#",
@@ -54,21 +55,20 @@ CONTEXT: dict[str, Any] = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
 _DATATYPES = {"number": "double", "integer": "integer", "boolean": "boolean", "date": "date", "instant": "dateTime"}
-_SYSTEMS = (
-    ("icd-10", "ICD-10", "ICD-10"),
-    ("loinc", "LOINC", "LOINC"),
-    ("snomed", "SNOMED-CT", "SNOMED CT"),
-    ("whocc.no/atc", "ATC", "ATC"),
-    ("unitsofmeasure", "UCUM", "UCUM"),
-    ("rxnorm", "RXNORM", "RxNorm"),
-)
+_PERSONAL_OF = (("Age", ("birth_year", "birth_date", "age")), ("Gender", ("sex", "gender")))
+_MANDATORY = ("base", "name", "email", "access_url", "hdab_name", "hdab_email", "category", "legislation")
+_ADDRESSES = ("access_url", "legislation", "landing_page", "page", "analytics_url")
+_ADDRESS = re.compile(r"https?://[^\s<>\"{}|^`\\]+\Z")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 
 class Holder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a data holder states about itself and its offer; URIs are absolute.
+    """What a data holder states about itself and its offer; addresses are absolute, codes are of ``dcat_lists``.
 
-    ``base``: of the data set's own URIs. ``category``: of EHDS Article 51 (``EHRS`` …). ``hdab_name``,
-    ``hdab_email``: the health data access body that decides; where there is none, who decides.
+    ``base``: of the data set's own URIs. ``category``, ``categories``: of EHDS Article 51 (``EHRS`` …). ``hdab_name``,
+    ``hdab_email``: the health data access body that decides; where there is none, who decides. ``frequency``: how often
+    it is updated. ``available_from``, ``available_until``: days between which it can be used. ``conforms_to``: codes of
+    technical standards. ``referenced_by``: publications.
     """
 
     base: str
@@ -78,6 +78,7 @@ class Holder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hdab_name: str
     hdab_email: str
     category: str = "EHRS"
+    categories: tuple[str, ...] = ()
     theme: str = ""
     country: str = ""
     legislation: str = EHDS
@@ -86,60 +87,119 @@ class Holder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provenance: str = "Collected in routine care and mapped to canonical tables; personal data stay with the holder."
     keywords: tuple[str, ...] = ("electronic health records", "routine care")
     purpose: str = "Scientific research related to health or care sectors."
-    conforms_to: str = ""
+    legal_basis: str = ""
+    conforms_to: tuple[str, ...] = ()
+    frequency: str = ""
+    languages: tuple[str, ...] = ()
+    activity: str = ""
+    available_from: str = ""
+    available_until: str = ""
+    landing_page: str = ""
+    page: str = ""
+    analytics_url: str = ""
+    referenced_by: tuple[str, ...] = ()
 
 
 def health_dcat(statement: DataSetStatement, holder: Holder) -> dict[str, Any]:
     """The statement as a JSON-LD document (``@context`` and ``@graph``). Raises ``HolderIncomplete``."""
-    for name in ("base", "name", "email", "access_url", "hdab_name", "hdab_email", "category", "legislation"):
-        if not getattr(holder, name):
-            raise HolderIncomplete(f"HealthDCAT-AP asks for the holder's {name}.", remedy="State it in holder.toml.")
-    if ":" not in holder.base or "://" not in holder.access_url:
-        raise HolderIncomplete("base and access_url are absolute URIs.", remedy="Write them with https://.")
+    _check(holder)
     uri = f"{holder.base.rstrip('/')}/{statement.name}"
-    graph = [_data_set(statement, holder, uri), *_agents(holder, uri), _distribution(holder, uri)]
-    graph += [_tables(statement, uri), *_columns(statement, uri)]
+    graph = [_data_set(statement, holder, uri), *_agents(holder, uri), *_distributions(holder, uri)]
+    if statement.variables:
+        graph += [_tables(statement, uri), *_columns(statement, uri)]
     return {"@context": CONTEXT, "@graph": [*graph, *_concepts(statement, holder)]}
 
 
+def _check(holder: Holder) -> None:
+    for name in _MANDATORY:
+        if not getattr(holder, name):
+            raise HolderIncomplete(f"HealthDCAT-AP asks for the holder's {name}.", remedy="State it in holder.toml.")
+    addresses = [getattr(holder, name) for name in _ADDRESSES] + list(holder.referenced_by)
+    if ":" not in holder.base or not all(_ADDRESS.match(one) for one in addresses if one):
+        raise HolderIncomplete("An address is not an absolute URI.", remedy="Write it with https://.")
+    if not all(_DAY.match(day) for day in (holder.available_from, holder.available_until) if day):
+        raise HolderIncomplete("A day is written as 2026-01-31.")
+    if not holder.keywords or not all(holder.keywords):
+        raise HolderIncomplete("HealthDCAT-AP asks for a keyword.", remedy="State keywords in holder.toml.")
+
+
 def _data_set(statement: DataSetStatement, holder: Holder, uri: str) -> dict[str, Any]:
-    day = to_text(statement.at)[:10]
     found: dict[str, Any] = {
         "@id": uri,
         "@type": "dcat:Dataset",
         "dct:title": _text(statement.title),
         "dct:description": _text(statement.words),
         "dct:identifier": uri,
-        "dct:accessRights": _ref(_EU + "access-right/" + holder.access),
+        "dct:accessRights": ACCESS_RIGHTS.ref(holder.access),
         "dcatap:applicableLegislation": _ref(holder.legislation),
         "dcat:distribution": _ref(uri + "#access"),
-        "dcat:theme": _ref(_EU + "data-theme/HEAL"),
+        "dcat:theme": DATA_THEMES.ref("HEAL"),
         "dcat:keyword": [_text(word) for word in holder.keywords],
         "dcat:contactPoint": _ref(uri + "#contact"),
         "dct:publisher": _ref(uri + "#holder"),
         "geodcatap:custodian": _ref(uri + "#holder"),
-        "dct:type": _ref(_EU + "dataset-type/STATISTICAL"),
+        "dct:type": DATASET_TYPES.ref("PERSONAL_DATA"),
         "dct:provenance": _ref(uri + "#provenance"),
-        "dct:modified": _typed(day, "date"),
+        "dct:modified": _typed(to_text(statement.at)[:10], "date"),
         "healthdcatap:hdab": _ref(uri + "#hdab"),
-        "healthdcatap:healthCategory": _ref(_HEALTH + "healthcategories/" + holder.category),
-        "healthdcatap:hasStructuredData": _typed("true", "boolean"),
-        "healthdcatap:hasVariables": _ref(uri + "#variables"),
+        "healthdcatap:healthCategory": [HEALTH_CATEGORIES.ref(code) for code in _categories(holder)],
+        "healthdcatap:hasStructuredData": _typed("true" if statement.variables else "false", "boolean"),
         "dpv:hasPurpose": {"@id": uri + "#purpose", "@type": "dpv:Purpose", "dct:description": _text(holder.purpose)},
         "dpv:hasPersonalData": [
-            {"@id": _PERSONAL + word, "@type": "dpv:PersonalData"} for word in ("Age", "Gender", "HealthRecord")
+            {"@id": _PERSONAL + word, "@type": "dpv:PersonalData"} for word in _personal_data(statement)
         ],
     }
-    if holder.theme:
-        found["healthdcatap:healthTheme"] = _ref(_HEALTH + "health-theme/" + holder.theme)
-    if holder.country:
-        found["dct:spatial"] = _ref(_EU + "country/" + holder.country)
+    if statement.variables:
+        found["healthdcatap:hasVariables"] = _ref(uri + "#variables")
     systems = _systems_of(statement)
     if systems:
-        found["healthdcatap:hasCodingSystem"] = [_ref(_HEALTH + "coding-system/" + code) for code, _ in systems]
-        names = ", ".join(name for _, name in systems)
+        found["healthdcatap:hasCodingSystem"] = [CODING_SYSTEMS.ref(code) for code in systems]
+        names = ", ".join(CODING_SYSTEMS.codes[code] for code in systems)
         found["healthdcatap:hasCodeValues"] = _text(f"Codes of {names}; the levels of each variable are listed.")
-    return found | _coverage(statement, uri)
+    return found | _stated(holder, uri) | _coverage(statement, uri)
+
+
+def _stated(holder: Holder, uri: str) -> dict[str, Any]:
+    """What the profile recommends and a holder may state."""
+    found: dict[str, Any] = {}
+    if holder.theme:
+        found["healthdcatap:healthTheme"] = HEALTH_THEMES.ref(holder.theme)
+    if holder.country:
+        found["dct:spatial"] = COUNTRIES.ref(holder.country)
+    if holder.frequency:
+        found["dct:accrualPeriodicity"] = FREQUENCIES.ref(holder.frequency)
+    if holder.languages:
+        found["dct:language"] = [LANGUAGES.ref(code) for code in holder.languages]
+    if holder.conforms_to:
+        found["dct:conformsTo"] = [STANDARDS.ref(code) for code in holder.conforms_to]
+    if holder.legal_basis:
+        found["dpv:hasLegalBasis"] = {
+            "@id": uri + "#legal-basis",
+            "@type": "dpv:LegalBasis",
+            "dct:description": _text(holder.legal_basis),
+            "dct:source": _ref(holder.legislation),
+        }
+    if holder.activity:
+        found["prov:wasGeneratedBy"] = {
+            "@id": uri + "#activity",
+            "@type": "prov:Activity",
+            "rdfs:label": _text(holder.provenance),
+            "dct:type": HEALTH_ACTIVITIES.ref(holder.activity),
+        }
+    days = {"dcat:startDate": holder.available_from, "dcat:endDate": holder.available_until}
+    if any(days.values()):
+        found["healthdcatap:retentionPeriod"] = {
+            "@id": uri + "#retention",
+            "@type": "dct:PeriodOfTime",
+            **{name: _typed(day, "date") for name, day in days.items() if day},
+        }
+    pages = {"dcat:landingPage": holder.landing_page, "foaf:page": holder.page}
+    found |= {name: {"@id": page, "@type": "foaf:Document"} for name, page in pages.items() if page}
+    if holder.analytics_url:
+        found["healthdcatap:analytics"] = _ref(uri + "#analytics")
+    if holder.referenced_by:
+        found["dct:isReferencedBy"] = [_ref(one) for one in holder.referenced_by]
+    return found
 
 
 def _coverage(statement: DataSetStatement, uri: str) -> dict[str, Any]:
@@ -151,7 +211,9 @@ def _coverage(statement: DataSetStatement, uri: str) -> dict[str, Any]:
             "dcat:startDate": _typed(statement.first_month, "gYearMonth"),
             "dcat:endDate": _typed(statement.last_month, "gYearMonth"),
         }
-        found["dcat:temporalResolution"] = _typed("P1M", "duration")
+    resolution = _resolution(statement)
+    if resolution:
+        found["dcat:temporalResolution"] = _typed(resolution, "duration")
     counts = {
         "numberOfRecords": statement.records or None,
         "numberOfUniqueIndividuals": statement.persons or None,
@@ -189,7 +251,7 @@ def _agents(holder: Holder, uri: str) -> list[dict[str, Any]]:
         "cv:contactPoint": _contact(uri + "#holder-contact", holder.email),
     }
     if holder.publisher_type:
-        publisher["dct:type"] = _ref(_HEALTH + "publisher-type/" + holder.publisher_type)
+        publisher["dct:type"] = PUBLISHER_TYPES.ref(holder.publisher_type)
     return [
         publisher,
         {
@@ -217,15 +279,33 @@ def _agents(holder: Holder, uri: str) -> list[dict[str, Any]]:
     ]
 
 
-def _distribution(holder: Holder, uri: str) -> dict[str, Any]:
-    return {
+def _distributions(holder: Holder, uri: str) -> list[dict[str, Any]]:
+    access = {
         "@id": uri + "#access",
         "@type": "dcat:Distribution",
         "dct:title": _text("Approved uses come to the data"),
-        "dct:description": _text("Records do not leave the holder; protected results of approved questions do."),
+        "dct:description": _text(
+            f"Records do not leave the holder; protected results of approved questions do. {holder.hdab_name} decides."
+        ),
         "dcat:accessURL": _ref(holder.access_url),
         "dcatap:applicableLegislation": _ref(holder.legislation),
+        "dcatap:availability": AVAILABILITIES.ref("AVAILABLE"),
+        "dct:rights": {
+            "@id": uri + "#rights",
+            "@type": "dct:RightsStatement",
+            "rdfs:label": _text("Use needs an agreement that the holder signs; each use is decided and logged."),
+        },
     }
+    if not holder.analytics_url:
+        return [access]
+    analytics = {
+        "@id": uri + "#analytics",
+        "@type": "dcat:Distribution",
+        "dct:title": _text("Statement of the data's quality"),
+        "dcat:accessURL": _ref(holder.analytics_url),
+        "dcatap:applicableLegislation": _ref(holder.legislation),
+    }
+    return [access, analytics]
 
 
 def _tables(statement: DataSetStatement, uri: str) -> dict[str, Any]:
@@ -274,38 +354,46 @@ def _told(one: VariableStatement) -> str:
 
 
 def _concepts(statement: DataSetStatement, holder: Holder) -> list[dict[str, Any]]:
-    """The concepts that are used, each in its list, as the profile's code list shapes ask."""
-    used = {
-        _EU + "access-right/" + holder.access: (_EU + "access-right", holder.access, "dct:RightsStatement"),
-        _EU + "data-theme/HEAL": (_EU + "data-theme", "Health", ""),
-        _EU + "dataset-type/STATISTICAL": (_EU + "dataset-type", "Statistical data", ""),
-    }
-    category = CATEGORIES.get(holder.category, holder.category)
-    used[_HEALTH + "healthcategories/" + holder.category] = (_HEALTH + "healthcategories", category, "")
-    if holder.theme:
-        used[_HEALTH + "health-theme/" + holder.theme] = (_HEALTH + "health-theme", holder.theme, "")
-    if holder.publisher_type:
-        kind = (_HEALTH + "publisher-type", holder.publisher_type, "")
-        used[_HEALTH + "publisher-type/" + holder.publisher_type] = kind
-    for code, name in _systems_of(statement):
-        used[_HEALTH + "coding-system/" + code] = (_HEALTH + "coding-system", name, "dct:Standard")
-    found: list[dict[str, Any]] = []
-    for uri, (scheme, label, also) in used.items():
-        kinds = ["skos:Concept", *([also] if also else [])]
-        found.append({"@id": uri, "@type": kinds, "skos:prefLabel": _text(label), "skos:inScheme": _ref(scheme)})
-    schemes = sorted({scheme for scheme, _, _ in used.values()})
-    found += [{"@id": one, "@type": "skos:ConceptScheme", "dct:title": _text(_TITLES[one])} for one in schemes]
-    return found
-
-
-def _systems_of(statement: DataSetStatement) -> list[tuple[str, str]]:
-    said = {each.value.lower() for one in statement.variables if one.name.endswith("_system") for each in one.levels}
-    units = any(one.name == "value_unit" for one in statement.variables)
-    return [
-        (code, name)
-        for sign, code, name in _SYSTEMS
-        if any(sign in value for value in said) or (code == "UCUM" and units)
+    """The concepts that are used, each in its list, and the lists."""
+    used = [
+        (ACCESS_RIGHTS, (holder.access,)),
+        (DATA_THEMES, ("HEAL",)),
+        (DATASET_TYPES, ("PERSONAL_DATA",)),
+        (AVAILABILITIES, ("AVAILABLE",)),
+        (HEALTH_CATEGORIES, _categories(holder)),
+        (HEALTH_THEMES, (holder.theme,)),
+        (COUNTRIES, (holder.country,)),
+        (FREQUENCIES, (holder.frequency,)),
+        (LANGUAGES, holder.languages),
+        (STANDARDS, holder.conforms_to),
+        (HEALTH_ACTIVITIES, (holder.activity,)),
+        (PUBLISHER_TYPES, (holder.publisher_type,)),
+        (CODING_SYSTEMS, _systems_of(statement)),
     ]
+    concepts = [listed.concept(code) for listed, codes in used for code in dict.fromkeys(codes) if code]
+    return [*concepts, *(listed.scheme() for listed, codes in used if any(codes))]
+
+
+def _categories(holder: Holder) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((holder.category, *holder.categories)))
+
+
+def _systems_of(statement: DataSetStatement) -> tuple[str, ...]:
+    said = [each.value for one in statement.variables if one.name.endswith("_system") for each in one.levels]
+    units = ["UCUM"] if any(one.name == "value_unit" for one in statement.variables) else []
+    found = {coding_system(uri) for uri in said} | set(units)
+    return tuple(code for code in CODING_SYSTEMS.codes if code in found)
+
+
+def _personal_data(statement: DataSetStatement) -> tuple[str, ...]:
+    names = {one.name for one in statement.variables}
+    return (*(word for word, columns in _PERSONAL_OF if names.intersection(columns)), "HealthRecord")
+
+
+def _resolution(statement: DataSetStatement) -> str:
+    """The smallest difference between two facts: of instants a second, of dates a day."""
+    kinds = {one.kind for one in statement.variables}
+    return "PT1S" if "instant" in kinds else "P1D" if "date" in kinds else ""
 
 
 def _column_uri(one: VariableStatement, uri: str) -> str:
