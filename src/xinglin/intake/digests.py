@@ -75,3 +75,12 @@ def qualified(namespace: str, key: str) -> str:
     ('his/Patient/1', 'Patient/1')
     """
     return f"{namespace}/{key}" if namespace else key
+
+
+def unqualified(namespace: str, key: str) -> str:
+    """A key of the lake as its source writes it.
+
+    >>> unqualified("his", "his/Patient/1"), unqualified("", "Patient/1")
+    ('Patient/1', 'Patient/1')
+    """
+    return key.removeprefix(f"{namespace}/") if namespace else key

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from xinglin.intake.digests import person_digest
+from xinglin.intake.digests import person_digest, unqualified
 from xinglin.intake.errors import RawDamaged, RawErased, RawMissing
 from xinglin.intake.model import ERASED_PERSON, ObjectRow
 from xinglin.intake.ports import Ledger, RawStore, Received, Surveyor, Work
@@ -166,6 +166,5 @@ class Erasure:
         except UNREADABLE:
             return None
         self._ledger.unknow(seen.facts)
-        prefix = f"{version.source.namespace}/" if version.source.namespace else ""
-        names = {*seen.persons, *(key.removeprefix(prefix) for key in keys)}
+        names = {*seen.persons, *(unqualified(version.source.namespace, key) for key in keys)}
         return redact(media_type, body, seen.keep, seen.drop, names)

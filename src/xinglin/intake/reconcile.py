@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -228,20 +228,15 @@ def mentioned(raw: Objects, held: Sequence[HeldRow], keys: Iterable[str]) -> dic
 
     At most ``SEARCHED_OBJECTS`` objects are read, the newest first; objects that cannot be read are passed over.
     """
-    return {key: row for key, row in _searched(raw, held, keys) if row is not None}
+    rows: dict[str, HeldRow] = {}
+    for row in sorted(held, key=lambda one: -one.id):
+        rows.setdefault(row.digest, row)
+    return {key: rows[digest] for key, digest in _searched(raw, list(rows), keys)}
 
 
 def named_in(raw: Objects, digests: Sequence[str], keys: Iterable[str]) -> frozenset[str]:
     """Which of ``keys`` stand in these raw objects; read as ``mentioned`` does."""
-    wanted = {key: plain_key(key).encode() for key in keys}
-    found: set[str] = set()
-    for digest in digests[: SEARCHED_OBJECTS.value]:
-        met = _standing(wanted, _body(raw, digest))
-        found.update(met)
-        wanted = {key: word for key, word in wanted.items() if key not in found}
-        if not wanted:
-            break
-    return frozenset(found)
+    return frozenset(key for key, _ in _searched(raw, digests, keys))
 
 
 def alarms_of(done: Iterable[Reconciled]) -> tuple[Alarm, ...]:
@@ -259,17 +254,15 @@ def alarms_of(done: Iterable[Reconciled]) -> tuple[Alarm, ...]:
     return tuple(found)
 
 
-def _searched(raw: Objects, held: Sequence[HeldRow], keys: Iterable[str]) -> Iterable[tuple[str, HeldRow | None]]:
+def _searched(raw: Objects, digests: Sequence[str], keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each key that stands in one of the objects, with the first that it stands in."""
     wanted = {key: plain_key(key).encode() for key in keys}
-    rows: dict[str, HeldRow] = {}
-    for row in sorted(held, key=lambda one: -one.id):
-        rows.setdefault(row.digest, row)
-    for digest, row in list(rows.items())[: SEARCHED_OBJECTS.value]:
+    for digest in digests[: SEARCHED_OBJECTS.value]:
         if not wanted:
             return
         for key in _standing(wanted, _body(raw, digest)):
             del wanted[key]
-            yield key, row
+            yield key, digest
 
 
 def _body(raw: Objects, digest: str) -> bytes:

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from xinglin.intake.digests import RowDigests
+from xinglin.intake.digests import RowDigests, unqualified
 from xinglin.intake.errors import UnknownSource
 from xinglin.intake.model import BatchState, TakenBack, Tally
 from xinglin.intake.ports import Facts, HeldFact, Ledger
@@ -74,8 +74,8 @@ def _held(ledger: Ledger, source: str, code: str, after: int) -> tuple[int, ...]
 def _not_arisen(ledger: Ledger, source: str, table: str, held: list[HeldFact]) -> list[HeldFact]:
     """Facts of the lake that the remapping did not see."""
     digests = _of(ledger, source, table)
-    prefix = _prefix(ledger, source)
-    names = {digests.name((one.id.removeprefix(prefix), "", None)): one for one in held}
+    namespace = _namespace(ledger, source)
+    names = {digests.name((unqualified(namespace, one.id), "", None)): one for one in held}
     seen = ledger.arisen(list(names))
     return [one for name, one in names.items() if name not in seen]
 
@@ -83,19 +83,19 @@ def _not_arisen(ledger: Ledger, source: str, table: str, held: list[HeldFact]) -
 def _digests(ledger: Ledger, source: str, table: str, held: list[HeldFact]) -> Iterator[bytes]:
     """All that the ledger may know these facts by: with the version that they were given here, and without."""
     digests = _of(ledger, source, table)
-    prefix = _prefix(ledger, source)
+    namespace = _namespace(ledger, source)
     for one in held:
         for version in (None, *one.versions):
-            yield digests.fact((one.id.removeprefix(prefix), "", version))
+            yield digests.fact((unqualified(namespace, one.id), "", version))
 
 
 def _of(ledger: Ledger, source: str, table: str) -> RowDigests:
     return RowDigests(ledger.key(), source, table, ("id", "place", "version_at"))
 
 
-def _prefix(ledger: Ledger, source: str) -> str:
+def _namespace(ledger: Ledger, source: str) -> str:
     found = ledger.source(source)
-    return f"{found.source.namespace}/" if found and found.source.namespace else ""
+    return found.source.namespace if found else ""
 
 
 def _pages(next_page: Callable[[int], tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
