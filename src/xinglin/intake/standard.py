@@ -13,6 +13,7 @@ from xinglin.records.dicom import DicomReader
 from xinglin.records.documents import CdaReader, DocumentReader, WithTexts
 from xinglin.records.fhir import FhirReader
 from xinglin.records.genomics import VcfReader, WithVcf
+from xinglin.records.linked import WithLinked
 from xinglin.records.model import Mapped, Reader
 from xinglin.records.omop import WithOmop
 from xinglin.records.packed import WithPacked
@@ -37,7 +38,7 @@ def shape_rows(table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, re
 
 def standard_readers() -> tuple[Reader, ...]:
     """One of each kind."""
-    messages = (WithTexts(FhirReader()), WithTexts(Hl7v2Reader()))
+    messages = (WithTexts(WithLinked(FhirReader())), WithTexts(WithLinked(Hl7v2Reader())))
     others = (*messages, DicomReader(), CdaReader(), DocumentReader(), VcfReader())
     return (*others, WithPacked(WithVcf(WithOmop(TabularReader())), others))
 

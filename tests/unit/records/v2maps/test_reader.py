@@ -80,7 +80,7 @@ def test_values_never_stand_in_words() -> None:
 
 SEGMENTS = ["PID", "PD1", "NK1", "MRG", "PV1", "PV2", "AL1", "IAM", "DG1", "PR1", "IN1", "ORC", "OBR", "OBX", "NTE",
             "TQ1", "SPM", "RXO", "RXE", "RXD", "RXG", "RXA", "RXR", "SCH", "AIS", "AIP", "AIL", "TXA", "FT1", "ZZ1",
-            "EVN"]  # fmt: skip
+            "EVN", "PRT", "ROL", "GT1"]  # fmt: skip
 TYPES = ["ADT^A01", "ADT^A40", "ADT^A37", "ADT^A24", "ORU^R01", "ORM^O01", "OML^O21", "MDM^T02", "VXU^V04", "RDE^O11",
          "RDS^O13", "RAS^O17", "SIU^S12", "DFT^P03", "MFN^M02"]  # fmt: skip
 PIECES = ["", '""', "7", "X", "张^三", "1^2&3^4", "20240301", "2024", "20241399", "NM", "SN", "ED", "RP", "TS",
