@@ -33,6 +33,7 @@ COUNTED: Mapping[str, tuple[str, str, bool]] = MappingProxyType(
 A period counts on the day that it starts: ``sa`` (starts after) and not ``ge``, which periods that go on would meet.
 """
 PAGE, PAGES = 500, Limit("pages of one day", 20_000, "pages")
+IDLE_PAGES = Limit("pages in a row without anything new", 20, "pages")
 _HEADERS = {"Accept": "application/fhir+json", "Prefer": "handling=strict"}
 
 
@@ -76,10 +77,15 @@ class FhirCounter:
         asked = [*_day(kind, first, following), ("_elements", "id"), ("_count", str(PAGE))]
         path = f"{COUNTED[kind][0]}?{urlencode(asked)}"
         found: dict[str, None] = {}
+        fresh = 0
         for number in range(PAGES.value):
             page = await self._page(kind, path, first_page=not number)
             own = (one.resource for one in page.entry if one.resource is not None)
+            before = len(found)
             found |= dict.fromkeys(one.id for one in own if one.resource_type == COUNTED[kind][0] and one.id)
+            fresh = number if len(found) > before else fresh
+            if number - fresh > IDLE_PAGES.value:
+                break
             path = next((one.url for one in page.link if one.relation == "next"), "")
             if not path or len(found) > limit:
                 return tuple(found)[: limit + 1]
