@@ -44,8 +44,10 @@ def grades(
     ] = False,
     by: Annotated[str, typer.Option(help="Who confirms: a name that stays in the record.")] = "",
     reason: Annotated[str, typer.Option(help="Why; asked for where a grade is below the suggested one.")] = "",
-    publish: Annotated[bool, typer.Option(help="Publish the data set again with the grades that hold.")] = False,
-    history: Annotated[bool, typer.Option(help="Every word that was ever said, oldest first.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish the data set again with the grades that hold.")
+    ] = False,
+    history: Annotated[bool, typer.Option("--history", help="Every word that was ever said, oldest first.")] = False,
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
 ) -> None:
@@ -279,7 +281,13 @@ def _words_told(rows: list[dict[str, Any]]) -> str:
 
 
 def _namespace(folder: Path) -> str:
-    """The node as OpenLineage names it: its space, where it has one, and its folder."""
+    """The node as OpenLineage names it: by its DID, or by its folder before it has joined a space."""
+    from xinglin.node.joining import CREDENTIAL_FILE
+    from xinglin.wire.calls import Enrolled
+
+    file = folder / CREDENTIAL_FILE
+    if file.is_file():
+        return msgspec.json.decode(file.read_bytes(), type=Enrolled).did
     return f"xinglin://{folder.resolve().name}"
 
 

@@ -59,7 +59,7 @@ hdab_name = "Example body"
 hdab_email = "hdab@example.org"
 [national]
 area = "310101"
-organisation = "12310000425005432X"
+organisation = "12310000425005432M"
 serial = 7
 frequency = "002"
 """
