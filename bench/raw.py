@@ -19,7 +19,7 @@ OLD = KeyRing(Kek("bench-1", os.urandom(32)))
 NEW = KeyRing(Kek("bench-2", os.urandom(32)), (OLD.current,))
 LINE = b"OBX|1|NM|8480-6^Systolic blood pressure^LN||%03d|mm[Hg]|90-140|N|||F|||20240101083000\r"
 MESSAGE = b"MSH|^~\\&|HIS|H|LAKE|H|20240101083000||ORU^R01|%d|P|2.5\r" + b"".join(LINE % n for n in range(90, 101))
-LARGE_BYTES = 512_000
+IMAGE_BYTES, FILE_BYTES = 512_000, 2_000_000
 
 
 def received(body: bytes) -> Received:
@@ -50,10 +50,10 @@ async def small(store: RawFolder, callers: int, seconds: float) -> None:
     say(f"raw.keep.c{callers}", what, len(waits) / took, "/s", ">= 10000" if callers == 256 else "", words)
 
 
-async def large(store: RawFolder, callers: int, seconds: float) -> None:
-    """Keeps of 512 kB objects, half of each noise."""
+async def large(store: RawFolder, name: str, what: str, size_bytes: int, callers: int, seconds: float) -> None:
+    """Keeps of objects of noise."""
     count, end = 0, time.perf_counter() + seconds
-    noise = os.urandom(LARGE_BYTES)
+    noise = os.urandom(size_bytes)
 
     async def caller() -> None:
         nonlocal count
@@ -64,8 +64,9 @@ async def large(store: RawFolder, callers: int, seconds: float) -> None:
     began, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(caller() for _ in range(callers)))
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    words = f"{count * LARGE_BYTES / took / 1e6:.0f} MB/s; {count / cpu:,.0f}/s a CPU second"
-    say("raw.keep.large", f"durable keeps of 512 kB objects, {callers} callers", count / took, "/s", ">= 100", words)
+    words = f"{count * size_bytes / took / 1e6:.0f} MB/s; {count / cpu:,.0f}/s a CPU second"
+    promise = ">= 100" if size_bytes == IMAGE_BYTES else ""
+    say(f"raw.keep.{name}", f"durable keeps of {what}, {callers} callers", count / took, "/s", promise, words)
 
 
 def stream(store: RawFolder, chunks: int) -> None:
@@ -93,6 +94,30 @@ def reading(store: RawFolder, seconds: float) -> None:
     while time.perf_counter() < began + seconds:
         count += len(store.after(0, 1_000))
     say("raw.after", "objects listed in order", count / (time.perf_counter() - began), "/s")
+
+
+def upkeep_of_images(folder: Path, settings: RawSettings) -> None:
+    """The same where segments hold images: everything is read, so the figures are bytes a second."""
+    size = sum(path.stat().st_size for path in (folder / "segments").iterdir())
+    (folder / "index.db").unlink()
+    began = time.perf_counter()
+    store = open_raw_store(folder, OLD, settings)
+    took = time.perf_counter() - began
+    words = f"{store.count():,} objects"
+    say("raw.rebuild_images", "the index rebuilt of segments of 512 kB objects", size / took / 1e6, "MB/s", "", words)
+    gone = [kept.digest for kept in store.after(10, 10)]
+    began = time.perf_counter()
+    store.erase(gone)
+    took = 1e3 * (time.perf_counter() - began)
+    words = f"segments of {settings.segment_bytes >> 20} MiB are written anew without them"
+    say("raw.erase_images", "ten 512 kB objects erased", took, "ms", "", words)
+    began = time.perf_counter()
+    report = store.fsck()
+    took = time.perf_counter() - began
+    if report.findings:
+        raise SystemExit(f"the check found {report.findings[:3]}")
+    say("raw.fsck_images", f"{report.records:,} records of images checked", size / took / 1e6, "MB/s")
+    store.close()
 
 
 def upkeep(folder: Path, settings: RawSettings) -> None:
@@ -123,15 +148,23 @@ def main(arguments: list[str]) -> None:
     little = quick(arguments)
     seconds, settings = (0.3 if little else 4.0), RawSettings()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "small"
         store = open_raw_store(folder, OLD, settings)
         for callers in (16, 256) if little else (1, 16, 256, 1024):
             asyncio.run(small(store, callers, seconds))
-        asyncio.run(large(store, 16, seconds))
-        stream(store, 4 if little else 256)
         reading(store, seconds / 2)
         store.close()
         upkeep(folder, settings)
+        folder = Path(name) / "images"
+        store = open_raw_store(folder, OLD, settings)
+        asyncio.run(large(store, "large.c1", "512 kB objects, in segments", IMAGE_BYTES, 1, seconds))
+        asyncio.run(large(store, "large", "512 kB objects, in segments", IMAGE_BYTES, 16, seconds))
+        store.close()
+        upkeep_of_images(folder, settings)
+        store = open_raw_store(Path(name) / "files", OLD, settings)
+        asyncio.run(large(store, "files", "2 MB objects, a file each", FILE_BYTES, 16, seconds))
+        stream(store, 4 if little else 256)
+        store.close()
 
 
 if __name__ == "__main__":

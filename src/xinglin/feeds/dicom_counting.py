@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 
 from xinglin.intake.errors import RawDamaged, RawErased, RawMissing
 from xinglin.intake.ports import Kept, RawStore, Received
@@ -48,7 +49,14 @@ class SeriesCounter:
 
     def notice(self, kept: Kept, header: Header) -> None:
         """What a listener has read already is not read again."""
-        entry = indexed(kept, header)
+        self.prepare(header)(kept)
+
+    def prepare(self, header: Header) -> Callable[[Kept], None]:
+        """As ``notice``, in two steps: the work of it now, the rest once the object is kept."""
+        make = _prepared(header)
+        return lambda kept: self._remember(kept, make(kept))
+
+    def _remember(self, kept: Kept, entry: IndexedInstance | None) -> None:
         with self._lock:
             self._noticed[kept.digest] = entry
             while len(self._noticed) > REMEMBERED:
@@ -124,11 +132,18 @@ class SeriesCounter:
 
 def indexed(kept: Kept, header: Header) -> IndexedInstance | None:
     """The entry of an object; None where its header has not all three UIDs."""
+    return _prepared(header)(kept)
+
+
+def _prepared(header: Header) -> Callable[[Kept], IndexedInstance | None]:
+    """Makes the entry; holds nothing of the header any more."""
     brief = brief_of(header)
     if brief is None:
-        return None
+        return lambda kept: None
     attributes = query_attributes(header)
-    return IndexedInstance(kept.digest, kept.sequence, kept.source, kept.retention, brief, attributes)
+    return lambda kept: IndexedInstance(
+        kept.digest, kept.sequence, kept.source, kept.retention, brief, attributes
+    )  # fmt: skip
 
 
 def head_of(raw: RawStore, kept: Kept) -> bytes:

@@ -43,15 +43,15 @@ DOOR_S, END_S = 5.0, 2.0
 DAMAGED_WORDS = "Kept and quarantined: the header or the pixel data is damaged."
 ODD_WORDS = "Kept: identifiers of data set and request differ."
 Keep = Callable[[Received], Awaitable[Kept]]
-Noticed = Callable[[Kept, Header], None]
+Noticed = Callable[[Header], Callable[[Kept], None]]
 
 
 class DicomListener:
     """Receives instances and hands each to ``keep``, which runs on the event loop that called ``start``.
 
     ``peers``: networks that may connect, never empty. ``callers``: titles that may associate (empty: any peer's).
-    ``mirror``: keep pixel data; ``archive_url``: DICOMweb service that has it otherwise. ``noticed``: told each
-    instance that is durable, in a thread of its association.
+    ``mirror``: keep pixel data; ``archive_url``: DICOMweb service that has it otherwise. ``noticed``: told
+    each header, in a thread of its association; what it gives is told the object once that is durable.
     """
 
     def __init__(
@@ -184,7 +184,8 @@ class DicomListener:
         header = self._read(body)
         broken = header is None or TRUNCATED in header.flags
         odd = header is not None and said != (header.text("SOPClassUID"), header.text("SOPInstanceUID"))
-        code = self._kept(keeping, header)
+        durable = None if self._noticed is None or header is None else self._noticed(header)
+        code = self._kept(keeping, durable)
         if code != SUCCESS:
             return code, "Not kept: send again." if code == OUT_OF_RESOURCES else "These bytes were erased here."
         if broken:
@@ -225,7 +226,7 @@ class DicomListener:
         with self._lock:
             self._hands.discard(future)
 
-    def _kept(self, future: Future[Kept] | None, header: Header | None) -> int:
+    def _kept(self, future: Future[Kept] | None, durable: Callable[[Kept], None] | None) -> int:
         """Success once it is durable; whatever else happens leaves it with its sender."""
         if future is None:
             return OUT_OF_RESOURCES
@@ -244,6 +245,6 @@ class DicomListener:
         self._failing = False
         self.count("kept")
         self.count("known", int(kept.known))
-        if self._noticed is not None and header is not None:
-            self._noticed(kept, header)
+        if durable is not None:
+            durable(kept)
         return SUCCESS

@@ -26,7 +26,17 @@ from functools import cache
 from typing import Any
 
 from xinglin.feeds.dicom_model import DicomLimits
-from xinglin.feeds.dicom_wire import ESTABLISHED, Inbox, Notices, WakingQueue, confirm_at_once, reading, sending, waited
+from xinglin.feeds.dicom_wire import (
+    ESTABLISHED,
+    Inbox,
+    Notices,
+    WakingQueue,
+    confirm_at_once,
+    reading,
+    received,
+    sending,
+    waited,
+)
 from xinglin.feeds.mllp_model import Network, allowed
 
 LOOK_AGAIN_S = 0.005
@@ -107,23 +117,8 @@ def _socket_class() -> Any:
                 raise ConnectionAbortedError("a PDU is longer than was announced")
             if nr_bytes > 6:
                 self.traffic.before_reading(self.assoc)
-            found, got = bytearray(nr_bytes), 0
-            view, end = memoryview(found), time.monotonic() + limits.pdu_s
             confirm_at_once(connection)
-            while got < nr_bytes:
-                left = end - time.monotonic()
-                if left <= 0 or self.traffic.stopping:
-                    raise TimeoutError("a PDU took too long")
-                connection.settimeout(min(left, 1.0))
-                try:
-                    taken = connection.recv_into(view[got:])
-                except TimeoutError:
-                    continue
-                if not taken:
-                    return bytearray(view[:got])
-                got += taken
-            connection.settimeout(limits.pdu_s)
-            return found
+            return received(connection, nr_bytes, limits.pdu_s)
 
     return LimitedSocket
 

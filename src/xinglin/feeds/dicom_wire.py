@@ -11,10 +11,11 @@ import queue
 import select
 import socket
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
-WAIT_S, MESSAGE_S = 0.1, 0.05
+WAIT_S, MESSAGE_S, SLOW_S = 0.1, 0.05, 0.5
 QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
 """Linux alone has it, and forgets it again: it is asked for before each reading."""
 ESTABLISHED = "Sta6"
@@ -87,6 +88,31 @@ def waited(service: Any, connection: socket.socket) -> bool:
     found = queued.wait(connection, WAIT_S if service.event_queue.empty() and queued.empty() else 0)
     if not found and service.event_queue.empty() and service.state_machine.current_state == ESTABLISHED:
         service._process_recv_primitive()  # the service would pause before it looks
+    return found
+
+
+def received(connection: socket.socket, size_bytes: int, limit_s: float) -> bytearray:
+    """So many bytes of a connection whose timeout is ``limit_s``; fewer where it ended.
+
+    Raises ``TimeoutError`` when they have not come in that time. The timeout is left alone as long as they come
+    quickly: to change it is a call of the system, for each of a hundred pieces a second and sender.
+    """
+    found, got = bytearray(size_bytes), 0
+    view, end = memoryview(found), time.monotonic() + limit_s
+    try:
+        while got < size_bytes:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("a PDU took too long")
+            if left < limit_s - SLOW_S:
+                connection.settimeout(left)
+            taken = connection.recv_into(view[got:])
+            if not taken:
+                return bytearray(view[:got])
+            got += taken
+    finally:
+        if connection.gettimeout() != limit_s:
+            connection.settimeout(limit_s)
     return found
 
 

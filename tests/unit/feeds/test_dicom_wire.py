@@ -14,7 +14,18 @@ from pynetdicom.dimse_messages import C_STORE_RSP
 from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 
-from xinglin.feeds.dicom_wire import MESSAGE_S, Data, Inbox, Notices, WakingQueue, confirm_at_once, response, sending
+from xinglin.feeds import dicom_wire
+from xinglin.feeds.dicom_wire import (
+    MESSAGE_S,
+    Data,
+    Inbox,
+    Notices,
+    WakingQueue,
+    confirm_at_once,
+    received,
+    response,
+    sending,
+)
 
 CT, INSTANCE = "1.2.840.10008.5.1.4.1.1.2", "2.25.12345"
 
@@ -109,6 +120,36 @@ def test_values_are_views_and_have_to_fit() -> None:
     for length in (b"\0\0\0\x01", b"\0\0\0\x05", b"\xff\xff\xff\xff"):
         with pytest.raises(ValueError, match="fit"):
             Data(bytearray(b"\x04\0\0\0\0\x08" + length + b"\x01\x02ab"))
+
+
+def test_a_piece_comes_whole_or_ends_or_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dicom_wire, "SLOW_S", 0.0)
+    here, there = socket.socketpair()
+    here.settimeout(0.3)
+
+    def drip(pieces: int, pause_s: float) -> threading.Thread:
+        def work() -> None:
+            for _ in range(pieces):
+                time.sleep(pause_s)
+                there.send(b"x")
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        return thread
+
+    one = drip(5, 0.01)
+    assert received(here, 5, 0.3) == b"xxxxx"
+    one.join()
+    assert here.gettimeout() == 0.3
+    slow, began = drip(8, 0.1), time.monotonic()
+    with pytest.raises(TimeoutError):
+        received(here, 8, 0.3)
+    assert time.monotonic() - began < 0.7
+    assert here.gettimeout() == 0.3
+    slow.join()
+    there.close()
+    assert len(received(here, 100, 0.3)) < 8
+    here.close()
 
 
 def test_confirming_at_once_is_asked_of_a_connection() -> None:

@@ -61,7 +61,7 @@ class ImagingWays:
                 mirror=way.mirror,
                 retention=source.retention,
                 charset=source.charset,
-                noticed=counter.notice,
+                noticed=counter.prepare,
             )
             port = await listener.start(way.host, way.port, tls)
         except OSError as error:
