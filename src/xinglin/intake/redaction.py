@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from xinglin.records.genomics.erasing import is_vcf, without_samples
+from xinglin.records.genomics.reader import MEDIA_TYPES
 from xinglin.records.hl7v2.batch import split_batch
 from xinglin.records.hl7v2.errors import BadMessage
 
@@ -23,6 +25,7 @@ _JSON = frozenset({"application/fhir+json", "application/json"})
 _LINES = frozenset({"application/fhir+ndjson", "application/x-ndjson"})
 _CSV = frozenset({"text/csv", "application/csv"})
 _HL7 = frozenset({"x-application/hl7-v2+er7", "application/hl7-v2", "application/edi-hl7v2"})
+_VCF = frozenset({*MEDIA_TYPES, "application/gzip"})
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -35,6 +38,8 @@ def redact(
     ``drop``: places of records about the persons. ``persons``: their keys as the source writes them
     (``Patient/12``): a part that holds one goes, whatever its place says.
     """
+    if media_type in _VCF and is_vcf(body):
+        return without_samples(body, keep, drop)
     units = {unit for place in keep if (unit := _unit(place))} - {_unit(place) for place in drop}
     if not units:
         return None

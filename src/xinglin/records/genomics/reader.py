@@ -14,6 +14,7 @@ from typing import Any
 from xinglin.kernel.instants import Instant
 from xinglin.records.genomics.alleles import BASES, NOT_ALIGNED, Call, chromosome_name, parse_call, seen_from, trimmed
 from xinglin.records.genomics.annotations import Annotations
+from xinglin.records.genomics.erasing import is_erased
 from xinglin.records.genomics.errors import BadVcf
 from xinglin.records.genomics.header import HeaderReading, VcfHeader
 from xinglin.records.genomics.lines import GZIP, Broken, blocks, first_line
@@ -165,6 +166,8 @@ class _Calls:
         self._accepted = 0
         self._ignored = {NOT_CARRIED: 0, NOT_CALLED: 0, NO_ALLELE: 0}
         for at, name in enumerate(header.samples, 9):
+            if is_erased(name):
+                continue
             patient = patient_of(options, name)
             if patient:
                 self.samples.append(_Sample(at, name, patient, specimen_of(options, name), self._build or ""))
