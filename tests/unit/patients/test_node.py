@@ -11,20 +11,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.patients.clinic import Clinic, arrow, persons_in, stored_links
 from tests.unit.patients.people import LI, WANG, version
 
+from xinglin.evidence.entry import Entry
 from xinglin.intake.model import Source
+from xinglin.intake.procedure import commitments
 from xinglin.lake import Lake
 from xinglin.lake.errors import LakeError, WriteFailed
 from xinglin.node.intake.persons import APP_ID, NodePersons, versions_of
 from xinglin.node.intake.wiring import open_persons
 from xinglin.node.settings import NodeSettings
 from xinglin.patients import linkage
+from xinglin.patients.deciding import Clerks
 from xinglin.patients.errors import BadPolicy, NoLinkage
 from xinglin.patients.model import Policy
 from xinglin.records.fhir.references import identifier_key
+from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.patient_index import PatientStore
 from xinglin.trust.keys import PrivateKeys
 
@@ -242,3 +247,49 @@ def test_matching_puts_pairs_under_review_and_links_none(clinic: Clinic) -> None
     (review,) = clinic.persons.store.reviews()
     assert review.doubtful.kind == "probable" and "phone" in review.doubtful.agree
     assert stored_links(clinic.lake) == [] and clinic.persons.match().opened == 0
+
+
+def entries(clinic: Clinic) -> list[dict[str, Any]]:
+    """What waits for the log about links."""
+    return [dict(one.values) for one in clinic.ledger.outbox(1_000) if "publication" in one.values]
+
+
+def test_links_leave_entries_of_digests_and_counts(clinic: Clinic) -> None:
+    clinic.persons = NodePersons(clinic.persons.store, clinic.lake, outbox=clinic.ledger)
+    clinic.intake._ports = msgspec.structs.replace(clinic.intake._ports, persons=clinic.persons)
+    carry(clinic, message("A01", 20240101080000, pid("007")), message("A01", 20240101080001, pid("008", "李^四")))
+    assert entries(clinic) == [], "two persons, no link"
+    carry(clinic, A40)
+    (merged,) = entries(clinic)
+    assert (merged["linked"], merged["unlinked"], merged["rules"]) == (2, 0, {"merge": 2})
+    clerks = Clerks(clinic.persons.index)
+    clerks.unlink(SEVEN, EIGHT, "ann", LATER + 1, "not one")
+    clinic.persons.publish()
+    clerks.link(SEVEN, EIGHT, "ann", LATER + 2)
+    clinic.persons.publish()
+    _, parted, linked = entries(clinic)
+    assert (parted["linked"], parted["unlinked"], parted["rules"]) == (0, 2, {})
+    assert (linked["linked"], linked["rules"]) == (2, {"clerk": 2})
+    assert [one["publication"] for one in (merged, parted, linked)] == [1, 2, 3]
+    assert len({one["what"] for one in (merged, parted, linked)}) == 3
+    for one in clinic.ledger.outbox(1_000):
+        told = json.dumps([one.subject, one.values])
+        assert "007" not in told and "ann" not in told and "Patient" not in told
+        Entry(kind=one.kind, at=one.at, submitter=PrivateKeys.generate().did, subject=one.subject,
+              commitments=commitments(one))  # fmt: skip
+
+
+def test_a_link_by_a_clerk_beside_a_running_intake_leaves_its_entry(tmp_path: Path) -> None:
+    keys = PrivateKeys.generate()
+    first = open_persons(tmp_path, NodeSettings(), keys)
+    first.took(1, arrow([version("Patient/1", 1, **WANG), version("Patient/2", 2, **LI)]))
+    first.store.close()
+    ledger = IntakeLedger.in_folder(tmp_path)
+    second = open_persons(tmp_path, NodeSettings(), keys)
+    Clerks(second.index).link("Patient/1", "Patient/2", "ann", 9)
+    second.publish()
+    second.publish()
+    second.store.close()
+    (entry,) = ledger.outbox()
+    assert (entry.kind, entry.values["rules"]) == ("change", {"clerk": 2})
+    ledger.close()
