@@ -339,8 +339,7 @@ def _asking(folder: Path) -> Iterator[tuple[Ask, tuple[str, ...]]]:
     if not names:
         yield lambda sql: (), ()
         return
-    snapshot = lake.pin_current(names, max(lake.versions(name)[-1][1] for name in names))
-    with read_current(lake, snapshot) as session:
+    with read_current(lake, lake.pin_newest(names)) as session:
         yield lambda sql: [tuple(row.values()) for row in session.batches(sql).read_all().to_pylist()], names
 
 

@@ -10,7 +10,7 @@ link of a patient holds; one without a person undoes the link), ``patient_record
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -125,6 +125,20 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(words: str) -> str:
+    """A text as SQL has it.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + words.replace("'", "''") + "'"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Texts as SQL has them, with commas between."""
+    return ", ".join(map(literal, words))
+
+
 def _by_versions(source: str, rule: CurrentRule, versions: Versions, repeated: str) -> str:
     columns = _stored(rule)
     if versions == "one":
@@ -151,7 +165,7 @@ def _merged(source: str, rule: CurrentRule) -> str:
     places = {rule.fact: fact, "partial": '"#partial"'} | {n: f'"#newest".{quoted(n)}' for n in newest}
     for number, group in enumerate(rule.groups):
         says = " OR ".join(f"{quoted(column)} IS NOT NULL" for column in group)
-        named = ", ".join(_text(word) for word in {*group, _base(group[0], group)})
+        named = listed({*group, _base(group[0], group)})
         cleared = f'list_has_any("#cleared", [{named}])'
         taken.append(f'arg_min({_packed(group)}, "#n") FILTER (WHERE {says} OR {cleared}) AS "#{number}"')
         places |= {column: f'"#{number}".{quoted(column)}' for column in group}
@@ -172,7 +186,7 @@ def _merged(source: str, rule: CurrentRule) -> str:
 
 
 def _holding(select: str, rule: CurrentRule) -> str:
-    words = ", ".join(map(_text, TAKEN_BACK))
+    words = listed(TAKEN_BACK)
     holds = [f"({quoted(one)} IS NULL OR {quoted(one)} NOT IN ({words}))" for one in _named(rule.status)]
     if not holds:
         return select
@@ -220,7 +234,3 @@ def _known(name: str) -> CanonicalTable | None:
 
 def _named(names: str | tuple[str, ...]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) and names else tuple(names)
-
-
-def _text(word: str) -> str:
-    return "'" + word.replace("'", "''") + "'"

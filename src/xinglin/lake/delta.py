@@ -98,6 +98,12 @@ class Lake:
             chosen |= {PERSON_LINK} if linked else set()
         return self.pin(chosen, at)
 
+    def pin_newest(self, names: Iterable[str]) -> Snapshot:
+        """Pin the newest of what current views of the tables read, at the instant of the latest commit among it."""
+        chosen = set(names)
+        read = chosen | ({PERSON_LINK} & set(self.names()))
+        return self.pin_current(chosen, max((self.versions(name)[-1][1] for name in read), default=0))
+
     def has_versions(self, name: str) -> bool:
         """Whether the table's rows are versions of facts: it has every system column of canonical tables."""
         return rule_of(name, [field.name for field in self.open(name).schema().fields]) is not None

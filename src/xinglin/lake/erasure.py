@@ -24,7 +24,7 @@ import msgspec
 
 from xinglin.kernel.limits import Limit
 from xinglin.lake import batches
-from xinglin.lake.current import PATIENT, PATIENT_RECORD, PERSON_LINK, links_select, quoted, rule_of
+from xinglin.lake.current import PATIENT, PATIENT_RECORD, PERSON_LINK, links_select, listed, quoted, rule_of
 from xinglin.lake.delta import Lake
 from xinglin.lake.errors import MaintenanceFailed
 from xinglin.lake.locks import removing
@@ -225,7 +225,7 @@ def _cells(
     going = _any(conditions)
     counts = ", ".join(
         "count(*) FILTER (WHERE "
-        + " OR ".join(f"CAST({c} AS VARCHAR)" + _listed(part) for part in _parts(who))
+        + " OR ".join(f"CAST({c} AS VARCHAR)" + f" IN ({listed(part)})" for part in _parts(who))
         + f") AS {c}"
         for c in map(quoted, columns)
     )
@@ -291,11 +291,7 @@ def _forget(lake: Lake, name: str) -> None:
 
 def _in(column: str, keys: Sequence[str]) -> list[str]:
     """Conditions, each over some of the keys; in words that DuckDB and DataFusion both read."""
-    return [f"CAST({quoted(column)} AS VARCHAR)" + _listed(part) for part in _parts(keys)]
-
-
-def _listed(keys: Sequence[str]) -> str:
-    return " IN (" + ", ".join("'" + key.replace("'", "''") + "'" for key in keys) + ")"
+    return [f"CAST({quoted(column)} AS VARCHAR)" + f" IN ({listed(part)})" for part in _parts(keys)]
 
 
 def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -10,6 +10,7 @@ import msgspec
 from xinglin.catalogue.canonical_tables import canonical_table
 from xinglin.catalogue.lineage import Edge, Field, How, Layer
 from xinglin.kernel.canonical import canonical_digest
+from xinglin.lake.current import literal
 from xinglin.lake.delta import Lake
 from xinglin.lake.errors import LakeError
 from xinglin.lake.products import lineage_of
@@ -134,11 +135,11 @@ class FactVersion(msgspec.Struct, frozen=True):
 
 def versions_of_fact(lake: Lake, table: str, fact: str) -> tuple[FactVersion, ...]:
     """Every stored version of a fact, newest first; none where there is no such fact. Raises ``TableMissing``."""
-    snapshot = lake.pin([table], lake.versions(table)[-1][1])
-    key = "'" + fact.replace("'", "''") + "'"
+    snapshot = lake.current([table])
     select = (
         f"SELECT id, coalesce(source, '') AS source, coalesce(message, '') AS message, coalesce(place, '') AS place, "  # noqa: S608
-        f'batch, epoch_ms(recorded_at) AS recorded_at, epoch_ms(version_at) AS v FROM "{ROWS}{table}" WHERE id = {key}'
+        f"batch, epoch_ms(recorded_at) AS recorded_at, epoch_ms(version_at) AS v "
+        f'FROM "{ROWS}{table}" WHERE id = {literal(fact)}'
     )
     with read_current(lake, snapshot) as session:
         rows = session.run(select).to_pylist()

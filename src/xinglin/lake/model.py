@@ -46,3 +46,7 @@ class QueryLimits(msgspec.Struct, frozen=True):
     time_ms: int = 60_000
     threads: int = 2
     rows: int = 5_000_000
+
+
+NIGHTLY = QueryLimits(memory_bytes=4 * 1024 * 1024 * 1024, time_ms=3_600_000)
+"""What the node's own questions over whole tables may use: checks, profiles of days, suggestions."""

@@ -52,8 +52,7 @@ def materialise(
     """
     _must_be_free(lake, name)
     wanted = set(sources)
-    when = max((lake.versions(one)[-1][1] for one in {*wanted, *_linked(lake)}), default=0) if at is None else at
-    snapshot = lake.pin_current(wanted, when)
+    snapshot = lake.pin_newest(wanted) if at is None else lake.pin_current(wanted, at)
     lineage = Lineage(select, canonical_digest(select), snapshot.tables, snapshot.at)
     with read_current(lake, snapshot, limits) as session:
         return _replace(lake, name, session.batches(select), lineage)
@@ -69,10 +68,6 @@ def lineage_of(lake: Lake, name: str) -> Lineage | None:
     except msgspec.DecodeError:
         return None
     return found if found.format == _FORMAT else None
-
-
-def _linked(lake: Lake) -> tuple[str, ...]:
-    return (PERSON_LINK,) if PERSON_LINK in lake.names() else ()
 
 
 def _must_be_free(lake: Lake, name: str) -> None:

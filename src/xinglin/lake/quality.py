@@ -17,15 +17,13 @@ from xinglin.catalogue.quality_checks import quality_check, quality_checks
 from xinglin.catalogue.quality_sql import able, counts_select, failing_select, grouped
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
-from xinglin.lake.current import PERSON_LINK
 from xinglin.lake.delta import Lake
 from xinglin.lake.errors import LakeError
-from xinglin.lake.model import QueryLimits, Snapshot
+from xinglin.lake.model import NIGHTLY, QueryLimits, Snapshot
 from xinglin.lake.query import QuerySession
 from xinglin.lake.reading import read_current
 
 QUALITY_RUN = "quality_run"
-NIGHTLY = QueryLimits(memory_bytes=4 * 1024 * 1024 * 1024, time_ms=3_600_000, threads=2)
 SHOWN_ROWS = Limit("failing rows shown", 1_000, "rows")
 
 
@@ -102,9 +100,7 @@ def failing_rows(lake: Lake, check_id: str, limit: int = 20) -> tuple[FailingRow
 
 def known_columns(session: QuerySession, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     """The columns of each pinned table's current view."""
-    names = [pinned.name for pinned in snapshot.tables]
-    select = 'SELECT * FROM "{}" LIMIT 0'
-    return {name: tuple(session.run(select.format(name)).schema.names) for name in names}
+    return {pinned.name: session.columns(pinned.name) for pinned in snapshot.tables}
 
 
 def keep_run(lake: Lake, card: Scorecard) -> int:
@@ -140,7 +136,5 @@ def last_run(lake: Lake) -> Scorecard | None:
 
 
 def _pinned(lake: Lake) -> Snapshot:
-    names = [table.name for table in CANONICAL_TABLES if table.name in lake.names()]
-    moving = [*names, *({PERSON_LINK} & set(lake.names()))]
-    latest = max((lake.versions(name)[-1][1] for name in moving), default=0)
-    return lake.pin_current(names, latest)
+    held = set(lake.names())
+    return lake.pin_newest(table.name for table in CANONICAL_TABLES if table.name in held)

@@ -15,14 +15,12 @@ from xinglin.catalogue.model import DataSetDescription, TableDescription
 from xinglin.catalogue.profile import LevelCount, TableProfile
 from xinglin.catalogue.statement import AGE_BAND_YEARS, BINS, OLDEST_BAND, BinCount, Measured, Population
 from xinglin.kernel.instants import Instant
-from xinglin.lake.current import PERSON_LINK
 from xinglin.lake.delta import Lake
-from xinglin.lake.model import QueryLimits
+from xinglin.lake.model import NIGHTLY
 from xinglin.lake.profiling import Ask, counted, profile_relation
 from xinglin.lake.quality_days import MOMENTS
 from xinglin.lake.reading import read_current
 
-_LIMITS = QueryLimits(memory_bytes=4 * 1024 * 1024 * 1024, time_ms=3_600_000, threads=2)
 _HOLDS = {"integer": "integer", "number": "number", "date": "date", "instant": "instant", "boolean": "boolean"}
 
 
@@ -43,12 +41,10 @@ def count_for_statement(lake: Lake, description: DataSetDescription, at: Instant
     names = [table.name for table in tables] + (["patient"] if "patient" in held else [])
     if not names:
         return Counted({}, None, {})
-    moving = {*names, *({PERSON_LINK} & held)}
-    snapshot = lake.pin_current(names, max(lake.versions(name)[-1][1] for name in moving))
     population = None
-    with read_current(lake, snapshot, _LIMITS) as session:
+    with read_current(lake, lake.pin_newest(names), NIGHTLY) as session:
         for table in tables:
-            stored = set(session.run(f'SELECT * FROM "{table.name}" LIMIT 0').schema.names)  # noqa: S608 (its name)
+            stored = set(session.columns(table.name))
             columns = [one for one in _columns(table) if one.name in stored]
             listed = ", ".join(f'"{one.name}"' for one in columns if one.name != table.patient_key)
             select = f'SELECT "{table.patient_key}"{", " + listed if listed else ""} FROM "{table.name}"'  # noqa: S608
@@ -58,7 +54,7 @@ def count_for_statement(lake: Lake, description: DataSetDescription, at: Instant
             suggestions[table.name] = _suggestions(table, profile)
         if "patient" in held:
             wanted = ("patient", "sex", "birth_year", "province", "country")
-            stored = set(session.run("SELECT * FROM patient LIMIT 0").schema.names)
+            stored = set(session.columns("patient"))
             listed = ", ".join(f'"{name}"' for name in wanted if name in stored)
             with counted(session.batches(f"SELECT {listed} FROM patient"), "patient") as ask:  # noqa: S608
                 population = _population(ask, stored & set(wanted), datetime.fromtimestamp(at / 1000, UTC).year)

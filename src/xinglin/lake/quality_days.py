@@ -7,15 +7,14 @@ profile is what later days are compared with. ``drift_day`` holds local codes wi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
-from xinglin.lake.current import PERSON_LINK
+from xinglin.lake.current import listed, literal
 from xinglin.lake.delta import Lake
-from xinglin.lake.model import QueryLimits
+from xinglin.lake.model import NIGHTLY
 from xinglin.lake.query import QuerySession
 from xinglin.lake.reading import ROWS, read_current
 
@@ -49,7 +48,6 @@ _WATCHED = {
 
 _LOCAL = {"encounter": "class", "imaging": "modality"}
 """What stands for a local code where the table has no concept of its own."""
-_LIMITS = QueryLimits(memory_bytes=4 * 1024 * 1024 * 1024, time_ms=3_600_000, threads=2)
 
 
 class KeyedDay(msgspec.Struct, frozen=True):
@@ -86,11 +84,11 @@ def keyed_day(
     """
     if table not in lake.names():
         return KeyedDay(0, {}, frozenset(), frozenset())
-    snapshot = lake.pin_current([table], _latest(lake, [table]))
-    with read_current(lake, snapshot, _LIMITS) as session:
-        identifier = "identifier" if "identifier" in _columns(session, table) else "NULL"
-        here = f"source = {_text(source)}"
-        on_day = f"{_day(moment, zone_minutes)} = {_text(day)}" if moment else "true"
+    snapshot = lake.pin_newest([table])
+    with read_current(lake, snapshot, NIGHTLY) as session:
+        identifier = "identifier" if "identifier" in session.columns(table) else "NULL"
+        here = f"source = {literal(source)}"
+        on_day = f"{_day(moment, zone_minutes)} = {literal(day)}" if moment else "true"
         select = f'SELECT id, CAST({identifier} AS VARCHAR) AS own FROM "{table}" WHERE {here} AND '  # noqa: S608
         rows = session.run(select + f"({on_day})").to_pylist()
         found = {row["id"]: row["id"] for row in rows} | {row["own"]: row["id"] for row in rows if row["own"]}
@@ -114,8 +112,8 @@ def day_profiles(lake: Lake, first: str, last: str, zone_minutes: int = CHINA) -
     if not names:
         return ()
     found: list[DayRow] = []
-    snapshot = lake.pin_current(names, _latest(lake, names))
-    with read_current(lake, snapshot, _LIMITS) as session:
+    snapshot = lake.pin_newest(names)
+    with read_current(lake, snapshot, NIGHTLY) as session:
         for name in names:
             found += _profiles(session, name, first, last, zone_minutes)
     return tuple(sorted(found, key=lambda one: (one.source, one.table, one.day)))
@@ -160,13 +158,13 @@ def kept_days(lake: Lake, source: str = "") -> tuple[DayRow, ...]:
 
 
 def _profiles(session: QuerySession, name: str, first: str, last: str, zone_minutes: int) -> list[DayRow]:
-    columns = _columns(session, name)
+    columns = session.columns(name)
     moment = MOMENTS[name]
     if moment not in columns or "source" not in columns:
         return []
     day = _day(moment, zone_minutes)
     of = f'SELECT source, {day} AS day, * EXCLUDE (source) FROM "{name}"'  # noqa: S608 (canonical names)
-    span = f"WHERE day BETWEEN {_text(first)} AND {_text(last)} AND source IS NOT NULL"
+    span = f"WHERE day BETWEEN {literal(first)} AND {literal(last)} AND source IS NOT NULL"
     watched = [column for column in _WATCHED[name] if column in columns]
     gaps = [f'count(*) FILTER (WHERE "{one}" IS NULL) AS "g{n}"' for n, one in enumerate(watched)]
     counts = ", ".join(["count(*) AS n", *gaps])
@@ -202,10 +200,6 @@ def _counted(session: QuerySession, of: str, span: str, what: str) -> dict[tuple
     return found
 
 
-def _columns(session: QuerySession, table: str) -> list[str]:
-    return list(session.run(f'SELECT * FROM "{table}" LIMIT 0').schema.names)  # noqa: S608 (a table's checked name)
-
-
 def _day(moment: str, zone_minutes: int) -> str:
     """The day of a moment at the hospital, as text. Dates have no zone."""
     shifted = f'CAST(make_timestamp((epoch_ms("{moment}") + {zone_minutes * 60_000}) * 1000) AS DATE)'
@@ -217,15 +211,5 @@ def _keys_like(keys: Iterable[str]) -> list[str]:
 
 
 def _matches(keys: Sequence[str], identifier: str) -> str:
-    listed = ", ".join(map(_text, keys))
     last = "string_split(string_split(id, '/')[-1], '#')[1]"
-    return f"({last} IN ({listed}) OR CAST({identifier} AS VARCHAR) IN ({listed}))"
-
-
-def _latest(lake: Lake, names: Sequence[str]) -> Instant:
-    moving = [*names, *({PERSON_LINK} & set(lake.names()))]
-    return max(lake.versions(name)[-1][1] for name in moving)
-
-
-def _text(word: Any) -> str:
-    return "'" + str(word).replace("'", "''") + "'"
+    return f"({last} IN ({listed(keys)}) OR CAST({identifier} AS VARCHAR) IN ({listed(keys)}))"

@@ -12,7 +12,7 @@ from typing import Literal
 
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
-from xinglin.lake.current import quoted
+from xinglin.lake.current import literal, quoted
 from xinglin.lake.delta import Lake
 from xinglin.lake.errors import LakeError
 from xinglin.lake.model import QueryLimits
@@ -128,5 +128,5 @@ def _value(table: str, name: str, method: Method, order: str, within: tuple[str,
 
 def _literal(value: float | str | None) -> str:
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
+        return literal(value)
     return repr(value)

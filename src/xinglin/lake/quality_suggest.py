@@ -23,17 +23,16 @@ from xinglin.catalogue.quality_suggest import (
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
-from xinglin.lake.current import PATIENT_RECORD, PERSON_LINK
+from xinglin.lake.current import PATIENT_RECORD, literal
 from xinglin.lake.delta import Lake
 from xinglin.lake.errors import LakeError
-from xinglin.lake.model import QueryLimits
+from xinglin.lake.model import NIGHTLY
 from xinglin.lake.reading import read_current
 
 SUGGESTION = "suggestion"
 CORRECTION = "correction"
 """The source of a row that a person's acceptance made."""
 SUGGESTIONS_AT_ONCE = Limit("suggestions of one run", 100_000, "suggestions")
-_LIMITS = QueryLimits(memory_bytes=4 * 1024 * 1024 * 1024, time_ms=3_600_000, threads=2)
 
 
 class UnknownSuggestion(LakeError):
@@ -84,8 +83,7 @@ def propose(lake: Lake, at: Instant) -> int:
     names = {rule.table for rule in rules}
     with _reading(lake, names) as session:
         for rule in rules:
-            columns = set(session.run(f'SELECT * FROM "{rule.table}" LIMIT 0').schema.names)  # noqa: S608 (canonical)
-            if not set(rule.needs) <= columns:
+            if not set(rule.needs) <= set(session.columns(rule.table)):
                 continue
             select = repeated_select(rule) if rule.id.startswith("repeated_") else suggestion_select(rule)
             made = (_suggested(rule, row, at) for row in session.run(select).to_pylist())
@@ -181,7 +179,7 @@ def _keep(lake: Lake, entries: list[Suggestion]) -> None:
 
 def _is_written(lake: Lake, one: Suggestion) -> bool:
     with _reading(lake, {one.table}) as session:
-        place = _text(_place(one))
+        place = literal(_place(one))
         return bool(session.run(f'SELECT 1 AS n FROM "rows_{one.table}" WHERE place = {place} LIMIT 1').num_rows)  # noqa: S608
 
 
@@ -190,7 +188,7 @@ def _write(lake: Lake, one: Suggestion, at: Instant) -> None:
 
     schema = pa.schema(lake.open(one.table).schema().to_arrow())
     with _reading(lake, {one.table}) as session:
-        fact = _text(one.fact)
+        fact = literal(one.fact)
         rows = session.run(f'SELECT * FROM "{one.table}" WHERE id = {fact}')  # noqa: S608 (canonical name, quoted text)
         if not rows.num_rows:
             raise FactMoved("The fact is not there any more.", remedy="Refuse the suggestion.")
@@ -235,10 +233,4 @@ def _instant(at: Instant) -> Any:
 
 
 def _reading(lake: Lake, names: set[str]) -> Any:
-    moving = [*names, *({PERSON_LINK} & set(lake.names()))]
-    snapshot = lake.pin_current(names, max(lake.versions(name)[-1][1] for name in moving))
-    return read_current(lake, snapshot, _LIMITS)
-
-
-def _text(word: str) -> str:
-    return "'" + word.replace("'", "''") + "'"
+    return read_current(lake, lake.pin_newest(names), NIGHTLY)

@@ -11,6 +11,7 @@ from xinglin.lake.current import (
     CurrentRule,
     current_select,
     links_select,
+    listed,
     quoted,
     recorded_until,
     repeated_select,
@@ -63,8 +64,7 @@ class QuerySession:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(column)}" for column, kind in columns.items())
             self.view(name, f"SELECT {nothing} WHERE false")
             return
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-        source = f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+        source = f"read_parquet([{listed(paths)}], union_by_name=true, hive_partitioning=false)"
         present = {row[0] for row in self._rows(f"DESCRIBE SELECT * FROM {source}")}  # noqa: S608 (the node's files)
         chosen = ", ".join(
             f"CAST({quoted(column) if column in present else 'NULL'} AS {kind}) AS {quoted(column)}"
@@ -145,13 +145,16 @@ class QuerySession:
         """Name a SELECT that this node wrote or admitted."""
         self._do(f"CREATE VIEW {quoted(name)} AS {select}")
 
+    def columns(self, name: str) -> tuple[str, ...]:
+        """Names of a relation's columns, in order; after ``lock``."""
+        return tuple(self.run(f"SELECT * FROM {quoted(name)} LIMIT 0").schema.names)  # noqa: S608 (quoted)
+
     def lock(self) -> None:
         """Shut the engine: no file, no network, no extension, no replacement scan, no further setting."""
         self._must_be_open()
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in self._files)
         settings = (
             *self._bounds(),
-            *((f"allowed_paths=[{listed}]",) if listed else ()),
+            *((f"allowed_paths=[{listed(self._files)}]",) if self._files else ()),
             f"max_execution_time={self._limits.time_ms}",
             "python_enable_replacements=false",
             "autoinstall_known_extensions=false",
