@@ -269,6 +269,44 @@ def test_rows_a_day_for_the_reconciliation(urls: tuple[str, str]) -> None:
     assert found == {date(2024, 3, 1): 2, date(2024, 3, 2): 3}
 
 
+def test_keys_of_a_day_come_once_and_not_without_end(urls: tuple[str, str]) -> None:
+    owner, reader = urls
+    for number in range(5):
+        put(owner, number, BASE + timedelta(hours=9 * number), f"p{number % 2}")
+    puller = SqlPuller(source(reader))
+    days = (date(2024, 3, 2), date(2024, 3, 3))
+    assert sorted(puller.keys("patient", "seen", *days)) == ["p0", "p1"]
+    assert sorted(puller.keys("id", "seen", *days, 480)) == ["2", "3", "4"]
+    assert len(puller.keys("id", "seen", *days, limit=1)) == 2, "one more than the limit is to be refused"
+    assert puller.keys("id", "seen", date(2024, 4, 1), date(2024, 4, 2)) == ()
+    puller.close()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mysql"])
+def test_days_of_stamps_with_a_zone_are_the_hospitals(kind: str, request: pytest.FixtureRequest) -> None:
+    root = request.getfixturevalue(f"{kind}_url")
+    name = f"zoned_{os.urandom(4).hex()}"
+    _run(root, f"CREATE DATABASE {name}")
+    url = root.rsplit("/", 1)[0] + f"/{name}" if kind == "postgres" else root.replace("/mysql?", f"/{name}?")
+    holds = "TIMESTAMPTZ" if kind == "postgres" else "TIMESTAMP"
+    _run(url, f"CREATE TABLE visits (id INTEGER PRIMARY KEY, seen {holds})")
+    # One o'clock in the morning of 2 March in Shanghai is 17 hours of 1 March in Greenwich.
+    zone = "" if kind == "postgres" else "SET time_zone = '+00:00'"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        if zone:
+            connection.execute(text(zone))
+        stamp = "2024-03-01 17:00:00" + ("+00" if kind == "postgres" else "")
+        connection.execute(text("INSERT INTO visits VALUES (7, :at)"), {"at": stamp})
+    engine.dispose()
+    puller = SqlPuller(source(url))
+    first, second = date(2024, 3, 1), date(2024, 3, 2)
+    for minutes, day in ((480, second), (0, first), (-330, first)):
+        assert puller.counts("seen", first, date(2024, 3, 3), minutes) == {day: 1}
+        assert puller.keys("id", "seen", day, day + timedelta(days=1), minutes) == ("7",)
+    puller.close()
+
+
 def test_a_query_is_pulled_like_a_table(urls: tuple[str, str]) -> None:
     owner, reader = urls
     for number in range(4):
