@@ -97,6 +97,12 @@ def test_tables_of_another_kind_are_suggested(looking: Looking, tmp_path: Path) 
     assert one.suggestion.mapping.product is not None
 
 
+def test_rows_of_a_database_are_told_as_files_are(looking: Looking) -> None:
+    assert looking.proposed_bytes(PERSON.encode(), "person.csv").mapping.name == "omop_person"
+    for text in (PERIOD, OTHER):
+        assert looking.proposed_bytes(text.encode(), "rows.csv").mapping.name == "rows"
+
+
 def test_one_file_of_a_folder_that_does_harm_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(OTHER)
     (tmp_path / "b.xlsx").write_bytes(hostile.vast_workbook())

@@ -64,6 +64,18 @@ class Looking:
         asked = Propose(packed_path(path), name or path.name, sheet, omop)
         return self._look("proposed", asked, tuple[Omop, Suggestion | None], path)  # type: ignore[arg-type]
 
+    def proposed_bytes(self, body: bytes, name: str) -> Suggestion:
+        """The mapping of rows that a database gave, as Parquet: OMOP's own, else proposed; errors say ``name``."""
+        from xinglin.records.tabular.suggestion import Suggestion
+
+        for omop in (True, False):
+            asked = encode_msgpack(Propose(b"", name, omop=omop))
+            packed = self._looker.look(f"{_TASKS}:proposed", asked, body, name=name)
+            found: Suggestion | None = _unpacked(packed, tuple[Omop, Suggestion | None], name)[1]  # type: ignore[arg-type,index]
+            if found is not None:
+                return found
+        raise LookDied(f"'{printable(name)}': nothing was proposed.", remedy="Name another table.")
+
     def tried(self, path: Path, source: Source, media_type: str, at: Instant) -> Sample | None:
         """The rows that the file's first part makes; None where it has no reader or no record."""
         asked = Try(packed_path(path), source, media_type, at)

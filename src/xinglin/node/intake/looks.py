@@ -41,7 +41,10 @@ class Sniff(msgspec.Struct, frozen=True):
 
 
 class Propose(msgspec.Struct, frozen=True):
-    """Which mapping fits the file at ``path``? ``omop``: whether OMOP's columns are looked for first."""
+    """Which mapping fits the file at ``path``? ``omop``: whether OMOP's columns are looked for first.
+
+    ``path`` is empty where the bytes come along.
+    """
 
     path: bytes
     name: str
@@ -102,12 +105,12 @@ def sniffed(given: bytes, _body: bytes) -> bytes:
 # --- what its columns mean -----------------------------------------------------------------------
 
 
-def proposed(given: bytes, _nothing: bytes) -> bytes:
+def proposed(given: bytes, body: bytes) -> bytes:
     """Answers ``Propose`` with what the file is of OMOP, and a ``Suggestion`` where there is one."""
     from xinglin.records.tabular.suggest import suggest
 
     asked = decode_msgpack(given, Propose)
-    body = _body(asked.path)
+    body = _body(asked.path) if asked.path else body
     if body.startswith(_PARQUET) and not body.endswith(_PARQUET):
         raise Unreadable("The Parquet file is cut off.", remedy="Send it again.")
     kind, suggestion = _of_omop(body, asked) if asked.omop else ("", None)

@@ -10,6 +10,7 @@ import msgspec
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.node.intake.connecting import Proposal, Sample, try_body
+from xinglin.node.intake.looking import Looking
 from xinglin.node.intake.pullers import SEARCHED, fhir_client
 from xinglin.node.intake.recognise import Found, NotRecognised
 from xinglin.node.intake.sources import FhirServer, SourceFile, Sql
@@ -84,7 +85,6 @@ def meet_database(found: Found, asked: Asked, clock: Clock = system_clock) -> Me
     """Open a database read-only, read first rows, propose a mapping. Raises ``SqlError`` or ``NotRecognised``."""
     from xinglin.feeds.sql_model import SqlSource
     from xinglin.feeds.sql_puller import SqlPuller
-    from xinglin.records.tabular.suggest import suggest
 
     if bool(asked.table) == bool(asked.query):
         raise NotRecognised("A database needs a table or a query.", remedy="Say --table NAME, or --query 'SELECT …'.")
@@ -99,7 +99,8 @@ def meet_database(found: Found, asked: Asked, clock: Clock = system_clock) -> Me
         puller.close()
     if first is None:
         raise NotRecognised("The table has no row to learn from.", remedy="Connect it once it has.")
-    suggestion = suggest(first.received.body, f"{_plain(asked.table, found.name)}.parquet")
+    with Looking() as looking:
+        suggestion = looking.proposed_bytes(first.received.body, f"{_plain(asked.table, found.name)}.parquet")
     way = Sql(f"{found.name}.url", asked.table, asked.query, asked.watermark, schedule=asked.schedule)
     source = _common(SourceFile(found.name, sql=way, media_type=PARQUET, mapping=f"{found.name}.toml"), asked)
     proposal = Proposal(source, (), suggestion.toml, suggestion)
