@@ -6,25 +6,19 @@ order and its report), OBX (the result). One that is deleted (table 0287) tells 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xinglin.records.v2maps import keys
 from xinglin.records.v2maps.draft import Draft, Node
 from xinglin.records.v2maps.engine import datatype
 from xinglin.records.v2maps.nodes import Link, Slots
+from xinglin.records.v2maps.persons import SELF, Person, Visit
+from xinglin.records.v2maps.results import Order
 from xinglin.records.v2maps.values import View, part
-
-if TYPE_CHECKING:
-    from xinglin.records.v2maps.persons import Person, Visit
-    from xinglin.records.v2maps.results import Order
 
 PRIMARY = "PP"
 TEAM = frozenset({"AD", "AP", "ARI", "AT", "CP", "FHCP", "OP", "PH", "PRI", "RP", "RT", "VP", "PO"})
 """PRT-4 of people who treat the person; others are the person's own (a parent, an interpreter of theirs)."""
 _DELETED = frozenset({"D", "DE", "UN"})
 _TABLES = frozenset({"", "HL70443", "0443", "HL70912", "0912"})
-SELF = frozenset({"SEL", "SELF", "18"})
-"""IN1-17 and GT1-11 of the person themselves (table 0063, and X12)."""
 
 
 def role_of(view: View) -> str:

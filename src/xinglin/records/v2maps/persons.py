@@ -7,7 +7,6 @@ from typing import Any
 from xinglin.records.v2maps import keys
 from xinglin.records.v2maps.draft import Draft, Node
 from xinglin.records.v2maps.nodes import Slots
-from xinglin.records.v2maps.participants import SELF
 from xinglin.records.v2maps.values import Parts, View, part
 
 SURVIVES = {"A40", "A18", "A30", "A34", "A35", "A36", "A39", "A41", "A47", "A49"}
@@ -22,6 +21,8 @@ EVENT_STATUS = {
 """What an event makes of the visit; where there is none (A08), PV1 itself tells."""
 TELLS_STATUS = {"A08", "A09", "A17", "A20", "A38"}
 """Other events in which the class of PV1 tells that the visit goes on."""
+SELF = frozenset({"SEL", "SELF", "18"})
+"""IN1-17 and GT1-11 of the person themselves (table 0063, and X12)."""
 _DISCHARGE = ("period.end", "hospitalization.dischargeDisposition")
 
 
