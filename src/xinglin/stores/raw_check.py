@@ -178,24 +178,27 @@ class _Check:
         )
 
     def _sound(self, row: Entry) -> bool:
+        """Whether the object that the index points to can be read."""
+        if not row.large:
+            return self._record(row) is not None
         try:
-            if row.large:
-                self._parts.large.describe(row.large)
-                return True
-            data = read_part(self._parts.path(row.segment), row.offset, row.length)
-            record = self._parts.sealer(row.segment).open(data)
+            self._parts.large.describe(row.large)
         except (RawDamaged, OSError):
             return False
-        return record is not None
+        return True
 
     def _readable(self, row: Entry, record: Record) -> bool:
         """Whether the record that the index points to holds the object, too."""
+        other = self._record(row)
+        return other is not None and other.about.digest == record.about.digest
+
+    def _record(self, row: Entry) -> Record | None:
+        """The record that the index points to; None where it cannot be read."""
         try:
             data = read_part(self._parts.path(row.segment), row.offset, row.length)
-            other = self._parts.sealer(row.segment).open(data)
+            return self._parts.sealer(row.segment).open(data)
         except (RawDamaged, OSError):
-            return False
-        return other is not None and other.about.digest == record.about.digest
+            return None
 
     def _duplicate(self, segment: int, entry: Entry) -> None:
         if segment in self._parts.index.segments_of_duplicates([entry.mark]):

@@ -27,7 +27,9 @@ def recover(parts: Parts, clock: Clock, step: Step) -> tuple[RawFinding, ...]:
         # The objects are refused already; the store opens, and the next check or opening goes on.
         findings.append(RawFinding("raw.erasure_unfinished", "keys.db", error.what))
     try:
-        parts.index.totals(), parts.index.large_ids()
+        # Each table is read once, so that damage in any of them is met here.
+        parts.index.totals()
+        parts.index.large_ids()
         indexed = parts.index.segments()
     except RawDamaged as error:
         findings.append(RawFinding("raw.index_damaged", "index.db", error.what, repaired=True))
