@@ -23,7 +23,7 @@ from typing import IO, Protocol
 
 import msgspec
 
-from xinglin.intake.errors import IntakeError, NotKept
+from xinglin.intake.errors import NotKept
 from xinglin.intake.ports import Kept, Received
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
@@ -185,7 +185,7 @@ class DropFolder:
             return None
         except NotKept as error:
             return Handled(name, why=error.what)
-        except (IntakeError, XinglinError) as error:
+        except XinglinError as error:
             self._away(claim, FAILED, f"{error.what} [{error.code}]")
             return Handled(name, why=error.what)
         self._away(claim, PROCESSED, "")

@@ -82,12 +82,13 @@ class SqlPuller:
         state = watermark or Watermark()
         with reading(self._engine) as connection:
             if not self._source.watermark:
-                yield from self._everything(connection, state)
+                yield from self._whole(connection, pull_statement(self._source), state)
                 return
             statement = pull_statement(self._source, _low(state, self._source))
             state = yield from self._growing(connection, statement, state)
             if self._source.nulls:
-                yield from self._nulls(connection, state)
+                # Rows without a watermark come with every pull; unchanged, they are the same bytes and kept once.
+                yield from self._whole(connection, null_statement(self._source), state)
 
     def run(self, keep: Keep, save: Save, watermark: Watermark | None = None) -> int:
         """Pull, keep and save in that order; the number of rows handed over."""
@@ -147,13 +148,9 @@ class SqlPuller:
                 yield Pulled(self._received(names, fresh), state, len(fresh))
         return state
 
-    def _nulls(self, connection: Connection, state: Watermark) -> Iterator[Pulled]:
-        """Rows without a watermark come with every pull; unchanged, they are the same bytes and kept once."""
-        for names, rows in self._chunks(connection, null_statement(self._source)):
-            yield Pulled(self._received(names, [_cells(row) for row in rows]), state, len(rows))
-
-    def _everything(self, connection: Connection, state: Watermark) -> Iterator[Pulled]:
-        for names, rows in self._chunks(connection, pull_statement(self._source)):
+    def _whole(self, connection: Connection, statement: Select[Any], state: Watermark) -> Iterator[Pulled]:
+        """Every row that a statement finds; the watermark stays where it is."""
+        for names, rows in self._chunks(connection, statement):
             yield Pulled(self._received(names, [_cells(row) for row in rows]), state, len(rows))
 
     def _chunks(self, connection: Connection, statement: Select[Any]) -> Iterator[tuple[list[str], Sequence[Any]]]:
