@@ -127,6 +127,26 @@ def night(
 
 @app.command()
 @ends
+def key(
+    source: Annotated[str, typer.Argument(help="Name of a FHIR server of sources.toml with [source.fhir.smart].")],
+    folder: Folder = Path("node"),
+) -> None:
+    """The public key to register with a FHIR server, as a JWK set; the key itself is drawn where there is none."""
+    import msgspec
+
+    from xinglin.node.intake.pullers import CannotPull
+    from xinglin.node.intake.smart import client_key
+    from xinglin.node.intake.sources import read_sources
+
+    found = next((one for one in read_sources(folder) if one.name == source), None)
+    if found is None:
+        raise CannotPull(f"There is no source '{source[:80]}'.", remedy="See sources.toml.")
+    shown = client_key(folder, found)
+    printer.value(shown, lambda: msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+
+
+@app.command()
+@ends
 def cancel(
     source: Annotated[str, typer.Argument(help="Name of a source that is pulled now.")], folder: Folder = Path("node")
 ) -> None:

@@ -23,7 +23,8 @@ from xinglin.feeds.fhir_session import public_key_set
 from xinglin.feeds.jobs import Done, Turn
 from xinglin.node.intake import noticed as room
 from xinglin.node.intake.noticed import Notice, Noticed, job_of, source_of
-from xinglin.node.intake.pullers import CannotPull, Pullers, smart_access
+from xinglin.node.intake.pullers import Pullers
+from xinglin.node.intake.smart import BadClientKey, client_key, smart_access
 from xinglin.node.intake.sources import BadSources, FhirServer, Smart, SourceFile, parse_sources, write_source
 from xinglin.node.intake.wiring import OpenIntake, open_intake
 from xinglin.node.settings import NodeSettings
@@ -196,11 +197,11 @@ def test_tokens_are_asked_for_with_a_key_from_a_file(opened: OpenIntake, caplog:
 
 def test_a_key_that_is_none_or_not_ones_own_is_refused(opened: OpenIntake) -> None:
     smart = Smart("xinglin", "https://ehr.example/token", "ehr.key")
-    with pytest.raises(CannotPull, match="cannot be read"):
+    with pytest.raises(BadClientKey, match="cannot be read"):
         smart_access(smart, opened.folder)
     good = pem(ec.generate_private_key(ec.SECP384R1()))
     key_file(opened.folder, good, 0o640)
-    with pytest.raises(CannotPull, match="read by others"):
+    with pytest.raises(BadClientKey, match="read by others"):
         smart_access(smart, opened.folder)
     short = pem(rsa.generate_private_key(65537, 1024))
     public = ec.generate_private_key(ec.SECP384R1()).public_key().public_bytes(
@@ -210,7 +211,7 @@ def test_a_key_that_is_none_or_not_ones_own_is_refused(opened: OpenIntake) -> No
     for body, algorithm in ((b"\xff", "ES384"), (b"secret words", "ES384"), (public, "ES384"), (other, "ES384"),
                             (short, "RS384"), (good, "RS384")):  # fmt: skip
         key_file(opened.folder, body)
-        with pytest.raises(CannotPull) as refused:
+        with pytest.raises(BadClientKey) as refused:
             smart_access(Smart("x", "https://ehr.example/token", "ehr.key", algorithm=algorithm), opened.folder)  # type: ignore[arg-type]
         assert ("secret words" not in str(refused.value) and refused.value.__cause__ is None) or body == b"\xff"
     key_file(opened.folder, pem(rsa.generate_private_key(65537, 2048)))
@@ -218,8 +219,20 @@ def test_a_key_that_is_none_or_not_ones_own_is_refused(opened: OpenIntake) -> No
     write_source(opened.folder, SourceFile("ehr", fhir=FhirServer("https://ehr.example/fhir", smart=smart)))
     (opened.folder / "ehr.key").unlink()
     assert Pullers(opened, lambda: None).do("ehr", "export", NOW) == Done(
-        "node.cannot_pull", False, {"objects": 0, "bytes": 0}
+        "node.bad_client_key", False, {"objects": 0, "bytes": 0}
     )
+
+
+@pytest.mark.parametrize("algorithm", ["ES384", "RS384"])
+def test_a_key_is_drawn_once_and_only_its_public_half_is_shown(tmp_path: Path, algorithm: str) -> None:
+    smart = Smart("xinglin", "https://ehr.example/token", "ehr.key", algorithm=algorithm)  # type: ignore[arg-type]
+    source = SourceFile("ehr", fhir=FhirServer("https://ehr.example/fhir", smart=smart))
+    shown = client_key(tmp_path, source)
+    assert shown == client_key(tmp_path, source) and stat.S_IMODE((tmp_path / "ehr.key").stat().st_mode) == 0o600
+    (key,) = shown["keys"]
+    assert not {"d", "p", "q", "dp", "dq", "qi"} & set(key) and key["kid"] == smart_access(smart, tmp_path).key_id
+    with pytest.raises(BadClientKey, match="asks for no tokens"):
+        client_key(tmp_path, SourceFile("ehr", fhir=FhirServer("https://ehr.example/fhir")))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.kernel.limits import Limit
 from xinglin.node.intake.noticed import Noticed, source_of
-from xinglin.node.intake.sources import FhirServer, Smart, SourceFile, Sql, read_sources
+from xinglin.node.intake.smart import smart_access
+from xinglin.node.intake.sources import FhirServer, SourceFile, Sql, read_sources
 from xinglin.node.intake.wiring import OpenIntake
 from xinglin.records.moments import moment_of
 from xinglin.stores.tls import client_context
@@ -32,7 +33,7 @@ from xinglin.stores.tls import client_context
 if TYPE_CHECKING:
     import httpx
 
-    from xinglin.feeds.fhir_session import BackendService, FhirSession
+    from xinglin.feeds.fhir_session import FhirSession
     from xinglin.feeds.sql_model import SqlSource
 
 log = logging.getLogger("xinglin.node.intake")
@@ -272,7 +273,10 @@ def fhir_client(ca_file: Path | None) -> httpx.AsyncClient:
 
 
 def fhir_session(way: FhirServer, folder: Path, client: httpx.AsyncClient, clock: Clock) -> FhirSession:
-    """A session of the server of a source; plain HTTP is for this machine alone. Raises ``CannotPull``."""
+    """A session of the server of a source; plain HTTP is for this machine alone.
+
+    Raises ``CannotPull`` or ``BadClientKey``.
+    """
     from xinglin.feeds.fhir_session import Access, Bearer, FhirSession
     from xinglin.feeds.fhir_session import FhirServer as Server
 
@@ -280,28 +284,6 @@ def fhir_session(way: FhirServer, folder: Path, client: httpx.AsyncClient, clock
     if way.smart is not None:
         access = smart_access(way.smart, folder)
     return FhirSession(Server(way.url, access, way.file_origins, plain_loopback=True), client, clock)
-
-
-def smart_access(way: Smart, folder: Path) -> BackendService:
-    """What this node shows a token endpoint; raises ``CannotPull`` for a key that is missing, no key, or not its own.
-
-    Guarantee: nothing of the key's file is in an error, and a file that others may read is refused.
-    """
-    from xinglin.feeds.fhir_errors import BadKey
-    from xinglin.feeds.fhir_session import BackendService, key_thumbprint
-
-    path = folder / way.key_file
-    try:
-        if path.stat().st_mode & 0o077:
-            raise CannotPull(f"The key {path.name} may be read by others.", remedy=f"chmod 600 {path.name}")
-        text = path.read_bytes()[:SECRET_BYTES].decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotPull(f"The key {path.name} cannot be read.", remedy="Put it into the node's folder.") from error
-    try:
-        key_id = key_thumbprint(text, way.algorithm)
-    except BadKey as error:
-        raise CannotPull(f"{path.name} is no private key for {way.algorithm}.", remedy=error.remedy) from None
-    return BackendService(way.client_id, way.token_url, text, way.key_id or key_id, way.algorithm, way.scope)
 
 
 def sql_source(source: SourceFile, way: Sql, folder: Path) -> SqlSource:
