@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 TABULAR = frozenset({CSV, EXCEL, OLD_EXCEL, PARQUET, JSON_LINES, ZIP, GZIP})
 _WHOLE_OMOP = "Tables of OMOP CDM 5.4, recognised by their columns: nothing was guessed, and no mapping is needed."
-_LEFT_OUT = (
-    "Left out, since it makes no rows: {name}. Concepts become codes where tables and CONCEPT are in one zip."
-)
+_LEFT_OUT = "Left out, since it makes no rows: {name}. Concepts become codes where tables and CONCEPT are in one zip."
 
 
 class NothingToPublish(XinglinError):
