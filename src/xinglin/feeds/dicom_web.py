@@ -8,8 +8,6 @@ answered 404 with the title of the archive that has it. Every request shows a be
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,13 +21,13 @@ from xinglin.feeds.dicom_multipart import BadMultipart, written
 from xinglin.feeds.dicom_query import QIDO_LIMIT, parse_query, result_json
 from xinglin.feeds.dicom_retrieve import NotHere, Retrieved, Retrieving, WrongForm
 from xinglin.feeds.dicom_stow import Stored, Storing, outcome_json
+from xinglin.feeds.shown_secret import SECRET_CHARACTERS, ShownSecret, bearer_token
 from xinglin.intake.errors import IntakeError
 from xinglin.intake.ports import RawStore
 from xinglin.kernel.limits import Limit
 
 log = logging.getLogger("xinglin.feeds.dicom")
 OPEN = Limit("DICOMweb requests at once", 32, "requests")
-SECRET_CHARACTERS = 24
 JSON = "application/dicom+json"
 BOUNDARY = "xinglin-dicom-7f0d6d1f5b0e4c0c"
 _FORMS = ("studies", "series", "instances")
@@ -65,7 +63,7 @@ class DicomDoor:
         self.prefix = prefix
         self._storing, self._counter = storing, counter
         self._retrieving = Retrieving(raw, counter.index)
-        self._secret, self._open = hashlib.sha256(secret.encode()).digest(), 0
+        self._secret, self._open = ShownSecret(secret), 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -108,9 +106,7 @@ class DicomDoor:
         return await asyncio.to_thread(self._get, path, accept, query, base)
 
     def _authorise(self, headers: dict[bytes, bytes]) -> None:
-        given = headers.get(b"authorization", b"")
-        token = given[7:].strip() if given[:7].lower() == b"bearer " else b""
-        if not hmac.compare_digest(hashlib.sha256(token).digest(), self._secret):
+        if not self._secret.is_shown(bearer_token(headers)):
             raise _No(401, "The bearer token is missing or wrong.")
 
     async def _store(self, path: tuple[str, ...], headers: dict[bytes, bytes], receive: Any, base: str) -> _Answer:

@@ -7,8 +7,6 @@ says that something changed: ``changed`` is told what, and a puller asks for it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -17,6 +15,7 @@ from typing import Any
 import msgspec
 
 from xinglin.feeds.fhir_errors import FhirFeedError
+from xinglin.feeds.shown_secret import SECRET_CHARACTERS, ShownSecret, bearer_token
 from xinglin.intake.errors import IntakeError
 from xinglin.intake.ports import Kept, Received
 from xinglin.kernel.instants import Clock
@@ -25,7 +24,6 @@ from xinglin.kernel.limits import Limit
 log = logging.getLogger("xinglin.feeds.fhir_push")
 NOTIFICATION_BYTES = Limit("notification size", 32 * 1024 * 1024, "bytes")
 OPEN = Limit("notifications taken at once", 64, "notifications")
-SECRET_CHARACTERS = 24
 HEADER = b"x-subscription-secret"
 FHIR_JSON = "application/fhir+json"
 _MEDIA = ("application/fhir+json", "application/json")
@@ -90,6 +88,7 @@ class SubscriptionDoor:
                 remedy = f"Give a secret of at least {SECRET_CHARACTERS} characters and a path like /fhir/his."
                 raise FhirFeedError("A subscription's endpoint is not safe to open.", remedy=remedy)
         self._subscriptions, self._keep = tuple(subscriptions), keep
+        self._secrets = tuple(ShownSecret(each.secret) for each in subscriptions)
         self._clock, self._changed, self._open = clock, changed, 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -136,13 +135,11 @@ class SubscriptionDoor:
             await self._changed(subscription.source, changed)
 
     def _found(self, path: str, headers: dict[bytes, bytes]) -> tuple[Subscription, tuple[str, str] | None]:
-        given = headers.get(HEADER, b"")
-        if not given and headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
-            given = headers[b"authorization"][7:].strip()
-        digest, allowed, found = hashlib.sha256(given).digest(), False, None
-        for each in self._subscriptions:
+        given = headers.get(HEADER, b"") or bearer_token(headers)
+        allowed, found = False, None
+        for each, secret in zip(self._subscriptions, self._secrets, strict=True):
             # Every secret is compared, so that the time tells neither which path exists nor whose secret it was.
-            same = hmac.compare_digest(digest, hashlib.sha256(each.secret.encode()).digest())
+            same = secret.is_shown(given)
             form = _BEHIND(path[len(each.path) :]) if path.startswith(each.path) else None
             if form is not None:
                 found, allowed = (each, (form[1], form[2]) if form[1] else None), same
