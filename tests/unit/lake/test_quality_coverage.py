@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.unit.lake.clinic import RECORDED, clinic
 
 from xinglin.catalogue.canonical_tables import canonical_table
+from xinglin.catalogue.confirming import settled_grades
 from xinglin.catalogue.describe import describe_canonical, publishable
 from xinglin.catalogue.model import DataSetDescription
 from xinglin.catalogue.statement import data_set_statement
@@ -38,14 +39,15 @@ def test_a_lake_is_counted_and_stated(tmp_path: Path) -> None:
     assert {one.value: one.persons for one in found.population.sexes} == {"female": 20, "male": 20}
     bins = found.measured["observation"].bins["value_number"]
     assert sum(one.persons for one in bins) == 40
-    said = data_set_statement(description, found.measured, found.population, RECORDED, suggestions=found.suggestions)
+    grades = settled_grades(found.suggestions, ())
+    said = data_set_statement(description, found.measured, found.population, RECORDED, grades=grades)
     assert (said.first_month, said.last_month, said.persons) == ("2023-10", "2023-10", 40)
     value = next(one for one in said.variables if one.name == "value_number")
     assert value.filled_percent == 100
     assert sum(one.percent for one in value.bins) in range(95, 106)
-    grades = {(one.table, one.column): (one.role, one.grade) for one in said.grades}
-    assert grades["patient", "name"] == ("identifier", "L3")
-    assert grades["observation", "note"] == ("identifier", "L3")
-    assert grades["observation", "value_number"] == ("data", "L2")
+    told = {(one.table, one.column): (one.role, one.grade) for one in said.grades}
+    assert told["patient", "name"] == ("identifier", "L3")
+    assert told["observation", "note"] == ("identifier", "L3")
+    assert told["observation", "value_number"] == ("data", "L2")
     assert "Patient/" not in str(said)
     assert "id-1" not in str(said)
