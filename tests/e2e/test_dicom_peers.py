@@ -337,8 +337,8 @@ def test_files_of_an_archive_are_loaded_and_counted(node: Node, tmp_path: Path) 
     turn: Callable[[], Any] = lambda: load(node.opened, source, files)  # noqa: E731
     with node.process._carrier.turn:
         loaded = turn()
-        assert (loaded.files, loaded.known, loaded.tally.accepted) == (6, 0, 6)
-        assert loaded.rows == {"imaging": 3, "patient": 3}
+        assert (loaded.files, loaded.known, loaded.tally.accepted) == (6, 0, 9)  # and the counts of three series
+        assert loaded.rows == {"imaging": 6, "patient": 3}
         again = turn()
     assert (again.known, again.rows) == (6, {})
     node.waits_for(

@@ -227,12 +227,23 @@ class _Check:
                 self._say("raw.orphan_object", name, "An object whose key is gone.", self._repair)
                 if self._repair:
                     parts.large.place.remove(name)
-        for key_id, sequence in sorted(wanted.items()):
-            if object_name(key_id) not in names and key_id in keys:
-                self._say("raw.object_missing", sequence, "A large object's file is gone.")
-        beside = {object_name(key_id).replace(".obj", TEMPORARY) for key_id in parts.large.pending()}
-        for name in parts.large.place.leftovers(remove=False):
-            if name not in beside:
+        missing = {key_id for key_id in wanted if object_name(key_id) not in names and key_id in keys}
+        if missing:
+            # What was published and recorded since the listing is in the next.
+            names = set(parts.large.place.names())
+        for key_id in sorted(missing):
+            if object_name(key_id) not in names:
+                self._say("raw.object_missing", wanted[key_id], "A large object's file is gone.")
+        self._leftovers()
+
+    def _leftovers(self) -> None:
+        """Unfinished files that nobody is writing: there before and after one looks who is writing what."""
+        place = self._parts.large.place
+        found = place.leftovers(remove=False)
+        beside = {object_name(key_id).replace(".obj", TEMPORARY) for key_id in self._parts.large.pending()}
+        still = set(place.leftovers(remove=False)) if found else set()
+        for name in found:
+            if name in still and name not in beside:
                 self._say("raw.leftover", name, "A file that was never finished; the next opening removes it.")
 
     def _object(self, key_id: int, sequence: int) -> None:
