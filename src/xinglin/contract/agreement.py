@@ -23,6 +23,9 @@ from xinglin.trust.ports import Directory
 AGREEMENT = "agreement/1"
 """Signing context of an agreement."""
 
+VERSIONS = (1, 2)
+"""Known versions: 2 has terms with a policy."""
+
 
 class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who agrees with whom, for which study, on which data set, on what terms.
@@ -60,7 +63,10 @@ def check_agreement(agreement: Agreement) -> Verdict:
     terms = check_agreed(agreement.terms)
     if isinstance(terms, Denied):
         reasons += terms.reasons
-    if agreement.version != 1:
+    if agreement.version in VERSIONS and agreement.version != agreement.terms.version:
+        words = "Version 2 of an agreement has a policy, version 1 has none."
+        reasons.append(_reason(words, "Write the version that the terms need."))
+    if agreement.version not in VERSIONS:
         reasons.append(_reason(f"Version {agreement.version} of an agreement is not known here.", "Upgrade."))
     if not is_did(agreement.provider) or not is_did(agreement.consumer) or agreement.provider == agreement.consumer:
         reasons.append(_reason("An agreement has two different parties.", "Name both DIDs."))

@@ -9,9 +9,11 @@ from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.grades import GRADES, OPERATIONS, REQUIRED
+from xinglin.terms.policy import Policy
 from xinglin.terms.purposes import check_purpose
 from xinglin.terms.request import RECIPIENTS, ROSTER, SQL_BYTES, is_did, is_digest, is_name
 from xinglin.terms.thresholds import DisclosureRules
+from xinglin.terms.writing import check_policy
 
 VIEWS = Limit("views an agreement", 32, "views")
 VARIABLES = Limit("variables an agreement", 2_000, "variables")
@@ -39,6 +41,7 @@ class AgreedTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns they may touch, as ``table.column``, sorted. ``not_before`` ≤ now < ``expires``. ``allowance``:
     exact answers. ``recipients``: DIDs a result may be sealed to. ``peers``: hospitals it may be summed
     with; only these and the provider count towards the minimum. ``rules``: the least the plan's must be.
+    ``policy``: judged with all of this; version 2 of an agreement has one, version 1 has none, in its bytes neither.
     """
 
     grade: str
@@ -52,6 +55,12 @@ class AgreedTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipients: tuple[str, ...]
     peers: tuple[Peer, ...]
     rules: DisclosureRules = DisclosureRules()
+    policy: Policy | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def version(self) -> int:
+        """The version of an agreement that these terms need: 2 with a policy, else 1."""
+        return 1 if isinstance(self.policy, msgspec.UnsetType) else 2
 
     @property
     def cohort_digest(self) -> str:
@@ -71,6 +80,9 @@ def check_agreed(terms: AgreedTerms) -> Verdict:
         reasons.append(_reason("An agreement expires after it begins.", "Set its dates."))
     if not 1 <= terms.allowance <= ALLOWANCE.value:
         reasons.append(_reason(f"An allowance is 1 to {ALLOWANCE.value} exact answers.", "State it."))
+    if isinstance(terms.policy, Policy):
+        policy = check_policy(terms.policy)
+        reasons += policy.reasons if isinstance(policy, Denied) else ()
     return Denied(tuple(reasons)) if reasons else Allowed()
 
 

@@ -19,15 +19,22 @@ LOGIC_DEPTH = Limit("depth of nested constraints", 4, "levels")
 
 
 class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="constraint"):
-    """``operand`` (a short name of the vocabulary), ``operator``, and ``value``: one text, or a sorted set of them."""
+    """``operand`` (a short name of the vocabulary), ``operator``, and ``value``: one text, or a sorted set of them.
+
+    ``unit``: one of the operand's; empty is its first.
+    """
 
     operand: str
     operator: str
     value: str | tuple[str, ...]
+    unit: str = ""
 
 
 class Logical(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="logical"):
-    """``all``, ``any`` or ``one`` of several constraints (ODRL: and, or, xone)."""
+    """``all``, ``any``, ``one`` or ``sequence`` of several constraints (ODRL: and, or, xone, andSequence).
+
+    A decision is one instant, so that a sequence holds where all of its parts do.
+    """
 
     operator: str
     parts: tuple[Constraint | Logical, ...]
