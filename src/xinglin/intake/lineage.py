@@ -78,7 +78,9 @@ def source_edges(source: Source) -> tuple[Edge, ...]:
     elif source.mapping:
         from xinglin.records.tabular.mapping import parse_mapping
 
-        return mapping_edges(parse_mapping(source.mapping))
+        mapping = parse_mapping(source.mapping)
+        if mapping.makes_rows:
+            return mapping_edges(mapping)
     allowed = set(source.tables)
     return tuple(
         edge for edge in found if not allowed or edge.target.layer != "canonical" or edge.target.dataset in allowed

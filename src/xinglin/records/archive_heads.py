@@ -26,10 +26,11 @@ def gzip_head(head: bytes) -> bytes:
         return b""
 
 
-def zip_heads(head: bytes) -> Iterator[tuple[str, bytes]]:
+def zip_heads(head: bytes, *, contents: bool = True) -> Iterator[tuple[str, bytes]]:
     """Name and first bytes of each member that begins in ``head``; junk, folders and encrypted members are left out.
 
-    Names are as ASCII writes them: they tell kinds apart, and are shown to nobody.
+    Without ``contents`` nothing is unpacked, and the bytes are empty. Names are as ASCII writes them: they tell kinds
+    apart, and are shown to nobody.
     """
     at, count = 0, 0
     while 0 <= at <= len(head) - _LOCAL.size and count < HEADS.value:
@@ -42,7 +43,7 @@ def zip_heads(head: bytes) -> Iterator[tuple[str, bytes]]:
         known = not flags & _SIZE_BEHIND
         data = head[start : start + packed] if known else head[start:]
         if not flags & _ENCRYPTED and not _is_junk(name):
-            yield name, _first_bytes(data, method, head, known)
+            yield name, _first_bytes(data, method, head, known) if contents else b""
         at = start + packed if known else head.find(_SIGNATURE, start)
 
 

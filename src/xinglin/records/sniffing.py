@@ -58,6 +58,11 @@ def sniff(head: bytes, name: str = "") -> Sniffed:
     >>> sniff(b"MSH|^~\\\\&|HIS|").media_type
     'x-application/hl7-v2+er7'
     """
+    return _sniffed(head, name, inside=False)
+
+
+def _sniffed(head: bytes, name: str, *, inside: bool) -> Sniffed:
+    """``inside``: of a packed file, whose own packed members are not opened."""
     head = head[:HEAD_BYTES]
     for magic, media_type, why in _MAGIC:
         if head.startswith(magic):
@@ -66,7 +71,7 @@ def sniff(head: bytes, name: str = "") -> Sniffed:
     if head[128:132] == b"DICM":
         return Sniffed(DICOM, "it is a DICOM file (PS3.10)")
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-        return _packed(head, name)
+        return _packed_inside(head) if inside else _packed(head, name)
     if image := _image(head):
         return image
     return _text(head, name)
@@ -75,21 +80,34 @@ def sniff(head: bytes, name: str = "") -> Sniffed:
 def _packed(head: bytes, name: str) -> Sniffed:
     """By what the first members show; the last word is the reader's, who sees them all."""
     if head.startswith(b"\x1f\x8b"):
-        inside = sniff(gzip_head(head), name.removesuffix(".gz"))
-        if inside.media_type in TABLES | {UNKNOWN, VCF, ZIP}:
+        inside = _sniffed(gzip_head(head), name.removesuffix(".gz"), inside=True)
+        if inside.media_type in TABLES | {UNKNOWN, VCF, ZIP, GZIP}:
             return Sniffed(GZIP, "it begins as gzip")
         return Sniffed(PACKED, f"it is gzip, and inside {inside.why}")
     members = list(zip_heads(head))
-    names = {one for one, _ in members}
+    if office := _office({one for one, _ in members}):
+        return office
+    kinds = {_sniffed(data, one, inside=True).media_type for one, data in members}
+    if kinds & (TABLES | {ZIP, GZIP}) or not kinds - {UNKNOWN}:
+        return Sniffed(ZIP, "it is a zip archive")
+    return Sniffed(PACKED, "it is a zip archive of documents, images or messages")
+
+
+def _packed_inside(head: bytes) -> Sniffed:
+    """By the names of the members alone: what is packed twice is opened by its reader, and not to be recognised."""
+    if head.startswith(b"\x1f\x8b"):
+        return Sniffed(GZIP, "it begins as gzip")
+    return _office({name for name, _ in zip_heads(head, contents=False)}) or Sniffed(ZIP, "it is a zip archive")
+
+
+def _office(names: set[str]) -> Sniffed | None:
+    """A document or a workbook, by the names of its members."""
     if "word/document.xml" in names:
         return Sniffed(DOCX, "it is a Word document")
     if "[Content_Types].xml" in names or "_rels/.rels" in names or names & _WORKBOOK:
         inside_word = any(one.startswith("word/") for one in names) and not any(one.startswith("xl/") for one in names)
         return Sniffed(DOCX, "it is a Word document") if inside_word else Sniffed(EXCEL, "it is an Excel workbook")
-    kinds = {sniff(data, one).media_type for one, data in members}
-    if kinds & (TABLES | {ZIP, GZIP}) or not kinds - {UNKNOWN}:
-        return Sniffed(ZIP, "it is a zip archive")
-    return Sniffed(PACKED, "it is a zip archive of documents, images or messages")
+    return None
 
 
 _WORKBOOK = frozenset({"xl/workbook.xml", "xl/workbook.bin", "xl/worksheets/sheet1.xml"})

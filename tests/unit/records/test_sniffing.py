@@ -184,3 +184,20 @@ def test_a_zip_that_is_cut_or_changed_has_an_answer(data: st.DataObject) -> None
     at = data.draw(st.integers(0, len(whole) - 1))
     whole[at] ^= data.draw(st.integers(0, 255))
     assert sniff(bytes(whole[: data.draw(st.integers(0, len(whole)))]), "x.zip").media_type
+
+
+def test_what_is_packed_many_times_is_not_opened_level_by_level() -> None:
+    nested = b"a,b\n1,2\n"
+    for _ in range(6):
+        nested = zipped([(f"{number}.zip", nested) for number in range(14)])
+        assert sniff(nested).media_type == "application/zip"
+    twice = gzip.compress(gzip.compress(b"a,b\n1,2\n"))
+    assert sniff(twice).media_type == sniff(gzip.compress(twice)).media_type == "application/gzip"
+
+
+def zipped(members: list[tuple[str, bytes]]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return held.getvalue()

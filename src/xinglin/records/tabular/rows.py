@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xinglin.records.errors import Unreadable
 from xinglin.records.tabular.errors import BadMapping
 from xinglin.records.tabular.mapping import names_in, nearest
 from xinglin.records.tabular.model import DIGEST, LINE, NAME, RANK, SHEET, VALUE
@@ -169,7 +170,11 @@ def _encoded(column: Any) -> tuple[list[str | None], Any]:
 
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode(null_encoding="encode")
-    values: list[str | None] = column.dictionary.to_numpy(zero_copy_only=False).tolist()
+    try:
+        values: list[str | None] = column.dictionary.to_numpy(zero_copy_only=False).tolist()
+    except (pa.ArrowException, UnicodeDecodeError):
+        # Without its words, which quote the text.
+        raise Unreadable("A text of the table is not UTF-8.", remedy="Export the table again.") from None
     if column.indices.null_count:
         codes = column.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
         return [*values, None], codes

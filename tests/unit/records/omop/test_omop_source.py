@@ -50,7 +50,7 @@ CONCEPT = (
 
 
 class From:
-    source, namespace, message, zone = "omop", "", "00", "+08:00"
+    source, namespace, message, zone, received_at = "omop", "", "00", "+08:00", 0
 
 
 def zipped(files: dict[str, str | bytes]) -> bytes:
