@@ -146,6 +146,8 @@ class Schedules:
             if self._jobs is None:
                 jobs = Jobs(self._folder, self, clock=self._clock)
                 await asyncio.to_thread(jobs.open)
+                # From here on the durable clock does what the plain one did, whoever opened it.
+                await asyncio.to_thread(jobs.follow, (*self._wanted(), *self._nightly()))
                 self._jobs = jobs
             return self._jobs
 
