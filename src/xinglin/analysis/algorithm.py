@@ -44,7 +44,19 @@ CELLS = Limit("cells a release", 4096, "cells")
 VECTOR = Limit("numbers a round", 4_000_000, "numbers")
 HOSPITALS = Limit("hospitals a run", 4096, "hospitals")
 
-__all__ = ["Algorithm", "AlgorithmSpec", "Cell", "Guard", "NamedFailure", "Outcome", "Part", "Result", "State", "build"]
+__all__ = [
+    "Algorithm",
+    "AlgorithmSpec",
+    "Cell",
+    "Guard",
+    "NamedFailure",
+    "Outcome",
+    "Part",
+    "Result",
+    "Premises",
+    "State",
+    "build",
+]
 
 _HOMES = {
     "describe": "descriptive:Describe",
@@ -117,6 +129,19 @@ class NamedFailure(msgspec.Struct, frozen=True, tag="failure"):
 Outcome = Result | Denied | NamedFailure
 
 
+class Premises(msgspec.Struct, frozen=True, eq=False):
+    """What a statistic rests on: its plan, the published domain, the rules.
+
+    ``max_rows``: pooled rows at most. ``differences``: the agreed places of difference counts.
+    """
+
+    spec: AlgorithmSpec
+    domain: Domain
+    rules: DisclosureRules
+    max_rows: int
+    differences: tuple[DifferenceSlot, ...]
+
+
 class Algorithm(ABC):
     """One statistic on one published domain under one set of rules; build it with ``build``.
 
@@ -130,16 +155,9 @@ class Algorithm(ABC):
     """Whether the answer adds up rows, so that a person with most of them stands out; else persons are counted."""
     state_type: ClassVar[type[State]] = State
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        self.spec, self.domain, self.rules = spec, domain, rules
-        self.max_rows, self.differences = max_rows, differences
+    def __init__(self, premises: Premises) -> None:
+        self.spec, self.domain, self.rules = premises.spec, premises.domain, premises.rules
+        self.max_rows, self.differences = premises.max_rows, premises.differences
         self._checked: tuple[Table, bool] | None = None
 
     # What a subclass says.
@@ -346,7 +364,7 @@ def build(
         raise BadParameters("The row limit is out of range.", remedy="State 1 to 2^26 pooled rows.")
     module, _, name = _HOMES[spec.name].partition(":")
     home: type[Algorithm] = getattr(import_module(f"xinglin.analysis.{module}"), name)
-    algorithm = home(spec, domain, rules, max_rows, tuple(differences))
+    algorithm = home(Premises(spec, domain, rules, max_rows, tuple(differences)))
     algorithm.layout(algorithm.initial_state())
     return algorithm
 

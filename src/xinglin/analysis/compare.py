@@ -13,12 +13,12 @@ import numpy as np
 from xinglin.analysis import arithmetic as exact
 from xinglin.analysis.algorithm import (
     Algorithm,
-    AlgorithmSpec,
     Cell,
     Guard,
     NamedFailure,
     Outcome,
     Part,
+    Premises,
     Result,
     State,
 )
@@ -28,11 +28,9 @@ from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.missing import counts_payload
 from xinglin.analysis.moments import MomentSums, Summary
 from xinglin.analysis.parameters import numbers, read_params
-from xinglin.analysis.table import Domain, Floats, Mask, Table
+from xinglin.analysis.table import Floats, Mask, Table
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
-from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total
-from xinglin.terms.thresholds import DisclosureRules
 
 
 class CompareParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,18 +46,11 @@ class _Compare(Algorithm):
 
     state_type = MomentState
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, CompareParams)
-        self._crossing = Crossing.of(domain, (self.params.by,))
-        self._sums = MomentSums(numbers(domain, (self.params.column,)), self._crossing, overall=False)
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, CompareParams)
+        self._crossing = Crossing.of(self.domain, (self.params.by,))
+        self._sums = MomentSums(numbers(self.domain, (self.params.column,)), self._crossing, overall=False)
         known = [name.split("=", 1)[1] for name in self._crossing.names]
         self.levels = self.params.levels or tuple(known)
         unknown = [level for level in self.levels if level not in known]
@@ -144,15 +135,8 @@ class TTest(_Compare):
 
     kind = "ttest"
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
         if len(self.levels) != 2:
             raise BadParameters(
                 "A t-test compares two levels.", remedy=f"Name two of: {', '.join(self.levels[:20])}; or use anova."

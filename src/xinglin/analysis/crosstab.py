@@ -9,18 +9,16 @@ import msgspec
 import numpy as np
 
 from xinglin.analysis import arithmetic as exact
-from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, Outcome, Part, Result, State
+from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import levels_of
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.missing import counts_payload
 from xinglin.analysis.parameters import read_params
-from xinglin.analysis.table import Domain, Floats, Table, column_of
+from xinglin.analysis.table import Floats, Table, column_of
 from xinglin.kernel.verdict import Verdict
-from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total
 from xinglin.privacy.suppression import TableMask, suppress_table
-from xinglin.terms.thresholds import DisclosureRules
 
 
 class CrosstabParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,22 +37,15 @@ class Crosstab(Algorithm):
 
     kind = "crosstab"
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, CrosstabParams)
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, CrosstabParams)
         names = (self.params.rows, self.params.columns)
         if names[0] == names[1]:
             raise BadParameters("A crosstab has two different columns.")
-        self._crossing = Crossing.of(domain, names)
-        self._margins = [Crossing.of(domain, (name,)) for name in names]
-        self._levels = [levels_of(column_of(domain, name)) for name in names]
+        self._crossing = Crossing.of(self.domain, names)
+        self._margins = [Crossing.of(self.domain, (name,)) for name in names]
+        self._levels = [levels_of(column_of(self.domain, name)) for name in names]
 
     @property
     def columns(self) -> tuple[str, ...]:

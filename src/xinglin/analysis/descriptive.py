@@ -12,12 +12,12 @@ import numpy as np
 from xinglin.analysis import arithmetic as exact
 from xinglin.analysis.algorithm import (
     Algorithm,
-    AlgorithmSpec,
     Cell,
     Guard,
     NamedFailure,
     Outcome,
     Part,
+    Premises,
     Result,
     State,
 )
@@ -25,11 +25,9 @@ from xinglin.analysis.cells import Crossing
 from xinglin.analysis.missing import counts_payload
 from xinglin.analysis.moments import MomentSums, column_frame
 from xinglin.analysis.parameters import numbers, read_params
-from xinglin.analysis.table import Domain, Floats, Mask, Table, present
+from xinglin.analysis.table import Floats, Mask, Table, present
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
-from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total
-from xinglin.terms.thresholds import DisclosureRules
 
 
 class DescribeParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,18 +54,11 @@ class Describe(Algorithm):
     kind = "describe"
     state_type = MomentState
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, DescribeParams)
-        crossing = Crossing.of(domain, self.params.by) if self.params.by else None
-        self._sums = MomentSums(numbers(domain, self.params.columns), crossing, overall=crossing is None)
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, DescribeParams)
+        crossing = Crossing.of(self.domain, self.params.by) if self.params.by else None
+        self._sums = MomentSums(numbers(self.domain, self.params.columns), crossing, overall=crossing is None)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -134,17 +125,10 @@ class Covariance(Algorithm):
     kind = "covariance"
     state_type = MomentState
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, CovarianceParams)
-        self._numbers = numbers(domain, self.params.columns)
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, CovarianceParams)
+        self._numbers = numbers(self.domain, self.params.columns)
         self._sums = MomentSums(self._numbers, None, overall=True)
 
     @property

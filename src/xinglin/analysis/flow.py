@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, Outcome, Part, Result, State
+from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.design import is_binary
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.parameters import read_params
-from xinglin.analysis.table import Domain, Floats, Mask, Table, column_of
+from xinglin.analysis.table import Floats, Mask, Table, column_of
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Verdict
-from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total
 from xinglin.terms.thresholds import DisclosureRules
 
@@ -37,21 +36,14 @@ class Flow(Algorithm):
     kind = "flow"
     about_rows = False
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, FlowParams)
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, FlowParams)
         STEPS.check(len(self.params.steps))
         if not self.params.steps or len(set(self.params.steps)) != len(self.params.steps):
             raise BadParameters("A flow has at least one filter, and none twice.")
         for name in self.params.steps:
-            if not is_binary(column_of(domain, name)):
+            if not is_binary(column_of(self.domain, name)):
                 raise BadParameters(f"{name!r} is not a boolean.", remedy="Give each filter as a comparison.")
 
     @property

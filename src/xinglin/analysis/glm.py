@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import msgspec
 
 from xinglin.analysis import arithmetic as exact
-from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, NamedFailure, Outcome, Part, Result, State
+from xinglin.analysis.algorithm import Algorithm, Cell, Guard, NamedFailure, Outcome, Part, Premises, Result, State
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import Design, Piece, is_binary
 from xinglin.analysis.errors import BadParameters, NoPublishedRange
@@ -36,11 +36,9 @@ from xinglin.analysis.glm_result import Fit, payload_of
 from xinglin.analysis.glm_scaling import Moments, Scaling, frame, link, moments_of, scaling_of
 from xinglin.analysis.parameters import read_params
 from xinglin.analysis.support import OUTSIDE, PROFILE, check_support
-from xinglin.analysis.table import Domain, Floats, Table, column_of, select
+from xinglin.analysis.table import Floats, Table, column_of, select
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
-from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total
-from xinglin.terms.thresholds import DisclosureRules
 
 INDEPENDENT = 1e-12
 """A pivot at most this part of its diagonal means that a column is a combination of others."""
@@ -80,19 +78,12 @@ class Glm(Algorithm):
     kind = "glm"
     state_type = GlmState
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, GlmParams)
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, GlmParams)
         self.formula = parse_formula(self.params.formula)
         self.family = _family(self.params)
-        self.design = Design(self.formula, domain)
+        self.design = Design(self.formula, self.domain)
         self._check_outcome()
         self._crossings = self._all_crossings()
         self._rows: tuple[Table, Table] | None = None

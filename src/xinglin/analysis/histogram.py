@@ -8,16 +8,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, Outcome, Part, Result, State
+from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.parameters import numbers, read_params
-from xinglin.analysis.table import Domain, Floats, Mask, Table
+from xinglin.analysis.table import Floats, Mask, Table
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Verdict
-from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total
 from xinglin.privacy.suppression import suppress_list
-from xinglin.terms.thresholds import DisclosureRules
 
 BINS = Limit("bins a histogram", 256, "bins")
 
@@ -35,17 +33,10 @@ class Histogram(Algorithm):
 
     kind = "histogram"
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, HistogramParams)
-        column = numbers(domain, (self.params.column,))[0]
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, HistogramParams)
+        column = numbers(self.domain, (self.params.column,))[0]
         self.edges = self.params.edges or _equal(*column.range(), self.params.bins)
         if len(self.edges) < 2 or any(not a < b for a, b in zip(self.edges[:-1], self.edges[1:], strict=True)):
             raise BadParameters("The edges of a histogram rise, and there are at least two.")

@@ -15,16 +15,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Guard, Outcome, Part, Result, State
+from xinglin.analysis.algorithm import Algorithm, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.missing import counts_payload
 from xinglin.analysis.parameters import numbers, read_params
-from xinglin.analysis.table import Column, Domain, Floats, Table
+from xinglin.analysis.table import Column, Floats, Table
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Verdict
-from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total, hidden_reason
-from xinglin.terms.thresholds import DisclosureRules
 
 PROBABILITIES = Limit("quantiles a question", 32, "quantiles")
 SPLITS = 128
@@ -65,17 +63,10 @@ class Quantiles(Algorithm):
     kind = "quantiles"
     state_type = QuantileState
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, QuantileParams)
-        self._column: Column = numbers(domain, (self.params.column,))[0]
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, QuantileParams)
+        self._column: Column = numbers(self.domain, (self.params.column,))[0]
         PROBABILITIES.check(len(self.params.probabilities))
         if not self.params.probabilities or not all(0 <= p <= 1 for p in self.params.probabilities):
             raise BadParameters("A probability lies from 0 to 1, and at least one is named.")

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from xinglin.analysis import arithmetic as exact
-from xinglin.analysis.algorithm import Algorithm, AlgorithmSpec, Cell, Guard, Outcome, Part, Result, State
+from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.crosstab import chi_square, persons_grid, shown_table
 from xinglin.analysis.descriptive import MomentState
@@ -18,12 +18,10 @@ from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.missing import counts_payload
 from xinglin.analysis.moments import MomentSums, Summary
 from xinglin.analysis.parameters import numbers, read_params
-from xinglin.analysis.table import Column, Domain, Floats, Mask, Table, column_of
+from xinglin.analysis.table import Column, Floats, Mask, Table, column_of
 from xinglin.kernel.verdict import Verdict
-from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import check_total, hidden_reason
 from xinglin.privacy.suppression import suppress_list, suppress_table
-from xinglin.terms.thresholds import DisclosureRules
 
 
 class TableOneParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,28 +48,21 @@ class TableOne(Algorithm):
     kind = "table1"
     state_type = TableOneState
 
-    def __init__(
-        self,
-        spec: AlgorithmSpec,
-        domain: Domain,
-        rules: DisclosureRules,
-        max_rows: int,
-        differences: tuple[DifferenceSlot, ...],
-    ) -> None:
-        super().__init__(spec, domain, rules, max_rows, differences)
-        self.params = read_params(spec, TableOneParams)
+    def __init__(self, premises: Premises) -> None:
+        super().__init__(premises)
+        self.params = read_params(self.spec, TableOneParams)
         names = self.params.columns
         if not names or len({*names, self.params.by}) != len(names) + 1:
             raise BadParameters("Name at least one column beside the groups, and none twice.")
-        described = [column_of(domain, name) for name in names]
+        described = [column_of(self.domain, name) for name in names]
         self._counted = [column for column in described if self._is_counted(column)]
         measured = [column for column in described if not self._is_counted(column)]
-        self._groups = Crossing.of(domain, (self.params.by,))
-        self._levels = levels_of(column_of(domain, self.params.by))
-        self._crossings = [Crossing.of(domain, (column.name, self.params.by)) for column in self._counted]
-        self._margins = [Crossing.of(domain, (column.name,)) for column in self._counted]
+        self._groups = Crossing.of(self.domain, (self.params.by,))
+        self._levels = levels_of(column_of(self.domain, self.params.by))
+        self._crossings = [Crossing.of(self.domain, (column.name, self.params.by)) for column in self._counted]
+        self._margins = [Crossing.of(self.domain, (column.name,)) for column in self._counted]
         if measured:
-            numbers(domain, tuple(column.name for column in measured))
+            numbers(self.domain, tuple(column.name for column in measured))
         self._sums = MomentSums(measured, self._groups, overall=True)
 
     def _is_counted(self, column: Column) -> bool:
