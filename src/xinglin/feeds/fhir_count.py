@@ -95,7 +95,7 @@ class FhirCounter:
         answer = await self._session.call("GET", path, headers=_HEADERS)
         try:
             page = msgspec.json.decode(answer.content, type=_Bundle)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadAnswer("A count is not a FHIR bundle.") from error
         if page.resource_type != "Bundle":
             raise BadAnswer("A count is not a FHIR bundle.")

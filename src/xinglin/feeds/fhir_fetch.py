@@ -58,7 +58,7 @@ class FhirFetch:
         try:
             answer = await self._session.call("GET", f"Subscription/{subscription}", headers={"Accept": FHIR_JSON})
             found = msgspec.json.decode(answer.content, type=_Subscription)
-        except (ServerRefused, msgspec.DecodeError, UnicodeDecodeError):
+        except (ServerRefused, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return ()
         named = [one.resource_type or one.resource for one in found.filter_by]
         matches = [_CRITERIA(one) for one in (found.criteria, *(name.rpartition("/")[2] for name in named))]

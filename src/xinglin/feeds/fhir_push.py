@@ -231,7 +231,7 @@ def _not_sent(body: bytes, behind: tuple[str, str] | None) -> Changed | None:
         if behind is not None and behind != (found.resource_type, found.id):
             raise _No(400, "invalid", "The resource is another one than its address says.")
         return _untold(found.entry) if found.resource_type == "Bundle" else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _No(400, "structure", "The notification is not a FHIR resource in JSON.") from None
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xinglin.feeds import fhir_push
 from xinglin.feeds.fhir_errors import FhirFeedError
@@ -97,6 +99,10 @@ def backport(kind: str, *events: dict[str, Any]) -> dict[str, Any]:
     return {"resource": {"resourceType": "Parameters", "parameter": parameters}}
 
 
+_KEYS = st.sampled_from(
+    ["resourceType", "id", "type", "subscription", "reference", "notificationEvent", "focus", "parameter", "name",
+     "part", "valueReference", "valueCode", "fullUrl", "request", "method", "url", "x"]
+)  # fmt: skip
 ONE, OTHER_ONE = ("Patient", "1"), ("Observation", "o-2")
 FOCUS = {"notificationEvent": [{"eventNumber": "2", "focus": {"reference": "Observation/o-2"}}]}
 EVENT = {"name": "focus", "valueReference": {"reference": "https://f.example/fhir/Observation/o-2/_history/3"}}
@@ -201,6 +207,7 @@ async def test_without_the_endpoints_secret_nobody_is_heard(path: str, headers: 
         (b"{}", {}, 400),
         (b"\xff\xfe", {}, 400),
         (b'{"resourceType":"Bundle","entry":7}', {}, 400),
+        (b'{"resourceType":"Bundle","entry":[{"resource":' + b"[" * 200_000 + b"]" * 200_000 + b"}]}", {}, 400),
         (PATIENT, {"Content-Type": "application/fhir+xml"}, 415),
         (PATIENT, {"Content-Type": "application/fhir+json; charset=gb18030"}, 415),
         (PATIENT, {"Content-Encoding": "gzip"}, 415),
@@ -278,3 +285,18 @@ async def test_it_serves_on_a_socket() -> None:
     finally:
         server.stop()
         await asyncio.wait_for(serving, 10)
+
+
+_SIMPLE = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+_ANY = st.recursive(_SIMPLE, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4))
+
+
+@given(st.lists(_ANY | st.fixed_dictionaries({"resource": _ANY}), max_size=4), _ANY)
+def test_whatever_comes_is_taken_or_refused_in_words(entries: list[Any], more: Any) -> None:
+    body = json.dumps({"resourceType": "Bundle", "entry": entries, "id": more}).encode("utf-8", "surrogatepass")
+    try:
+        found = fhir_push._not_sent(body, None)
+    except fhir_push._No as no:
+        assert no.status in (400, 413)
+    else:
+        assert found is None or isinstance(found, Changed)

@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 
 from xinglin.node.intake.sources import (
     BadSources,
+    Counted,
     Dicom,
+    FhirServer,
     Files,
     Folder,
     Mllp,
+    Smart,
     SourceFile,
     Sql,
     Tls,
+    Web,
     parse_sources,
     read_sources,
     write_source,
@@ -54,6 +58,9 @@ def test_sources_are_written_as_they_are_read(tmp_path: Path) -> None:
         SourceFile("his", mllp=Mllp(2575, peers=("10.0.0.0/8",), tls=tls), charset="gb18030"),
         SourceFile("pacs", dicom=Dicom(11112, mirror=True)),
         SourceFile("lab", sql=Sql("lab.url", query='SELECT "a"\nFROM t'), mapping="lab.toml"),
+        SourceFile("his-db", sql=Sql("u", "t", counts=(Counted("admission", "入院", "no"), Counted("report", "d")))),
+        SourceFile("ehr", fhir=FhirServer("https://e/fhir", smart=Smart("x", "https://e/token", "ehr.key"))),
+        SourceFile("push", web=Web(8443, "push.secret", server="ehr")),
         SourceFile("drop", folder=Folder("/srv/drop 目录"), enabled=False),
     )
     for source in chosen:
