@@ -2,7 +2,9 @@
 
 *grades* L1–L3 with the *requirements* of each operation; *purposes* (a closed list, with their DUO
 codes); *disclosure rules* as they are agreed; the *plan* of a run and the signed *use request*;
-*decide*, the one evaluator, which answers from handed-in *facts* and fails closed.
+*decide*, the one evaluator, which answers from handed-in *facts* and fails closed. *Policies* are permissions,
+prohibitions, duties and constraints from a closed *vocabulary*; they travel as *ODRL*, and a provider may *tighten*
+them, never loosen.
 """
 
 from __future__ import annotations
@@ -12,6 +14,25 @@ from typing import Any
 
 _HOMES = {
     "AgreedTerms": "agreed",
+    "ACTIONS": "vocabulary",
+    "Asked": "evaluate",
+    "Constraint": "policy",
+    "Diseases": "purposes",
+    "Duty": "policy",
+    "DUTIES": "vocabulary",
+    "Logical": "policy",
+    "OPERANDS": "vocabulary",
+    "Permission": "policy",
+    "Policy": "policy",
+    "Prohibition": "policy",
+    "canonical": "writing",
+    "check_policy": "writing",
+    "compile_policy": "evaluate",
+    "from_odrl": "odrl",
+    "nearest": "vocabulary",
+    "read_odrl": "odrl",
+    "to_odrl": "odrl",
+    "tighten": "tighten",
     "CohortView": "agreed",
     "Peer": "agreed",
     "check_agreed": "agreed",

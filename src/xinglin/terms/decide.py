@@ -3,7 +3,7 @@
 1. The request and the plan are well formed and belong together.
 2. The requester is who signed, with keys that stand, in time, for the first time.
 3. An agreement of this node, in force, covers study, data set, purpose, operation and recipients.
-4. The columns lie inside the agreement, and what their grade requires is there.
+4. The columns lie inside the agreement, and what their grade requires is there; the agreement's policy allows the use.
 5. The roster is the one this hospital agreed to be summed with, by keys and by number.
 6. The rules are at least the agreed ones, and answers are left.
 7. Nothing that this rests on is revoked, and the node's view of the log is fresh.
@@ -20,7 +20,8 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.facts import CHECKPOINT_STALE_MS, CLOCK_SKEW_MS, AgreementFacts, Facts
 from xinglin.terms.grades import REQUIREMENTS, highest, required
-from xinglin.terms.purposes import check_purpose, covers
+from xinglin.terms.policy_facts import judge_policy
+from xinglin.terms.purposes import NO_DISEASES, check_purpose, covers
 from xinglin.terms.request import PLAN_PACKS, Plan, UseRequest, check_plan, check_request
 from xinglin.terms.thresholds import at_least_as_strict
 
@@ -29,11 +30,13 @@ _FROM_FACTS = ("agreement", "named_study", "ethics_approval", "security_assessme
 
 def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
     """``Allowed`` with the conditions to carry out, or ``Denied`` with every reason."""
+    policy = judge_policy(request, plan, facts)
     reasons = [
         *_form(request, plan),
         *_requester(request, facts),
         *_agreement(request, plan, facts),
         *_columns(request, plan, facts),
+        *_policy(policy),
         *_roster(request, plan, facts),
         *_limits(plan, facts),
         *_log(request, plan, facts),
@@ -44,7 +47,8 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
     needs = required(grade or "", request.operation)
     if isinstance(needs, Denied):
         return needs
-    return Allowed((f"grade={grade}", f"min_cell={plan.min_cell}", *needs))
+    owed = policy.conditions if isinstance(policy, Allowed) else ()
+    return Allowed((f"grade={grade}", f"min_cell={plan.min_cell}", *needs, *owed))
 
 
 def _form(request: UseRequest, plan: Plan) -> Iterator[Reason]:
@@ -104,7 +108,7 @@ def _use(request: UseRequest, terms: AgreedTerms, facts: Facts) -> Iterator[Reas
     purpose = check_purpose(request.purpose)
     if isinstance(purpose, Denied):
         yield from purpose.reasons
-    elif not covers(terms.purposes, request.purpose):
+    elif not covers(terms.purposes, request.purpose, facts.diseases or NO_DISEASES):
         yield Reason("terms.purpose_not_agreed", "The purpose is not agreed.", f"Agreed: {_list(terms.purposes)}.")
     if request.operation not in terms.operations:
         agreed = _list(terms.operations)
@@ -145,6 +149,10 @@ def _columns(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:
     for name in needs:
         if not _fulfilled(name, plan, facts):
             yield Reason(f"terms.requires_{name}", f"Grade {grade} requires: {REQUIREMENTS[name]}.", "Provide it.")
+
+
+def _policy(verdict: Verdict) -> tuple[Reason, ...]:
+    return verdict.reasons if isinstance(verdict, Denied) else ()
 
 
 def _fulfilled(name: str, plan: Plan, facts: Facts) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Reason
 from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.purposes import Diseases
 
 CHECKPOINT_STALE_MS = 30_000
 """A node whose newest cosigned checkpoint is older than this decides and releases nothing."""
@@ -64,6 +65,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``algorithm_operation``: the operation the algorithm belongs to, ``None`` when it is not approved.
     ``allowance_left`` and ``answers_left``: of the agreement and of the data set over all studies.
     ``protections``: requirements this node carries out itself for this run.
+
+    For the agreement's policy, unknown unless the node knows: ``place``, ``network`` and ``environment`` in which the
+    use happens; ``uses_so_far`` under the agreement, this one not included; ``agreement_start``; ``population`` of
+    the cohort; ``ethics_approvals``, ``assessments`` and ``law_packs`` that stand; ``consent_basis``;
+    ``recipient_classes``; ``output_types``; ``k_anonymity``; ``privacy_budget`` spent with this use (an exact decimal);
+    ``algorithm_names``: the names and digests by which the algorithm is known here; ``onward_transfer``.
     """
 
     now: Instant
@@ -85,3 +92,20 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     protections: frozenset[str] = frozenset()
     approval: ApprovalFacts | None = None
     assessment_expires: Instant | None = None
+    place: str | None = None
+    network: str | None = None
+    environment: str | None = None
+    uses_so_far: int | None = None
+    agreement_start: Instant | None = None
+    population: tuple[str, ...] | None = None
+    ethics_approvals: tuple[str, ...] | None = None
+    consent_basis: str | None = None
+    assessments: tuple[str, ...] | None = None
+    law_packs: tuple[str, ...] | None = None
+    recipient_classes: tuple[str, ...] | None = None
+    output_types: tuple[str, ...] | None = None
+    algorithm_names: tuple[str, ...] | None = None
+    k_anonymity: int | None = None
+    privacy_budget: str | None = None
+    onward_transfer: bool | None = None
+    diseases: Diseases | None = None

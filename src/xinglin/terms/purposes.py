@@ -114,7 +114,12 @@ _LIST = (
         words_zh="保险与信贷定价",
     ),
     Purpose(
-        "employment-decisions", "", "decisions about a person's employment", prohibited=True, ehds="54(b)", words_zh="雇佣决定"
+        "employment-decisions",
+        "",
+        "decisions about a person's employment",
+        prohibited=True,
+        ehds="54(b)",
+        words_zh="雇佣决定",
     ),
     Purpose("advertising", "", "advertising or marketing", prohibited=True, ehds="54(c)", words_zh="广告营销"),
     Purpose(
@@ -133,7 +138,9 @@ _LIST = (
         ehds="54(e)",
         words_zh="违反伦理规定的活动",
     ),
-    Purpose("re-identification", "", "finding out who a person in the data is", prohibited=True, words_zh="重新识别个人"),
+    Purpose(
+        "re-identification", "", "finding out who a person in the data is", prohibited=True, words_zh="重新识别个人"
+    ),
 )
 PURPOSES = {purpose.code: purpose for purpose in _LIST}
 """Every purpose by its code; ``disease-research`` is written with its disease: ``disease-research/MONDO:0005010``."""
