@@ -14,6 +14,7 @@ from xinglin.cli import (
     catalogue_verbs,
     check_verbs,
     connect_verbs,
+    dsp_verbs,
     hub_verbs,
     intake_verbs,
     lake_verbs,
@@ -82,6 +83,7 @@ app.add_typer(catalogue_verbs.catalogue, name="catalogue")
 app.add_typer(study_verbs.app, name="study")
 app.add_typer(run_verbs.app, name="run")
 connect_verbs.add_to(app)
+dsp_verbs.add_to(app)
 space_verbs.add_to(app)
 ask_verbs.add_to(app)
 check_verbs.add_to(app)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xinglin.evidence.ports import LogStore
     from xinglin.stores.log_postgres import PostgresLogStore
     from xinglin.stores.log_sqlite import SqliteLogStore
+    from xinglin.wire.dsp.ports import ConnectorStore
 
 LOG_FILE, SPACE_FILE = "log.db", "space.json"
 NEWEST, WITH_QUORUM = "latest", "quorum"
@@ -49,6 +50,13 @@ def read_log(folder: Path | None, url: str, descriptor: Path | None) -> Report:
         return check_log(readers)
     finally:
         store.close()
+
+
+def connector_store(folder: Path | None) -> ConnectorStore:
+    """What a connector keeps: in ``folder``, or in memory where there is none."""
+    from xinglin.stores.connector_memory import MemoryConnectorStore
+
+    return MemoryConnectorStore()
 
 
 def _store(folder: Path | None, url: str) -> PostgresLogStore | SqliteLogStore:

@@ -1,0 +1,81 @@
+"""Carries messages to counterparties over HTTP (port: ``xinglin.wire.dsp.ports.Sender``)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+
+from xinglin.connector.addresses import is_private
+from xinglin.kernel.limits import Limit
+from xinglin.wire.dsp.errors import Unreachable
+from xinglin.wire.dsp.ports import Answer
+
+ANSWER_SIZE = Limit("size of a counterparty's answer", 256 * 1024, "bytes")
+JSON = "application/json"
+
+
+class HttpSender:
+    """``plain_http`` and ``private``: whether http, and addresses of local networks, may be called at all."""
+
+    def __init__(self, client: httpx.AsyncClient, *, plain_http: bool = False, private: bool = False) -> None:
+        self._client, self._plain_http, self._private = client, plain_http, private
+
+    @classmethod
+    def fresh(cls, *, plain_http: bool = False, private: bool = False, timeout_s: float = 15.0) -> HttpSender:
+        """With a client of its own: no proxy from the environment, no redirects."""
+        client = httpx.AsyncClient(
+            timeout=timeout_s,
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
+        )
+        return cls(client, plain_http=plain_http, private=private)
+
+    async def post(self, url: str, body: bytes, authorization: str) -> Answer:
+        """See the port."""
+        headers = {"content-type": JSON, "accept": JSON} | ({"authorization": authorization} if authorization else {})
+        return await self._ask("POST", url, headers, body)
+
+    async def get(self, url: str, authorization: str) -> Answer:
+        """See the port."""
+        headers = {"accept": JSON} | ({"authorization": authorization} if authorization else {})
+        return await self._ask("GET", url, headers, None)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        await self._check(url)
+        try:
+            async with self._client.stream(method, url, headers=headers, content=body) as response:
+                read = bytearray()
+                async for part in response.aiter_bytes():
+                    read += part
+                    if len(read) > ANSWER_SIZE.value:
+                        raise Unreachable("The counterparty's answer is too long.")
+                return Answer(response.status_code, bytes(read), _retry_after(response))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(f"Nobody answers: {type(error).__name__}.") from error
+
+    async def _check(self, url: str) -> None:
+        """Refuse what may not be called, by scheme and by what the name stands for now."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not self._plain_http:
+            raise Unreachable("The address is not https.")
+        if self._private:
+            return
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise Unreachable("The address's name is not known.") from error
+        if not found or any(is_private(str(one[4][0])) for one in found):
+            raise Unreachable("The address lies in a local network.")
+
+
+def _retry_after(response: httpx.Response) -> float:
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isdigit() and len(text) < 6 else 0.0
