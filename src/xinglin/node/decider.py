@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from xinglin.contract import Agreement
 from xinglin.gate import Use
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied
@@ -10,6 +13,7 @@ from xinglin.node.logview import LogView
 from xinglin.node.prepared import Preparations
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.facts import AgreementFacts, Facts, KeyStatus
+from xinglin.terms.policy_facts import algorithm_digest
 from xinglin.terms.request import USE_REQUEST
 from xinglin.trust.envelope import open_signed
 from xinglin.trust.errors import TrustError
@@ -21,8 +25,25 @@ ALGORITHM_OPERATIONS = dict.fromkeys(
 )
 """Algorithms that nodes run, and the operation that each belongs to; anything else is not approved."""
 
+OUTPUTS = {
+    "crosstab": ("table",),
+    "table1": ("table",),
+    "histogram": ("table",),
+    "flow": ("table",),
+    "glm": ("model", "statistic"),
+}
+"""What comes out of an algorithm, in the words of policies; the others give a statistic."""
+
 PROTECTIONS = frozenset({"evidence", "secure_sum", "differencing_guard", "disclosure_pack"})
 """What this software carries out for every run, whatever was asked."""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where this node computes, as its settings say; empty is unknown. Declared by the hospital, proved by nobody."""
+
+    place: str = ""
+    network: str = ""
+    environment: str = "node"
 
 
 class NodeDecider:
@@ -36,7 +57,9 @@ class NodeDecider:
         preparations: Preparations,
         database: NodeDatabase,
         clock: Clock,
+        site: Site | None = None,
     ) -> None:
+        self._site = site or Site()
         self._node, self._view, self._agreements = node, view, agreements
         self._preparations, self._database, self._clock = preparations, database, clock
 
@@ -44,7 +67,7 @@ class NodeDecider:
         """See the port."""
         directory = self._view.record.directory if below is None else self._view.record.directory.at(below - 1)
         signer, status = _signer(use, directory)
-        held = self._held(use)
+        agreement, held = self._held(use)
         prepared = await self._preparations.of(use) if held is not None else None
         refused = prepared.reasons if isinstance(prepared, Denied) else ()
         touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
@@ -67,15 +90,29 @@ class NodeDecider:
             protections=PROTECTIONS,
             allowance_left=left[0],
             answers_left=left[1],
+            place=self._site.place or None,
+            network=self._site.network or None,
+            environment=self._site.environment or None,
+            uses_so_far=self._uses(use, held),
+            agreement_start=max(agreement.made, agreement.terms.not_before) if agreement is not None else None,
+            algorithm_names=_algorithm_names(use),
+            output_types=_outputs(use),
         )
 
-    def _held(self, use: Use) -> AgreementFacts | None:
+    def _held(self, use: Use) -> tuple[Agreement, AgreementFacts] | tuple[None, None]:
         digest = use.plan.agreements.get(self._node, "")
         try:
             found = self._agreements.facts(digest)
         except TrustError:
+            return None, None
+        return found if found is not None else (None, None)
+
+    def _uses(self, use: Use, held: AgreementFacts | None) -> int | None:
+        """Uses under the agreement that were charged, this run not included."""
+        if held is None:
             return None
-        return found[1] if found is not None else None
+        charges = self._database.allowance(use.plan.data_set).charges
+        return sum(one.counts for one in charges if one.agreement == held.digest and one.run != use.run)
 
     def _left(self, use: Use, held: AgreementFacts | None) -> tuple[int, int]:
         """Answers left of the agreement and of the data set; this run's own charge does not count against it."""
@@ -85,6 +122,17 @@ class NodeDecider:
         own = allowance.charge(use.run)
         mine = 1 if own is not None and own.counts else 0
         return allowance.left_of(held.digest, held.terms.allowance) + mine, allowance.left + mine
+
+
+def _algorithm_names(use: Use) -> tuple[str, ...] | None:
+    """By which names an approved algorithm is known here: its own, and the digest of it with its parameters."""
+    name = use.plan.algorithm
+    return (name, algorithm_digest(use.plan)) if name in ALGORITHM_OPERATIONS else None
+
+
+def _outputs(use: Use) -> tuple[str, ...] | None:
+    name = use.plan.algorithm
+    return OUTPUTS.get(name, ("statistic",)) if name in ALGORITHM_OPERATIONS else None
 
 
 def _signer(use: Use, directory: KeyDirectory) -> tuple[str, KeyStatus]:

@@ -21,7 +21,9 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ``database_url``: PostgreSQL by URL, or SQLite in the folder (empty). ``lake``: folder of the tables (empty:
     ``lake`` in the node's).
     ``intake``: ``auto`` runs the feeds of ``sources.toml`` as a child process, ``off`` leaves them to somebody else.
-    ``answers_cap``: exact answers a data set gives over all studies. Memory in MB, times in seconds.
+    ``answers_cap``: exact answers a data set gives over all studies. ``place`` (``CN-SH``), ``network``
+    (``10.1.0.0/16``) and ``environment`` in which this node computes, for policies that ask for them; an empty one is
+    unknown, and such a policy denies. Memory in MB, times in seconds.
     """
 
     proxy: str = ""
@@ -30,6 +32,9 @@ class NodeSettings(msgspec.Struct, frozen=True):
     lake: str = ""
     intake: Literal["auto", "off"] = "auto"
     answers_cap: int = 200
+    place: str = ""
+    network: str = ""
+    environment: Literal["node", "sandbox"] = "node"
     engine_memory_mb: int = 2048
     engine_request_s: float = 120.0
     engine_idle_s: float = 60.0

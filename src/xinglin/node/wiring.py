@@ -17,7 +17,7 @@ from xinglin.kernel.instants import Clock, system_clock
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
-from xinglin.node.decider import NodeDecider
+from xinglin.node.decider import NodeDecider, Site
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.intake.wiring import grade_words
 from xinglin.node.joining import SALT_FILE, joined_space, open_node_keys
@@ -84,7 +84,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     releaser = NodeReleaser(keys, view, outbox, database)
     runs = NodeRuns(desk, releaser)
     ports = Ports(
-        decider=NodeDecider(keys.did, view, agreements, preparations, database, clock),
+        decider=NodeDecider(keys.did, view, agreements, preparations, database, clock, _site(settings)),
         ledger=NodeLedger(database, agreements, keys.did),
         computer=runs,
         evidence=evidence,
@@ -110,6 +110,10 @@ def lines_to_hub(node: Node) -> tuple[Line, Line]:
     settings, space = node.settings, node.space
     context = client_context(space.certificate_pem, Path(settings.ca_file) if settings.ca_file else None)
     return Line(space.hub_url, context, settings.proxy), Line(space.hub_url, context, settings.proxy)
+
+
+def _site(settings: NodeSettings) -> Site:
+    return Site(settings.place, settings.network, settings.environment)
 
 
 def _database(folder: Path, settings: NodeSettings, clock: Clock) -> NodeDatabase:

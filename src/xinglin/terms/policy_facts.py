@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.instants import Instant, to_text
 from xinglin.kernel.verdict import Allowed, Verdict
 from xinglin.terms.constraints import Value
@@ -52,6 +53,11 @@ def asked_of(request: UseRequest, plan: Plan, facts: Facts) -> Asked:
         "lawPack": facts.law_packs,
     }
     return Asked(request.operation, {name: value for name, value in values.items() if value is not None})
+
+
+def algorithm_digest(plan: Plan) -> str:
+    """The digest by which an algorithm with its parameters is agreed: of ``{"algorithm", "params"}``."""
+    return canonical_digest({"algorithm": plan.algorithm, "params": plan.params})
 
 
 def instant_value(instant: Instant) -> str | None:

@@ -76,7 +76,10 @@ class Asker:
         }
         terms = AgreedTerms(**{**known, **changes})
         keys = directory.keys(one.did).digest()
-        agreement = Agreement(one.did, keys, self.did, self.keys.public.digest(), self.study, self.data_set, terms, now)
+        mine = self.keys.public.digest()
+        agreement = Agreement(
+            one.did, keys, self.did, mine, self.study, self.data_set, terms, now, version=terms.version
+        )
         signed = sign_agreement(self.keys, agreement)
         one.dispatch.take(AgreementOrder(agreement.digest(), signed.to_bytes()))
         await one.node.agreements.approve(agreement.digest(), one.node.tables.published.get(self.data_set))
