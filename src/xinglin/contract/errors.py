@@ -21,3 +21,9 @@ class NotThisStudy(ContractError):
     """A study that was signed by somebody other than its requester, or that is not well formed."""
 
     code = "contract.not_this_study"
+
+
+class NotThisChange(ContractError):
+    """A change of an agreement that is not well formed, or by somebody who may not make it."""
+
+    code = "contract.not_this_change"

@@ -1,11 +1,11 @@
-"""States of an agreement, from offer to end, as one table that prints its own diagram."""
+"""States of an agreement, from offer to end, and of a breach, as tables that print their own diagrams."""
 
 from __future__ import annotations
 
 import msgspec
 
 from xinglin.kernel.instants import Instant
-from xinglin.kernel.states import StateTable
+from xinglin.kernel.states import IllegalMove, StateTable
 
 AGREEMENT_STATES = StateTable(
     "agreement",
@@ -19,29 +19,78 @@ AGREEMENT_STATES = StateTable(
         ("countersigned", "withdraw", "withdrawn"),
         ("countersigned", "lapse", "lapsed"),
         ("active", "suspend", "suspended"),
-        ("active", "replace", "replaced"),
+        ("active", "amend", "replaced"),
+        ("active", "renew", "replaced"),
         ("active", "terminate", "terminated"),
         ("active", "expire", "expired"),
+        ("suspended", "suspend", "suspended"),
+        ("suspended", "lift", "suspended"),
         ("suspended", "resume", "active"),
         ("suspended", "terminate", "terminated"),
         ("suspended", "expire", "expired"),
     ),
 )
-"""``log``: the agreement's leaf is included under a checkpoint of quorum. Only ``active`` allows a use."""
+"""``log``: the agreement's leaf is included under a checkpoint of quorum. Only ``active`` allows a use.
+
+``lift``: one of several that suspended it resumes; ``resume``: the last of them does.
+"""
+
+BREACH_STATES = StateTable(
+    "breach",
+    "noticed",
+    (
+        ("noticed", "answer", "answered"),
+        ("noticed", "close", "closed"),
+        ("answered", "close", "closed"),
+    ),
+)
+"""A notice is answered by the party that it accuses, and closed by the one that gave it, or by a regulator."""
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where an agreement stands: its digest, its state, since when, and the log index that made it so (−1: none)."""
+    """Where an agreement stands: its digest, its state, since when, and the log index that made it so (−1: none).
+
+    ``suspended_by``: everybody whose suspension is not lifted. ``renewed``: it renews an earlier agreement, or amends
+    one that does. ``successor``: digest of the agreement that replaced it.
+    """
 
     agreement: str
     state: str
     since: Instant
     index: int = -1
+    suspended_by: tuple[str, ...] = ()
+    renewed: bool = False
+    successor: str = ""
 
-    def after(self, event: str, at: Instant, index: int = -1) -> Standing:
-        """The standing after ``event``; ``IllegalMove`` when the state does not take it."""
+    def after(self, event: str, at: Instant, index: int = -1, *, by: str = "", successor: str = "") -> Standing:
+        """The standing after ``event`` of the table; ``IllegalMove`` when the state does not take it.
+
+        ``by``: who suspends or resumes: nobody twice, and each only its own suspension (``resume`` is done as ``lift``
+        while another's stands).
+        """
+        holders = set(self.suspended_by)
+        if event == "suspend":
+            if by in holders:
+                raise self._illegal(event)
+            holders.add(by)
+        elif event == "resume" and self.state == "suspended":
+            if by not in holders:
+                raise self._illegal(event)
+            holders.discard(by)
+            event = "lift" if holders else "resume"
         following = AGREEMENT_STATES.move(self.state, event)
-        return Standing(self.agreement, following, at, index if index >= 0 else self.index)
+        return msgspec.structs.replace(
+            self,
+            state=following,
+            since=at,
+            index=index if index >= 0 else self.index,
+            suspended_by=tuple(sorted(holders)),
+            successor=successor or self.successor,
+        )
+
+    def _illegal(self, event: str) -> IllegalMove:
+        possible = tuple(one for one in AGREEMENT_STATES.events(self.state) if one != event)
+        return IllegalMove(AGREEMENT_STATES.name, self.state, event, possible)
 
 
 def standing_at(standing: Standing, expires: Instant, now: Instant) -> Standing:

@@ -1,4 +1,7 @@
-"""Endings as leaves: an agreement's end by one of its parties, a freeze by the regulator; each signed inside."""
+"""Endings as leaves: a freeze by the regulator, and version 1 of an agreement's end; each signed inside.
+
+Everything that happens to an agreement is ``xinglin.contract.changes``; this module writes what has no party.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,17 @@ from typing import Any
 
 import msgspec
 
+from xinglin.contract.changes import ENDING_CONTEXT, EndingLeaf, ending_claim, open_ending_leaf
 from xinglin.evidence.entry import Entry
-from xinglin.kernel.canonical import canonical_bytes
-from xinglin.kernel.errors import MalformedMessage
-from xinglin.trust.keys import PrivateKeys, verify
+from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.ports import Directory
 
-ENDING_CONTEXT = "ending"
-
-
-class EndingLeaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who ends what (the digest of an agreement, a study id). Readers judge whether the signer may."""
-
-    subject: str
-    by: str
-    signature: bytes
-    version: int = 1
+__all__ = ["ENDING_CONTEXT", "EndingLeaf", "open_ending", "sign_ending"]
 
 
 def sign_ending(kind: str, subject: str, by: PrivateKeys) -> dict[str, Any]:
-    """The body of an ``agreement-end`` or ``freeze`` entry."""
-    signature = by.sign(ENDING_CONTEXT, _claim(kind, subject))
+    """The body of an ``agreement-end`` (version 1) or ``freeze`` entry."""
+    signature = by.sign(ENDING_CONTEXT, ending_claim(kind, subject))
     body: dict[str, Any] = msgspec.to_builtins(EndingLeaf(subject, by.did, signature))
     return body
 
@@ -34,16 +27,7 @@ def sign_ending(kind: str, subject: str, by: PrivateKeys) -> dict[str, Any]:
 def open_ending(entry: Entry, directory: Directory, at: int) -> tuple[EndingLeaf, bool]:
     """The leaf, its signature verified, and whether a regulator signed it.
 
-    A regulator ends anything. Another signer ends an agreement only if it is a party: the reader looks into its own
-    copy, whose digest is the subject. Raises ``MalformedMessage`` and what opening a signature raises.
+    A regulator ends anything. Raises ``MalformedMessage`` and what opening a signature raises.
     """
-    try:
-        leaf = msgspec.convert(entry.body, EndingLeaf)
-    except msgspec.ValidationError as error:
-        raise MalformedMessage(f"Not an ending leaf: {error}.") from error
-    verify(directory.keys(leaf.by, at), ENDING_CONTEXT, _claim(entry.kind, leaf.subject), leaf.signature)
+    leaf = open_ending_leaf(entry, directory, at)
     return leaf, "regulator" in directory.roles(leaf.by, at)
-
-
-def _claim(kind: str, subject: str) -> bytes:
-    return canonical_bytes({"kind": kind, "subject": subject, "version": 1})

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from xinglin.contract.changes import open_change
+from xinglin.contract.replay import AGREEMENT_KINDS, Standings
 from xinglin.evidence.entry import Entry, decode_entry
 from xinglin.evidence.policy import Policy, parse_policy
 from xinglin.kernel.errors import XinglinError
@@ -29,6 +31,7 @@ class SpaceRecord:
     ``directory``: keys and roles. ``policy``: the quorum policy in force, ``policy_text`` as it was signed.
     ``revoked``: DIDs, study ids and digests that a regulator ended, or keys that were revoked. ``ended`` maps the
     digest of an agreement to who said that it ends; whether they may is in the reader's copy of the agreement.
+    ``agreements``: where each stands, replayed.
     """
 
     def __init__(self, space: Space) -> None:
@@ -38,6 +41,7 @@ class SpaceRecord:
         self.policy: Policy = parse_policy(space.policy)
         self.revoked: frozenset[str] = frozenset()
         self.ended: dict[str, frozenset[str]] = {}
+        self.agreements = Standings()
         self.on_member: list[Callable[[Participant], None]] = []
         self.on_entry: list[Callable[[int, Entry], None]] = []
 
@@ -51,8 +55,10 @@ class SpaceRecord:
                 self._key(index, entry)
             elif entry.kind == "policy":
                 self._policy(index, entry)
-            elif entry.kind in ("agreement-end", "freeze"):
-                self._ending(index, entry)
+            elif entry.kind == "freeze":
+                self._freeze(index, entry)
+            elif entry.kind in AGREEMENT_KINDS:
+                self._agreement(index, entry)
         except XinglinError as error:
             log.warning("leaf %d has no effect: %s", index, error.code)
             return
@@ -76,9 +82,16 @@ class SpaceRecord:
         if following is not None:
             self.policy, self.policy_text = following, str(entry.body["text"])
 
-    def _ending(self, index: int, entry: Entry) -> None:
+    def _freeze(self, index: int, entry: Entry) -> None:
         leaf, by_regulator = open_ending(entry, self.directory, index)
         if by_regulator:
             self.revoked |= {leaf.subject}
-        elif entry.kind == "agreement-end":
-            self.ended[leaf.subject] = self.ended.get(leaf.subject, frozenset()) | {leaf.by}
+
+    def _agreement(self, index: int, entry: Entry) -> None:
+        if entry.kind == "agreement-end":
+            change, by = open_change(entry, self.directory, index)
+            if "regulator" in self.directory.roles(by, index):
+                self.revoked |= {change.agreement}
+            else:
+                self.ended[change.agreement] = self.ended.get(change.agreement, frozenset()) | {by}
+        self.agreements.take(index, entry, self.directory)
