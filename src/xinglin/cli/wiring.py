@@ -54,9 +54,10 @@ def read_log(folder: Path | None, url: str, descriptor: Path | None) -> Report:
 
 def connector_store(folder: Path | None) -> ConnectorStore:
     """What a connector keeps: in ``folder``, or in memory where there is none."""
+    from xinglin.stores.connector_database import ConnectorDatabase
     from xinglin.stores.connector_memory import MemoryConnectorStore
 
-    return MemoryConnectorStore()
+    return MemoryConnectorStore() if folder is None else ConnectorDatabase.in_folder(folder)
 
 
 def _store(folder: Path | None, url: str) -> PostgresLogStore | SqliteLogStore:

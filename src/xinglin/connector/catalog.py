@@ -11,7 +11,7 @@ from typing import Any
 from xinglin.connector.model import ConnectorSettings
 from xinglin.kernel.limits import Limit
 from xinglin.wire.dsp.errors import BadMessage
-from xinglin.wire.dsp.messages import HERE, Document
+from xinglin.wire.dsp.messages import Document
 from xinglin.wire.dsp.policies import check_offer
 from xinglin.wire.dsp.ports import Caller, Entry, Page, Wanted
 
@@ -149,7 +149,7 @@ def catalog_document(settings: ConnectorSettings, page: Page) -> Document:
     """A page as the protocol's Catalog; ``dataset`` is left out where there is none."""
     service = service_of(settings)
     document: Document = {
-        "@context": list(HERE),
+        "@context": list(settings.contexts),
         "@id": f"urn:xinglin:catalog:{settings.participant}",
         "@type": "Catalog",
         "participantId": settings.participant,

@@ -27,6 +27,7 @@ from xinglin.kernel.verdict import Denied
 from xinglin.wire.dsp import messages as m
 from xinglin.wire.dsp.autopilot import ACTIONS, BINDING, Situation, choose
 from xinglin.wire.dsp.errors import BadMessage, Busy, NotAllowed, NotThere, Unreachable
+from xinglin.wire.dsp.offered import check_offer_policy
 from xinglin.wire.dsp.ports import Answer, Caller, ContractRow, NoteRow, OwedRow, ProcessRow, Sender, Step
 from xinglin.wire.dsp.states import CONSUMER, PROVIDER, START, may_move, move, other_side
 
@@ -110,6 +111,7 @@ class Desk:
             if message.offer.get("target", row.data_set) != row.data_set:
                 raise BadMessage("The offer is for another data set.")
             offer = {**message.offer, "target": row.data_set}
+            understood(offer)
             return msgspec.structs.replace(row, offer=msgspec.json.encode(offer)), None
         if isinstance(message, m.ContractAgreementMessage):
             return self._agreed(row, message.agreement)
@@ -120,6 +122,7 @@ class Desk:
     def _agreed(self, row: ProcessRow, agreement: m.Document) -> tuple[ProcessRow, ContractRow]:
         if agreement["target"] != row.data_set:
             raise BadMessage("The agreement is for another data set.")
+        understood(agreement)
         parties = (row.participant, self.world.settings.participant)
         if self.world.settings.strict_parties and (agreement["assigner"], agreement["assignee"]) != parties:
             raise BadMessage("The agreement is between other parties.")
@@ -308,6 +311,13 @@ class Desk:
         except (Unreachable, BadMessage):
             return False
         return told is not None and told.state == move(row.kind, row.state, owed.event, row.side)
+
+
+def understood(policy: m.Document) -> None:
+    """``NotAllowed`` (400) with every term of an offer or agreement that is not known here."""
+    verdict = check_offer_policy(policy)
+    if isinstance(verdict, Denied):
+        raise NotAllowed(verdict, status=400)
 
 
 def _with(step: Step, made: Draft | None) -> Step:

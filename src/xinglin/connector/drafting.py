@@ -12,7 +12,8 @@ from xinglin.connector.errors import NotPossible
 from xinglin.connector.model import World
 from xinglin.kernel.instants import to_text
 from xinglin.wire.dsp import messages as m
-from xinglin.wire.dsp.policies import agreement_of, rules_digest
+from xinglin.wire.dsp.offered import policy_digest
+from xinglin.wire.dsp.policies import agreement_of
 from xinglin.wire.dsp.ports import Caller, ContractRow, Item, OwedRow, ProcessRow, TokenRow
 from xinglin.wire.dsp.states import CONSUMER, PROVIDER
 
@@ -122,11 +123,11 @@ async def is_published(world: World, row: ProcessRow, contract: ContractRow | No
     """Whether what is on the table is, rule for rule, what we published (provider) or asked for (consumer)."""
     if row.kind == "transfer" or not row.offer:
         return row.kind == "transfer"
-    found = rules_digest(msgspec.json.decode(contract.document if contract is not None else row.offer))
+    found = policy_digest(msgspec.json.decode(contract.document if contract is not None else row.offer))
     if row.side == CONSUMER:
         return found == row.asked
     published = await published_offer(world, row)
-    return published is not None and found == rules_digest(published)
+    return published is not None and found == policy_digest(published)
 
 
 async def _offer_to_make(world: World, row: ProcessRow) -> bytes:
@@ -140,18 +141,15 @@ def _negotiation_message(
     world: World, row: ProcessRow, event: str, reason: str
 ) -> tuple[m.Message, ContractRow | None]:
     both: dict[str, Any] = pids(row) | {"context": m.HERE, "message_id": world.new_id()}
-    mine = {name: value for name, value in both.items() if value != row.peer_pid or name == "message_id"}
-    opening = mine | {"callback_address": callback_of(world, row)}
-    if event == "offer":
-        return m.ContractOfferMessage(offer=msgspec.json.decode(row.offer), **(both if row.peer_pid else opening)), None
-    if event == "request":
-        return (
-            m.ContractRequestMessage(offer=msgspec.json.decode(row.offer), **(both if row.peer_pid else opening)),
-            None,
-        )
+    contexts = world.settings.contexts
+    if event in ("offer", "request"):
+        kind = m.ContractOfferMessage if event == "offer" else m.ContractRequestMessage
+        both |= {"context": contexts, "offer": msgspec.json.decode(row.offer)}
+        return kind(**(both if row.peer_pid else both | {"callback_address": callback_of(world, row)})), None
     if event == "agree":
         contract = _contract(world, row)
-        return m.ContractAgreementMessage(agreement=msgspec.json.decode(contract.document), **both), contract
+        both |= {"context": contexts, "agreement": msgspec.json.decode(contract.document)}
+        return m.ContractAgreementMessage(**both), contract
     if event == "verify":
         return m.ContractAgreementVerificationMessage(**both), None
     if event == "terminate":

@@ -8,14 +8,14 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.connector.addresses import check_address
-from xinglin.connector.desk import Desk
+from xinglin.connector.desk import Desk, understood
 from xinglin.connector.errors import NotPossible
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.verdict import Denied
 from xinglin.wire.dsp import messages as m
 from xinglin.wire.dsp.errors import BadMessage, NotAllowed, NotThere
-from xinglin.wire.dsp.offered import check_offer_policy
-from xinglin.wire.dsp.policies import check_offer, rules_digest
+from xinglin.wire.dsp.offered import policy_digest
+from xinglin.wire.dsp.policies import check_offer
 from xinglin.wire.dsp.ports import Caller, ContractRow, Document, ProcessRow
 from xinglin.wire.dsp.states import CONSUMER, PROVIDER, START
 
@@ -41,7 +41,7 @@ async def requested(desk: Desk, caller: Caller, message: m.ContractRequestMessag
         trail="REQUESTED",
         data_set=data_set,
         offer=msgspec.json.encode(offer),
-        asked=rules_digest(offer),
+        asked=policy_digest(offer),
         opening=canonical_digest([offer, message.callback_address]),
         created=now,
         changed=now,
@@ -54,9 +54,7 @@ async def offered(desk: Desk, caller: Caller, message: m.ContractOfferMessage) -
     if not message.callback_address:
         raise BadMessage("A first offer names a 'callbackAddress'.")
     check_address(message.callback_address)
-    denied = check_offer_policy(message.offer)
-    if isinstance(denied, Denied):
-        raise NotAllowed(denied)
+    understood(message.offer)
     now = desk.world.clock()
     row = ProcessRow(
         desk.world.new_id(),
@@ -160,7 +158,7 @@ def _ours(desk: Desk, side: str, participant: str, address: str, offer: Document
         address=address,
         data_set=offer["target"],
         offer=msgspec.json.encode(offer),
-        asked=rules_digest(offer),
+        asked=policy_digest(offer),
         created=now,
         changed=now,
     )
@@ -193,9 +191,10 @@ async def _data_set_of(desk: Desk, caller: Caller, offer: Document) -> str:
 
 async def _admissible(desk: Desk, caller: Caller, data_set: str, offer: Document) -> None:
     """Terms that nobody knows, or that forbid it from the start, are refused with every reason."""
-    for verdict in (check_offer_policy(offer), await desk.world.decide("negotiate", caller, data_set, offer)):
-        if isinstance(verdict, Denied):
-            raise NotAllowed(verdict)
+    understood(offer)
+    verdict = await desk.world.decide("negotiate", caller, data_set, offer)
+    if isinstance(verdict, Denied):
+        raise NotAllowed(verdict)
 
 
 async def _agreement_for(desk: Desk, caller: Caller, agreement: str) -> ContractRow:

@@ -19,6 +19,7 @@ from xinglin.connector.sending import HttpSender
 from xinglin.connector.trusting import KeptNotes, LiteralHeader, LiteralHeaders, UnsafeAllowEverything
 from xinglin.kernel.instants import to_text
 from xinglin.wire.dsp.autopilot import Rule, read_rules
+from xinglin.wire.dsp.messages import HERE
 from xinglin.wire.dsp.policies import agreement_of
 from xinglin.wire.dsp.ports import ConnectorStore, ContractRow, Entry
 from xinglin.wire.dsp.states import CONSUMER, PROVIDER
@@ -53,8 +54,8 @@ def tck_rules() -> tuple[Rule, ...]:
 
 
 def tck_settings(root: str, participant: str = SELF) -> ConnectorSettings:
-    """Open to the kit: agreements between any names, any format, and the two triggers."""
-    return ConnectorSettings(participant, root, strict_parties=False, any_format=True, triggers=True)
+    """Open to the kit: agreements between any names, any format, two triggers, and no context that it would fetch."""
+    return ConnectorSettings(participant, root, strict_parties=False, any_format=True, triggers=True, contexts=HERE)
 
 
 def tck_connector(

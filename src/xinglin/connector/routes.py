@@ -90,7 +90,7 @@ def catalog_routes(desk: Desk) -> list[Any]:
             entry = await world.offers.entry(caller, _after(request, "/catalog/datasets/"))
             if entry is None:
                 raise NotThere
-            found = {"@context": list(m.HERE), **data_set_document(entry, service_of(world.settings))}
+            found = {"@context": list(world.settings.contexts), **data_set_document(entry, service_of(world.settings))}
             return answer(found)
 
         return await answered("catalog", dict, work)

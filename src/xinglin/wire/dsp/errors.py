@@ -51,12 +51,13 @@ class NotAllowed(DspError):
     code = "dsp.denied"
     status = 403
 
-    def __init__(self, denied: Denied) -> None:
+    def __init__(self, denied: Denied, *, status: int = 403) -> None:
         super().__init__(
             " ".join(reason.words for reason in denied.reasons),
             remedy=" ".join(dict.fromkeys(reason.remedy for reason in denied.reasons if reason.remedy)),
         )
         self.reasons = denied.reasons
+        self.status = status
 
 
 class Busy(DspError):

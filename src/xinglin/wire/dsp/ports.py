@@ -149,6 +149,9 @@ class ConnectorStore(Protocol):
     def drop_note(self, number: int) -> None:
         """A note that the log has."""
 
+    def close(self) -> None:
+        """Close what is open."""
+
 
 class Caller(msgspec.Struct, frozen=True):
     """Who stands at the door: a participant, and what is proven about it."""
