@@ -199,7 +199,7 @@ def storescp(folders: list[Path], count: int, times: int) -> None:
         finally:
             process.terminate()
     what = f"dcmtk's storescp, nothing kept: {len(folders)} storescu"
-    words = "on loopback most of an instance's time is a TCP confirmation delayed by 40 ms"
+    words = "stands still 40 ms an instance on loopback, as long as TCP may delay a confirmation"
     a_second = count * len(folders) / quantile(took, 0.5)
     say(f"dicom.floor_storescp_{len(folders)}", what, a_second, "/s", "", words)
 
