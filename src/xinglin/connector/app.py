@@ -49,7 +49,7 @@ class Connector:
         """An application that serves nothing else."""
         return Litestar(
             self.routers(),
-            exception_handlers={HTTPException: _on_http_error, XinglinError: _on_error},
+            exception_handlers={HTTPException: _on_http_error, XinglinError: _on_error, Exception: _on_defect},
             openapi_config=None,
             logging_config=None,
             request_max_body_size=MESSAGE_SIZE.value,
@@ -116,6 +116,12 @@ async def serve(connector: Connector, address: str, port: int) -> None:
 
 def _on_error(_request: HttpRequest, error: XinglinError) -> Response[bytes]:
     return answer({"code": error.code, "reason": [str(error)]}, 400)
+
+
+def _on_defect(_request: HttpRequest, error: Exception) -> Response[bytes]:
+    """What nobody foresaw: told to the log by its kind and place, to the caller not at all."""
+    log.error("a request ended in %s", type(error).__name__, exc_info=error)
+    return answer({"code": "dsp.defect"}, 500)
 
 
 def _on_http_error(_request: HttpRequest, error: HTTPException) -> Response[bytes]:

@@ -133,7 +133,7 @@ class Outbox:
             authorization = await self._present(row.participant, owed.url)
             return await self._sender.post(owed.url, owed.body, authorization)
         except Unreachable as error:
-            log.info("%s %s cannot be sent now: %s", owed.kind, owed.pid, error.what)
+            log.info("%s %s: '%s' cannot be sent now: %s", owed.kind, owed.pid, owed.event, error.what)
             return None
 
     async def _heard(self, owed: OwedRow, answer: Answer | None) -> None:
@@ -148,6 +148,8 @@ class Outbox:
 
     async def _again(self, owed: OwedRow, answer: Answer | None) -> None:
         now, patience = self._clock(), self._patience
+        if answer is not None:
+            log.info("%s %s: '%s' was answered %d", owed.kind, owed.pid, owed.event, answer.status)
         brief = answer is not None and answer.status in BRIEF
         if now - owed.since >= (patience.unknown_ms if brief else patience.give_up_ms):
             if self._hears is not None:

@@ -143,6 +143,6 @@ CONTRACT = select(contract).where((contract.c.agreement == bindparam("key")) & (
 CONTRACTS = select(contract).order_by(contract.c.agreement, contract.c.side)
 PUT_TOKEN = insert_or(token, "transfer", replace=True)
 TOKEN = select(token).where(token.c.transfer == bindparam("key"))
-ADD_NOTE = insert(note)
+ADD_NOTE = insert(note).values({name: bindparam(name) for name in ("kind", "subject", "at", "values")})
 NOTES = select(note).order_by(note.c.number).limit(bindparam("most"))
 DROP_NOTE = delete(note).where(note.c.number == bindparam("key"))
