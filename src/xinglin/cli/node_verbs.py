@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli import agreement_verbs, autopilot_verbs
+from xinglin.cli.agreement_verbs import asked
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
 from xinglin.cli.output import columns, ends, facts, printer
 
 app = typer.Typer(no_args_is_help=True, help="A hospital's node: join, run, publish, decide about agreements.")
-
-AgreementId = Annotated[str, typer.Argument(help="The agreement's id (sha256:…), or enough of its beginning.")]
+app.add_typer(agreement_verbs.app)
+app.add_typer(autopilot_verbs.app, name="autopilot")
 
 
 @app.command()
@@ -69,7 +71,7 @@ def run(
 @ends
 def status(folder: Folder = Path("node")) -> None:
     """How the running node is: line to the hub, clock, log, open runs."""
-    value = _asked(folder, "status")
+    value = asked(folder, "status")
     printer.value(value, lambda: facts(value))
 
 
@@ -77,7 +79,7 @@ def status(folder: Folder = Path("node")) -> None:
 @ends
 def tables(folder: Folder = Path("node")) -> None:
     """What the hospital publishes: data sets, tables, columns with their ranges."""
-    value = _asked(folder, "tables")
+    value = asked(folder, "tables")
     rows = [
         {"data set": found["name"], "table": table["name"], "column": column["name"], **_published(column)}
         for found in value
@@ -96,52 +98,16 @@ def publish(
     """Publish a data set's description, or replace it. Describes tables; no row is read."""
     from xinglin.cli.catalogue_verbs import warn_unconfirmed
 
-    value = _asked(folder, "publish", description=description.read_text(encoding="utf-8"))
+    value = asked(folder, "publish", description=description.read_text(encoding="utf-8"))
     warn_unconfirmed(value)
     printer.value(value, lambda: facts({name: value[name] for name in ("data_set", "digest")}))
 
 
 @app.command()
 @ends
-def agreements(folder: Folder = Path("node")) -> None:
-    """Every agreement: what it would allow, and how it stands."""
-    value = _asked(folder, "agreements")
-    printer.value(value, lambda: "\n\n".join(_agreement(one) for one in value) or "nothing")
-
-
-@app.command()
-@ends
-def approve(agreement: AgreementId, folder: Folder = Path("node")) -> None:
-    """Countersign an offered agreement; active once its leaf in the log has a quorum."""
-    value = _asked(folder, "approve", id=_whole(folder, agreement))
-    printer.value(value, lambda: _agreement(value))
-
-
-@app.command()
-@ends
-def refuse(
-    agreement: AgreementId,
-    words: Annotated[str, typer.Option(help="What the asker reads.")] = "",
-    folder: Folder = Path("node"),
-) -> None:
-    """Refuse an offered agreement, in words that the asker reads."""
-    value = _asked(folder, "refuse", id=_whole(folder, agreement), words=words)
-    printer.value(value, lambda: _agreement(value))
-
-
-@app.command()
-@ends
-def end(agreement: AgreementId, folder: Folder = Path("node")) -> None:
-    """End an active agreement: it holds for every use whose own leaf comes later."""
-    value = _asked(folder, "end", id=_whole(folder, agreement))
-    printer.value(value, lambda: _agreement(value))
-
-
-@app.command()
-@ends
 def receipts(folder: Folder = Path("node")) -> None:
     """Receipts that this node keeps, and whether each is still in the log."""
-    value = _asked(folder, "receipts")
+    value = asked(folder, "receipts")
     printer.value(value, lambda: columns(value, ("index", "kind", "in_log", "subject")))
 
 
@@ -149,7 +115,7 @@ def receipts(folder: Folder = Path("node")) -> None:
 @ends
 def stop(folder: Folder = Path("node")) -> None:
     """Tell the running node to drain and end; open runs are taken up again at the next start."""
-    printer.value(_asked(folder, "stop"), "stopping")
+    printer.value(asked(folder, "stop"), "stopping")
 
 
 def invite_text(given: str) -> str:
@@ -159,20 +125,6 @@ def invite_text(given: str) -> str:
         return place.read_text(encoding="utf-8").partition("\n")[0].strip() if place.is_file() else given
     except OSError:  # an invite is longer than a file name may be
         return given
-
-
-def _asked(folder: Path, verb: str, **arguments: str) -> Any:
-    from xinglin.stores.desk import ask_desk
-    from xinglin.wire.desk import DeskCall
-
-    return ask_desk(folder, DeskCall(verb, arguments)).value
-
-
-def _whole(folder: Path, given: str) -> str:
-    """The one agreement whose id begins so; what is not unique goes on as it is, and the node says what it is."""
-    start = "sha256:" + given.removeprefix("sha256:")
-    found = [one["id"] for one in _asked(folder, "agreements") if one["id"].startswith(start)]
-    return found[0] if len(found) == 1 else given
 
 
 def _keep_flags(folder: Path, flags: dict[str, str | None]) -> None:
@@ -194,27 +146,3 @@ def _published(column: dict[str, Any]) -> dict[str, Any]:
     else:
         shown = ""
     return {"kind": column["kind"], "role": column["role"], "range": shown, "grade": column.get("grade", "")}
-
-
-def _agreement(one: dict[str, Any]) -> str:
-    from xinglin.kernel.instants import to_text
-
-    terms, rules = one["terms"], one["terms"]["rules"]
-    shown = {
-        "id": one["id"],
-        "state": one["state"],
-        "log entry": one["index"] if one["index"] >= 0 else "",
-        "consumer": one["consumer"],
-        "study": one["study"],
-        "data set": one["data_set"],
-        "grade": terms["grade"],
-        "purposes": terms["purposes"],
-        "operations": terms["operations"],
-        "variables": terms["variables"],
-        "allowance": f"{terms['allowance']} exact answers",
-        "rules": f"{rules['min_cell']} persons a cell, {rules['min_hospitals']} hospitals",
-        "peers": f"{len(terms['peers'])} hospitals",
-        "until": to_text(terms["expires"]),
-    }
-    views = "".join(f"\nview {view['name']}\n    {view['select']}" for view in terms["cohort"])
-    return facts(shown) + views

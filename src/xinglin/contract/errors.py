@@ -27,3 +27,9 @@ class NotThisChange(ContractError):
     """A change of an agreement that is not well formed, or by somebody who may not make it."""
 
     code = "contract.not_this_change"
+
+
+class BadRules(ContractError):
+    """A file of auto-pilot rules or a template that cannot be meant."""
+
+    code = "contract.bad_rules"

@@ -7,7 +7,7 @@ import contextlib
 
 import msgspec
 
-from xinglin.contract import NotThisAgreement, SignedAgreement, open_agreement, open_offer
+from xinglin.contract import AGREEMENT_STATES, NotThisAgreement, SignedAgreement, Standing, open_agreement, open_offer
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
 from xinglin.hub.ports import AgreementRow, HubStore
@@ -32,10 +32,12 @@ class Agreements:
             raise NotThisAgreement("An agreement is offered by its consumer.")
         row = self._store.agreement(agreement.digest())
         if row is None:
-            row = AgreementRow(agreement.digest(), "offered", agreement.provider, agreement.consumer, signed.to_bytes())
+            row = AgreementRow(
+                agreement.digest(), AGREEMENT_STATES.start, agreement.provider, agreement.consumer, signed.to_bytes()
+            )
             self._store.put_agreement(row)
         self._carry(row)
-        return _view(row)
+        return self._view(row)
 
     def arrived(self, node: str) -> None:
         """A provider came back: carry its open offers again."""
@@ -51,9 +53,9 @@ class Agreements:
         if answer.accepted:
             both = SignedAgreement(Signed.from_bytes(answer.signed), Signed.from_bytes(row.offered))
             open_agreement(both, self._members.directory)
-            row = msgspec.structs.replace(row, state="active", countersigned=answer.signed)
+            row = _after(row, "countersign", "log", countersigned=answer.signed)
         else:
-            row = msgspec.structs.replace(row, state="refused", reasons=msgspec.json.encode(answer.reasons))
+            row = _after(row, "refuse", reasons=msgspec.json.encode(answer.reasons))
         self._store.put_agreement(row)
         async with self._changed:
             self._changed.notify_all()
@@ -65,11 +67,11 @@ class Agreements:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(hold_s), self._changed:
                     await self._changed.wait_for(lambda: self._row_of(agreement_id, asker).state != "offered")
-        return _view(self._row_of(agreement_id, asker))
+        return self._view(self._row_of(agreement_id, asker))
 
     def views(self, asker: str) -> tuple[AgreementView, ...]:
         """Every agreement that the asker is a party of."""
-        return tuple(_view(row) for row in self._store.agreements() if asker in (row.provider, row.consumer))
+        return tuple(self._view(row) for row in self._store.agreements() if asker in (row.provider, row.consumer))
 
     def _carry(self, row: AgreementRow) -> None:
         if row.state == "offered":
@@ -81,13 +83,23 @@ class Agreements:
             raise Refused(deny("hub.unknown_agreement", "There is no such agreement of yours.").reasons, status=404)
         return row
 
+    def _view(self, row: AgreementRow) -> AgreementView:
+        """The row for its parties; once in force it stands as the log says, whoever changed it."""
+        history = self._members.record.agreements.of(row.agreement_id, row.provider, row.consumer)
+        state = history.standing.state if row.state == "active" and history is not None else row.state
+        return AgreementView(
+            row.agreement_id,
+            state,
+            row.provider,
+            Signed.from_bytes(row.offered),
+            Signed.from_bytes(row.countersigned) if row.countersigned else None,
+            msgspec.json.decode(row.reasons, type=tuple[Reason, ...]),
+        )
 
-def _view(row: AgreementRow) -> AgreementView:
-    return AgreementView(
-        row.agreement_id,
-        row.state,
-        row.provider,
-        Signed.from_bytes(row.offered),
-        Signed.from_bytes(row.countersigned) if row.countersigned else None,
-        msgspec.json.decode(row.reasons, type=tuple[Reason, ...]),
-    )
+
+def _after(row: AgreementRow, *events: str, **changes: bytes) -> AgreementRow:
+    """The row after some events of the state table."""
+    standing = Standing(row.agreement_id, row.state, 0)
+    for event in events:
+        standing = standing.after(event, 0)
+    return msgspec.structs.replace(row, state=standing.state, **changes)

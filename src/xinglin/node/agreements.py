@@ -8,16 +8,27 @@ import msgspec
 
 from xinglin.catalogue import DataSetDescription, study_view
 from xinglin.contract import (
+    AGREEMENT_STATES,
+    KIND_OF,
     Agreement,
+    Change,
+    History,
     SignedAgreement,
     Standing,
     agreement_facts,
+    check_replacement,
+    may_change,
     open_agreement,
     open_offer,
+    replacement_event,
     sign_agreement,
+    sign_change,
     standing_at,
 )
+from xinglin.evidence.entry import Entry
 from xinglin.gate import NotNow
+from xinglin.kernel.canonical import canonical_digest
+from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.node.channel import Channel
@@ -29,7 +40,6 @@ from xinglin.terms.facts import AgreementFacts
 from xinglin.trust.envelope import Signed
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.channel import AgreementAnswer, AgreementOrder
-from xinglin.wire.endings import sign_ending
 from xinglin.wire.errors import Refused
 
 log = logging.getLogger("xinglin.node.agreements")
@@ -45,36 +55,47 @@ class NodeAgreements:
         self.channel: Channel | None = None
         self._verified: dict[tuple[object, ...], Agreement] = {}
 
-    def offered(self, order: AgreementOrder) -> None:
-        """Keep an offer for the officer; a known one changes nothing but is answered again."""
+    def offered(self, order: AgreementOrder) -> str:
+        """Keep an offer for the officer, and give its digest; a known one changes nothing but is answered again ("").
+
+        One that would replace an agreement which it cannot replace is refused at once.
+        """
         signed = Signed.from_bytes(order.signed)
         agreement = open_offer(signed, self._view.record.directory)
         if agreement.provider != self._keys.did or signed.signer != agreement.consumer:
             raise Refused(deny("node.not_ours", "This agreement is not offered to this hospital.").reasons)
-        held = self._database.agreement(agreement.digest())
+        digest = agreement.digest()
+        held = self._database.agreement(digest)
         if held is not None:
             self._answer(held)
-            return
-        self._database.put_agreement(
-            AgreementRow(
-                agreement.digest(),
-                "offered",
-                agreement.study,
-                agreement.consumer,
-                agreement.data_set,
-                order.signed,
-                since=self._clock(),
-            )
+            return ""
+        row = AgreementRow(
+            digest,
+            AGREEMENT_STATES.start,
+            agreement.study,
+            agreement.consumer,
+            agreement.data_set,
+            order.signed,
+            since=self._clock(),
         )
-        log.info("agreement %s is offered", agreement.digest())
+        self._database.put_agreement(row)
+        log.info("agreement %s is offered", digest)
+        cannot = self._cannot_replace(agreement)
+        if cannot is None:
+            return digest
+        self._refuse(row, cannot.reasons)
+        return ""
 
     def list(self) -> list[dict[str, object]]:
         """Every agreement for the officer's eyes: what it would allow, and how it stands."""
         return [self._shown(row) for row in self._database.agreements()]
 
     async def approve(self, agreement_id: str, data_set: DataSetDescription | None) -> dict[str, object]:
-        """Countersign an offer whose scope this hospital can expose; active once its leaf has a quorum."""
-        row = _standing_in(self._row_of(agreement_id), "offered", "countersigned", "active")
+        """Countersign an offer whose scope this hospital can expose; active once its leaf has a quorum.
+
+        One that replaces an earlier agreement is logged as its amendment or renewal, in one leaf for both.
+        """
+        row = _standing_in(self.row_of(agreement_id), "offered", "countersigned", "active")
         signed = Signed.from_bytes(row.offered)
         agreement = open_offer(signed, self._view.record.directory)
         if data_set is None:
@@ -83,39 +104,65 @@ class NodeAgreements:
         if isinstance(exposed, Denied):
             raise Refused(exposed.reasons)
         if row.state == "offered":
+            cannot = self._cannot_replace(agreement)
+            if cannot is not None:
+                raise Refused(cannot.reasons)
             mine = sign_agreement(self._keys, agreement)
-            row = msgspec.structs.replace(row, state="countersigned", countersigned=mine.to_bytes())
-            self._database.put_agreement(row)
+            row = self._move(row, "countersign", countersigned=mine.to_bytes())
         if row.state == "countersigned":
-            entry = self._evidence.entry("agreement", agreement_id, (agreement.provider, agreement.consumer))
-            index = await self._evidence.record(entry)
-            row = msgspec.structs.replace(row, state="active", index=index, since=self._clock())
-            self._database.put_agreement(row)
+            index = await self._log(row, agreement)
+            row = self._move(row, "log", index)
+            self._replaced(agreement)
         self._answer(row)
         return self._shown(row)
 
     def refuse(self, agreement_id: str, words: str) -> dict[str, object]:
         """Refuse an offer; the consumer reads ``words``."""
-        row = _standing_in(self._row_of(agreement_id), "offered")
-        row = msgspec.structs.replace(row, state="refused", since=self._clock())
-        self._database.put_agreement(row)
-        if self.channel is not None:
-            reason = Reason(
-                "contract.refused", words or "The hospital refused.", "Ask the hospital what it would need."
-            )
-            self.channel.report(AgreementAnswer(agreement_id, False, reasons=(reason,)))
-        return self._shown(row)
+        row = _standing_in(self.row_of(agreement_id), "offered")
+        words = words or "The hospital refused."
+        reason = Reason("contract.refused", words, "Ask the hospital what it would need.")
+        return self._shown(self._refuse(row, (reason,)))
 
     async def end(self, agreement_id: str) -> dict[str, object]:
-        """End an active agreement: a leaf in the log, holding for every use whose own leaf comes after it."""
-        row = _standing_in(self._row_of(agreement_id), "active")
-        body = sign_ending("agreement-end", agreement_id, self._keys)
-        await self._evidence.record(
-            self._evidence.entry("agreement-end", agreement_id, (self._keys.did, row.consumer), body)
-        )
-        row = msgspec.structs.replace(row, state="terminated", since=self._clock())
-        self._database.put_agreement(row)
-        return self._shown(row)
+        """End an agreement in force: a leaf in the log, holding for every use whose own leaf comes after it."""
+        return await self.change(agreement_id, "terminate")
+
+    async def suspend(self, agreement_id: str) -> dict[str, object]:
+        """Suspend an active agreement: it allows no use until this hospital resumes it."""
+        return await self.change(agreement_id, "suspend")
+
+    async def resume(self, agreement_id: str) -> dict[str, object]:
+        """Lift this hospital's own suspension; another's stands."""
+        return await self.change(agreement_id, "resume")
+
+    async def change(self, agreement_id: str, event: str, **named: str) -> dict[str, object]:
+        """Make a change by this hospital: allowed by its history, signed, logged under a quorum, then in force."""
+        row = self.row_of(agreement_id)
+        if event != "breach":
+            row = _standing_in(row, "active", "suspended")
+        history = self.history(row)
+        change = Change(event, agreement_id, self._instant(history), **named)
+        verdict = may_change(history, change, self._keys.did)
+        if isinstance(verdict, Denied):
+            raise Refused(verdict.reasons)
+        body = sign_change(self._keys, change)
+        parties = (history.provider, history.consumer)
+        await self._evidence.record(self._evidence.entry(KIND_OF[event], agreement_id, parties, body))
+        return self._shown(self._follow(row))
+
+    def event_of(self, agreement: Agreement) -> str:
+        """What an offer is to an auto-pilot: ``offered``, ``amendment`` or ``renewal``."""
+        old = self._database.agreement(agreement.replaces) if agreement.replaces else None
+        if old is None:
+            return AGREEMENT_STATES.start
+        return KIND_OF[replacement_event(_offered(old), agreement)].removeprefix("agreement-")
+
+    def history(self, row: AgreementRow) -> History:
+        """What the trusted log says of an agreement that was once active; ``NotNow`` before the log was read."""
+        found = self._history(row.agreement_id, row.consumer)
+        if found is None:
+            raise NotNow("log_away", "The log has not been read as far as this agreement.", remedy="Ask again shortly.")
+        return found
 
     async def finish_countersigning(self, data_sets: dict[str, DataSetDescription]) -> None:
         """Carry on where a stop between signing and logging left an agreement."""
@@ -126,15 +173,23 @@ class NodeAgreements:
                 except (NotNow, Refused) as error:
                     log.warning("agreement %s waits: %s", row.agreement_id, error.code)
 
-    def facts(self, digest: str) -> tuple[Agreement, AgreementFacts] | None:
-        """The agreement with this digest and what ``decide`` needs of it, both signatures verified anew; or None."""
+    def facts(self, digest: str, below: int | None = None) -> tuple[Agreement, AgreementFacts] | None:
+        """The agreement with this digest and what ``decide`` needs of it, both signatures verified anew; or None.
+
+        ``below``: as the log's leaves below this index make it, so that what came later touches nothing earlier.
+        """
         row = self._database.agreement(digest)
         if row is None or not row.countersigned:
             return None
         agreement = self._opened(row)
         if agreement.digest() != digest:
             return None
-        return agreement, agreement_facts(agreement, self._standing(row, agreement).state)
+        standing = self.standing(row, agreement)
+        history = self._history(digest, row.consumer)
+        if below is not None and history is not None:
+            standing = msgspec.structs.replace(standing, state=history.state_below(below))
+            standing = standing_at(standing, agreement.terms.expires, self._clock())
+        return agreement, agreement_facts(agreement, standing.state)
 
     def _opened(self, row: AgreementRow) -> Agreement:
         """Both signatures verified, once for the same bytes under the same keys."""
@@ -149,18 +204,90 @@ class NodeAgreements:
             self._verified[under] = open_agreement(both, directory)
         return self._verified[under]
 
-    def _standing(self, row: AgreementRow, agreement: Agreement) -> Standing:
+    def standing(self, row: AgreementRow, agreement: Agreement) -> Standing:
+        """Where it stands: once in force, as the log says, whoever changed it; and as the clock makes it."""
         standing = Standing(row.agreement_id, row.state, row.since, row.index)
-        enders = self._view.record.ended.get(row.agreement_id, frozenset())
-        if standing.state == "active" and enders & {agreement.provider, agreement.consumer}:
-            return standing.after("terminate", self._clock())
+        history = self._history(row.agreement_id, row.consumer)
+        if history is not None and row.index >= 0:
+            standing = history.standing
         return standing_at(standing, agreement.terms.expires, self._clock())
+
+    def _history(self, agreement_id: str, consumer: str) -> History | None:
+        return self._view.record.agreements.of(agreement_id, self._keys.did, consumer)
+
+    def _instant(self, history: History) -> int:
+        return max(self._clock(), history.last_of(self._keys.did) + 1)
+
+    def _move(self, row: AgreementRow, event: str, index: int = -1, **changes: bytes) -> AgreementRow:
+        """The row after an event of the state table, kept."""
+        standing = Standing(row.agreement_id, row.state, row.since, row.index).after(event, self._clock(), index)
+        row = msgspec.structs.replace(row, state=standing.state, since=standing.since, index=standing.index, **changes)
+        self._database.put_agreement(row)
+        return row
+
+    def _follow(self, row: AgreementRow) -> AgreementRow:
+        """The row as the log's replay has it now, kept."""
+        standing = self.history(row).standing
+        row = msgspec.structs.replace(row, state=standing.state, since=standing.since)
+        self._database.put_agreement(row)
+        return row
+
+    async def _log(self, row: AgreementRow, agreement: Agreement) -> int:
+        """The index of the leaf that puts the agreement in force, under a quorum."""
+        parties = (agreement.provider, agreement.consumer)
+        if not agreement.replaces:
+            return await self._evidence.record(self._evidence.entry("agreement", row.agreement_id, parties))
+        done = self._history(row.agreement_id, row.consumer)
+        if done is None:
+            cannot = self._cannot_replace(agreement)
+            if cannot is None:
+                await self._evidence.record(self._replacing(row, agreement))
+                done = self._history(row.agreement_id, row.consumer)
+            if done is None:
+                self._move(row, "withdraw")
+                words = "The agreement that it would replace came to its end meanwhile."
+                raise Refused(cannot.reasons if cannot else deny("contract.replaces_not_active", words).reasons)
+        return done.trail[0][0]
+
+    def _replacing(self, row: AgreementRow, agreement: Agreement) -> Entry:
+        old = self.row_of(agreement.replaces)
+        event = replacement_event(_offered(old), agreement)
+        both = SignedAgreement(Signed.from_bytes(row.countersigned), Signed.from_bytes(row.offered))
+        made = self._instant(self.history(old))
+        change = Change(event, agreement.replaces, made, row.agreement_id, canonical_digest(both))
+        parties = (agreement.provider, agreement.consumer)
+        return self._evidence.entry(KIND_OF[event], agreement.replaces, parties, sign_change(self._keys, change))
+
+    def _cannot_replace(self, agreement: Agreement) -> Denied | None:
+        """Why an offer may not replace the agreement that it names; None when it may, or names none."""
+        if not agreement.replaces:
+            return None
+        old = self._database.agreement(agreement.replaces)
+        history = self._history(agreement.replaces, agreement.consumer)
+        if old is None or history is None:
+            words = "The agreement that it would replace is none between these two parties."
+            return deny("contract.replaces_unknown", words, "Name the digest of the one in force, or offer it anew.")
+        state = self.standing(old, _offered(old)).state
+        renewed, now = history.standing.renewed, self._clock()
+        verdict = check_replacement(_offered(old), agreement, state=state, renewed=renewed, now=now)
+        return verdict if isinstance(verdict, Denied) else None
+
+    def _replaced(self, agreement: Agreement) -> None:
+        if agreement.replaces:
+            self._follow(self.row_of(agreement.replaces))
+
+    def _refuse(self, row: AgreementRow, reasons: tuple[Reason, ...]) -> AgreementRow:
+        row = self._move(row, "refuse")
+        if self.channel is not None:
+            self.channel.report(AgreementAnswer(row.agreement_id, False, reasons=reasons))
+        return row
 
     def _answer(self, row: AgreementRow) -> None:
         if row.state == "active" and self.channel is not None:
             self.channel.report(AgreementAnswer(row.agreement_id, True, row.countersigned))
 
-    def _row_of(self, agreement_id: str) -> AgreementRow:
+    def row_of(self, agreement_id: str) -> AgreementRow:
+        """The agreement's row; ``Refused`` (404) where there is none."""
         row = self._database.agreement(agreement_id)
         if row is None:
             reasons = deny(
@@ -170,18 +297,34 @@ class NodeAgreements:
         return row
 
     def _shown(self, row: AgreementRow) -> dict[str, object]:
-        agreement = msgspec.json.decode(Signed.from_bytes(row.offered).payload, type=Agreement)
+        agreement = _offered(row)
         record = self._view.record
         consumer = record.directory.participants.get(row.consumer)
         return {
             "id": row.agreement_id,
-            "state": self._standing(row, agreement).state,
+            "state": self.standing(row, agreement).state,
             "study": row.study,
             "consumer": consumer.name if consumer is not None else row.consumer,
             "data_set": row.data_set,
             "terms": msgspec.to_builtins(agreement.terms),
             "index": row.index,
+            **_replacement(agreement, self._history(row.agreement_id, row.consumer)),
         }
+
+
+def _offered(row: AgreementRow) -> Agreement:
+    """What the offer says; its signature was verified when it came."""
+    return decode_json(Signed.from_bytes(row.offered).payload, Agreement)
+
+
+def _replacement(agreement: Agreement, history: History | None) -> dict[str, object]:
+    """What it replaced or what replaced it, who suspended it, and notices of breach; only what there is."""
+    found: dict[str, object] = {"replaces": agreement.replaces}
+    if history is not None:
+        standing = history.standing
+        found |= {"replaced_by": standing.successor, "suspended_by": list(standing.suspended_by)}
+        found |= {"renewed": standing.renewed, "breaches": msgspec.to_builtins(history.breaches)}
+    return {name: value for name, value in found.items() if value}
 
 
 def _standing_in(row: AgreementRow, *states: str) -> AgreementRow:

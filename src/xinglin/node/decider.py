@@ -67,7 +67,7 @@ class NodeDecider:
         """See the port."""
         directory = self._view.record.directory if below is None else self._view.record.directory.at(below - 1)
         signer, status = _signer(use, directory)
-        agreement, held = self._held(use)
+        agreement, held = self._held(use, below)
         prepared = await self._preparations.of(use) if held is not None else None
         refused = prepared.reasons if isinstance(prepared, Denied) else ()
         touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
@@ -99,10 +99,10 @@ class NodeDecider:
             output_types=_outputs(use),
         )
 
-    def _held(self, use: Use) -> tuple[Agreement, AgreementFacts] | tuple[None, None]:
+    def _held(self, use: Use, below: int | None) -> tuple[Agreement, AgreementFacts] | tuple[None, None]:
         digest = use.plan.agreements.get(self._node, "")
         try:
-            found = self._agreements.facts(digest)
+            found = self._agreements.facts(digest, below)
         except TrustError:
             return None, None
         return found if found is not None else (None, None)

@@ -9,13 +9,14 @@ import msgspec
 from xinglin.catalogue import DataSetDescription
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.verdict import deny
+from xinglin.node.agreement_desk import AGREEMENT_VERBS, answer_about_agreements
 from xinglin.node.channel import Channel
 from xinglin.node.tables import Tables
 from xinglin.node.wiring import Node
 from xinglin.wire.channel import Published
 from xinglin.wire.desk import DeskAnswer, DeskCall
 
-VERBS = ("status", "tables", "publish", "agreements", "approve", "refuse", "end", "runs", "receipts", "stop")
+VERBS = ("status", "tables", "publish", *AGREEMENT_VERBS, "runs", "receipts", "stop")
 
 
 async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
@@ -29,8 +30,8 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
         mine = node.tables.publish(described)
         channel.report(Published(node.tables.encoded()))
         return DeskAnswer(published(node.tables, mine))
-    if call.verb in ("agreements", "approve", "refuse", "end"):
-        return DeskAnswer(await _agreements(node, call))
+    if call.verb in AGREEMENT_VERBS:
+        return DeskAnswer(await answer_about_agreements(node, call))
     if call.verb == "runs":
         return DeskAnswer({"open": list(node.runs.open)})
     if call.verb == "receipts":
@@ -48,23 +49,6 @@ def published(tables: Tables, mine: DataSetDescription) -> dict[str, object]:
     for one in tables.unconfirmed(mine):
         waiting.setdefault(one.grade, []).append(f"{one.table}.{one.suggestion.column}")
     return {"data_set": mine.name, "digest": mine.digest(), "unconfirmed": waiting}
-
-
-async def _agreements(node: Node, call: DeskCall) -> object:
-    agreement_id = call.arguments.get("id", "")
-    if call.verb == "approve":
-        node.prepare_engine()  # the study will ask soon: the child starts meanwhile
-        return await node.agreements.approve(agreement_id, node.tables.published.get(_data_set(node, agreement_id)))
-    if call.verb == "refuse":
-        return node.agreements.refuse(agreement_id, call.arguments.get("words", ""))
-    if call.verb == "end":
-        return await node.agreements.end(agreement_id)
-    return node.agreements.list()
-
-
-def _data_set(node: Node, agreement_id: str) -> str:
-    row = node.database.agreement(agreement_id)
-    return row.data_set if row is not None else ""
 
 
 def _receipts(node: Node) -> list[dict[str, object]]:

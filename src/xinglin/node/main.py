@@ -123,7 +123,9 @@ class Dispatch:
         elif isinstance(order, LogTicket):
             node.evidence.take_ticket(order)
         elif isinstance(order, AgreementOrder):
-            node.agreements.offered(order)
+            offered = node.agreements.offered(order)
+            if offered:
+                self._start(node.autopilot.take(offered))
 
     async def _cosign(self, order: CosignOrder) -> None:
         channel = self._node.outbox.channel

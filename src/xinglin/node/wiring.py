@@ -15,6 +15,7 @@ from xinglin.evidence.witnessing import Witness
 from xinglin.gate import Gate, Ports
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.node.agreements import NodeAgreements
+from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.decider import NodeDecider, Site
@@ -53,6 +54,7 @@ class Node(msgspec.Struct, frozen=True):
     view: LogView
     evidence: NodeEvidence
     agreements: NodeAgreements
+    autopilot: NodeAutopilot
     tables: Tables
     desk: Desk
     runs: NodeRuns
@@ -93,7 +95,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     )
     runs.gate = Gate(keys.did, ports, clock)
     return Node(
-        folder, space, keys, settings, client, database, memory, view, evidence, agreements, tables, desk, runs,
+        folder, space, keys, settings, client, database, memory, view, evidence, agreements,
+        NodeAutopilot(folder, agreements, tables), tables, desk, runs,
         outbox, clock, lazy.prepare,
     )  # fmt: skip
 

@@ -60,6 +60,9 @@ class Study:
             return "unverified"
         if digest in record.revoked or agreement.study in record.revoked:
             return "revoked"
+        history = record.agreements.of(digest, agreement.provider, agreement.consumer)
+        if history is not None and history.standing.state != "active":
+            return history.standing.state
         if held.view.state == "active":
             if record.ended.get(digest, frozenset()) & {agreement.provider, agreement.consumer}:
                 return "terminated"

@@ -118,6 +118,7 @@ _CHARGES = (
     .where(charge.c.data_set == bindparam("key"))
     .order_by(charge.c.at, charge.c.run)
 )
+_CHARGED_UNDER = select(charge.c.run).where(charge.c.agreement == bindparam("key")).order_by(charge.c.run)
 _CHARGED = select(charge.c.data_set).where(charge.c.run == bindparam("key"))
 _PUT_CHARGE = insert_or(charge, "run", replace=True)
 _SAME_RUN_OR_NONCE = select(record).where(
@@ -232,6 +233,10 @@ class NodeDatabase:
                 return following
             _put_charge(work, following, use.run)
         return Allowed()
+
+    def runs_under(self, agreement_id: str) -> tuple[str, ...]:
+        """Runs that were ever charged to an agreement."""
+        return tuple(row["run"] for row in self._database.rows(_CHARGED_UNDER, key=agreement_id))
 
     def move_charge(self, run_id: str, event_name: str) -> None:
         """``spend`` or ``give_back`` a run's charge; for a run never charged, giving back changes nothing."""

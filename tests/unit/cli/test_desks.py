@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from xinglin.cli import node_verbs, witness_verbs
+from xinglin.cli import agreement_verbs, node_verbs, witness_verbs
 from xinglin.cli.app import app
 from xinglin.cli.doctor import examine
 from xinglin.cli.output import USAGE
@@ -49,7 +49,7 @@ def test_an_agreement_is_named_by_enough_of_its_beginning(
         asked.append(arguments["id"])
         raise MalformedMessage("That is all that is asked here.")
 
-    monkeypatch.setattr(node_verbs, "_asked", answer)
+    monkeypatch.setattr(agreement_verbs, "asked", answer)
     runner.invoke(app, ["node", "approve", given])
     assert asked == [meant]
 
