@@ -31,7 +31,7 @@ def constraint_text(part: Constraint | Logical) -> str:
     'the number of uses, this one included is at most 5 uses'
     """
     if isinstance(part, Logical):
-        return "(" + _JOINING.get(part.operator, " ? ").join(map(constraint_text, part.parts)) + ")"
+        return "(" + _JOINING.get(part.operator, " ? ").join(sorted(map(constraint_text, part.parts))) + ")"
     operand = OPERANDS.get(part.operand)
     operator = OPERATORS.get(part.operator, (part.operator, ""))[0]
     unit = part.unit or (operand.unit if operand else "")
