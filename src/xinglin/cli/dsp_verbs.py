@@ -10,15 +10,41 @@ from typing import Annotated
 import typer
 
 from xinglin.cli.options import Verbose, set_up_log
-from xinglin.cli.output import ends, facts, printer
+from xinglin.cli.output import columns, ends, facts, printer
 
-app = typer.Typer(no_args_is_help=True, help="The Dataspace Protocol 2025-1: provider and consumer.")
+app = typer.Typer(no_args_is_help=True, help="The Dataspace Protocol 2025-1: its states, and auto-pilot rules.")
 
 
 def add_to(root: typer.Typer) -> None:
     """Put the verbs of this file where they belong."""
     root.command("dsp-tck-profile")(tck_profile)
     root.add_typer(app, name="dsp")
+
+
+@app.command()
+@ends
+def states(
+    process: Annotated[str, typer.Argument(help="negotiation or transfer.")] = "negotiation",
+) -> None:
+    """Print the state table as a Mermaid diagram: each arrow names who may make the move."""
+    from xinglin.wire.dsp.states import TABLES, diagram
+
+    if process not in TABLES:
+        raise typer.BadParameter(f"{' or '.join(TABLES)}")
+    printer.value({"process": process, "moves": TABLES[process].moves}, lambda: diagram(process))
+
+
+@app.command()
+@ends
+def rules(file: Annotated[Path, typer.Argument(help="A file of auto-pilot rules (TOML).", dir_okay=False)]) -> None:
+    """Check a file of auto-pilot rules, and show what it does."""
+    from msgspec.structs import asdict
+
+    from xinglin.wire.dsp.autopilot import read_rules
+
+    found = [asdict(rule) for rule in read_rules(file.read_text(encoding="utf-8"))]
+    names = ("process", "on", "time", "side", "do", "offer", "data_sets", "participants")
+    printer.value(found, lambda: columns(found, names))
 
 
 @ends

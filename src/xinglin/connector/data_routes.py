@@ -60,7 +60,7 @@ def data_route(desk: Desk) -> Any:
 def _admitted(desk: Desk, header: str, pid: str) -> ProcessRow | None:
     """The transfer that the token opens; digests are compared in constant time, also where there is no transfer."""
     secret = header[7:] if header[:7].lower() == "bearer " else header
-    token = desk.world.store.token(pid)
+    token = desk.world.store.token(pid) if pid.isprintable() else None
     matching = hmac.compare_digest(token.digest if token is not None else _NOBODY, digest_of(secret.strip()))
     if token is None or not matching or token.expires <= desk.world.clock():
         return None
@@ -78,7 +78,7 @@ def _starting(desk: Desk, row: ProcessRow) -> bool:
 
 async def _allowed(desk: Desk, row: ProcessRow) -> bool:
     contract = desk.world.store.contract(row.agreement, PROVIDER)
-    if contract is None or contract.state not in ("FINALIZED", "VERIFIED"):
+    if contract is None or not desk.in_force(contract):
         return False
     policy = msgspec.json.decode(contract.document)
     return not isinstance(await desk.world.decide("fetch", Caller(row.participant), row.data_set, policy), Denied)

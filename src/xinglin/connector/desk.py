@@ -34,6 +34,7 @@ from xinglin.wire.dsp.states import CONSUMER, PROVIDER, START, may_move, move, o
 log = logging.getLogger("xinglin.connector")
 
 MOVES = Limit("moves of a process", 256, "moves")
+Sides = tuple[str, ...]
 _ENDS = frozenset(("FINALIZED", "TERMINATED", "COMPLETED"))
 _NOTED = {"negotiation": _ENDS, "transfer": _ENDS | {"STARTED", "SUSPENDED"}}
 
@@ -56,29 +57,29 @@ class Desk:
 
     # What counterparties say
 
-    def theirs(self, caller: Caller, kind: str, side: str, pid: str) -> ProcessRow:
-        """The process with our id ``pid`` if it is this caller's; ``NotThere`` otherwise, whatever the reason."""
-        row = self.world.store.process(pid)
-        if row is None or row.kind != kind or row.side != side or row.participant != caller.participant:
+    def theirs(self, caller: Caller, kind: str, sides: Sides, pid: str) -> ProcessRow:
+        """The process with our id ``pid``, in which we are of ``sides``, if it is this caller's; else ``NotThere``."""
+        row = self.world.store.process(pid) if pid.isprintable() else None
+        if row is None or row.kind != kind or row.side not in sides or row.participant != caller.participant:
             raise NotThere
         return row
 
-    async def told(self, caller: Caller, kind: str, side: str, pid: str) -> tuple[ProcessRow, str]:
+    async def told(self, caller: Caller, kind: str, sides: Sides, pid: str) -> tuple[ProcessRow, str]:
         """The process as the counterparty may see it, once no message of ours is under way; and its state."""
-        row = self.theirs(caller, kind, side, pid)
+        self.theirs(caller, kind, sides, pid)
         await self.outbox.settled(pid)
-        row = self.theirs(caller, kind, side, pid)
+        row = self.theirs(caller, kind, sides, pid)
         if row.state != START:
             return row, row.state
-        return row, "REQUESTED" if side == CONSUMER else "OFFERED"
+        return row, "REQUESTED" if row.side == CONSUMER else "OFFERED"
 
     async def receive(
-        self, caller: Caller, kind: str, side: str, pid: str, event: str, message: m.Message, raw: bytes
+        self, caller: Caller, kind: str, sides: Sides, pid: str, event: str, message: m.Message, raw: bytes
     ) -> ProcessRow:
         """The counterparty's next move; see the module for its steps."""
-        self.theirs(caller, kind, side, pid)
+        self.theirs(caller, kind, sides, pid)
         async with self.lock(pid):
-            row = self.theirs(caller, kind, side, pid)
+            row = self.theirs(caller, kind, sides, pid)
             mark = f"{message.message_id} {digest_of(raw)}" if message.message_id else ""
             if mark and mark == row.repeat:
                 return row
@@ -243,8 +244,7 @@ class Desk:
             row = self.world.store.process(pid)
             if row is None or not event:
                 raise NotPossible(f"There is no process {pid}." if event else f"{action!r} is no move.")
-            if self.world.store.owed(pid) is not None and event != "terminate":
-                raise NotPossible("A message of ours is still on its way.", remedy="Wait until it is acknowledged.")
+            self._free_for(row, event)
             move(row.kind, row.state, event, row.side)
             await self._permitted(row, event)
             if offer is not None:
@@ -255,6 +255,23 @@ class Desk:
                 raise Busy
             self.outbox.put(made.owed)
             return row
+
+    def _free_for(self, row: ProcessRow, event: str) -> None:
+        """A termination takes the place of an owed message where it is right whether or not that one arrived."""
+        owed = self.world.store.owed(row.pid)
+        if owed is None:
+            return
+        arrived = move(row.kind, row.state, owed.event, row.side)
+        may_end = may_move(row.kind, arrived, "terminate", row.side) or not self.outbox.may_have_arrived(owed)
+        if event != "terminate" or not may_end:
+            raise NotPossible("A message of ours is still on its way.", remedy="Wait until it is acknowledged.")
+
+    def in_force(self, contract: ContractRow) -> bool:
+        """Whether an agreement is finalized; the consumer may know that before we have its acknowledgement."""
+        if contract.state == "FINALIZED":
+            return True
+        owed = self.world.store.owed(contract.negotiation) if contract.negotiation else None
+        return owed is not None and owed.event == "finalize" and self.outbox.may_have_arrived(owed)
 
     # What became of our messages
 

@@ -120,12 +120,16 @@ async def published_offer(world: World, row: ProcessRow) -> m.Document | None:
 
 
 async def is_published(world: World, row: ProcessRow, contract: ContractRow | None) -> bool:
-    """Whether what is on the table is, rule for rule, what we published (provider) or asked for (consumer)."""
+    """Whether what is on the table is, rule for rule, what it should be.
+
+    For a provider that is what it published. For a consumer: an offer is what it asked for, an agreement is the offer
+    that it asked for or accepted.
+    """
     if row.kind == "transfer" or not row.offer:
         return row.kind == "transfer"
     found = policy_digest(msgspec.json.decode(contract.document if contract is not None else row.offer))
     if row.side == CONSUMER:
-        return found == row.asked
+        return found == (policy_digest(msgspec.json.decode(row.offer)) if contract is not None else row.asked)
     published = await published_offer(world, row)
     return published is not None and found == policy_digest(published)
 

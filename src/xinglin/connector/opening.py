@@ -199,15 +199,9 @@ async def _admissible(desk: Desk, caller: Caller, data_set: str, offer: Document
 
 async def _agreement_for(desk: Desk, caller: Caller, agreement: str) -> ContractRow:
     """This caller's agreement with us, finalized; ``NotThere`` for an unknown one or somebody else's."""
-    found = desk.world.store.contract(agreement, PROVIDER)
+    found = desk.world.store.contract(agreement, PROVIDER) if agreement.isprintable() else None
     if found is None or found.participant != caller.participant:
         raise NotThere
-    if found.state != "FINALIZED" and not _finalizing(desk, found):
+    if not desk.in_force(found):
         raise BadMessage(f"The agreement is not in force: its negotiation is {found.state}.")
     return found
-
-
-def _finalizing(desk: Desk, contract: ContractRow) -> bool:
-    """The consumer may have our FINALIZED before we have its acknowledgement."""
-    owed = desk.world.store.owed(contract.negotiation) if contract.negotiation else None
-    return owed is not None and owed.event == "finalize" and desk.outbox.may_have_arrived(owed)

@@ -1,8 +1,9 @@
 """The 26 endpoints of the Dataspace Protocol's HTTPS binding, of both sides, as one table.
 
 Provider endpoints lie below ``<base>``, consumer endpoints below ``<base>/callback`` (the callback address that we
-send), first offers at ``<base>/negotiations/offers``. Each handler finds out who calls, reads the message, hands it
-to the desk, and answers.
+send), first offers at ``<base>/negotiations/offers``. Who began with such an offer knows no callback address of ours:
+consumer endpoints lie below ``<base>`` too, and our side is then the process's own. Each handler finds out who calls,
+reads the message, hands it to the desk, and answers.
 """
 
 from __future__ import annotations
@@ -14,40 +15,32 @@ from urllib.parse import unquote
 from litestar import Response, Router, get, post
 
 from xinglin.connector.catalog import catalog_document, data_set_document, read_filter, service_of
-from xinglin.connector.desk import Desk
+from xinglin.connector.desk import Desk, Sides
 from xinglin.connector.doorway import HttpRequest, answer, answered, body_of, caller_of, ids_in
 from xinglin.connector.drafting import acknowledgement
 from xinglin.connector.opening import offered, requested, transfer_requested
 from xinglin.wire.dsp import messages as m
-from xinglin.wire.dsp.errors import BadMessage, BadMove, NotThere
+from xinglin.wire.dsp.errors import BadMessage, NotThere
 from xinglin.wire.dsp.ports import Caller, ProcessRow
 from xinglin.wire.dsp.states import CONSUMER, PROVIDER
 
 Kind = type[m.Message]
-_MOVES: tuple[tuple[str, str, str, Kind, str], ...] = (
-    ("negotiation", PROVIDER, "request", m.ContractRequestMessage, "request"),
-    ("negotiation", PROVIDER, "events", m.ContractNegotiationEventMessage, "accept"),
-    ("negotiation", PROVIDER, "agreement/verification", m.ContractAgreementVerificationMessage, "verify"),
-    ("negotiation", PROVIDER, "termination", m.ContractNegotiationTerminationMessage, "terminate"),
-    ("negotiation", CONSUMER, "offers", m.ContractOfferMessage, "offer"),
-    ("negotiation", CONSUMER, "agreement", m.ContractAgreementMessage, "agree"),
-    ("negotiation", CONSUMER, "events", m.ContractNegotiationEventMessage, "finalize"),
-    ("negotiation", CONSUMER, "termination", m.ContractNegotiationTerminationMessage, "terminate"),
-    *(
-        ("transfer", side, path, kind, event)
-        for side in (PROVIDER, CONSUMER)
-        for path, kind, event in (
-            ("start", m.TransferStartMessage, "start"),
-            ("completion", m.TransferCompletionMessage, "complete"),
-            ("termination", m.TransferTerminationMessage, "terminate"),
-            ("suspension", m.TransferSuspensionMessage, "suspend"),
-        )
-    ),
+BOTH: Sides = (PROVIDER, CONSUMER)
+_MOVES: tuple[tuple[str, Sides, str, Kind, str], ...] = (
+    ("negotiation", (PROVIDER,), "request", m.ContractRequestMessage, "request"),
+    ("negotiation", (PROVIDER,), "agreement/verification", m.ContractAgreementVerificationMessage, "verify"),
+    ("negotiation", (CONSUMER,), "offers", m.ContractOfferMessage, "offer"),
+    ("negotiation", (CONSUMER,), "agreement", m.ContractAgreementMessage, "agree"),
+    ("negotiation", BOTH, "events", m.ContractNegotiationEventMessage, ""),
+    ("negotiation", BOTH, "termination", m.ContractNegotiationTerminationMessage, "terminate"),
+    ("transfer", BOTH, "start", m.TransferStartMessage, "start"),
+    ("transfer", BOTH, "completion", m.TransferCompletionMessage, "complete"),
+    ("transfer", BOTH, "termination", m.TransferTerminationMessage, "terminate"),
+    ("transfer", BOTH, "suspension", m.TransferSuspensionMessage, "suspend"),
 )
-"""(process, our side, path below the process, message, event): every move that a counterparty can make."""
-_EVENT_TYPES = {"accept": "ACCEPTED", "finalize": "FINALIZED"}
+"""(process, our sides, path below the process, message, event): every move that a counterparty can make."""
+_EVENTS = {"ACCEPTED": "accept", "FINALIZED": "finalize"}
 _PLACES = {"negotiation": "negotiations", "transfer": "transfers"}
-_OWN_PID = {PROVIDER: "provider_pid", CONSUMER: "consumer_pid"}
 
 
 def version_route(desk: Desk) -> Any:
@@ -107,36 +100,39 @@ def opening_routes(desk: Desk) -> list[Any]:
     ]
 
 
-def process_routes(desk: Desk, side: str) -> list[Any]:
-    """What the counterparties of one side ask and say about a process."""
-    asked = [_state(desk, kind, side) for kind in _PLACES]
-    return asked + [_move(desk, *move) for move in _MOVES if move[1] == side]
+def process_routes(desk: Desk, sides: Sides) -> list[Any]:
+    """What counterparties ask and say about a process in which we are of ``sides``."""
+    asked = [_state(desk, kind, sides) for kind in _PLACES]
+    return asked + [
+        _move(desk, kind, taken, path, message, event)
+        for kind, takes, path, message, event in _MOVES
+        if (taken := tuple(one for one in takes if one in sides))
+    ]
 
 
 def dsp_routers(desk: Desk) -> list[Router]:
     """Everything below ``<base>``, and the version endpoint beside it."""
     base = desk.world.settings.base
-    provider = [*catalog_routes(desk), *opening_routes(desk), *process_routes(desk, PROVIDER)]
     return [
         Router("/", route_handlers=[version_route(desk)]),
-        Router(base, route_handlers=provider),
-        Router(f"{base}/callback", route_handlers=process_routes(desk, CONSUMER)),
+        Router(base, route_handlers=[*catalog_routes(desk), *opening_routes(desk), *process_routes(desk, BOTH)]),
+        Router(f"{base}/callback", route_handlers=process_routes(desk, (CONSUMER,))),
     ]
 
 
-def _state(desk: Desk, kind: str, side: str) -> Any:
+def _state(desk: Desk, kind: str, sides: Sides) -> Any:
     @get(f"/{_PLACES[kind]}/{{pid:str}}")
     async def state(request: HttpRequest, pid: str) -> Response[bytes]:
         async def work() -> Response[bytes]:
             caller = await caller_of(desk.world, request)
-            return answer(acknowledgement(*await desk.told(caller, kind, side, pid)))
+            return answer(acknowledgement(*await desk.told(caller, kind, sides, pid)))
 
-        return await answered(kind, lambda: {_OWN_PID[side]: pid}, work)
+        return await answered(kind, lambda: {_pid_name(sides): pid}, work)
 
     return state
 
 
-def _move(desk: Desk, kind: str, side: str, path: str, message_kind: Kind, event: str) -> Any:
+def _move(desk: Desk, kind: str, sides: Sides, path: str, message_kind: Kind, event: str) -> Any:
     @post(f"/{_PLACES[kind]}/{{pid:str}}/{path}", status_code=200)
     async def take(request: HttpRequest, pid: str) -> Response[bytes]:
         raw = b""
@@ -146,17 +142,20 @@ def _move(desk: Desk, kind: str, side: str, path: str, message_kind: Kind, event
             caller = await caller_of(desk.world, request)
             raw = await body_of(request)
             message = m.parse(raw, message_kind)
-            wanted = _EVENT_TYPES.get(event)
-            if wanted and isinstance(message, m.ContractNegotiationEventMessage) and message.event_type != wanted:
-                raise BadMove(f"{message.event_type} is not this side's to send.")
             if isinstance(message, m.ContractRequestMessage | m.ContractOfferMessage) and message.callback_address:
                 raise BadMessage("A counter-offer names the process, and no callback address.")
-            row = await desk.receive(caller, kind, side, pid, event, message, raw)
+            told = message.event_type if isinstance(message, m.ContractNegotiationEventMessage) else ""
+            row = await desk.receive(caller, kind, sides, pid, event or _EVENTS[told], message, raw)
             return answer(acknowledgement(row, row.state))
 
-        return await answered(kind, lambda: ids_in(raw) | {_OWN_PID[side]: pid}, work)
+        return await answered(kind, lambda: {_pid_name(sides): pid} | ids_in(raw), work)
 
     return take
+
+
+def _pid_name(sides: Sides) -> str:
+    """Under which name the id in a path stands in an error."""
+    return "provider_pid" if PROVIDER in sides else "consumer_pid"
 
 
 def _opening(

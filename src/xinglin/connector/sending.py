@@ -13,7 +13,7 @@ from xinglin.kernel.limits import Limit
 from xinglin.wire.dsp.errors import Unreachable
 from xinglin.wire.dsp.ports import Answer
 
-ANSWER_SIZE = Limit("size of a counterparty's answer", 256 * 1024, "bytes")
+ANSWER_SIZE = Limit("size of a counterparty's answer", 8 * 1024 * 1024, "bytes")
 JSON = "application/json"
 
 
@@ -57,7 +57,8 @@ class HttpSender:
                     read += part
                     if len(read) > ANSWER_SIZE.value:
                         raise Unreachable("The counterparty's answer is too long.")
-                return Answer(response.status_code, bytes(read), _retry_after(response))
+                following = response.links.get("next", {}).get("url", "")
+                return Answer(response.status_code, bytes(read), _retry_after(response), following)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"Nobody answers: {type(error).__name__}.") from error
 

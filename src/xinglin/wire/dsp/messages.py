@@ -23,7 +23,8 @@ HERE: tuple[str, ...] = (CONTEXT,)
 VERSION = "2025-1"
 MESSAGE_SIZE = Limit("size of a protocol message", 1024 * 1024, "bytes")
 
-Pid = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+Pid = Annotated[str, msgspec.Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
+MaybePid = Annotated[str, msgspec.Meta(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Document = dict[str, Any]
 M = TypeVar("M", bound="Message")
 
@@ -32,7 +33,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     """What every message has; ``message_id`` (``@id``) tells a message that is sent again from a second one."""
 
     context: tuple[str, ...] = msgspec.field(name="@context")
-    message_id: str = msgspec.field(name="@id", default="")
+    message_id: MaybePid = msgspec.field(name="@id", default="")
 
 
 class Ack(Message, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ class ContractRequestMessage(Message, frozen=True, kw_only=True):
 
     consumer_pid: Pid
     offer: Document
-    provider_pid: str = ""
+    provider_pid: MaybePid = ""
     callback_address: str = ""
 
 
@@ -69,7 +70,7 @@ class ContractOfferMessage(Message, frozen=True, kw_only=True):
 
     provider_pid: Pid
     offer: Document
-    consumer_pid: str = ""
+    consumer_pid: MaybePid = ""
     callback_address: str = ""
 
 

@@ -14,6 +14,7 @@ from xinglin.wire.dsp.errors import BadMessage
 
 RULES = Limit("rules of a policy", 256, "rules")
 CONSTRAINTS = Limit("constraints of a policy", 1_024, "constraints")
+TEXT = Limit("length of an id or an operand", 1_024, "characters")
 DEPTH = Limit("depth of nested constraints", 8, "levels")
 RULE_KINDS = ("permission", "prohibition", "obligation")
 OPERATORS = frozenset(["eq", "gt", "gteq", "lteq", "lt", "neq", "term-lteq", "hasPart", "isPartOf"]) | frozenset(
@@ -139,4 +140,4 @@ def _plain(rule: Any) -> Any:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+    return isinstance(value, str) and 0 < len(value) <= TEXT.value and value.isprintable()

@@ -247,11 +247,12 @@ class Evidence(Protocol):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a counterparty answered."""
+    """What a counterparty answered; ``next_url``: the next page (``Link`` header)."""
 
     status: int
     body: bytes = b""
     retry_after_s: float = 0.0
+    next_url: str = ""
 
 
 class Sender(Protocol):
