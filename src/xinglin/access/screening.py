@@ -17,7 +17,7 @@ ALGORITHMS = {"statistics": "disclosure/1", "training": "disclosure/1"}
 
 
 class Screening(msgspec.Struct, frozen=True):
-    """``verdict``: yes, ask or no for one hospital; ``reasons`` say what would have to change, ``needs`` what is due."""
+    """``verdict``: yes, ask or no for one hospital; ``reasons``: what would have to change; ``needs``: what is due."""
 
     hospital: str
     verdict: str

@@ -24,7 +24,7 @@ from xinglin.wire.calls import (
 )
 from xinglin.wire.errors import Refused
 
-SCOPES = frozenset({"runs", "agreements", "catalogue"})
+SCOPES = frozenset({"runs", "agreements", "catalogue", "access"})
 HOLD_MOST_S = 25.0
 
 

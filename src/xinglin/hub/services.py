@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from xinglin.catalogue import DataSetDescription
+from xinglin.hub.access_desk import AccessDesk
+from xinglin.hub.access_reviews import Reviews
 from xinglin.hub.agreements import Agreements
 from xinglin.hub.log import LogService
 from xinglin.hub.mailbox import Mailboxes
@@ -77,6 +79,8 @@ class Hub:
         witnesses: NodeWitnesses,
         agreements: Agreements,
         runs: RunDesk,
+        access: AccessDesk,
+        reviews: Reviews,
         clock: Clock,
     ) -> None:
         self.space, self.keys, self.store, self.log, self.members = space, keys, store, log, members
@@ -87,6 +91,7 @@ class Hub:
             runs,
             clock,
         )
+        self.access, self.reviews = access, reviews
         self._sends: dict[str, dict[str, int]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 

@@ -12,6 +12,9 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from xinglin.evidence.policy import parse_policy
+from xinglin.hub.access_desk import AccessDesk
+from xinglin.hub.access_reviews import Reviews
+from xinglin.hub.access_routes import access_routes
 from xinglin.hub.agreements import Agreements
 from xinglin.hub.doorway import on_error, on_http_error
 from xinglin.hub.founding import CARD_FILE, founded_space, log_signer, open_keys
@@ -30,11 +33,13 @@ from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.limits import MESSAGE_BYTES
+from xinglin.stores.access_database import AccessDatabase
 from xinglin.stores.hub_database import HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
 from xinglin.stores.tls import client_context
 from xinglin.trust.leaves import KeyRegistration
 from xinglin.trust.registry import Participant
+from xinglin.wire.approvals import ApprovalRecord
 from xinglin.wire.channel import CheckpointOrder
 from xinglin.wire.policy import cosigning_key
 from xinglin.wire.space import WitnessCard
@@ -49,6 +54,7 @@ class HubParts(msgspec.Struct, frozen=True):
     hub: Hub
     app: NodeDoor
     database: HubDatabase
+    access_database: AccessDatabase
     log_store: SqliteLogStore | PostgresLogStore
     witness_client: httpx.AsyncClient
     card: WitnessCard
@@ -69,14 +75,19 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         LogSettings(heartbeat_s=settings.heartbeat_s),
     )
     members = Members(space, keys, database, log, clock)
+    access_database = (
+        AccessDatabase(settings.database_url) if settings.database_url else AccessDatabase.in_folder(folder)
+    )
+    access = AccessDesk(members, ApprovalRecord(members.record), access_database, database, keys, clock)
     mailboxes = Mailboxes(clock, uuid.uuid4().hex)
+    reviews = Reviews(access, members, log, mailboxes, clock)
     witnesses = NodeWitnesses(mailboxes)
     agreements = Agreements(members, database, mailboxes)
     line = Line(mailboxes.put, lambda did: mailboxes.of(did).connected)
     runs = RunDesk(members, database, line, clock, settings.patience)
-    hub = Hub(space, keys, database, log, members, mailboxes, witnesses, agreements, runs, clock)
+    hub = Hub(space, keys, database, log, members, mailboxes, witnesses, agreements, runs, access, reviews, clock)
     rest = Litestar(
-        [open_routes(hub), door_routes(hub), log_router(log, members.check_batch)],
+        [open_routes(hub), door_routes(hub), *access_routes(hub), log_router(log, members.check_batch)],
         exception_handlers={XinglinError: on_error, HTTPException: on_http_error},
         openapi_config=None,
         logging_config=None,
@@ -85,7 +96,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     ca = Path(settings.witness_ca) if settings.witness_ca else None
     client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30, trust_env=False)
     regulator = decode_json(card.registration, KeyRegistration)
-    return HubParts(hub, NodeDoor(hub, rest), database, log_store, client, card, regulator)
+    return HubParts(hub, NodeDoor(hub, rest), database, access_database, log_store, client, card, regulator)
 
 
 def connect_parts(parts: HubParts) -> None:
@@ -114,6 +125,7 @@ def connect_parts(parts: HubParts) -> None:
     def on_arrival(node: str, runs: tuple[str, ...]) -> None:
         on_member(hub.members.directory.participants[node])  # asked at once, not after the back-off
         hub.agreements.arrived(node)
+        hub.reviews.arrived(node)
         hub.runs.arrived(node, runs)
         newest = hub.log.latest_with_quorum()
         if newest:

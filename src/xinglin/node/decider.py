@@ -9,6 +9,7 @@ from xinglin.gate import Use
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied
 from xinglin.node.agreements import NodeAgreements
+from xinglin.node.approvals import NodeApprovals
 from xinglin.node.logview import LogView
 from xinglin.node.prepared import Preparations
 from xinglin.stores.node_database import NodeDatabase
@@ -56,12 +57,14 @@ class NodeDecider:
         agreements: NodeAgreements,
         preparations: Preparations,
         database: NodeDatabase,
+        approvals: NodeApprovals,
         clock: Clock,
         site: Site | None = None,
     ) -> None:
         self._site = site or Site()
         self._node, self._view, self._agreements = node, view, agreements
         self._preparations, self._database, self._clock = preparations, database, clock
+        self._approvals = approvals
 
     async def facts(self, use: Use, below: int | None = None) -> Facts:
         """See the port."""
@@ -84,7 +87,9 @@ class NodeDecider:
             roster_keys=_roster_keys(use, directory),
             revoked=self._view.record.revoked,
             touched=touched,
-            not_admitted=refused,
+            not_admitted=(*refused, *self._approvals.faults(held)),
+            approval=self._approvals.facts(held),
+            ethics_approvals=self._approvals.names(use.plan.study),
             algorithm_operation=ALGORITHM_OPERATIONS.get(use.plan.algorithm),
             checkpoint_age_ms=self._view.age_ms,
             protections=PROTECTIONS,

@@ -20,6 +20,7 @@ from xinglin.stores.desk import serve_desk
 from xinglin.trust.errors import UnknownParticipant
 from xinglin.wire.channel import (
     AgreementOrder,
+    ApprovalOrder,
     CheckpointOrder,
     CosignOrder,
     LogTicket,
@@ -69,6 +70,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     await node.desk.engine.close()
     await node.client.aclose()
     node.database.close()
+    node.documents.close()
     node.memory.close()
     if not stop.is_set():
         talking.result()
@@ -122,6 +124,8 @@ class Dispatch:
             self._start(node.view.take_checkpoint(order.note))
         elif isinstance(order, LogTicket):
             node.evidence.take_ticket(order)
+        elif isinstance(order, ApprovalOrder):
+            node.approvals.given(order)
         elif isinstance(order, AgreementOrder):
             offered = node.agreements.offered(order)
             if offered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,12 +54,14 @@ class Preparations:
         self._agreements, self._tables, self._database = agreements, tables, database
         self._engine, self._limits = engine, limits
         self._known: dict[str, Prepared | Denied] = {}
+        self._turn = asyncio.Lock()
 
     async def of(self, use: Use) -> Prepared | Denied:
         """The use's preparation, made at first call; ``Denied`` depends on text and published facts alone."""
-        if use.run not in self._known:
-            self._known[use.run] = await self._prepare(use)
-        return self._known[use.run]
+        async with self._turn:
+            if use.run not in self._known:
+                self._known[use.run] = await self._prepare(use)
+            return self._known[use.run]
 
     async def forget(self, use: Use) -> None:
         """The run is over: its rows leave the memory."""

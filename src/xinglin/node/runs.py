@@ -12,6 +12,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.node.computer import Computation, Conclusion, Desk, Incoming, hub_stopped
+from xinglin.node.halting import Halts
 from xinglin.node.release import NodeReleaser
 from xinglin.stores.node_rows import RunRow
 from xinglin.terms.request import Plan, UseRequest, check_plan, check_request
@@ -34,6 +35,8 @@ class NodeRuns:
 
     def __init__(self, desk: Desk, releaser: NodeReleaser) -> None:
         self._desk, self._releaser = desk, releaser
+        self._halts = Halts(desk.outbox)
+        desk.view.on_trusted.append(self._halts.wake)
         self.gate: Gate | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._computations: dict[str, Computation] = {}
@@ -44,10 +47,11 @@ class NodeRuns:
     # --- gate.Computer -----------------------------------------------------------------------
 
     async def compute(self, use: Use) -> Computed | Stopped | Denied:
-        """See the port."""
+        """See the port. A use that may no longer go on is stopped in the middle."""
         computation = Computation(self._desk, use, self._inbox(use.run))
         self._computations[use.run] = computation
-        return await computation.compute()
+        self._halts.gate = self.gate
+        return await self._halts.carried(use, computation.compute())
 
     async def uploaded(self, run: str) -> bool:
         """See the port."""

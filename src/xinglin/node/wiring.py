@@ -15,6 +15,7 @@ from xinglin.evidence.witnessing import Witness
 from xinglin.gate import Gate, Ports
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.node.agreements import NodeAgreements
+from xinglin.node.approvals import NodeApprovals
 from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
@@ -32,6 +33,7 @@ from xinglin.node.runs import NodeRuns
 from xinglin.node.settings import NodeSettings
 from xinglin.node.tables import Tables
 from xinglin.node.vault import Vault
+from xinglin.stores.access_database import ApprovalDocuments
 from xinglin.stores.log_fetch import BundleReader
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.replica_sqlite import SqliteReplicaStore
@@ -54,6 +56,8 @@ class Node(msgspec.Struct, frozen=True):
     view: LogView
     evidence: NodeEvidence
     agreements: NodeAgreements
+    approvals: NodeApprovals
+    documents: ApprovalDocuments
     autopilot: NodeAutopilot
     tables: Tables
     desk: Desk
@@ -72,6 +76,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     memory = SqliteReplicaStore(folder / "log.db", space.origin)
     view = _view(space, keys, memory, client, settings, clock)
     evidence = NodeEvidence(keys, space.origin, view, database, clock, settings.log_wait_s)
+    documents = _approval_documents(folder, settings)
+    approvals = NodeApprovals(view, documents, clock)
     agreements = NodeAgreements(keys, view, evidence, database, clock)
     tables = Tables(folder, keys.did, partial(grade_words, folder))
     outbox = Outbox()
@@ -86,7 +92,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     releaser = NodeReleaser(keys, view, outbox, database)
     runs = NodeRuns(desk, releaser)
     ports = Ports(
-        decider=NodeDecider(keys.did, view, agreements, preparations, database, clock, _site(settings)),
+        decider=NodeDecider(keys.did, view, agreements, preparations, database, approvals, clock, _site(settings)),
         ledger=NodeLedger(database, agreements, keys.did),
         computer=runs,
         evidence=evidence,
@@ -95,7 +101,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     )
     runs.gate = Gate(keys.did, ports, clock)
     return Node(
-        folder, space, keys, settings, client, database, memory, view, evidence, agreements,
+        folder, space, keys, settings, client, database, memory, view, evidence, agreements, approvals, documents,
         NodeAutopilot(folder, agreements, tables), tables, desk, runs,
         outbox, clock, lazy.prepare,
     )  # fmt: skip
@@ -123,6 +129,10 @@ def _database(folder: Path, settings: NodeSettings, clock: Clock) -> NodeDatabas
     if settings.database_url:
         return NodeDatabase(settings.database_url, clock, settings.answers_cap)
     return NodeDatabase.in_folder(folder, clock, settings.answers_cap)
+
+
+def _approval_documents(folder: Path, settings: NodeSettings) -> ApprovalDocuments:
+    return ApprovalDocuments(settings.database_url) if settings.database_url else ApprovalDocuments.in_folder(folder)
 
 
 def _client(space: Space, settings: NodeSettings) -> httpx.AsyncClient:

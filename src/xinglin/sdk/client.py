@@ -20,7 +20,7 @@ from xinglin.wire.errors import Problem, Refused
 from xinglin.wire.space import Space
 
 T = TypeVar("T")
-SCOPES = frozenset({"runs", "agreements", "catalogue"})
+SCOPES = frozenset({"runs", "agreements", "catalogue", "access"})
 _RENEW_MS = 240_000
 _NOT_LET_IN = 401
 _TIMEOUT = httpx.Timeout(10.0, read=60.0)

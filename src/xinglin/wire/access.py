@@ -117,9 +117,9 @@ class MotionView(msgspec.Struct, frozen=True):
 
 
 class ResolutionCall(msgspec.Struct, frozen=True):
-    """The chair's resolution; with the ``notice`` for the log where it carries, and the ``decision`` on the application.
+    """The chair's resolution, the ``decision`` on the application, and where it carries the ``notice`` for the log.
 
-    All three come of one human step; the hub takes them together or not at all.
+    They come of one human step; the hub takes them together or not at all.
     """
 
     resolution: Signed

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from xinglin.access.approval import Notice, check_chain, open_end, open_notice
+from xinglin.access.approval import Ending, Notice, check_chain, open_end, open_notice
 from xinglin.access.committee import Charter, open_charter
 from xinglin.access.register import Logged
 from xinglin.evidence.entry import Entry
@@ -100,6 +100,15 @@ class ApprovalRecord:
         found = [one for one in known if self.state(one.notice.approval, now) == "standing"]
         return tuple(sorted(found, key=lambda one: -one.notice.expires))
 
+    def may_end(self, ending: Ending, by: str, at: Instant) -> bool:
+        """Whether ``by`` may end the approval so: its chairs and regulators revoke, and what expired has lapsed."""
+        logged = self.logged.get(ending.approval)
+        if logged is None:
+            return False
+        if ending.why == "lapsed":
+            return at >= logged.notice.expires
+        return "regulator" in self._record.directory.roles(by) or by in self._chairs(logged.notice)
+
     def _take(self, index: int, entry: Entry) -> None:
         try:
             leaf = leaf_of_approval(entry)
@@ -154,14 +163,7 @@ class ApprovalRecord:
     def _ended(self, index: int, at: Instant, signed: Signed) -> None:
         ending = open_end(signed, self._record.directory, at=index)
         logged = self.logged.get(ending.approval)
-        if logged is None or logged.end is not None:
-            return
-        if ending.why == "lapsed":
-            may = at >= logged.notice.expires
-        else:
-            regulator = "regulator" in self._record.directory.roles(signed.signer, index)
-            may = regulator or signed.signer in self._chairs(logged.notice)
-        if not may:
+        if logged is None or logged.end is not None or not self.may_end(ending, signed.signer, at):
             log.warning("leaf %d has no effect: its signer does not end this approval", index)
             return
         self.logged[ending.approval] = msgspec.structs.replace(logged, end=(ending.why, at))

@@ -198,7 +198,24 @@ class AgreementOrder(msgspec.Struct, frozen=True, tag="agreement-order"):
     signed: bytes
 
 
-Order = RunOrder | RunRelay | RunReleases | RunEnd | CosignOrder | CheckpointOrder | LogTicket | AgreementOrder
+class ApprovalOrder(msgspec.Struct, frozen=True, tag="approval-order"):
+    """An ethics resolution (``Signed`` as bytes) of a study that asks this hospital; the node verifies it."""
+
+    approval_id: str
+    signed: bytes
+
+
+Order = (
+    RunOrder
+    | RunRelay
+    | RunReleases
+    | RunEnd
+    | CosignOrder
+    | CheckpointOrder
+    | LogTicket
+    | AgreementOrder
+    | ApprovalOrder
+)
 
 
 class Poll(msgspec.Struct, frozen=True):
