@@ -33,3 +33,9 @@ class BadRules(ContractError):
     """A file of auto-pilot rules or a template that cannot be meant."""
 
     code = "contract.bad_rules"
+
+
+class NotThisFace(ContractError):
+    """A face that does not say what the agreement says that it names, or that is not well formed."""
+
+    code = "contract.not_this_face"
