@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xinglin.lake import files
+from xinglin.lake import files, new_file
 from xinglin.lake.errors import BatchOutOfOrder, ColumnsRefused, WriteFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable, WriterProperties
+    from deltalake.transaction import AddAction, RemoveAction
 
 INTAKE = "xinglin.intake"
 """The application whose transactions are batches of the intake."""
@@ -91,6 +92,10 @@ def _append(folder: Path, name: str, rows: pa.Table, batch: int, app_id: str, ta
         custom_metadata={"xinglin.batch": str(batch)}, app_transactions=[Transaction(app_id, batch)]
     )
     try:
+        if table is not None and not merge and rows.num_rows:
+            added: list[AddAction | RemoveAction] = [new_file.written(folder, rows)]
+            table.create_write_transaction(added, "append", table.schema(), [], commit_properties=properties)
+            return durable(folder, before)
         folder.mkdir(parents=True, exist_ok=True)
         write_deltalake(
             table if table is not None else str(folder),

@@ -132,7 +132,8 @@ class ChildPreparer:
         if not isinstance(reply, ic.Shaped):
             raise IntakeError("The reading child answered out of turn.")
         names = [name for name, _ in reply.tables]
-        return {name: pa.ipc.open_stream(held).read_all() for name, held in zip(names, buffers, strict=True)}
+        streams = [pa.ipc.open_stream(pa.py_buffer(held)) for held in buffers]
+        return {name: stream.read_all() for name, stream in zip(names, streams, strict=True)}
 
     def forget(self) -> None:
         """See the port."""
@@ -147,7 +148,7 @@ class ChildPreparer:
 
     # --- the child ---------------------------------------------------------------------------
 
-    def _ask(self, request: ic.Request, wait_s: float) -> tuple[ic.Reply, list[bytes]]:
+    def _ask(self, request: ic.Request, wait_s: float) -> tuple[ic.Reply, list[bytearray]]:
         """A request that no reader takes part in; once more in a fresh child when this one was gone."""
         try:
             found = self._exchange(request, b"", wait_s)
@@ -188,7 +189,7 @@ class ChildPreparer:
             self._kill()
             raise IntakeError("The reading child does not start.", remedy="Run xinglin doctor.") from error
 
-    def _exchange(self, request: ic.Request, body: bytes, wait_s: float) -> tuple[ic.Reply, list[bytes]]:
+    def _exchange(self, request: ic.Request, body: bytes, wait_s: float) -> tuple[ic.Reply, list[bytearray]]:
         if self._process is None:
             raise ChildGone(False)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -18,6 +19,9 @@ from xinglin.stores.child_process import command, environment
 
 _ENDING_S = 5.0
 """How long an ending child may take to be gone once its pipe is closed (the kernel frees its memory meanwhile)."""
+
+PIPE_BYTES = 1024 * 1024
+"""What a pipe to a child may hold (Linux: /proc/sys/fs/pipe-max-size)."""
 
 
 class ChildGone(IntakeError):
@@ -45,13 +49,15 @@ class ReadingProcess:
             env=environment(),
             start_new_session=True,
         )
+        for pipe in (self._process.stdin, self._process.stdout):
+            _widen(pipe)
 
     @property
     def pid(self) -> int | None:
         """Its process id while it lives."""
         return self._process.pid if self._process.poll() is None else None
 
-    def exchange(self, request: ic.Request, body: bytes, wait_s: float) -> tuple[ic.Reply, list[bytes]]:
+    def exchange(self, request: ic.Request, body: bytes, wait_s: float) -> tuple[ic.Reply, list[bytearray]]:
         """One request, with ``body`` behind it, and its reply; raises ``ChildGone``, and the child is killed then."""
         end = time.monotonic() + wait_s
         sending, coming = self._process.stdin, self._process.stdout
@@ -87,7 +93,15 @@ class ReadingProcess:
             return 0
 
 
-def _read(descriptor: int, size: int, end: float) -> bytes:
+def _widen(pipe: Any) -> None:
+    """A pipe that holds more wakes both ends less often; where the system allows no more, it stays as it is."""
+    try:
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except OSError:
+        return
+
+
+def _read(descriptor: int, size: int, end: float) -> bytearray:
     """Exactly ``size`` bytes; ``EOFError`` when the child ends first, ``TimeoutError`` after ``end``."""
     found = bytearray(size)
     view, at = memoryview(found), 0
@@ -99,7 +113,7 @@ def _read(descriptor: int, size: int, end: float) -> bytes:
         if not got:
             raise EOFError
         at += got
-    return bytes(found)
+    return found
 
 
 def _close(pipe: Any) -> None:

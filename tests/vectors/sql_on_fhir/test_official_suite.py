@@ -60,6 +60,13 @@ def by_python(view: dict[str, Any], resources: list[dict[str, Any]]) -> tuple[li
     ]
 
 
+def by_shape(view: dict[str, Any], resources: list[dict[str, Any]]) -> tuple[list[str], Rows]:
+    compiled = compile_view(parse_view(view))
+    return list(compiled.names), [
+        dict(zip(compiled.names, row, strict=True)) for one in resources for row in compiled.of_shape(tuple(one))(one)
+    ]
+
+
 def by_sql(view: dict[str, Any], resources: list[dict[str, Any]]) -> tuple[list[str], Rows]:
     statement = view_sql(parse_view(view), "resources")
     with duckdb.connect() as engine:
@@ -101,6 +108,11 @@ def failures(suite: dict[str, Any], name: str, run: Run, left_out: dict[tuple[st
 @pytest.mark.parametrize("name", CASES)
 def test_python(suite: dict[str, Any], name: str) -> None:
     assert not list(failures(suite, name, by_python, {}))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_python_of_one_shape(suite: dict[str, Any], name: str) -> None:
+    assert not list(failures(suite, name, by_shape, {}))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -8,9 +8,11 @@ skipped with it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from xinglin.kernel.limits import Limit
 from xinglin.records.views import running
 from xinglin.records.views.boundaries import boundary
 from xinglin.records.views.emit_path import Constants, Scope
@@ -59,6 +61,10 @@ _RUNNING = {
     ]
 }
 _INDENT = " "
+OFTEN = Limit("resources of a shape before it gets a function of its own", 256, "resources")
+SHAPES = Limit("shapes of a view with functions of their own", 64, "shapes")
+NAMES = Limit("names of a shape with a function of its own", 64, "names")
+SEEN = Limit("shapes of a view that are counted", 1_024, "shapes")
 
 
 class CompiledView:
@@ -71,11 +77,35 @@ class CompiledView:
         self.view = view
         self.columns: tuple[Column, ...] = view.columns
         self.names = tuple(column.name for column in self.columns)
-        source, constants = _source(view)
-        self.source = source
-        code = compile(source, f"<view {view.resource}>", "exec")
-        self.rows: Rows = _function(code, constants, running.one, running.passes)
+        self.source, constants = _source(view)
+        code = compile(self.source, f"<view {view.resource}>", "exec")
+        self._any_shape: Rows = _function(code, constants, running.one, running.passes)
         self.lenient_rows: Rows = _function(code, constants, running.first, _is_true)
+        self._seen: Counter[tuple[str, ...]] = Counter()
+        self._by_shape: dict[tuple[str, ...], Rows] = {}
+
+    def rows(self, resource: Any) -> list[Row]:
+        """The rows of one resource; a shape that comes often (its names, in order) gets a function of its own."""
+        shape = tuple(resource) if type(resource) is dict else ()
+        known = self._by_shape.get(shape)
+        return known(resource) if known is not None else self._learning(shape)(resource)
+
+    def _learning(self, shape: tuple[str, ...]) -> Rows:
+        if len(self._by_shape) >= SHAPES.value or len(shape) > NAMES.value:
+            return self._any_shape
+        if len(self._seen) > SEEN.value:
+            self._seen.clear()
+        self._seen[shape] += 1
+        if self._seen[shape] < OFTEN.value:
+            return self._any_shape
+        made = self._by_shape[shape] = self.of_shape(shape)
+        return made
+
+    def of_shape(self, shape: tuple[str, ...]) -> Rows:
+        """The function for resources with exactly these names: what hangs on others is left out."""
+        source, constants = _source(self.view, shape)
+        code = compile(source, f"<view {self.view.resource}>", "exec")
+        return _function(code, constants, running.one, running.passes)
 
 
 def compile_view(view: ViewDefinition) -> CompiledView:
@@ -112,16 +142,17 @@ def _boundaries(value: Any, high: bool, hint: str) -> Any:
     return running.squeezed([each for each in found if each is not None])
 
 
-def _source(view: ViewDefinition) -> tuple[str, dict[str, Any]]:
+def _source(view: ViewDefinition, names: tuple[str, ...] | None = None) -> tuple[str, dict[str, Any]]:
+    """The function's text and constants; ``names``: of resources with these names and no other."""
     constants = Constants()
     type_ = constants.name(view.resource)
     lines = [f"def rows(r):\n if type(r) is not dict or r.get('resourceType') != {type_}: return []"]
     if view.where:
-        scope = Scope(constants, view.resource, "r", root=True, row_index=constants.name(0))
+        scope = Scope(constants, view.resource, "r", root=True, row_index=constants.name(0), names=names)
         tests = [scope.passes(path) for path in view.where]
         lines += [_INDENT + line for line in scope.lines()]
         lines += [f" if not {test}: return []" for test in tests]
-    scope = Scope(constants, view.resource, "r", root=True, row_index=constants.name(0))
+    scope = Scope(constants, view.resource, "r", root=True, row_index=constants.name(0), names=names)
     body, answer = _Rows(constants, view).single(scope, plan_of(view))
     lines += [_INDENT + line for line in body]
     lines.append(f" return {answer}")
@@ -178,6 +209,10 @@ class _Rows:
         if branch.each is None and not branch.repeat:
             parts, fans, loops = self._compiled(scope, branch.plan)
             return [*fans, _gather(gathered, parts, loops)]
+        nothing = not branch.repeat and scope.is_nothing(scope.value(branch.each or This()))
+        if nothing:
+            empty = ", ".join(_empty(column) for column in _columns(branch.plan))
+            return [f"{gathered}.append(({empty},))"] if branch.or_null else []
         items = self._iterated(scope, branch)
         each = self._constants.variable("e")
         counted = any(holds_row_index(c.path) for c in _planned(branch.plan)) or _union_counts(branch.plan)

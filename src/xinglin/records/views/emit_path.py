@@ -125,12 +125,25 @@ class Value:
 
 
 class Scope:
-    """Parts of paths about one context: the resource, the item of a loop, or the item of a criterion."""
+    """Parts of paths about one context: the resource, the item of a loop, or the item of a criterion.
 
-    def __init__(self, constants: Constants, resource: str, context: str, *, root: bool, row_index: str) -> None:
+    ``names``: the only names that the resource has; what hangs on another one is nothing, and takes no line.
+    """
+
+    def __init__(
+        self,
+        constants: Constants,
+        resource: str,
+        context: str,
+        *,
+        root: bool,
+        row_index: str,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
         self.context, self._constants, self._resource = context, constants, resource
-        self._is_root, self._row_index = root, row_index
+        self._is_root, self._row_index, self._names = root, row_index, names
         self._start = Value(context, True)
+        self._absent = Value("None", True)
         self._roots = [self._start]
         self._known: dict[tuple[Node, str], Value] = {}
 
@@ -150,6 +163,10 @@ class Scope:
     def keep(self, value: Value) -> None:
         """``value`` is looked at from outside of what it hangs on."""
         value.kept = True
+
+    def is_nothing(self, value: Value) -> bool:
+        """Whether no resource of this shape has the part."""
+        return value is self._absent
 
     def value(self, path: Node, hint: str = "") -> Value:
         """The part for a path; ``hint`` is the FHIR type that is said of it."""
@@ -171,11 +188,13 @@ class Scope:
 
     def _kept(self, path: Node, hint: str = "") -> Value:
         value = self.value(path, hint)
-        value.kept = True
+        self.keep(value)
         return value
 
     def _child(self, parent: Value, template: tuple[str, ...], single: bool) -> Value:
         """A part that is computed where its parent is there; ``{v}`` is its variable."""
+        if parent is self._absent:
+            return parent
         name = self._constants.variable("v")
         value = Value(name, single, parent=parent, lines=tuple(line.replace("{v}", name) for line in template))
         parent.children.append(value)
@@ -231,6 +250,8 @@ class Scope:
 
     def _step(self, parent: Value, name: str, otherwise: str = "_walk") -> Value:
         """``parent.name``: a look-up where the parent is one object; ``otherwise`` does the rest."""
+        if parent is self._start and self._lacks(name, choice=otherwise != "_walk"):
+            return self._absent
         p, key = parent.code, self._constants.name(name)
         if parent is self._start and self._is_root:
             lines: tuple[str, ...] = (f"{{v}} = {p}.get({key})",)
@@ -239,6 +260,12 @@ class Scope:
         if otherwise != "_walk":
             lines = (*lines, f"if {{v}} is None: {{v}} = {otherwise}({p}, {key})")
         return self._child(parent, lines, False)
+
+    def _lacks(self, name: str, *, choice: bool) -> bool:
+        """Whether no resource of this shape has the element."""
+        if self._names is None:
+            return False
+        return not any(each == name or (choice and each.startswith(name)) for each in self._names)
 
     def _index(self, path: Index) -> Value:
         parent = self.value(path.of)
@@ -335,6 +362,8 @@ class Scope:
                 return self._filtered(Field(inner, "extension"), criterion, stop=True)
             case Binary(operator="|", left=left, right=right):
                 a, b = self._kept(Call(left, "first")), self._kept(Call(right, "first"))
+                if self._absent in (a, b):
+                    return b if a is self._absent else a
                 return self._root((f"{{v}} = {a.code} if {a.code} is not None else {b.code}",), True)
         return self._first_of(self.value(of))
 
@@ -419,6 +448,8 @@ def _every(code: str) -> str:
 
 def _there(*values: Value) -> str:
     """A condition under which none of the values is nothing."""
+    if any(value.code == "None" for value in values):
+        return "False"
     names = dict.fromkeys(value.code for value in values if value.code.startswith(("v", "e")))
     return " and ".join(f"{name} is not None" for name in names) or "True"
 
