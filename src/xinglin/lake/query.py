@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xinglin.kernel.instants import Instant
+from xinglin.lake.consenting import ONLY, WITHOUT, expanded_select, key_lists, let_through
 from xinglin.lake.current import (
     CurrentRule,
     current_select,
@@ -20,6 +21,7 @@ from xinglin.lake.errors import LakeError, QueryFailed
 from xinglin.lake.model import QueryLimits
 from xinglin.lake.parts import has_parts, stale_select, without_stale
 from xinglin.lake.persons import person_codes
+from xinglin.terms.consent import PersonFilter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,8 +34,9 @@ _STREAM_ROWS = 65_536
 class QuerySession:
     """An engine that is open until ``lock``, and then reads only what it was handed.
 
-    Order: ``links`` at most once, ``table``, ``person_table`` and ``view`` as often as needed, ``lock``, then
-    ``check``, ``run`` and ``batches``. Memory and threads are limited from the start; nothing spills to a disk.
+    Order: ``links``, then ``persons``, each at most once; ``table``, ``person_table`` and ``view`` as often as needed;
+    ``lock``; then ``check``, ``run`` and ``batches``. Memory and threads are limited from the start; nothing spills to
+    a disk.
     """
 
     def __init__(self, limits: QueryLimits) -> None:
@@ -42,6 +45,7 @@ class QuerySession:
         self._limits = limits
         self._locked = False
         self._linked = False
+        self._filters: set[str] = set()
         self._files: list[str] = []
         self._engine = duckdb.connect(":memory:")
         for setting in self._bounds():
@@ -80,6 +84,14 @@ class QuerySession:
         self._do(f"CREATE TABLE {quoted(_LINKS)} AS {links_select(rows, as_of_recorded=as_of_recorded)}")
         self._linked = True
 
+    def persons(self, allowed: PersonFilter) -> None:
+        """Let later person tables hold the rows of these persons alone."""
+        for name, keys in key_lists(allowed).items():
+            self.table(f"{name}_said", keys)
+            links = _LINKS if self._linked else ""
+            self._do(f"CREATE TABLE {quoted(name)} AS {expanded_select(f'{name}_said', links)}")
+            self._filters.add(name)
+
     def current(
         self, rows: str, rule: CurrentRule, *, persons: bool = True, as_of_recorded: Instant | None = None
     ) -> str:
@@ -114,8 +126,9 @@ class QuerySession:
     ) -> None:
         """Make ``data`` readable as ``name`` with ``__person`` instead of its patient key.
 
-        Rows without a key are left out: they are about nobody that could be counted. With a ``rule``, the
-        facts that hold now are read, and persons are those of ``links``.
+        Rows without a key are left out: they are about nobody that could be counted; so are those of persons whom
+        ``persons`` does not let through. With a ``rule``, the facts that hold now are read, and persons are those of
+        ``links``.
         """
         raw, keys, codes = f"__raw_{name}", f"__keys_{name}", f"__codes_{name}"
         self.table(raw, data)
@@ -127,6 +140,7 @@ class QuerySession:
                 f"SELECT f.key, coalesce(l.person, f.key) AS person FROM ({found}) AS f "  # noqa: S608 (quoted names)
                 f"LEFT JOIN {quoted(_LINKS)} AS l ON f.key = l.patient"
             )
+        found = let_through(found, without=WITHOUT in self._filters, only=ONLY in self._filters)
         self._do(f"CREATE TABLE {quoted(keys)} AS {found}")
         persons: Any = self._arrow(f"SELECT DISTINCT person FROM {quoted(keys)}")  # noqa: S608 (quoted names)
         self.table(f"{codes}_of", person_codes(persons.column("person"), salt))

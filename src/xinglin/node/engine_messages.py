@@ -18,6 +18,7 @@ from xinglin.lake.model import QueryLimits, Snapshot
 from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import DisclosureRules
 from xinglin.terms.agreed import CohortView
+from xinglin.terms.consent import PersonFilter
 
 FRAME_BYTES = Limit("frame between a node and its child", 512 * 1024 * 1024, "bytes")
 HEADER = struct.Struct(">I")
@@ -47,7 +48,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     """Admit a study's ``sql`` over the agreement's views of pinned tables; reads no row.
 
     ``lake``: the folder. ``tables``: what the agreement exposes. ``cohort``: its views; without any, the
-    exposed tables are the views. ``salt``: 32 secret bytes of the node, for the codes of persons.
+    exposed tables are the views. ``salt``: 32 secret bytes of the node, for the codes of persons. ``persons``: whose
+    rows the study may see; the others' are in no view.
     """
 
     session: str
@@ -58,6 +60,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     sql: str
     salt: bytes
     limits: QueryLimits = QueryLimits()
+    persons: PersonFilter = PersonFilter()
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):

@@ -48,10 +48,14 @@ class Session:
         datasets = Lake(load.lake).datasets(load.snapshot)
         if PERSON_LINK in datasets:
             engine.links(datasets[PERSON_LINK])
+        engine.persons(load.persons)
         for table in load.tables:
             if table.name not in datasets:
                 return deny("lake.not_pinned", f"Table {table.name!r} is not in the snapshot.", "Pin it.")
             data = datasets[table.name]
+            if table.patient_key not in data.schema.names:
+                words = f"Table {table.name!r} has no patient key: nobody could leave it."
+                return deny("consent.no_patient_key", words, "Publish it with its patient key.")
             rule = rule_of(table.name, data.schema.names)
             engine.person_table(published_relation(table.name), data, table.patient_key, load.salt, rule)
         for name, select in views.selects:
