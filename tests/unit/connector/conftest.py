@@ -234,3 +234,9 @@ def state_of(connector: Connector, pid: str) -> str:
 def decoded(row: bytes) -> Any:
     """JSON bytes as a document."""
     return msgspec.json.decode(row)
+
+
+@pytest.fixture
+async def bob(town: Town) -> Connector:
+    """A provider with one data set, and no auto-pilot."""
+    return town.add("bob", BOB, entries=(entry(keywords=("heart",), labels={"title": "Incidence"}),))
