@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 
+from xinglin.hub.access_operator import OPERATOR_VERBS, act_of_operator
 from xinglin.hub.members import INVITE_LIFE_MS
 from xinglin.hub.services import Hub
 from xinglin.kernel.errors import MalformedMessage
@@ -20,10 +21,12 @@ async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskA
     if call.verb == "invite":
         invite = hub.members.invite(call.arguments.get("role", ""), _life_ms(call.arguments.get("life_s", "")))
         return DeskAnswer({"invite": invite.text(), "role": invite.role, "expires": invite.expires})
+    if call.verb in OPERATOR_VERBS:
+        return DeskAnswer(msgspec.to_builtins(await act_of_operator(hub.access, call)))
     if call.verb == "stop":
         stop.set()
         return DeskAnswer({"stopping": True})
-    known = "status, invite, stop"
+    known = ", ".join(("status", "invite", *OPERATOR_VERBS, "stop"))
     return DeskAnswer(
         None, deny("hub.unknown_verb", f"The hub knows no verb {call.verb!r}.", f"Known: {known}.").reasons
     )

@@ -34,8 +34,9 @@ INVITED_ROLES = {
     "provider": ("provider", "witness"),
     "consumer": ("consumer",),
     "service": ("service",),
+    "person": (),
 }
-"""What an invite's role becomes: a hospital's node witnesses too."""
+"""What an invite's role becomes: a hospital's node witnesses too; a person's institution vouches for them."""
 
 
 class InviteRefused(XinglinError):

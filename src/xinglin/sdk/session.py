@@ -18,6 +18,7 @@ from xinglin.sdk.client import HubClient
 from xinglin.sdk.errors import NotVerified
 from xinglin.sdk.logbook import Logbook
 from xinglin.trust.errors import TrustError
+from xinglin.wire.approvals import ApprovalRecord
 from xinglin.wire.calls import AgreementView, DataSetListing, Participant
 
 
@@ -59,6 +60,7 @@ class Session:
         self.quiet = quiet
         self.client = HubClient(account, clock, proxy)
         self.log = Logbook(account.space, self.client)
+        self.approvals = ApprovalRecord(self.log.record)
 
     def __enter__(self) -> Self:
         return self
