@@ -20,7 +20,7 @@ from xinglin.terms.law.errors import LawError
 from xinglin.terms.law.facts import FACTS
 from xinglin.terms.law.loading import load_pack
 from xinglin.terms.law.model import Pack, Rule
-from xinglin.terms.law.subject import LawSubject
+from xinglin.terms.law.subject import LawSubject, check_subject
 
 Outcome = Literal["satisfied", "violated", "not applicable", "needs an answer", "not known"]
 
@@ -57,7 +57,7 @@ class PackUsed(msgspec.Struct, frozen=True):
 
 
 class LawReport(msgspec.Struct, frozen=True):
-    """Every article of the packs, by rule; ``refused``: packs that are not known."""
+    """Every article of the packs, by rule; ``refused``: what is not known in what was handed in."""
 
     matter: str
     at: Instant
@@ -84,14 +84,14 @@ def check_articles(subject: LawSubject, packs: Iterable[str | Pack], answers: It
 
     No packs give a report without articles: whether a use needs packs is for the terms to say (``lawPack``).
     """
-    chosen, refused = _chosen(packs)
+    chosen, unknown = _chosen(packs)
     given = tuple(answers)
     return LawReport(
         matter=subject.matter,
         at=subject.at,
         packs=tuple(_used(pack, subject.at) for pack in chosen),
         articles=tuple(_result(rule, subject, given) for pack in chosen for rule in pack.rules),
-        refused=refused,
+        refused=_ordered([*unknown, *_unreadable(subject)]),
     )
 
 
@@ -116,6 +116,15 @@ def _chosen(packs: Iterable[str | Pack]) -> tuple[list[Pack], tuple[Reason, ...]
             # Two texts of one name: both are checked, so that none can hide the other.
             found[f"{pack.name} {pack.digest}"] = pack
     return [found[name] for name in sorted(found)], _ordered(refused)
+
+
+def _unreadable(subject: LawSubject) -> list[Reason]:
+    """A fact with a value that nobody knows: a test of what must not be there would not see it."""
+    try:
+        check_subject(subject)
+    except LawError as error:
+        return [Reason("terms.law_fact_unknown", error.what, error.remedy)]
+    return []
 
 
 def _used(pack: Pack, at: Instant) -> PackUsed:

@@ -104,6 +104,7 @@ HIPAA_GROUNDS = {
     "preparatory": "研究准备",
     "care-operations": "治疗、支付与运营",
     "public-health": "公共卫生活动",
+    "none": "无许可依据",
 }
 PERMITS = {
     "granted": "已批准",
