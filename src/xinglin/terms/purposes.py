@@ -244,13 +244,19 @@ def read_purpose(text: str) -> str | None:
     >>> read_purpose("http://purl.obolibrary.org/obo/DUO_0000006"), read_purpose("EHDS:53(1)(d)")
     ('health-research', 'education')
     """
-    text = text.removeprefix(PURPOSE_IRI)
+    text = text.removeprefix(PURPOSE_IRI).removeprefix("xinglin:purpose/")
     if bool(check_purpose(text)):
         return text
     text = text.removeprefix("http://purl.obolibrary.org/obo/").removeprefix("obo:").replace("_", ":", 1)
     if _DISEASE.match(text):
         return f"disease-research/{text}"
-    for one in _LIST:
-        if not one.prohibited and one.code != "disease-research" and text in (one.duo, f"EHDS:{one.ehds}"):
-            return one.code if text else None
-    return None
+    return _SPELLED.get(text)
+
+
+_SPELLED = {
+    spelled: one.code
+    for one in reversed(_LIST)
+    if not one.prohibited and one.code != "disease-research"
+    for spelled in (one.duo, f"EHDS:{one.ehds}" if one.ehds else "")
+    if spelled
+}

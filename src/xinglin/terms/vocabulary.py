@@ -387,7 +387,8 @@ DUTIES = {duty.name: duty for duty in _DUTIES}
 """Every duty by its short name."""
 
 
-_BY_LOCAL = {one.local: one.name for one in (*_ACTIONS, *_DUTIES)} | {one.local: one.name for one in _OPERANDS}
+_BY_LOCAL = {one.local.lower(): one.name for one in (*_ACTIONS, *_DUTIES)}
+_BY_LOCAL |= {one.local.lower(): one.name for one in _OPERANDS}
 
 
 def nearest(word: str, known: Iterable[str] | None = None) -> str:
@@ -398,7 +399,7 @@ def nearest(word: str, known: Iterable[str] | None = None) -> str:
     """
     names = [*OPERANDS, *ACTIONS, *DUTIES] if known is None else list(known)
     last = word.rpartition("/")[2].rpartition("#")[2].rpartition(":")[2][:80]
-    alias = _BY_LOCAL.get(last)
+    alias = _BY_LOCAL.get(last.lower())
     if alias is not None and alias in names:
         return alias
     folded = {name.lower(): name for name in names}
