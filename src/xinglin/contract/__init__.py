@@ -1,7 +1,9 @@
 """Contract: what two parties signed, and in what state it is.
 
-A *study* asks; an *agreement* between it and one hospital carries the agreed terms, is signed by both
-sides and is named by its digest; *negotiation* is its state table, from *offered* to its end.
+A *study* asks, by one signed *application*; an *agreement* between it and one hospital carries the agreed terms, is
+signed by both sides and is named by its digest; *negotiation* is its state table, from *offered* to its end. What
+happens to it in force is a *change*, a signed leaf; *standings* are replayed from the leaves. *Templates* draft it,
+*faces* show it to others, an *auto-pilot* answers offers by rules.
 """
 
 from __future__ import annotations
@@ -39,11 +41,16 @@ _HOMES = {
     "sign_change": "changes",
     "Standing": "negotiation",
     "standing_at": "negotiation",
-    "STUDY": "study",
+    "APPLICATION": "study",
+    "Application": "study",
     "Study": "study",
     "check_study": "study",
-    "open_study": "study",
-    "sign_study": "study",
+    "check_application": "study",
+    "draft": "templates.drafting",
+    "load_template": "templates.drafting",
+    "offers": "templates.drafting",
+    "open_application": "study",
+    "sign_application": "study",
 }
 __all__ = sorted(_HOMES)
 

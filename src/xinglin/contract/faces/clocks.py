@@ -33,15 +33,11 @@ _STEPS = (
     Step("completion", "the applicant completes the application", "申请人补正申请", "completeness check", weeks=4),
     Step("decision", "the permit is decided", "许可决定", "complete application", months=3, more=3),
     Step("decision-accelerated", "the permit is decided, accelerated", "加速许可决定", "complete application", 2, 0, 1),
-    Step(
-        "holder-assessment", "the trusted data holder assesses", "可信数据持有者评估", "complete application", months=2
-    ),
+    Step("holder-assessment", "the trusted holder assesses", "可信数据持有者评估", "complete application", months=2),
     Step("holder-decision", "the body decides on that assessment", "主管机构对评估作出决定", "assessment", months=2),
     Step("request-decision", "a data request is decided", "数据请求决定", "complete request", months=3),
     Step("request-answer", "a data request is answered", "数据请求答复", "decision", months=3),
-    Step(
-        "deletion", "the data is deleted from the secure environment", "从安全环境删除数据", "permit expiry", months=6
-    ),
+    Step("deletion", "the data is deleted there", "从安全环境删除数据", "permit expiry", months=6),
     Step("publication", "the results are published", "公布结果", "end of processing", months=18),
 )
 STEPS = {step.name: step for step in _STEPS}
