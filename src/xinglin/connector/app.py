@@ -63,11 +63,14 @@ class Connector:
     async def stop(self) -> None:
         """Stop sending; what is owed stays in the store."""
         await self.outbox.stop()
+        await self._stop_noting()
+        await self.hand_over()
+
+    async def _stop_noting(self) -> None:
         if self._noting is not None:
             self._noting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._noting
-        await self.hand_over()
 
     async def hand_over(self) -> int:
         """Give the log what is kept for it; how many notes it took."""
