@@ -44,7 +44,8 @@ def enrol(
 ) -> Account:
     """Use up an invite: make keys in ``folder``, register them, and keep the membership credential.
 
-    ``registration``: of a person, vouched for by their institution (``vouched``). Raises ``Refused`` with the hub's reasons; then the folder keeps the keys, and a new invite can be used.
+    ``registration``: of a person, vouched for by their institution (``vouched``). Raises ``Refused`` with the hub's
+    reasons; then the folder keeps the keys, and a new invite can be used.
     """
     found = parse_invite(invite) if isinstance(invite, str) else invite
     if found.role not in _ROLES:

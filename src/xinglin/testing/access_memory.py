@@ -1,4 +1,4 @@
-"""The access process's store in memory: slow, obvious, and the reference (port ``xinglin.access.ports.AccessStore``)."""
+"""The access process's store in memory: slow, obvious, the reference (``xinglin.access.ports.AccessStore``)."""
 
 from __future__ import annotations
 
