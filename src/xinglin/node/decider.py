@@ -75,6 +75,7 @@ class NodeDecider:
         refused = prepared.reasons if isinstance(prepared, Denied) else ()
         touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
         left = self._left(use, held)
+        word = self._preparations.study_word(use.plan.study)
         return Facts(
             now=self._clock(),
             node=self._node,
@@ -102,6 +103,8 @@ class NodeDecider:
             agreement_start=max(agreement.made, agreement.terms.not_before) if agreement is not None else None,
             algorithm_names=_algorithm_names(use),
             output_types=_outputs(use),
+            consent_basis=word.basis if word is not None else None,
+            law_packs=word.packs if word is not None else None,
         )
 
     def _held(self, use: Use, below: int | None) -> tuple[Agreement, AgreementFacts] | tuple[None, None]:

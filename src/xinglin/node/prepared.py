@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from xinglin.catalogue import ExposedTable, study_view
+from xinglin.contract import Agreement
 from xinglin.gate import Use
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.node.agreements import NodeAgreements
+from xinglin.node.consent import NodeConsent
 from xinglin.node.tables import Tables
 from xinglin.stores.node_database import NodeDatabase
-from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.consent_use import StudyWord
 from xinglin.terms.facts import TouchedColumn
 
 if TYPE_CHECKING:
@@ -49,10 +51,11 @@ class Preparations:
         database: NodeDatabase,
         engine: Engine,
         limits: Callable[[], QueryLimits],
+        consent: NodeConsent,
     ) -> None:
         self._node, self._lake, self._salt = node, folder, salt
         self._agreements, self._tables, self._database = agreements, tables, database
-        self._engine, self._limits = engine, limits
+        self._engine, self._limits, self._consent = engine, limits, consent
         self._known: dict[str, Prepared | Denied] = {}
         self._turn = asyncio.Lock()
 
@@ -62,6 +65,10 @@ class Preparations:
             if use.run not in self._known:
                 self._known[use.run] = await self._prepare(use)
             return self._known[use.run]
+
+    def study_word(self, study: str) -> StudyWord | None:
+        """What the hospital says of a study: its basis and its law packs."""
+        return self._consent.word(study)
 
     async def forget(self, use: Use) -> None:
         """The run is over: its rows leave the memory."""
@@ -74,10 +81,21 @@ class Preparations:
         scope = self._scope(use)
         if isinstance(scope, Denied):
             return scope
-        terms, exposed = scope
+        agreement, exposed = scope
         snapshot = await self._pinned(use, exposed)
+        row = self._database.agreement(agreement.digest())
+        # Persons who may not be used leave before the query sees a row: the child registers the others alone.
+        persons = await asyncio.to_thread(self._consent.persons, use, agreement, row.since if row else 0)
         load = em.Load(
-            use.run, str(self._lake), snapshot, exposed, terms.cohort, use.plan.sql, self._salt, self._limits()
+            use.run,
+            str(self._lake),
+            snapshot,
+            exposed,
+            agreement.terms.cohort,
+            use.plan.sql,
+            self._salt,
+            self._limits(),
+            persons,
         )
         loaded = await self._engine.load(load)
         if isinstance(loaded, Denied):
@@ -88,13 +106,12 @@ class Preparations:
         misfit = _misfit(use, prepared)
         return prepared if misfit is None else misfit
 
-    def _scope(self, use: Use) -> tuple[AgreedTerms, tuple[ExposedTable, ...]] | Denied:
+    def _scope(self, use: Use) -> tuple[Agreement, tuple[ExposedTable, ...]] | Denied:
         found = self._agreements.facts(use.plan.agreements.get(self._node, ""))
         if found is None:
             return Denied((Reason("node.no_agreement", "There is no such agreement here.", "Negotiate one."),))
-        terms = found[1].terms
-        exposed = study_view(self._tables.described(use.plan.data_set), terms)
-        return exposed if isinstance(exposed, Denied) else (terms, exposed.tables)
+        exposed = study_view(self._tables.described(use.plan.data_set), found[0].terms)
+        return exposed if isinstance(exposed, Denied) else (found[0], exposed.tables)
 
     async def _pinned(self, use: Use, exposed: tuple[ExposedTable, ...]) -> Snapshot:
         """The snapshot of this run: pinned once, at the plan's instant, and from then on the same."""

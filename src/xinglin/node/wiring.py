@@ -19,6 +19,7 @@ from xinglin.node.approvals import NodeApprovals
 from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
+from xinglin.node.consent import NodeConsent
 from xinglin.node.decider import NodeDecider, Site
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.intake.wiring import grade_words
@@ -85,8 +86,9 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     engine = lazy.engine
     lake = Path(settings.lake) if settings.lake else folder / "lake"
     salt = (folder / SALT_FILE).read_bytes()
+    consent = NodeConsent(folder, clock)
     preparations = Preparations(
-        keys.did, lake, salt, agreements, tables, database, engine, lambda: query_limits(settings)
+        keys.did, lake, salt, agreements, tables, database, engine, lambda: query_limits(settings), consent
     )
     desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys))
     releaser = NodeReleaser(keys, view, outbox, database)

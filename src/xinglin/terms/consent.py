@@ -239,25 +239,26 @@ def outcomes(rule: Rule, use: ConsentUse) -> frozenset[Decision]:
     return frozenset(found if surely else found | {"silent"})
 
 
-def check_choice(choice: Choice) -> Verdict:
+def check_choice(choice: Choice, *, imported: bool = False) -> Verdict:
     """Whether a choice may be recorded, with every reason why not.
 
-    A choice that permits anything, and a reversal, asks for an identity check.
+    A choice that permits anything, and a reversal, asks for an identity check, and a representative for dates: where a
+    document is ``imported`` without them it may be kept, since its permissions then do not count.
     """
-    reasons = [*_form(choice)]
+    reasons = [*_form(choice, imported)]
     rules = list(_every(choice.rule)) if choice.rule is not None else []
     if len(rules) > RULES.value or _depth(choice.rule) > DEPTH.value:
         reasons.append(_reason("The choice has too many rules.", "Write several choices."))
     for rule in rules[: RULES.value]:
         reasons += _named(rule.where)
     loosens = choice.kind == "reversal" or any(rule.decision == "permit" for rule in rules)
-    if loosens and choice.identity is None:
+    if loosens and choice.identity is None and not imported:
         words = "What permits more needs a check of the person's identity."
         reasons.append(Reason("consent.identity", words, "Say how identity was checked, and by whom."))
     return Denied(tuple(dict.fromkeys(reasons))) if reasons else Allowed()
 
 
-def _form(choice: Choice) -> Iterator[Reason]:
+def _form(choice: Choice, imported: bool) -> Iterator[Reason]:
     if choice.version != 1:
         yield _reason(f"Version {choice.version} of a choice is not known here.", "Upgrade.")
     texts = (choice.person, choice.source)
@@ -268,7 +269,7 @@ def _form(choice: Choice) -> Iterator[Reason]:
     if choice.kind == "reversal" and (not choice.undoes or choice.rule is not None):
         yield _reason("A reversal names the choices that it takes back, and nothing else.", "Name them by their ids.")
     who = choice.delegate
-    if who is not None and (not who.relation.strip() or who.since is None):
+    if who is not None and not imported and (not who.relation.strip() or who.since is None):
         yield _reason("A representative has a relation and a first day.", "State both.")
     if who is not None and who.until is not None and who.since is not None and who.until <= who.since:
         yield _reason("A representation ends after it begins.", "Set its dates.")
@@ -280,9 +281,9 @@ def _named(where: Where) -> Iterator[Reason]:
         if isinstance(verdict, Denied) and "terms.purpose_unknown" in verdict.codes:
             yield from verdict.reasons
     for category in where.categories:
-        if category not in CATEGORIES:
+        if category not in CATEGORIES and category != ANYTHING:
             yield _reason(f"'{category[:40]}' is no sensitive category.", f"Use one of {', '.join(CATEGORIES)}.")
-    if not all(map(is_name, where.studies)):
+    if not all(is_name(one) or one == ANYTHING for one in where.studies):
         yield _reason("A study has a plain name.", "Use letters, digits, . _ : and -.")
     kinds = (where.purposes, where.institutions, where.categories, where.studies, where.classes)
     if any(len(kind) > NAMED.value for kind in kinds):
@@ -375,7 +376,7 @@ def _about(rule: Rule, use: ConsentUse) -> tuple[bool, bool]:
         *(_purpose(one, use, denial) for one in (where.purposes,) if one),
         *(_institution(one, use) for one in (where.institutions,) if one),
         *(_parts(one, use.categories, denial) for one in (where.categories,) if one),
-        *(_certain(use.study in one) for one in (where.studies,) if one),
+        *((use.study in one, use.study in one or ANYTHING in one) for one in (where.studies,) if one),
         *(_records(one, use, denial) for one in (where.classes,) if one),
     ]
     if where.commercial:

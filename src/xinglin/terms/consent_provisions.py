@@ -22,6 +22,7 @@ from xinglin.terms.consent_codes import (
 )
 from xinglin.terms.errors import TermsError
 from xinglin.terms.purposes import read_purpose
+from xinglin.terms.request import is_name
 
 _KNOWN = frozenset(
     [
@@ -264,7 +265,9 @@ class _Found:
         for one in list_of(provision, "data", self._place):
             reference = one.get("reference")
             identifier = reference.get("identifier") if isinstance(reference, dict) else None
-            if isinstance(identifier, dict) and identifier.get("system") == STUDY_SYSTEM and identifier.get("value"):
-                self.study.append(str(identifier["value"]))
+            given = identifier if isinstance(identifier, dict) else {}
+            named = given.get("value")
+            if isinstance(named, str) and given.get("system") == STUDY_SYSTEM and is_name(named):
+                self.study.append(named)
             else:
-                self.unclear.append(f"{self._place}.data")
+                self._unknown_part("data", self.study)

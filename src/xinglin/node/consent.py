@@ -1,0 +1,211 @@
+"""Persons' choices at the node: recorded with a receipt at once, read for each run before a row is, kept for ever.
+
+Nothing personal leaves: the log gets the digest of a choice, which holds a random id that only node and person know.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from xinglin.contract import Agreement
+from xinglin.gate import Use
+from xinglin.kernel.instants import Clock, Instant, system_clock
+from xinglin.kernel.verdict import Denied, deny
+from xinglin.node.intake.wiring import LEDGER_FILE
+from xinglin.stores.consent_register import ChoiceReceipt, ConsentRegister
+from xinglin.stores.intake_ledger import IntakeLedger
+from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.consent import (
+    EVERYTHING,
+    Choice,
+    ConsentUse,
+    Delegate,
+    IdentityCheck,
+    PersonFilter,
+    Rule,
+    Where,
+    check_choice,
+    person_filter,
+)
+from xinglin.terms.consent_use import StudyWord, check_study_word, use_of
+from xinglin.wire.errors import Refused
+
+ID_BYTES = 16
+Entropy = Callable[[int], bytes]
+
+
+def open_register(folder: Path) -> ConsentRegister:
+    """The register in a node's folder, made where there is none."""
+    return ConsentRegister(IntakeLedger.in_folder(folder))
+
+
+def known_register(folder: Path) -> ConsentRegister | None:
+    """The register of a node that has a ledger; None where nothing was ever taken in or recorded."""
+    return open_register(folder) if (folder / LEDGER_FILE).exists() else None
+
+
+# --- what persons say ----------------------------------------------------------------------------
+
+
+def record(
+    folder: Path,
+    choices: Iterable[Choice],
+    clock: Clock = system_clock,
+    entropy: Entropy = os.urandom,
+    *,
+    imported: bool = False,
+) -> tuple[ChoiceReceipt, ...]:
+    """Record choices, all or none, and confirm each at once. Raises ``Refused`` with every reason why not.
+
+    ``imported``: they come as documents; permissions whose giver nobody checked are then kept, and do not count.
+    """
+    named = [msgspec.structs.replace(choice, id=entropy(ID_BYTES).hex()) for choice in choices]
+    verdicts = [check_choice(one, imported=imported) for one in named]
+    reasons = [reason for verdict in verdicts if isinstance(verdict, Denied) for reason in verdict.reasons]
+    if reasons:
+        raise Refused(tuple(dict.fromkeys(reasons)))
+    register = open_register(folder)
+    try:
+        return register.keep(named, clock())
+    finally:
+        register.close()
+
+
+def withdraw(
+    folder: Path,
+    person: str,
+    source: str,
+    where: Where = EVERYTHING,
+    *,
+    delegate: Delegate | None = None,
+    clock: Clock = system_clock,
+) -> ChoiceReceipt:
+    """A person withdraws consent, or objects, from now on: nobody asks who it is, since it only ever takes away."""
+    rule = Rule("deny", where)
+    (receipt,) = record(folder, [Choice(person, rule, clock(), source, "withdrawal", delegate=delegate)], clock)
+    return receipt
+
+
+def reverse(
+    folder: Path,
+    ids: tuple[str, ...],
+    source: str,
+    identity: IdentityCheck,
+    *,
+    delegate: Delegate | None = None,
+    clock: Clock = system_clock,
+) -> ChoiceReceipt:
+    """Take back choices by their ids, once the identity of their person was checked."""
+    register = open_register(folder)
+    try:
+        found = [register.choice(one) for one in ids]
+    finally:
+        register.close()
+    persons = {one.person for one in found if one is not None}
+    if None in found or len(persons) != 1:
+        raise Refused(deny("consent.unknown", "These are not choices of one person here.", "See: list.").reasons)
+    taken = Choice(
+        persons.pop(), None, clock(), source, "reversal", delegate=delegate, identity=identity, undoes=tuple(ids)
+    )
+    (receipt,) = record(folder, [taken], clock)
+    return receipt
+
+
+def history(folder: Path, person: str) -> tuple[tuple[Instant, Choice, int], ...]:
+    """Everything that was recorded of a person: when, what, and the leaf in the log (-1 while it is on its way)."""
+    register = known_register(folder)
+    if register is None:
+        return ()
+    try:
+        return tuple((at, one, register.leaf(one.digest())) for at, one in register.history(person))
+    finally:
+        register.close()
+
+
+def recorded(folder: Path) -> tuple[Choice, ...]:
+    """Every choice, oldest first. For the hospital's own eyes."""
+    register = known_register(folder)
+    if register is None:
+        return ()
+    try:
+        return tuple(register.choices())
+    finally:
+        register.close()
+
+
+def say_of_study(folder: Path, word: StudyWord) -> None:
+    """Keep the hospital's word on a study. Raises ``Refused`` with every reason why not."""
+    verdict = check_study_word(word)
+    if isinstance(verdict, Denied):
+        raise Refused(verdict.reasons)
+    register = open_register(folder)
+    try:
+        register.say(word)
+    finally:
+        register.close()
+
+
+def study_words(folder: Path) -> tuple[StudyWord, ...]:
+    """Every word on every study, oldest first."""
+    register = known_register(folder)
+    if register is None:
+        return ()
+    try:
+        return register.words()
+    finally:
+        register.close()
+
+
+# --- what follows for a use ----------------------------------------------------------------------
+
+
+def consent_use(word: StudyWord | None, agreement: Agreement, purpose: str, since: Instant, at: Instant) -> ConsentUse:
+    """A use under an agreement as choices see it; ``since``: when the agreement came into force here."""
+    return use_of(
+        word,
+        agreement.terms.policy,
+        study=agreement.study,
+        purpose=purpose,
+        consumer=agreement.consumer,
+        classes=tables_of(agreement.terms),
+        agreed_at=max(agreement.made, since),
+        at=at,
+    )
+
+
+def tables_of(terms: AgreedTerms) -> tuple[str, ...]:
+    """The tables that an agreement's variables lie in, sorted."""
+    return tuple(sorted({variable.partition(".")[0] for variable in terms.variables}))
+
+
+class NodeConsent:
+    """Whose rows a run may see. A run that is asked for again (after a stop) reads what it read at first."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder, self._clock = folder, clock
+
+    def persons(self, use: Use, agreement: Agreement, since: Instant) -> PersonFilter:
+        """The filter of a run; a register that cannot be read raises, and nothing is computed."""
+        register = known_register(self._folder)
+        if register is None:
+            return person_filter((), consent_use(None, agreement, use.request.purpose, since, self._clock()))
+        try:
+            reading = register.reading(use.run, agreement.study, self._clock())
+            asked = consent_use(reading.word, agreement, use.request.purpose, since, reading.at)
+            return person_filter(register.choices(reading.number), asked)
+        finally:
+            register.close()
+
+    def word(self, study: str) -> StudyWord | None:
+        """The hospital's newest word on a study."""
+        register = known_register(self._folder)
+        if register is None:
+            return None
+        try:
+            return register.word(study)
+        finally:
+            register.close()
