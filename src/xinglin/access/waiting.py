@@ -77,7 +77,7 @@ def why_waiting(application: Application, tasks_now: tuple[Task, ...], now: Inst
     late = now > waiting.due
     tail = f"day {waiting.day} of {total}" + (", overdue" if late else "")
     tail_zh = f"第{waiting.day}天，共{total}天" + ("，已逾期" if late else "")
-    return f"{waiting.waiting} ({tail})", f"{waiting.waiting_zh}（{tail_zh}）"
+    return f"{waiting.waiting.removesuffix('.')} ({tail}).", f"{waiting.waiting_zh.removesuffix('。')}（{tail_zh}）。"
 
 
 def _applicant(application: Application, names: Mapping[str, str]) -> Task | None:
