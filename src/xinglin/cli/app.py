@@ -14,6 +14,7 @@ from xinglin.cli import (
     catalogue_verbs,
     check_verbs,
     connect_verbs,
+    consent_verbs,
     dsp_verbs,
     hub_verbs,
     intake_verbs,
@@ -80,6 +81,7 @@ app.add_typer(patient_verbs.app, name="patients")
 app.add_typer(terms_verbs.app, name="terms")
 app.add_typer(quality_verbs.quality, name="quality")
 app.add_typer(catalogue_verbs.catalogue, name="catalogue")
+app.add_typer(consent_verbs.consent, name="consent")
 app.add_typer(study_verbs.app, name="study")
 app.add_typer(run_verbs.app, name="run")
 connect_verbs.add_to(app)

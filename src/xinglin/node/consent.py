@@ -15,9 +15,8 @@ from xinglin.contract import Agreement
 from xinglin.gate import Use
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.kernel.verdict import Denied, deny
-from xinglin.node.intake.wiring import LEDGER_FILE
+from xinglin.node.intake.wiring import known_consent_register, open_consent_register
 from xinglin.stores.consent_register import ChoiceReceipt, ConsentRegister
-from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.consent import (
     EVERYTHING,
@@ -36,16 +35,6 @@ from xinglin.wire.errors import Refused
 
 ID_BYTES = 16
 Entropy = Callable[[int], bytes]
-
-
-def open_register(folder: Path) -> ConsentRegister:
-    """The register in a node's folder, made where there is none."""
-    return ConsentRegister(IntakeLedger.in_folder(folder))
-
-
-def known_register(folder: Path) -> ConsentRegister | None:
-    """The register of a node that has a ledger; None where nothing was ever taken in or recorded."""
-    return open_register(folder) if (folder / LEDGER_FILE).exists() else None
 
 
 # --- what persons say ----------------------------------------------------------------------------
@@ -68,7 +57,7 @@ def record(
     reasons = [reason for verdict in verdicts if isinstance(verdict, Denied) for reason in verdict.reasons]
     if reasons:
         raise Refused(tuple(dict.fromkeys(reasons)))
-    register = open_register(folder)
+    register = open_consent_register(folder)
     try:
         return register.keep(named, clock())
     finally:
@@ -100,7 +89,7 @@ def reverse(
     clock: Clock = system_clock,
 ) -> ChoiceReceipt:
     """Take back choices by their ids, once the identity of their person was checked."""
-    register = open_register(folder)
+    register = open_consent_register(folder)
     try:
         found = [register.choice(one) for one in ids]
     finally:
@@ -117,7 +106,7 @@ def reverse(
 
 def history(folder: Path, person: str) -> tuple[tuple[Instant, Choice, int], ...]:
     """Everything that was recorded of a person: when, what, and the leaf in the log (-1 while it is on its way)."""
-    register = known_register(folder)
+    register = known_consent_register(folder)
     if register is None:
         return ()
     try:
@@ -128,7 +117,7 @@ def history(folder: Path, person: str) -> tuple[tuple[Instant, Choice, int], ...
 
 def recorded(folder: Path) -> tuple[Choice, ...]:
     """Every choice, oldest first. For the hospital's own eyes."""
-    register = known_register(folder)
+    register = known_consent_register(folder)
     if register is None:
         return ()
     try:
@@ -142,7 +131,7 @@ def say_of_study(folder: Path, word: StudyWord) -> None:
     verdict = check_study_word(word)
     if isinstance(verdict, Denied):
         raise Refused(verdict.reasons)
-    register = open_register(folder)
+    register = open_consent_register(folder)
     try:
         register.say(word)
     finally:
@@ -151,7 +140,7 @@ def say_of_study(folder: Path, word: StudyWord) -> None:
 
 def study_words(folder: Path) -> tuple[StudyWord, ...]:
     """Every word on every study, oldest first."""
-    register = known_register(folder)
+    register = known_consent_register(folder)
     if register is None:
         return ()
     try:
@@ -187,25 +176,29 @@ class NodeConsent:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder, self._clock = folder, clock
+        self._register: ConsentRegister | None = None
 
     def persons(self, use: Use, agreement: Agreement, since: Instant) -> PersonFilter:
         """The filter of a run; a register that cannot be read raises, and nothing is computed."""
-        register = known_register(self._folder)
+        register = self._known()
         if register is None:
             return person_filter((), consent_use(None, agreement, use.request.purpose, since, self._clock()))
-        try:
-            reading = register.reading(use.run, agreement.study, self._clock())
-            asked = consent_use(reading.word, agreement, use.request.purpose, since, reading.at)
-            return person_filter(register.choices(reading.number), asked)
-        finally:
-            register.close()
+        reading = register.reading(use.run, agreement.study, self._clock())
+        asked = consent_use(reading.word, agreement, use.request.purpose, since, reading.at)
+        return person_filter(register.choices(reading.number), asked)
 
     def word(self, study: str) -> StudyWord | None:
         """The hospital's newest word on a study."""
-        register = known_register(self._folder)
-        if register is None:
-            return None
-        try:
-            return register.word(study)
-        finally:
-            register.close()
+        register = self._known()
+        return None if register is None else register.word(study)
+
+    def close(self) -> None:
+        """Close the register, where one was read."""
+        if self._register is not None:
+            self._register.close()
+            self._register = None
+
+    def _known(self) -> ConsentRegister | None:
+        if self._register is None:
+            self._register = known_consent_register(self._folder)
+        return self._register

@@ -72,7 +72,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     """All parts; nothing runs yet."""
     space = joined_space(folder)
     keys = open_node_keys(folder, passphrase)
-    database = _database(folder, settings, clock)
+    database = open_node_database(folder, settings, clock)
     client = _client(space, settings)
     memory = SqliteReplicaStore(folder / "log.db", space.origin)
     view = _view(space, keys, memory, client, settings, clock)
@@ -127,7 +127,8 @@ def _site(settings: NodeSettings) -> Site:
     return Site(settings.place, settings.network, settings.environment)
 
 
-def _database(folder: Path, settings: NodeSettings, clock: Clock) -> NodeDatabase:
+def open_node_database(folder: Path, settings: NodeSettings, clock: Clock) -> NodeDatabase:
+    """The node's database, wherever its settings put it."""
     if settings.database_url:
         return NodeDatabase(settings.database_url, clock, settings.answers_cap)
     return NodeDatabase.in_folder(folder, clock, settings.answers_cap)

@@ -20,6 +20,7 @@ from xinglin.node.intake.keys import open_ring
 from xinglin.node.intake.persons import ErasableIndex, NodePersons, Outbox, WatchedTables, open_key, read_policy
 from xinglin.node.settings import NodeSettings
 from xinglin.node.vault import Vault
+from xinglin.stores.consent_register import ConsentRegister
 from xinglin.stores.grade_words import GradeWords
 from xinglin.stores.intake_accounts import IntakeAccounts
 from xinglin.stores.intake_lake import LakeFacts
@@ -143,6 +144,16 @@ def open_ledger(folder: Path) -> IntakeLedger | None:
 def open_grade_words(folder: Path) -> GradeWords:
     """What persons said about grades, in the database of the node's ledger, whose outbox tells the log."""
     return GradeWords(IntakeLedger.in_folder(folder))
+
+
+def open_consent_register(folder: Path) -> ConsentRegister:
+    """What persons chose, in the database of the node's ledger, whose outbox tells the log."""
+    return ConsentRegister(IntakeLedger.in_folder(folder))
+
+
+def known_consent_register(folder: Path) -> ConsentRegister | None:
+    """The register of a node that has a ledger; None where nothing was ever taken in or recorded."""
+    return open_consent_register(folder) if (folder / LEDGER_FILE).exists() else None
 
 
 def grade_words(folder: Path, data_set: str) -> tuple[GradeConfirmation, ...]:

@@ -1,0 +1,98 @@
+"""What a choice would change, before it is made: which studies and agreements it touches, and from when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from xinglin.contract import Agreement
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.instants import Clock, Instant, system_clock
+from xinglin.kernel.verdict import Denied
+from xinglin.node.consent import consent_use
+from xinglin.node.intake.wiring import known_consent_register
+from xinglin.node.settings import NodeSettings
+from xinglin.node.wiring import open_node_database
+from xinglin.stores.node_rows import AgreementRow
+from xinglin.terms.consent import Choice, ConsentUse, effective
+from xinglin.terms.consent_use import StudyWord
+from xinglin.terms.request import Plan
+from xinglin.trust.envelope import Signed
+
+RUNNING = ("countersigned", "active", "suspended")
+"""States of an agreement under which a study may still run."""
+
+
+class Touched(msgspec.Struct, frozen=True):
+    """One agreement, before and after: whether the person's rows are seen, what changes, and from when (0: never).
+
+    ``running``: runs under way that end with the rows with which they began.
+    """
+
+    agreement: str
+    study: str
+    state: str
+    purpose: str
+    before: bool
+    after: bool
+    since: Instant
+    words: str
+    running: int = 0
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything changes for this study."""
+        return self.before != self.after
+
+
+def preview(
+    folder: Path, settings: NodeSettings, choices: Sequence[Choice], clock: Clock = system_clock
+) -> tuple[Touched, ...]:
+    """What choices of one person, were they recorded now, would change at this node; nothing is written."""
+    person = choices[0].person
+    register = known_consent_register(folder)
+    said: tuple[Choice, ...] = ()
+    words: dict[str, StudyWord] = {}
+    if register is not None:
+        try:
+            said = tuple(choice for _, choice in register.history(person))
+            words = {word.study: word for word in register.words()}
+        finally:
+            register.close()
+    database = open_node_database(folder, settings, clock)
+    try:
+        rows = [row for row in database.agreements() if row.state in RUNNING]
+        running = Counter(decode_json(row.plan, Plan).study for row in database.open_runs())
+    finally:
+        database.close()
+    found: list[Touched] = []
+    for row in rows:
+        agreement = msgspec.json.decode(Signed.from_bytes(row.offered).payload, type=Agreement)
+        for purpose in agreement.terms.purposes:
+            asked = consent_use(words.get(agreement.study), agreement, purpose, row.since, clock())
+            found.append(_touched(row, asked, said, choices, running[agreement.study]))
+    return tuple(found)
+
+
+def _touched(
+    row: AgreementRow, use: ConsentUse, said: Iterable[Choice], new: Sequence[Choice], running: int
+) -> Touched:
+    before = bool(effective(said, use))
+    verdict = effective((*said, *new), use)
+    after = bool(verdict)
+    unbound = bool(effective((*said, *new), msgspec.structs.replace(use, cutoff=None)))
+    since: Instant = use.at if before != after else 0
+    if before != after:
+        words = (
+            "From the next run on the person is in." if after else "From the next run on the person's rows are gone."
+        )
+    elif after and not unbound:
+        law = f" ({use.article})" if use.article else ""
+        words = f"Does not bind this study{law}: it holds for later agreements."
+    else:
+        told = " ".join(reason.words for reason in verdict.reasons) if isinstance(verdict, Denied) else ""
+        words = f"Nothing changes. {told}".strip()
+    return Touched(row.agreement_id, row.study, row.state, use.purpose, before, after, since, words, running)
