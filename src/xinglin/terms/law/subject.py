@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Instant, from_text
 from xinglin.kernel.limits import Limit
-from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.law.errors import LawError, unknown_word
 from xinglin.terms.law.facts import FACTS, Fact
 from xinglin.terms.places import Place, read_place
@@ -171,17 +170,17 @@ def known_purpose(text: str) -> bool:
     return (text in PURPOSES and PURPOSES[text].prohibited) or bool(check_purpose(text))
 
 
-def with_terms(known: LawSubject, terms: AgreedTerms) -> LawSubject:
-    """What is known, with what agreed terms say themselves: purposes, operations, and genetic data for grade L3.
+def with_terms(
+    known: LawSubject, *, purposes: Iterable[str], operations: Iterable[str], grade: str, at: Instant
+) -> LawSubject:
+    """What is known, with what terms or a request say themselves; grade L3 adds genetic data to known categories.
 
-    Raises ``LawError`` where a purpose of the terms is none.
+    Raises ``LawError`` where a purpose or an operation is none.
     """
     categories = known.categories
-    if terms.grade == "L3" and categories is not None:
+    if grade == "L3" and categories is not None:
         categories = categories | {"genetic"}
-    found = replace(
-        known, purposes=frozenset(terms.purposes), operations=frozenset(terms.operations), categories=categories
-    )
+    found = replace(known, purposes=frozenset(purposes), operations=frozenset(operations), categories=categories, at=at)
     check_subject(found)
     return found
 
