@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from xinglin.cli import (
+    access_review_verbs,
     ask_verbs,
     catalogue_verbs,
     check_verbs,
@@ -83,6 +84,7 @@ app.add_typer(quality_verbs.quality, name="quality")
 app.add_typer(catalogue_verbs.catalogue, name="catalogue")
 app.add_typer(consent_verbs.consent, name="consent")
 app.add_typer(study_verbs.app, name="study")
+app.add_typer(access_review_verbs.app, name="access")
 app.add_typer(run_verbs.app, name="run")
 connect_verbs.add_to(app)
 dsp_verbs.add_to(app)

@@ -27,6 +27,9 @@ def join(
     invite: Annotated[str, typer.Argument(help="The operator's invite: the line, or a file that holds it.")],
     name: Annotated[str, typer.Option(help="Your public label.")],
     folder: Annotated[Path, typer.Option("--folder", "-f", help="Folder of the new account.", file_okay=False)],
+    registration: Annotated[
+        Path | None, typer.Option(help="A person's registration that an institution vouched for.", dir_okay=False)
+    ] = None,
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
 ) -> None:
@@ -34,7 +37,9 @@ def join(
     from xinglin.kernel.canonical import canonical_digest
     from xinglin.sdk.enrolment import enrol
 
-    account = enrol(invite_text(invite), folder, name, passphrase(passphrase_file, ask_passphrase, new=True))
+    given = registration.read_bytes() if registration is not None else b""
+    secret = passphrase(passphrase_file, ask_passphrase, new=registration is None)
+    account = enrol(invite_text(invite), folder, name, secret, registration=given)
     space = account.space
     value = {"did": account.did, "space": space.name, "hub": space.hub_url, "digest": canonical_digest(space)}
     printer.value(value, lambda: facts(value))

@@ -137,7 +137,7 @@ def revoke(
     if reason not in REASONS:
         raise MalformedMessage(f"{reason!r} is no reason.", remedy=f"Choose one of {', '.join(sorted(REASONS))}.")
     secret = passphrase(passphrase_file, ask_passphrase)
-    index = _submit(
+    index = submit_leaf(
         folder, secret, "key-revocation", check_did(did), lambda keys: leaf_body(revocation(did, reason, keys))
     )
     printer.value({"revoked": did, "reason": reason, "index": index}, f"Revoked {did} ({reason}): log entry {index}.")
@@ -155,7 +155,7 @@ def freeze(
     from xinglin.wire.endings import sign_ending
 
     secret = passphrase(passphrase_file, ask_passphrase)
-    index = _submit(folder, secret, "freeze", subject, lambda keys: sign_ending("freeze", subject, keys))
+    index = submit_leaf(folder, secret, "freeze", subject, lambda keys: sign_ending("freeze", subject, keys))
     printer.value({"frozen": subject, "index": index}, f"Frozen {subject}: log entry {index}.")
 
 
@@ -220,10 +220,10 @@ def _policies(folder: Path) -> tuple[str, str]:
 def _submit_policy(folder: Path, text: str, current: str, secret: str) -> int:
     from xinglin.wire.policy import sign_policy
 
-    return _submit(folder, secret, "policy", "", lambda keys: sign_policy(text, current, keys))
+    return submit_leaf(folder, secret, "policy", "", lambda keys: sign_policy(text, current, keys))
 
 
-def _submit(
+def submit_leaf(
     folder: Path, secret: str, kind: str, subject: str, body_of: Callable[[PrivateKeys], dict[str, Any]]
 ) -> int:
     """Put a leaf that the regulator signed into the log; its index."""

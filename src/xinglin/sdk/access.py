@@ -6,6 +6,7 @@ has them, never as the hub says.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from xinglin.access.clocks import DAY_MS, VOTE_DAYS
 from xinglin.access.committee import Charter
 from xinglin.access.dossier import Dossier, dossier
 from xinglin.access.form import Form, agreed_terms, copy_as_new
-from xinglin.access.register import PermitEntry
+from xinglin.access.register import Logged, PermitEntry
 from xinglin.access.review import (
     Ballot,
     Motion,
@@ -68,6 +69,7 @@ from xinglin.wire.calls import AgreementView
 
 T = TypeVar("T")
 _ROOT = "/v1/access"
+_LOG_S = 10.0
 
 
 class Access:
@@ -235,10 +237,7 @@ class Access:
     def approval(self, approval: str) -> Resolution:
         """An approval, its votes counted anew here; raises ``NotVerified`` where the log does not bear it out."""
         signed = self._space.client.get(f"{_ROOT}/approvals/{approval}", Signed)
-        self._space.log.refresh()
-        logged = self._space.approvals.logged.get(approval)
-        if logged is None:
-            raise NotVerified("The log holds no such approval.", remedy="Tell the regulator.")
+        logged = self._logged(approval)
         charter = self._space.approvals.charters[logged.notice.committee].charter
         resolution = open_approval(signed, charter, self._space.log.record.directory, at=logged.index)
         if resolution.digest() != approval:
@@ -260,6 +259,18 @@ class Access:
         return msgspec.json.decode(self._space.client.get_open(f"{_ROOT}/committees"), type=list[CommitteeView])
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _logged(self, approval: str) -> Logged:
+        """The approval's notice in the verified log; one that was just given may wait for its cosignatures."""
+        end = time.monotonic() + _LOG_S
+        while True:
+            self._space.log.refresh()
+            logged = self._space.approvals.logged.get(approval)
+            if logged is not None:
+                return logged
+            if time.monotonic() > end:
+                raise NotVerified("The log holds no such approval.", remedy="Tell the regulator.")
+            time.sleep(0.05)
 
     def _named(self, form: Form) -> Form:
         """A study without an id gets the one that follows from its title and who asks."""
