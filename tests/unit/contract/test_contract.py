@@ -21,9 +21,8 @@ from xinglin.contract.agreement import (
     open_offer,
     sign_agreement,
 )
-from xinglin.contract.errors import NotThisAgreement, NotThisStudy
+from xinglin.contract.errors import NotThisAgreement
 from xinglin.contract.negotiation import AGREEMENT_STATES, Standing, standing_at
-from xinglin.contract.study import Study, check_study, open_study, sign_study
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.states import IllegalMove
 from xinglin.terms.agreed import Peer
@@ -194,32 +193,3 @@ def test_the_clock_ends_every_open_state(state: str) -> None:
     standing = Standing(PAPER.digest(), state, 0)
     assert standing_at(standing, 100, 99) == standing
     assert standing_at(standing, 100, 100).state in AGREEMENT_STATES.final
-
-
-STUDY = Study("heart-study", "Heart disease 心脏病", HOSPITAL.did, INSTITUTE.did, "health-research", "ethics-waiver")
-
-
-def test_a_study_is_its_requesters() -> None:
-    assert open_study(sign_study(HOSPITAL, STUDY), KNOWN) == STUDY
-    with pytest.raises(NotThisStudy):
-        sign_study(STRANGER, STUDY)
-    with pytest.raises(NotThisStudy):
-        open_study(sign(STRANGER, "study/1", STUDY), KNOWN)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"id": ""},
-        {"title": " "},
-        {"title": "x" * 201},
-        {"title": "a\nb"},
-        {"requester": "me"},
-        {"basis": "curiosity"},
-        {"purpose": "advertising"},
-        {"version": 2},
-    ],
-)
-def test_studies_that_are_none(changes: dict[str, Any]) -> None:
-    assert check_study(STUDY)
-    assert not check_study(replace(STUDY, **changes))

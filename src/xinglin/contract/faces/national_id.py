@@ -5,7 +5,7 @@ The text was not to be had; lengths and order are as summaries and implementatio
 those do not say it: the subject is a unified social credit code (GB 32100-2015), the area the first four digits of
 GB/T 2260, the time of day Beijing's, the eight characters come from the agreement's digest (so that both parties name
 the same contract alike), and the check is ISO/IEC 7064 MOD 37,36 (GB/T 17710), which catches every single changed
-character and every swap of two neighbours.
+character and all but two in a thousand swaps of unlike neighbours.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ NODE_TYPES = {"1": "国家级节点", "2": "区域或行业节点", "3": "空间
 NodeType = Literal["1", "2", "3"]
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_ID = re.compile(r"C[123][0-9A-HJ-NPQRTUWXY]{18}\d{4}\d{14}[0-9A-Z]{8}[0-9A-Z]\Z")
+_ID = re.compile(r"C[123][0-9A-HJ-NPQRTUWXY]{18}[0-9]{18}[0-9A-Z]{9}\Z")
 _BEIJING = timezone(timedelta(hours=8))
+_LATEST = 253_402_214_400_000
+"""The year 10000 has no four digits."""
 
 
 class ContractId(msgspec.Struct, frozen=True):
@@ -56,7 +58,10 @@ def contract_id(digest: str, made: Instant, node_type: NodeType, subject: str, a
     """
     if not is_digest(digest):
         raise NotThisFace("A contract is named after the digest of its agreement.")
-    found = ContractId(node_type, subject, area, made, tail_of(digest)).text
+    when = made if 0 <= made < _LATEST else 0
+    found = ContractId(node_type, subject, area, when, tail_of(digest)).text
+    if when != made:
+        raise NotThisFace("A contract's time has fourteen digits.")
     read_id(found)
     return found
 
@@ -94,6 +99,8 @@ def check_character(body: str) -> str:
     >>> check_character("A12425GABC1234002")
     'M'
     """
+    if not set(body) <= set(_ALPHABET):
+        raise NotThisFace("A contract's id has digits and capital letters alone.")
     product = 36
     for letter in body:
         total = (product + _ALPHABET.index(letter)) % 36 or 36
