@@ -163,6 +163,11 @@ def needed(presentation: str) -> Needed:
     return Needed(frozenset(one.issuer for one in credentials), lists)
 
 
+def status_urls(credential: str) -> frozenset[str]:
+    """Where the status of a credential stands, nothing verified; ``MalformedMessage`` or ``LimitExceeded``."""
+    return frozenset(entry.list_id for entry in _opened_credential(credential)[2].statuses)
+
+
 def verify_presentation(
     presentation: str,
     documents: Documents,
