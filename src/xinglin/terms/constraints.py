@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from xinglin.terms.policy import Constraint, Logical
@@ -30,6 +31,9 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
     "gteq": operator.ge,
 }
+REMEMBERED = 1024
+"""Answers a constraint remembers."""
+
 _NEGATED = ("neq", "isNoneOf")
 _ORDERED = ("number", "instant", "duration", "grade", "flag")
 
@@ -87,7 +91,10 @@ def compile_part(part: Constraint | Logical, diseases: Diseases) -> Node:
     if part.operator in ("isAllOf", "hasPart"):
         return Leaf(part, operand, _containing(operand, part))
     single = _negated(part, _inside(operand, part, diseases))
-    if operand.kind == "window":
+    if operand.kind != "window":
+        # What lies in what never changes, and the same few things are asked for again and again.
+        single = lru_cache(maxsize=REMEMBERED)(single)
+    else:
         return Leaf(part, operand, _at_hour(_lifted("openingHours", single), _lifted("dateTime", single)))
     return Leaf(part, operand, _lifted(operand.name, single))
 
@@ -181,8 +188,11 @@ def _lifted(name: str, single: Single) -> Test:
             return single(found)
         if not isinstance(found, tuple) or not found:
             return None
-        states = {single(text) for text in found}
-        return states.pop() if len(states) == 1 else None
+        state = single(found[0])
+        for text in found:
+            if single(text) is not state:
+                return None
+        return state
 
     return test
 
@@ -200,11 +210,14 @@ def _whole(operand: Operand) -> Callable[[Value], frozenset[str] | None]:
     """The set that a fact names; ``None`` when a part of it is unknown."""
     read = reader(operand)
 
-    def whole(found: Value) -> frozenset[str] | None:
-        if not isinstance(found, str | tuple):
-            return None
-        texts = (found,) if isinstance(found, str) else found
+    @lru_cache(maxsize=REMEMBERED)
+    def known(texts: tuple[str, ...]) -> frozenset[str] | None:
         return None if any(read(text) is None for text in texts) else frozenset(texts)
+
+    def whole(found: Value) -> frozenset[str] | None:
+        if found.__class__ is tuple:
+            return known(found)
+        return known((found,)) if isinstance(found, str) else None
 
     return whole
 
@@ -215,7 +228,10 @@ def _containing(operand: Operand, part: Constraint) -> Test:
 
     def test(values: Values) -> State:
         found = whole(values.get(name))
-        return (agreed <= found) if found else None
+        if not found:
+            return None
+        # All of a table may hold the column that is asked for.
+        return True if agreed <= found else None if any(text.endswith(".*") for text in found) else False
 
     return test
 

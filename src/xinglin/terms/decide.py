@@ -18,8 +18,10 @@ from collections.abc import Iterator, Sequence
 
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.evaluate import Asked, compile_policy
 from xinglin.terms.facts import CHECKPOINT_STALE_MS, CLOCK_SKEW_MS, AgreementFacts, Facts
 from xinglin.terms.grades import REQUIREMENTS, highest, required
+from xinglin.terms.policy import Policy
 from xinglin.terms.policy_facts import judge_policy
 from xinglin.terms.purposes import NO_DISEASES, check_purpose, covers
 from xinglin.terms.request import PLAN_PACKS, Plan, UseRequest, check_plan, check_request
@@ -49,6 +51,18 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
         return needs
     owed = policy.conditions if isinstance(policy, Allowed) else ()
     return Allowed((f"grade={grade}", f"min_cell={plan.min_cell}", *needs, *owed))
+
+
+def decide_read(grade: str, asked: Asked, policy: Policy | None = None) -> Verdict:
+    """May a released aggregate be read: of L1 by anyone, without agreement; what it is offered under is judged too."""
+    needs = required(grade, "read")
+    reasons = list(needs.reasons) if isinstance(needs, Denied) else []
+    judged = Allowed() if policy is None else compile_policy(policy).judge(asked)
+    if isinstance(judged, Denied):
+        return Denied((*reasons, *judged.reasons))
+    if reasons or isinstance(needs, Denied):
+        return Denied(tuple(reasons))
+    return Allowed((f"grade={grade}", *needs, *judged.conditions))
 
 
 def _form(request: UseRequest, plan: Plan) -> Iterator[Reason]:

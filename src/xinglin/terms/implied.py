@@ -144,7 +144,7 @@ def _opposed(one: Constraint, two: Constraint, diseases: Diseases) -> bool:
     if operand is None or operand.held or fact_name(one) != fact_name(two) or operand.kind == "window":
         return False
     for listed, other in ((one, two), (two, one)):
-        if listed.operator in ("eq",) and operand.kind not in ("place", "network", "purpose"):
+        if operand.kind in _ORDERED and listed.operator == "eq":
             return _none_holds(listed, other, diseases)
         if listed.operator in _LISTED and other.operator in (*_LISTED, "neq", "isNoneOf"):
             return _none_holds(listed, other, diseases)

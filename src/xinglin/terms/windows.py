@@ -15,6 +15,8 @@ import msgspec
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 _DAY_MINUTES = 1440
 WEEK_MINUTES = 7 * _DAY_MINUTES
+_MONDAY = 3 * _DAY_MINUTES
+"""The epoch was a Thursday."""
 _DAY = "(?:Mo|Tu|We|Th|Fr|Sa|Su)"
 _WINDOW = re.compile(
     rf"(?:({_DAY}(?:-{_DAY})?(?:,{_DAY}(?:-{_DAY})?){{0,6}}) )?"
@@ -24,22 +26,39 @@ _OFFSET = re.compile(r"([+-])(0\d|1[0-4]):([0-5]\d)\Z")
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Its canonical spelling, its zone, and the open minutes of a week as bits, Monday 00:00 lowest."""
+    """Its canonical spelling, its zone, and the open minutes of a week as bits, Monday 00:00 lowest; also as bytes."""
 
     spelled: str
     zone: str
     open: int
+    table: bytes
 
-    def holds_at(self, instant_us: int) -> bool:
-        """Whether it is open at an instant (microseconds since the epoch)."""
-        seconds, micro = divmod(instant_us, 1_000_000)
-        there = datetime.fromtimestamp(seconds, zone_named(self.zone)).replace(microsecond=micro)
-        minute = there.weekday() * _DAY_MINUTES + there.hour * 60 + there.minute
-        return bool(self.open >> minute & 1)
+    def holds_at(self, instant_us: int) -> bool | None:
+        """Whether it is open at an instant (microseconds since the epoch); ``None`` where no calendar there has it."""
+        minute = instant_us // 60_000_000
+        offset = offset_min(self.zone, minute // 15)
+        if offset is None:
+            return None
+        there = (minute + _MONDAY + offset) % WEEK_MINUTES
+        return bool(self.table[there >> 3] >> (there & 7) & 1)
 
     def within(self, other: Window) -> bool:
         """Whether ``other`` is open whenever this is; windows of different zones are not compared."""
         return self.zone == other.zone and not self.open & ~other.open
+
+
+@lru_cache(maxsize=4096)
+def offset_min(zone: str, quarter: int) -> int | None:
+    """Minutes east of Greenwich in a quarter of an hour since the epoch; zones change at its bounds.
+
+    >>> offset_min("Asia/Shanghai", 1_900_000)
+    480
+    """
+    try:
+        offset = datetime.fromtimestamp(quarter * 900, zone_named(zone)).utcoffset()
+    except (OverflowError, ValueError, OSError):
+        return None
+    return None if offset is None else round(offset.total_seconds() / 60)
 
 
 @lru_cache(maxsize=256)
@@ -79,7 +98,7 @@ def read_window(text: str) -> Window | None:
         bits |= ((1 << length) - 1) << (day * _DAY_MINUTES + begins)
     bits = (bits | bits >> WEEK_MINUTES) & ((1 << WEEK_MINUTES) - 1)
     hours = f"{found[2]}:{found[3]}-{found[4]}:{found[5]}"
-    return Window(f"{_spelled(days)} {hours} {found[6]}", found[6], bits)
+    return Window(f"{_spelled(days)} {hours} {found[6]}", found[6], bits, bits.to_bytes(WEEK_MINUTES // 8, "little"))
 
 
 def _days(text: str | None) -> list[int]:

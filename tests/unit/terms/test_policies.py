@@ -144,6 +144,13 @@ def test_a_zone_knows_its_summer() -> None:
     assert state("openingHours", "isAnyOf", hours, "2026-01-05T07:00:00Z") is True
 
 
+@pytest.mark.parametrize("instant", ["9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"])
+def test_the_ends_of_the_calendar_are_not_open(instant: str) -> None:
+    for zone in ("Asia/Shanghai", "-10:00", "Z"):
+        found = state("openingHours", "isAnyOf", (f"Mo-Su 00:00-24:00 {zone}",), instant)
+        assert found is True or found is None
+
+
 def test_hours_are_asked_at_the_time_of_the_use() -> None:
     part = compile_part(Constraint("openingHours", "isAnyOf", ("Mo-Fr 08:00-18:00 Z",)), NO_DISEASES)
     assert part.test({"dateTime": "2026-01-05T09:00:00Z"}) is True
