@@ -56,3 +56,6 @@ class CatalogSource(Protocol):
 
     def data_sets(self, participant: str, address: str) -> AsyncIterator[dict[str, Any]]:
         """Every data set that it shows us, as Dataset documents; raises when it cannot be read to its end."""
+
+    async def close(self) -> None:
+        """Close what is open."""

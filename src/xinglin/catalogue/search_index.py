@@ -13,7 +13,7 @@ import msgspec
 
 from xinglin.catalogue.eligible import ANSWERS, StudyFacts, purposes_of, standing
 from xinglin.catalogue.entry import CUSTODY, CatalogueEntry
-from xinglin.catalogue.search_bits import Members, Posting, flat
+from xinglin.catalogue.search_bits import Members, Posting, flat, members
 from xinglin.catalogue.search_words import concepts_of, synonyms, terms_of
 from xinglin.terms.policy import Policy
 from xinglin.terms.purposes import PURPOSES
@@ -40,6 +40,7 @@ class SearchIndex:
         self._purposes: dict[str, tuple[str, ...]] = {}
         self._digests: dict[Policy, str] = {}
         self._audience: dict[str, Members] = {}
+        self._sources: dict[str, Members] = {}
         self._open, self._terms, self._stated = Members(), Members(), Members()
         self._answers: dict[str, dict[tuple[str, str], str]] = {}
         for number, entry in entries:
@@ -61,6 +62,16 @@ class SearchIndex:
         number = self._numbers.get(entry_id)
         entry = self._entries[number] if number is not None else None
         return entry if entry is not None and entry.visible_to(asker) else None
+
+    def all_visible(self, asker: str) -> tuple[CatalogueEntry, ...]:
+        """This hub's own entries that ``asker`` may know of, by id."""
+        found = [self._entries[number] for number in members(self.visible_to(asker))]
+        return tuple(sorted((one for one in found if not one.origin), key=lambda one: one.entry_id))
+
+    def of_source(self, source: str) -> set[int]:
+        """Numbers of a provider's own entries, or of a federated source's (``origin:`` and its name)."""
+        found = self._sources.get(source)
+        return set(found.entries) if found is not None else set()
 
     def put(self, number: int, entry: CatalogueEntry) -> None:
         """Take an entry in, in the place of what had its number or its id."""
@@ -198,6 +209,7 @@ class SearchIndex:
         if entry.restricted:
             for did in {entry.provider, *entry.audience}:
                 _put(self._audience, did, number, there)
+        _put(self._sources, f"origin:{entry.origin}" if entry.origin else entry.provider, number, there)
         key = (self._digest(entry.policy), entry.grade)
         _, having = self._policies.setdefault(key, (entry.policy, Members()))
         having.put(number, there=there)

@@ -47,11 +47,12 @@ async def run_hub(folder: Path, settings: HubSettings, passphrase: str = "") -> 
     desk = await serve_desk(folder, lambda call: answer_at_desk(hub, call, stop))
     serving = asyncio.create_task(server.serve())
     watching = asyncio.create_task(hub.runs.watch())
+    federating = asyncio.create_task(hub.federation.watch())
     lapsing = asyncio.create_task(hub.reviews.watch())
     stopping = asyncio.create_task(stop.wait())
     log.info("hub serves %s", hub.space.hub_url)
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-    await _close(parts, server, (serving, watching, lapsing, stopping), settings.drain_s)
+    await _close(parts, server, (serving, watching, lapsing, federating, stopping), settings.drain_s)
     desk.close()
     if not stop.is_set():
         serving.result()
@@ -70,6 +71,7 @@ async def _close(parts: HubParts, server: Server, tasks: tuple[asyncio.Task[obje
     await parts.witness_client.aclose()
     parts.database.close()
     parts.access_database.close()
+    await parts.hub.federation.close()
     parts.log_store.close()
 
 

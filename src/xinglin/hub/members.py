@@ -57,6 +57,11 @@ class Members:
         """Keys and roles as of the newest leaf."""
         return self.record.directory
 
+    def name_of(self, did: str) -> str:
+        """How a member is called; its DID where the log does not name it yet."""
+        found = self.directory.participants.get(did)
+        return found.name if found is not None else did
+
     def catch_up(self) -> None:
         """Take every leaf of the log that is new here, in order."""
         size, policy = self._log.size(), self.record.policy_text

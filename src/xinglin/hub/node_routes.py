@@ -113,7 +113,7 @@ async def _act(hub: Hub, node: str, report: Report) -> None:
         elif isinstance(report, LogSubmission):
             await hub.submit(node, report)
         elif isinstance(report, Published):
-            hub.publish(node, report.descriptions)
+            await hub.publish(node, report.descriptions, report.listings)
         elif isinstance(report, AgreementAnswer):
             await hub.agreements.answered(node, report)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -16,7 +17,6 @@ from xinglin.trust.doors import Door, check_door_token, grant_door_token
 from xinglin.trust.envelope import Signed
 from xinglin.wire.calls import (
     AgreementCall,
-    DataSetListing,
     EnrolCall,
     Enrolled,
     Participant,
@@ -101,8 +101,8 @@ def door_routes(hub: Hub) -> Router:
 
     @get("/datasets")
     async def datasets(request: Request[Any, Any, Any]) -> Response[bytes]:
-        await at_door(hub, request, "catalogue")
-        return json_answer([DataSetListing(*row) for row in hub.store.publications()])
+        asker = await at_door(hub, request, "catalogue")
+        return json_answer(await asyncio.to_thread(hub.catalogue.listings, hub.store.publications(), asker))
 
     @post("/agreements", status_code=200)
     async def offer(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from xinglin.catalogue import DataSetDescription
+from xinglin.catalogue.entry import Listing
 from xinglin.hub.access_desk import AccessDesk
 from xinglin.hub.access_reviews import Reviews
 from xinglin.hub.agreements import Agreements
+from xinglin.hub.catalogue_desk import DATA_SETS
+from xinglin.hub.catalogue_federated import Federation
 from xinglin.hub.log import LogService
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
@@ -26,9 +30,9 @@ from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.channel import CosignAnswer, CosignOrder, LogSubmission, LogTicket, Report, Reports
 from xinglin.wire.space import Space
 
+log = logging.getLogger("xinglin.hub.services")
 COSIGN_WAIT_S = 5.0
 BOOTS_KNOWN = Limit("starts of a node whose batches are known again", 64, "starts")
-DATA_SETS = Limit("data sets a provider publishes", 256, "data sets")
 
 
 class NodeAway(XinglinError, OSError):
@@ -82,7 +86,9 @@ class Hub:
         access: AccessDesk,
         reviews: Reviews,
         clock: Clock,
+        federation: Federation,
     ) -> None:
+        self.federation, self.catalogue = federation, federation.desk
         self.space, self.keys, self.store, self.log, self.members = space, keys, store, log, members
         self.mailboxes, self.witnesses, self.agreements, self.runs, self.clock = (
             mailboxes,
@@ -128,8 +134,12 @@ class Hub:
         self.members.catch_up()
         return list(range(taken.first, taken.first + taken.count))
 
-    def publish(self, provider: str, descriptions: bytes) -> None:
-        """Keep what a provider publishes, once it reads as descriptions."""
+    async def publish(self, provider: str, descriptions: bytes, listings: bytes = b"[]") -> None:
+        """Keep what a provider publishes, once it reads as descriptions; the catalogue shows it."""
         data_sets = decode_json(descriptions, tuple[DataSetDescription, ...])  # type: ignore[arg-type]
         DATA_SETS.check(len(data_sets))
+        said = decode_json(listings, tuple[Listing, ...])  # type: ignore[arg-type]
         self.store.put_publication(provider, msgspec.json.encode(data_sets))
+        refused = await asyncio.to_thread(self.catalogue.publish, provider, data_sets, said)
+        if refused:
+            log.warning("%d listings of %s are not shown", len(refused), provider)

@@ -16,6 +16,10 @@ from xinglin.hub.access_desk import AccessDesk
 from xinglin.hub.access_reviews import Reviews
 from xinglin.hub.access_routes import access_routes
 from xinglin.hub.agreements import Agreements
+from xinglin.hub.catalogue_desk import CatalogueDesk
+from xinglin.hub.catalogue_federated import Federation
+from xinglin.hub.catalogue_routes import catalogue_routes
+from xinglin.hub.catalogue_sources import DspCatalogs
 from xinglin.hub.doorway import on_error, on_http_error
 from xinglin.hub.founding import CARD_FILE, founded_space, log_signer, open_keys
 from xinglin.hub.log import LogService, LogSettings
@@ -34,6 +38,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.limits import MESSAGE_BYTES
 from xinglin.stores.access_database import AccessDatabase
+from xinglin.stores.catalogue_database import CatalogueDatabase
 from xinglin.stores.hub_database import HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
 from xinglin.stores.tls import client_context
@@ -85,9 +90,20 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     agreements = Agreements(members, database, mailboxes)
     line = Line(mailboxes.put, lambda did: mailboxes.of(did).connected)
     runs = RunDesk(members, database, line, clock, settings.patience)
-    hub = Hub(space, keys, database, log, members, mailboxes, witnesses, agreements, runs, access, reviews, clock)
+    entries = CatalogueDatabase(settings.database_url) if settings.database_url else CatalogueDatabase.in_folder(folder)
+    catalogue = CatalogueDesk(entries, clock, members.name_of, space.hub_url, database.publications)
+    federation = Federation(catalogue, DspCatalogs(), clock)
+    hub = Hub(
+        space, keys, database, log, members, mailboxes, witnesses, agreements, runs, access, reviews, clock, federation
+    )
     rest = Litestar(
-        [open_routes(hub), door_routes(hub), *access_routes(hub), log_router(log, members.check_batch)],
+        [
+            open_routes(hub),
+            door_routes(hub),
+            catalogue_routes(hub),
+            *access_routes(hub),
+            log_router(log, members.check_batch),
+        ],
         exception_handlers={XinglinError: on_error, HTTPException: on_http_error},
         openapi_config=None,
         logging_config=None,

@@ -7,16 +7,17 @@ import asyncio
 import msgspec
 
 from xinglin.catalogue import DataSetDescription
+from xinglin.catalogue.entry import Listing
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.verdict import deny
 from xinglin.node.agreement_desk import AGREEMENT_VERBS, answer_about_agreements
 from xinglin.node.channel import Channel
+from xinglin.node.listings import Listings
 from xinglin.node.tables import Tables
 from xinglin.node.wiring import Node
-from xinglin.wire.channel import Published
 from xinglin.wire.desk import DeskAnswer, DeskCall
 
-VERBS = ("status", "tables", "publish", *AGREEMENT_VERBS, "runs", "receipts", "stop")
+VERBS = ("status", "tables", "publish", "list", *AGREEMENT_VERBS, "runs", "receipts", "stop")
 
 
 async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
@@ -28,8 +29,13 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
     if call.verb == "publish":
         described = decode_json(call.arguments.get("description", "").encode(), DataSetDescription)
         mine = node.tables.publish(described)
-        channel.report(Published(node.tables.encoded()))
+        channel.report(Listings(node.folder, node.tables).publication())
         return DeskAnswer(published(node.tables, mine))
+    if call.verb == "list":
+        listings = Listings(node.folder, node.tables)
+        said = listings.keep(decode_json(call.arguments.get("listing", "").encode(), Listing))
+        channel.report(listings.publication())
+        return DeskAnswer(listed(said))
     if call.verb in AGREEMENT_VERBS:
         return DeskAnswer(await answer_about_agreements(node, call))
     if call.verb == "runs":
@@ -49,6 +55,17 @@ def published(tables: Tables, mine: DataSetDescription) -> dict[str, object]:
     for one in tables.unconfirmed(mine):
         waiting.setdefault(one.grade, []).append(f"{one.table}.{one.suggestion.column}")
     return {"data_set": mine.name, "digest": mine.digest(), "unconfirmed": waiting}
+
+
+def listed(said: Listing) -> dict[str, object]:
+    """What a hospital is told of a listing that is kept."""
+    return {
+        "data_set": said.data_set,
+        "terms": said.policy.digest() if said.policy is not None else "",
+        "restricted": said.restricted,
+        "audience": list(said.audience),
+        "statement": said.statement is not None,
+    }
 
 
 def _receipts(node: Node) -> list[dict[str, object]]:

@@ -14,6 +14,7 @@ from xinglin.node.channel import Channel
 from xinglin.node.desk import answer_at_desk
 from xinglin.node.intake.child import IntakeChild
 from xinglin.node.intake.posting import IntakeEvidence, keep_posting
+from xinglin.node.listings import Listings
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import Node, build_node, connect_channel, lines_to_hub
 from xinglin.stores.desk import serve_desk
@@ -25,7 +26,6 @@ from xinglin.wire.channel import (
     CosignOrder,
     LogTicket,
     Order,
-    Published,
     RunEnd,
     RunOrder,
     RunRelay,
@@ -55,7 +55,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     posting = asyncio.create_task(keep_posting(folder, IntakeEvidence(node.keys.did, node.evidence)))
     child = IntakeChild(folder, passphrase)
     feeding = asyncio.create_task(child.run()) if settings.intake == "auto" else None
-    channel.report(Published(node.tables.encoded()))
+    channel.report(Listings(folder, node.tables).publication())
     node.evidence.resubmit()
     await asyncio.wait((talking, stopping), return_when=asyncio.FIRST_COMPLETED)
     if feeding is not None:

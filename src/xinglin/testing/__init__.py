@@ -16,6 +16,7 @@ _HOMES = {
     "Hospital": "hostile_hub",
     "HostileHub": "hostile_hub",
     "HostileLog": "hostile_log",
+    "MemoryCatalogueStore": "catalogue_memory",
     "MemoryHubStore": "hub_memory",
     "SampleSpace": "sample_space",
     "Hold": "tap",

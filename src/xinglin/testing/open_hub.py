@@ -51,6 +51,7 @@ class OpenHub:
         await self.parts.witness_client.aclose()
         self.parts.database.close()
         self.parts.access_database.close()
+        await self.hub.federation.close()
         self.parts.log_store.close()
 
     async def enrol(self, keys: PrivateKeys, secret: str, roles: tuple[str, ...]) -> httpx.Response:

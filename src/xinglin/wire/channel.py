@@ -97,9 +97,10 @@ class CosignAnswer(msgspec.Struct, frozen=True, tag="cosign-answer"):
 
 
 class Published(msgspec.Struct, frozen=True, tag="published"):
-    """The node's published tables (canonical JSON of catalogue descriptions)."""
+    """The node's published tables (canonical JSON of catalogue descriptions), and what is said beside (``Listing``)."""
 
     descriptions: bytes
+    listings: bytes = b"[]"
 
 
 class AgreementAnswer(msgspec.Struct, frozen=True, tag="agreement-answer"):

@@ -1,0 +1,57 @@
+"""The hub's catalogue as a connector shows it (port: ``xinglin.wire.dsp.ports.Offers``): the same entries, for callers.
+
+A caller sees what its participant may see; data sets without terms are not offered.
+"""
+
+from __future__ import annotations
+
+from xinglin.catalogue.entry import CatalogueEntry
+from xinglin.connector.catalog import ListedOffers
+from xinglin.hub.catalogue_desk import CatalogueDesk, offer_of
+from xinglin.wire.catalogue import EntryCall
+from xinglin.wire.dsp.ports import Caller, Entry, Page, Wanted
+from xinglin.wire.errors import Refused
+
+
+class CatalogueOffers:
+    """Entries of this hub's own with their offers, in the order of their ids; made anew when the catalogue changed."""
+
+    def __init__(self, desk: CatalogueDesk) -> None:
+        self._desk = desk
+        self._made: dict[str, tuple[int, ListedOffers]] = {}
+
+    async def page(self, caller: Caller, wanted: Wanted, cursor: str, most: int) -> Page:
+        """See the port."""
+        return await self._listed(caller).page(caller, wanted, cursor, most)
+
+    async def entry(self, caller: Caller, data_set: str) -> Entry | None:
+        """See the port."""
+        try:
+            found = self._desk.entry(EntryCall(data_set), caller.participant).entry
+        except Refused:
+            return None
+        return None if found.origin else offered(found)
+
+    def _listed(self, caller: Caller) -> ListedOffers:
+        changes = self._desk.changes
+        known = self._made.get(caller.participant)
+        if known is None or known[0] != changes:
+            shown = (offered(one) for one in self._desk.visible(caller.participant))
+            known = (changes, ListedOffers([one for one in shown if one is not None]))
+            self._made[caller.participant] = known
+            while len(self._made) > CALLERS_KEPT:
+                del self._made[next(iter(self._made))]
+        return known[1]
+
+
+CALLERS_KEPT = 64
+"""Callers whose list is kept between two pages."""
+
+
+def offered(entry: CatalogueEntry) -> Entry | None:
+    """An entry as the protocol's catalog has it; ``None`` where it has no offer. Audiences are not told."""
+    offer = offer_of(entry)
+    if offer is None:
+        return None
+    labels = {"title": entry.title, "description": entry.words or entry.title, "publisher": entry.institution}
+    return Entry(entry.entry_id, (offer,), keywords=(*entry.keywords, *entry.tables), labels=labels)
