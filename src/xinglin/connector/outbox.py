@@ -6,6 +6,8 @@ import asyncio
 import logging
 import random
 from typing import Protocol
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -18,6 +20,8 @@ from xinglin.wire.dsp.ports import Answer, ConnectorStore, OwedRow, Present, Sen
 log = logging.getLogger("xinglin.connector")
 
 SENDS_AT_ONCE = 256
+SENDS_TO_ONE = 16
+"""Messages under way to one host: one that hangs holds up nobody else, and few connections are quick to choose from."""
 PASSING = frozenset((401, 404, 408, 409, 425, 429))
 """Statuses below 500 that may be others the next time."""
 BRIEF = frozenset((401, 404))
@@ -48,6 +52,7 @@ class Outbox:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SENDS_AT_ONCE)
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._open = True
 
     def start(self, hears: Hears) -> None:
@@ -112,7 +117,7 @@ class Outbox:
             await before.wait()
         flying = self._flying[owed.pid] = asyncio.Event()
         try:
-            async with self._room:
+            async with self._room_for(owed), self._room:
                 answer = await self._send(owed)
             await self._heard(owed, answer)
         except XinglinError as error:
@@ -123,6 +128,13 @@ class Outbox:
             if self._flying.get(owed.pid) is flying:
                 del self._flying[owed.pid]
             flying.set()
+
+    def _room_for(self, owed: OwedRow) -> asyncio.Semaphore:
+        host = urlsplit(owed.url).netloc
+        found = self._rooms.get(host)
+        if found is None:
+            found = self._rooms[host] = asyncio.Semaphore(SENDS_TO_ONE)
+        return found
 
     async def _send(self, owed: OwedRow) -> Answer | None:
         row, current = self._store.process(owed.pid), self._store.owed(owed.pid)
