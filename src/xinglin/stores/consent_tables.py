@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, MetaData, Table, bindparam, func, insert, select, text
+from sqlalchemy import Index, MetaData, Table, bindparam, func, select, text
 
 from xinglin.stores.columns import counter, number, octets, words
 from xinglin.stores.intake_tables import outbox
@@ -51,7 +51,7 @@ CHOICES = _choices.where(choice.c.number <= bindparam("most")).order_by(choice.c
 OF_PERSON = _choices.where(choice.c.person == bindparam("about")).order_by(choice.c.number).limit(bindparam("limit"))
 CHOICE = select(choice.c.value).where(choice.c.id == bindparam("key"))
 LAST = select(func.coalesce(func.max(choice.c.number), 0).label("number"))
-ADD_STUDY = insert(study)
+ADD_STUDY = text("INSERT INTO consent_study (study, value) VALUES (:study, :value)")
 STUDY = select(study.c.value).where(study.c.study == bindparam("about")).order_by(study.c.number.desc()).limit(1)
 STUDIES = select(study.c.value).order_by(study.c.number)
 PUT_READ = text(
