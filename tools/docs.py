@@ -1,4 +1,4 @@
-"""Writes ``docs/reference`` from the code: the state tables as diagrams, the command line as pages.
+"""Writes ``docs/reference`` and ``docs/terms.md`` from the code: state tables, the command line, terms.
 
 ``tools/python tools/docs.py`` writes; with ``--check`` it names the pages that differ and ends with 1.
 """
@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import terms_page
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "src"
@@ -88,8 +90,8 @@ def _parameter(one: Any) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every page of ``docs/reference`` that the code determines."""
-    made = {REFERENCE / "states.md": states_page()}
+    """Every page that the code determines."""
+    made = {REFERENCE / "states.md": states_page(), ROOT / "docs" / "terms.md": terms_page.page()}
     commands = command_page()
     if commands is not None:
         made[REFERENCE / "cli.md"] = commands

@@ -25,7 +25,7 @@ from xinglin.terms.writing import check_policy
 
 RECORDS = Limit("decisions a simulation", 1_000_000, "decisions")
 Change = Literal["now-allowed", "now-denied", "other-reasons", "other-conditions"]
-Finding = Literal["dead", "superfluous", "conflict", "unused"]
+Finding = Literal["dead", "superfluous", "contradiction", "conflict", "unused"]
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -169,7 +169,8 @@ def _prohibitions(policy: Policy, diseases: Diseases) -> list[RuleFinding]:
         name = f"prohibition {position}"
         related = [p for p in policy.permissions if includes(p.action, one.action) or includes(one.action, p.action)]
         if excludes(one.constraints, (), diseases):
-            found.append(RuleFinding(name, "dead", f"Nothing can satisfy {_words(one)}."))
+            words = f"Nothing can satisfy {_words(one)}: it refuses only what is not known."
+            found.append(RuleFinding(name, "contradiction", words))
         elif not related:
             found.append(RuleFinding(name, "superfluous", f"Nothing permits '{one.action}' anyway."))
         else:
