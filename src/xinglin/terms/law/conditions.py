@@ -25,7 +25,7 @@ DAY_MS = 86_400_000
 State = bool | None
 
 
-class Test(msgspec.Struct, frozen=True):
+class Clause(msgspec.Struct, frozen=True):
     """One fact, one operator, and what it is compared with."""
 
     fact: str
@@ -37,10 +37,10 @@ class Joined(msgspec.Struct, frozen=True):
     """``all``, ``any`` or ``not`` of parts; ``not`` has one; ``all`` of nothing always holds."""
 
     operator: Literal["all", "any", "not"]
-    parts: tuple[Test | Joined, ...] = ()
+    parts: tuple[Clause | Joined, ...] = ()
 
 
-Condition = Test | Joined
+Condition = Clause | Joined
 ALWAYS = Joined("all")
 
 
@@ -130,7 +130,7 @@ def read_condition(table: Any, place: str, depth: int = 0) -> Condition:
     return Joined(joint, tuple(read_condition(one, place, depth + 1) for one in inner))
 
 
-def _test(table: Mapping[str, Any], place: str) -> Test:
+def _test(table: Mapping[str, Any], place: str) -> Clause:
     name = table["fact"]
     fact = FACTS.get(name) if isinstance(name, str) else None
     if fact is None:
@@ -141,7 +141,7 @@ def _test(table: Mapping[str, Any], place: str) -> Test:
         raise LawError(f"{place}: a test has one operator.", remedy=f"Write one of: {', '.join(offered)}.")
     if words[0] not in offered:
         raise unknown_word(f"operator of '{name}'", words[0], offered, f"{place}: ")
-    return Test(fact.name, words[0], _operand(fact, OPERATORS[words[0]], table[words[0]], place))
+    return Clause(fact.name, words[0], _operand(fact, OPERATORS[words[0]], table[words[0]], place))
 
 
 def _operand(fact: Fact, operator: Operator, value: Any, place: str) -> Any:
@@ -167,10 +167,10 @@ def holds(condition: Condition, subject: LawSubject) -> State:
     """Whether it holds of the subject; ``None`` where that hangs on a fact that is not known.
 
     >>> subject = LawSubject(matter="s", at=0, basis="consent")
-    >>> holds(Test("basis", "is", "consent"), subject), holds(Test("persons", "at_least", 5), subject)
+    >>> holds(Clause("basis", "is", "consent"), subject), holds(Clause("persons", "at_least", 5), subject)
     (True, None)
     """
-    if isinstance(condition, Test):
+    if isinstance(condition, Clause):
         found = getattr(subject, condition.fact)
         return None if found is None else OPERATORS[condition.operator].holds(found, condition.value, subject)
     states = [holds(part, subject) for part in condition.parts]
@@ -181,9 +181,9 @@ def holds(condition: Condition, subject: LawSubject) -> State:
     return False if False in states else None if None in states else True
 
 
-def deciding(condition: Condition, subject: LawSubject, state: State) -> Iterator[Test]:
+def deciding(condition: Condition, subject: LawSubject, state: State) -> Iterator[Clause]:
     """The tests by which a condition has its state: the failed ones, the open ones, or those that hold."""
-    if isinstance(condition, Test):
+    if isinstance(condition, Clause):
         if holds(condition, subject) is state:
             yield condition
         return
@@ -192,17 +192,19 @@ def deciding(condition: Condition, subject: LawSubject, state: State) -> Iterato
         yield from deciding(part, subject, inner)
 
 
-def needed(tests: Iterable[Test], subject: LawSubject) -> tuple[str, ...]:
-    """The facts that are not known behind open tests, those that are compared with included."""
-    names = set()
+def needed(tests: Iterable[Clause], subject: LawSubject) -> tuple[str, ...]:
+    """The facts that are not known behind open tests: those compared with, and those that derived ones rest on."""
+    names: set[str] = set()
     for test in tests:
-        names |= {name for name in (test.fact, *_compared(test)) if getattr(subject, name) is None}
-    return tuple(sorted(names))
+        for name in (test.fact, *_compared(test)):
+            if getattr(subject, name) is None:
+                names |= set(FACTS[name].rests_on or (name,))
+    return tuple(sorted(name for name in names if getattr(subject, name) is None))
 
 
 def facts_of(condition: Condition) -> frozenset[str]:
     """Every fact that a condition is about."""
-    if isinstance(condition, Test):
+    if isinstance(condition, Clause):
         return frozenset({condition.fact, *_compared(condition)})
     return frozenset().union(*(facts_of(part) for part in condition.parts))
 
@@ -210,10 +212,10 @@ def facts_of(condition: Condition) -> frozenset[str]:
 def condition_text(condition: Condition) -> str:
     """A condition in words.
 
-    >>> condition_text(Test("basis", "is", "consent"))
+    >>> condition_text(Clause("basis", "is", "consent"))
     'the basis in law is consent'
     """
-    if isinstance(condition, Test):
+    if isinstance(condition, Clause):
         fact, operator = FACTS[condition.fact], OPERATORS[condition.operator]
         if fact.kind == "flag":
             return fact.words if condition.value else f"not: {fact.words}"
@@ -227,13 +229,13 @@ def condition_text(condition: Condition) -> str:
     return inner[0] if len(inner) == 1 else "(" + joint.join(inner) + ")"
 
 
-def _shown(test: Test, operator: Operator) -> str:
+def _shown(test: Clause, operator: Operator) -> str:
     if operator.takes == "fact":
         return FACTS[test.value].words
     return ", ".join(test.value) if isinstance(test.value, tuple) else str(test.value)
 
 
-def _compared(test: Test) -> tuple[str, ...]:
+def _compared(test: Clause) -> tuple[str, ...]:
     return (test.value,) if OPERATORS[test.operator].takes == "fact" else ()
 
 

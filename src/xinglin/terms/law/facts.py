@@ -197,16 +197,22 @@ MEASURES = {
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A fact: its name, kind and words; ``values`` by word where the list is closed; ``derived`` where computed."""
+    """A fact: its name, kind and words; ``values`` by word where the list is closed; ``rests_on`` where computed."""
 
     name: str
     kind: Kind
     words: str
     words_zh: str
     values: Mapping[str, str] = {}
-    derived: bool = False
+    rests_on: tuple[str, ...] = ()
+
+    @property
+    def derived(self) -> bool:
+        """Whether it is computed from others and cannot be stated."""
+        return bool(self.rests_on)
 
 
+_PLACES = ("destinations", "origin")
 _FACTS = (
     Fact("at", "instant", "the time of the decision", "决定时间"),
     Fact("categories", "words", "the categories of data", "数据类别", CATEGORIES),
@@ -257,10 +263,16 @@ _FACTS = (
     Fact("miping_assessed", "instant", "the last assessment of cryptography", "最近密码应用安全性评估"),
     Fact("risk_assessed", "instant", "the last yearly risk assessment", "最近年度风险评估"),
     Fact("audited", "instant", "the last compliance audit", "最近合规审计"),
-    Fact("personal", "flag", "personal data", "个人信息", derived=True),
-    Fact("sensitive", "flag", "sensitive or special personal data", "敏感个人信息", derived=True),
-    Fact("leaves_china", "flag", "use from outside the mainland of China", "出境（中国大陆）", derived=True),
-    Fact("leaves_eea", "flag", "use from outside the EEA", "出境（欧洲经济区）", derived=True),
+    Fact("personal", "flag", "personal data", "个人信息", rests_on=("identifiability",)),
+    Fact(
+        "sensitive",
+        "flag",
+        "sensitive or special personal data",
+        "敏感个人信息",
+        rests_on=("categories", "identifiability", "minors_under_14"),
+    ),
+    Fact("leaves_china", "flag", "use from outside the mainland of China", "出境（中国大陆）", rests_on=_PLACES),
+    Fact("leaves_eea", "flag", "use from outside the EEA", "出境（欧洲经济区）", rests_on=_PLACES),
 )
 FACTS = {fact.name: fact for fact in _FACTS}
 """Every fact by its name."""

@@ -25,16 +25,7 @@ def withdrawal(pack: str | Pack, basis: str) -> Withdrawal:
     found = next((one for one in chosen.withdrawals if one.basis == basis), None)
     if found is not None:
         return found
-    return Withdrawal(
-        basis=basis,
-        effect="binding",
-        regime="opt-out",
-        frozen="leaves",
-        reach="at once",
-        article="",
-        words=f"{chosen.title} names no rule here for this basis: the person's word counts.",
-        words_zh="本法规包对该依据未作规定：以个人意愿为准。",
-    )
+    return _silent(basis, f"{chosen.title} names no rule for this basis")
 
 
 def withdrawal_rule(pack: str | Pack, basis: str) -> Effect:
@@ -47,15 +38,27 @@ def withdrawal_rule(pack: str | Pack, basis: str) -> Effect:
 
 
 def strictest_withdrawal(packs: Iterable[str | Pack], basis: str) -> Withdrawal:
-    """Of several packs, what is best for the person; without packs the withdrawal binds.
+    """Of the packs that name the basis, what is best for the person; where none does, the withdrawal binds.
 
     At equal effect the one wins in which the person leaves frozen cohorts, then the one that reaches at once.
     """
-    found = [withdrawal(pack, basis) for pack in packs]
-    if not found:
-        return Withdrawal(
-            basis, "binding", "opt-out", "leaves", "at once", "", "No law pack is named.", "未指定法规包。"
-        )
-    return max(
-        found, key=lambda one: (_ORDER.index(one.effect), one.frozen == "leaves", one.reach == "at once", one.article)
+    chosen = [load_pack(pack) if isinstance(pack, str) else pack for pack in packs]
+    named = [one for pack in chosen for one in pack.withdrawals if one.basis == basis]
+    return max(named, key=_strictness) if named else _silent(basis, "No law pack here names a rule for this basis")
+
+
+def _strictness(one: Withdrawal) -> tuple[int, bool, bool, str, str]:
+    return _ORDER.index(one.effect), one.frozen == "leaves", one.reach == "at once", one.article, one.words
+
+
+def _silent(basis: str, words: str) -> Withdrawal:
+    return Withdrawal(
+        basis=basis,
+        effect="binding",
+        regime="opt-out",
+        frozen="leaves",
+        reach="at once",
+        article="",
+        words=f"{words}: the person's word counts.",
+        words_zh="法规包对该依据未作规定：以个人意愿为准。",
     )
