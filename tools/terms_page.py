@@ -148,7 +148,7 @@ def _decisions() -> list[str]:
     body = [(row.missing, *(_cell(cell) for cell in row.cells)) for row in rows()]
     words = (
         "One use for each grade and operation with nothing missing, and the same use with one condition missing: "
-        "allowed, or the codes of the reasons. Where a grade does not ask for a requirement, its absence changes nothing."
+        "allowed, or the codes of the reasons. Where a grade does not ask for a requirement, its absence is no matter."
     )
     refused = [
         (
