@@ -5,8 +5,10 @@ Then what has to stop it: a revocation in the middle of a run, a scope that is o
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.slow
 COLUMNS = ("age", "sex", "trestbps", "thalach", "exang", "disease")
 VOTERS = ("chair", "second", "third")
 PATH_S = 10.0
-"""What the path may take, hospitals and people included; each person's tool answers at once."""
+"""Processor time that the whole path may take, of every process and of every person's tool together."""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,19 @@ def review(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewSpace]:
     finally:
         review.close()
         space.close()
+
+
+def machine_s(review: ReviewSpace) -> float:
+    """Processor seconds so far of this process, and of every process of the space with its children."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    total = sum(os.times()[:2])
+    for process in review.space.processes.values():
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        total += sum(map(int, fields[11:15])) / ticks
+        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, fields[11:15])) / ticks
+    return total
 
 
 def approved(review: ReviewSpace, title: str, columns: tuple[str, ...] = COLUMNS) -> tuple[str, str]:
@@ -68,7 +83,7 @@ def agreed(review: ReviewSpace, application: str, title: str) -> Study:
 
 
 def test_application_to_first_run(review: ReviewSpace) -> None:
-    began, title = time.monotonic(), "From application to result"
+    began, title = machine_s(review), "From application to result"
     mine = review.access()
     form = review.form(title, COLUMNS)
     lacking = msgspec.structs.replace(form, committees=(), data=msgspec.structs.replace(form.data, justification=""))
@@ -102,11 +117,11 @@ def test_application_to_first_run(review: ReviewSpace) -> None:
     assert after.application.state == "DECISION_ISSUED" and "to offer" in after.waiting
     study = agreed(review, application, title)
     result = review.space.data(study, COLUMNS).describe("age")
-    assert result.coefficients if hasattr(result, "fit") else result.rows
+    assert result.rows[0]["rows"] > 1_000
     assert mine.application(application).waiting == "Everything is done: the study may run."
     (entry,) = [one for one in mine.register() if one.permit == resolved.digest]
     assert entry.status == "GRANTED" and len(entry.hospitals) == 3
-    assert time.monotonic() - began < PATH_S
+    assert machine_s(review) - began < PATH_S
 
 
 def test_a_revocation_in_the_middle_stops_the_run(review: ReviewSpace) -> None:
@@ -168,7 +183,7 @@ def test_a_renewal_carries_the_study_on_and_is_given_once(review: ReviewSpace) -
     found = {entry.permit: entry for entry in mine.register()}
     assert found[first].status == "RENEWED" and found[first].replaced_by == second
     assert found[second].replaces == first
-    assert review.space.data(study, COLUMNS).describe("age").rows_used > 0
+    assert review.space.data(study, COLUMNS).describe("age").rows[0]["rows"] > 0
     with pytest.raises(Refused) as refused:
         carried(review, renewal(second, 3))
     assert refused.value.codes == ("access.renewed_before",)
