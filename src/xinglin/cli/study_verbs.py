@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli import contract_verbs
 from xinglin.cli.given import account_space, given
 from xinglin.cli.options import Title
 from xinglin.cli.output import columns, ends, printer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from xinglin.sdk.study import Study
 
 app = typer.Typer(no_args_is_help=True, help="Studies: propose one to hospitals, see who agreed.")
+app.add_typer(contract_verbs.app)
 Wait = Annotated[float, typer.Option(help="Wait this many seconds for the hospitals' answers.")]
 _SHOWN = ("hospital", "state", "allowance", "min_cell", "until", "why")
 
@@ -46,7 +48,7 @@ def propose(
     study = space.propose(
         title,
         data_set=data_set,
-        cohort=dict(_view(one) for one in view),
+        cohort=dict(cohort_view(one) for one in view),
         variables=variable,
         purpose=purpose,
         offer=offer,
@@ -94,7 +96,8 @@ def _waiting(study: Study) -> None:
         printer.note(f"waiting for {', '.join(study.waiting_for)}")
 
 
-def _view(text: str) -> tuple[str, str]:
+def cohort_view(text: str) -> tuple[str, str]:
+    """A view as it is typed: ``NAME=SELECT …``, or ``NAME=@FILE``."""
     name, _, select = text.partition("=")
     if not select:
         raise typer.BadParameter("A view is written NAME=SELECT … or NAME=@FILE.")

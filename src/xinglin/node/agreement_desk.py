@@ -62,6 +62,7 @@ async def _breach(node: Node, agreement_id: str, given: dict[str, str]) -> objec
     verdict = check_notice(notice)
     if isinstance(verdict, Denied):
         raise Refused(verdict.reasons)
-    named = {"step": step, "document": notice.digest(), "about": notice.notice}
-    stands = await node.agreements.change(agreement_id, "breach", **named)
+    stands = await node.agreements.change(
+        agreement_id, "breach", step=step, document=notice.digest(), about=notice.notice
+    )
     return {**stands, "notice": msgspec.to_builtins(notice), "digest": notice.digest()}

@@ -135,13 +135,15 @@ class NodeAgreements:
         """Lift this hospital's own suspension; another's stands."""
         return await self.change(agreement_id, "resume")
 
-    async def change(self, agreement_id: str, event: str, **named: str) -> dict[str, object]:
+    async def change(
+        self, agreement_id: str, event: str, *, step: str = "", document: str = "", about: str = ""
+    ) -> dict[str, object]:
         """Make a change by this hospital: allowed by its history, signed, logged under a quorum, then in force."""
         row = self.row_of(agreement_id)
         if event != "breach":
             row = _standing_in(row, "active", "suspended")
         history = self.history(row)
-        change = Change(event, agreement_id, self._instant(history), **named)
+        change = Change(event, agreement_id, self._instant(history), document=document, step=step, about=about)
         verdict = may_change(history, change, self._keys.did)
         if isinstance(verdict, Denied):
             raise Refused(verdict.reasons)
@@ -184,6 +186,9 @@ class NodeAgreements:
         agreement = self._opened(row)
         if agreement.digest() != digest:
             return None
+        if digest in self._view.record.revoked:
+            # Denied as revoked, by every hospital in the same words: what they attest together has to agree.
+            return agreement, agreement_facts(agreement, row.state)
         standing = self.standing(row, agreement)
         history = self._history(digest, row.consumer)
         if below is not None and history is not None:

@@ -52,6 +52,10 @@ class HubClient:
         """``GET path`` of what needs no token."""
         return _send(self._http, "GET", path, None, {}, {})
 
+    def post_bytes(self, path: str, data: bytes, kind: type[T]) -> T:
+        """``POST`` bytes to a path that needs no token; the answer as ``kind``."""
+        return _read(_send(self._http, "POST", path, data, {}, {}), kind)
+
     def _call(self, method: str, path: str, kind: type[T], body: bytes | None, params: dict[str, Any]) -> T:
         try:
             return self._at_door(method, path, kind, body, params)

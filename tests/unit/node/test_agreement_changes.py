@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from xinglin.contract import KIND_OF, Agreement, Change, sign_agreement, sign_change
 from xinglin.evidence.entry import Entry
 from xinglin.lake.delta import Lake
+from xinglin.node.agreement_desk import answer_about_agreements
 from xinglin.node.blast import blast_radius
 from xinglin.sample import data_set, descriptions, generate_space, write_hospital
 from xinglin.testing.asker import Asker, publish
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.channel import AgreementAnswer, AgreementOrder
+from xinglin.wire.desk import DeskCall
 from xinglin.wire.errors import Refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -236,3 +238,94 @@ async def log_change(asker: Asker, change: Change, by: PrivateKeys) -> None:
     body = sign_change(by, change)
     hub.append(Entry(kind=KIND_OF[change.event], at=hub.clock(), submitter=by.did, subject=change.agreement, body=body))
     await hub.checkpoint()
+
+
+# --- auto-pilot ------------------------------------------------------------------------------------------
+
+RULES = """
+[[rule]]
+on = "offered"
+do = "accept"
+data_sets = ["card*"]
+envelope = "statistics"
+
+[[rule]]
+on = "offered"
+do = "refuse"
+data_sets = ["cardiology"]
+reason = "More than a hundred answers are never given."
+
+[envelope.statistics]
+grade = "L2"
+purposes = ["health-research"]
+operations = ["statistics"]
+variables = ["cardiac.*"]
+days = 30
+allowance = 100
+"""
+
+
+async def offered(hub: HostileHub, asker: Asker, at: Hospital, **changes: Any) -> str:
+    """A new agreement like the one in force, offered."""
+    new = replace(paper(asker, at, **changes), replaces="")
+    return await offer(asker, at, new)
+
+
+async def settled(at: Hospital, digest: str) -> object:
+    """The state of an offer once it is no longer under way."""
+    async with asyncio.timeout(10):
+        while state(at, digest) == "countersigned" or at.dispatch._tasks:
+            await asyncio.sleep(0.01)
+    return state(at, digest)
+
+
+async def test_the_autopilot_accepts_inside_the_envelope_and_refuses_or_holds_the_rest(
+    hub: HostileHub, asker: Asker
+) -> None:
+    at = hub.hospitals["a"]
+    file = at.folder / "autopilot.toml"
+    file.write_text(RULES)
+    try:
+        inside = await offered(hub, asker, at, allowance=99)
+        assert await settled(at, inside) == "active"
+        outside = await offered(hub, asker, at, allowance=101)
+        assert await settled(at, outside) == "refused"
+        answer = at.channel.of(AgreementAnswer)[-1]
+        assert "More than a hundred" in answer.reasons[0].words  # type: ignore[union-attr]
+        amendment = await offer(asker, at, paper(asker, at, allowance=9))
+        assert await settled(at, amendment) == "offered"  # no rule is for amendments: a person decides
+        found = at.node.autopilot.explain(amendment)
+        assert (found.do, found.number) == ("hold", 0)
+        file.write_text(RULES.replace("accept", "acept"))
+        broken = await offered(hub, asker, at, allowance=98)
+        assert await settled(at, broken) == "offered"
+    finally:
+        file.unlink()
+    without = await offered(hub, asker, at, allowance=97)
+    assert await settled(at, without) == "offered"
+
+
+async def test_the_desk_answers_about_agreements(hub: HostileHub, asker: Asker) -> None:
+    at = hub.hospitals["b"]
+    digest = asker.agreements[at.did]
+
+    async def ask(verb: str, **given: str) -> Any:
+        return await answer_about_agreements(at.node, DeskCall(verb, {"id": digest, **given}))
+
+    radius = await ask("radius")
+    assert (radius["state"], radius["nothing"]) == ("active", True)
+    noticed = await ask("breach", what="not-deleted", words="Still there.", answer_by="2099-01-01T00:00:00Z")
+    assert list(noticed["breaches"]) == [{"notice": noticed["digest"], "by": at.did, "state": "noticed"}]
+    assert noticed["notice"]["against"] == asker.did
+    with pytest.raises(Refused):
+        await ask("breach", what="rudeness", words="No greeting.")
+    with pytest.raises(Refused):
+        await ask("breach", step="answer", about=noticed["digest"], what="other", words="Own notice.")
+    closed = await ask("breach", step="close", about=noticed["digest"])
+    assert closed["breaches"][0]["state"] == "closed"
+    assert (await ask("suspend"))["state"] == "suspended"
+    assert (await ask("resume"))["state"] == "active"
+    assert (await ask("explain"))["do"] == "hold"
+    assert (await ask("end"))["state"] == "terminated"
+    log = [at.node.view.entry(index) for index in range(at.node.view.size)]
+    assert not any(b"Still there" in entry.to_bytes() for entry in log)

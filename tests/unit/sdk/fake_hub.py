@@ -16,6 +16,7 @@ from xinglin.evidence.cosignature import cosign
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.policy import Cosigner, LogKey, default_policy
 from xinglin.evidence.receipt import build_receipt
+from xinglin.evidence.submission import decode_batch
 from xinglin.evidence.tiles import TileReader, format_bundle, parse_path
 from xinglin.hub.founding import log_signer
 from xinglin.kernel.canonical import canonical_bytes
@@ -182,6 +183,14 @@ class FakeHub:
         run_id = run_id_of(value.request)
         self.runs[run_id] = (value.request, msgspec.json.decode(value.plan, type=Plan))
         return self._view(run_id)
+
+    def post_bytes(self, path: str, data: bytes, kind: type[Any]) -> Any:
+        self._called("POST", path)
+        entries = decode_batch(data).entries
+        first = self.log.size
+        for entry in entries:
+            self.log.add(entry)
+        return {"first": first, "count": len(entries)}
 
     def posted(self) -> list[str]:
         return [path for method, path in self.calls if method == "POST"]
