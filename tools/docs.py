@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import contracts_page
 import terms_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,7 +92,11 @@ def _parameter(one: Any) -> str:
 
 def pages() -> dict[Path, str]:
     """Every page that the code determines."""
-    made = {REFERENCE / "states.md": states_page(), ROOT / "docs" / "terms.md": terms_page.page()}
+    made = {
+        REFERENCE / "states.md": states_page(),
+        ROOT / "docs" / "terms.md": terms_page.page(),
+        ROOT / "docs" / "contracts.md": contracts_page.page(),
+    }
     commands = command_page()
     if commands is not None:
         made[REFERENCE / "cli.md"] = commands
