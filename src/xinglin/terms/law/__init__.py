@@ -14,6 +14,7 @@ from typing import Any
 _HOMES = {
     "Answer": "answers",
     "record_answer": "answers",
+    "clock": "clocks",
     "due": "clocks",
     "ArticleResult": "engine",
     "LawReport": "engine",
@@ -24,6 +25,8 @@ _HOMES = {
     "PACKS": "loading",
     "load_pack": "loading",
     "read_pack": "loading",
+    "StatedTerms": "stated",
+    "read_stated": "stated",
     "Clock": "model",
     "Pack": "model",
     "Rule": "model",
@@ -32,6 +35,7 @@ _HOMES = {
     "read_subject": "subject",
     "with_terms": "subject",
     "withdrawal": "withdrawals",
+    "strictest_withdrawal": "withdrawals",
     "withdrawal_rule": "withdrawals",
 }
 __all__ = sorted(_HOMES)

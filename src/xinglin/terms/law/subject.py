@@ -125,7 +125,7 @@ def read_subject(values: Mapping[str, Any]) -> LawSubject:
         if fact is None or fact.derived:
             known = [one for one, found in FACTS.items() if not found.derived]
             raise unknown_word("fact", name, known)
-        read[name] = _instant(name, value) if fact.kind == "instant" else value
+        read[name] = read_instant_of(name, value) if fact.kind == "instant" else value
     try:
         found = msgspec.convert(read, LawSubject)
     except msgspec.ValidationError as error:
@@ -185,7 +185,8 @@ def with_terms(
     return found
 
 
-def _instant(name: str, value: Any) -> Instant:
+def read_instant_of(name: str, value: Any) -> Instant:
+    """The instant that a value of TOML or JSON states for a fact; ``LawError`` without a zone."""
     try:
         if isinstance(value, datetime):
             return from_text(value.isoformat())
