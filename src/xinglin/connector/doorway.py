@@ -35,6 +35,8 @@ async def body_of(request: HttpRequest) -> bytes:
     kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if kind not in (JSON, "application/ld+json"):
         raise BadMessage("The body is not application/json.")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        raise BadMessage("A compressed body is not read here.", remedy="Send the message as it is.")
     return await request.body()
 
 

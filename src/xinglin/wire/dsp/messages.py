@@ -229,8 +229,19 @@ def _check_contents(message: Message, document: Document) -> None:
             raise BadMessage("'eventType' is neither ACCEPTED nor FINALIZED.")
     elif isinstance(message, ContractNegotiation | TransferProcess):
         _check_state(message)
+    if "dataAddress" in document:
+        _check_address_types(document["dataAddress"])
     if document.get("reason") == []:
         raise BadMessage("'reason' is empty; it is left out or says something.")
+
+
+def _check_address_types(address: Any) -> None:
+    """A tag that is left out would be taken for the right one."""
+    if not isinstance(address, dict) or address.get("@type") != "DataAddress":
+        raise BadMessage("'dataAddress' is no object of '@type' DataAddress.")
+    found = address.get("endpointProperties", [{"@type": "EndpointProperty"}])
+    if not found or not all(one.get("@type") == "EndpointProperty" for one in found):
+        raise BadMessage("'endpointProperties' is not an array of at least one EndpointProperty.")
 
 
 def _check_state(message: ContractNegotiation | TransferProcess) -> None:
