@@ -1,0 +1,114 @@
+"""The register of choices: whole with their evidence, in order, never changed, and nothing personal in what leaves."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from xinglin.intake.procedure import commitments
+from xinglin.kernel.errors import LimitExceeded
+from xinglin.stores import consent_tables as sql
+from xinglin.stores.consent_register import CHOICES_AT_ONCE, ConsentRegister
+from xinglin.stores.database_errors import DatabaseTooNew
+from xinglin.stores.intake_ledger import IntakeLedger
+from xinglin.terms.consent import Choice, Delegate, IdentityCheck, Rule, Where
+from xinglin.terms.consent_use import StudyWord
+
+NAME = "Guardian Zhang Wei"
+
+
+def choice(number: int, person: str = "Patient/700700", at: int = 5) -> Choice:
+    return Choice(person, Rule("deny", Where(studies=("heart",))), at, "paper form 12345678", id=f"{number:032x}")
+
+
+@pytest.fixture
+def register(tmp_path: Path) -> Iterator[ConsentRegister]:
+    register = ConsentRegister(IntakeLedger.in_folder(tmp_path))
+    yield register
+    register.close()
+
+
+def test_choices_in_order_of_recording(register: ConsentRegister, tmp_path: Path) -> None:
+    said = [choice(1), choice(2, "Patient/8"), choice(3, at=1)]
+    receipts = [*register.keep(said[:2], 10), *register.keep(said[2:], 11)]
+    assert [one.digest for one in receipts] == [one.digest() for one in said]
+    assert list(register.choices()) == said and register.last() == 3
+    assert list(register.choices(2)) == said[:2]
+    assert list(register.history("Patient/700700")) == [(10, said[0]), (11, said[2])]
+    assert register.choice(said[1].id) == said[1] and register.choice("nothing") is None
+    again = ConsentRegister(IntakeLedger.in_folder(tmp_path))
+    assert list(again.choices()) == said
+    again.close()
+
+
+def test_the_same_said_twice_is_one_choice(register: ConsentRegister) -> None:
+    (first,) = register.keep([choice(1)], 10)
+    (again,) = register.keep([choice(2)], 20)
+    assert again.known and (again.id, again.digest) == (first.id, first.digest) and register.last() == 1
+    checked = msgspec.structs.replace(choice(3), identity=IdentityCheck("card", "Li", 1))
+    (other,) = register.keep([checked], 30)
+    assert not other.known
+
+
+def test_nothing_personal_is_in_what_leaves(register: ConsentRegister, tmp_path: Path) -> None:
+    said = msgspec.structs.replace(choice(1), delegate=Delegate("parent", NAME, 0))
+    (receipt,) = register.keep([said], 10)
+    ledger = IntakeLedger.in_folder(tmp_path)
+    (entry,) = ledger.outbox()
+    assert (entry.kind, entry.subject, set(entry.values)) == ("change", receipt.digest, {"what"})
+    leaves = msgspec.json.encode([entry.kind, entry.subject, entry.at, commitments(entry), entry.values])
+    for secret in (said.person, "700700", said.id, said.source, NAME, "heart", "deny"):
+        assert secret.encode() not in leaves
+    # The digest cannot be tried: without the id, the same words give another one.
+    assert msgspec.structs.replace(said, id="").digest() != receipt.digest
+    assert register.leaf(receipt.digest) == -1
+    ledger.logged(entry.number, 77)
+    assert register.leaf(receipt.digest) == 77
+    ledger.close()
+
+
+def test_all_or_none(register: ConsentRegister) -> None:
+    with pytest.raises(Exception, match=r"UNIQUE|there"):
+        register.keep([choice(1), choice(1, "Patient/9")], 10)
+    assert register.last() == 0
+    with pytest.raises(LimitExceeded):
+        register.keep([choice(1)] * (CHOICES_AT_ONCE.value + 1), 10)
+
+
+def test_no_statement_changes_or_deletes() -> None:
+    words = [str(value).upper() for name, value in vars(sql).items() if name.isupper()]
+    assert words and not any("UPDATE" in one or "DELETE" in one for one in words)
+
+
+def test_a_run_reads_the_same_again(register: ConsentRegister) -> None:
+    register.keep([choice(1)], 10)
+    word = StudyWord("heart", "consent", (), "Wang", 1)
+    register.say(word)
+    first = register.reading("run-1", "heart", 50)
+    assert (first.number, first.at, first.word) == (1, 50, word)
+    register.keep([choice(2, "Patient/9")], 60)
+    register.say(msgspec.structs.replace(word, basis="permit"))
+    assert register.reading("run-1", "heart", 70) == first
+    assert register.reading("run-2", "heart", 70).number == 2
+    assert register.reading("run-3", "lung", 70).word is None
+    assert register.word("heart").basis == "permit" and len(register.words()) == 2
+
+
+def test_a_newer_version_is_refused(register: ConsentRegister, tmp_path: Path) -> None:
+    register.keep([choice(1)], 10)
+    connection = sqlite3.connect(tmp_path / "intake.db")
+    value = msgspec.msgpack.encode({**msgspec.to_builtins(choice(1)), "version": 2})
+    connection.execute("UPDATE consent_choice SET value = ?", (value,))
+    connection.commit()
+    connection.close()
+    with pytest.raises(DatabaseTooNew):
+        list(register.choices())
+
+
+def test_many(register: ConsentRegister) -> None:
+    register.keep([choice(n, f"Patient/{n}") for n in range(10_001)], 10)
+    assert sum(1 for _ in register.choices()) == 10_001
