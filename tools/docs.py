@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import contracts_page
+import law_page
 import terms_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,6 +97,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "states.md": states_page(),
         ROOT / "docs" / "terms.md": terms_page.page(),
         ROOT / "docs" / "contracts.md": contracts_page.page(),
+        ROOT / "docs" / "law.md": law_page.page(),
     }
     commands = command_page()
     if commands is not None:
