@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from xinglin.cli import (
     access_review_verbs,
     ask_verbs,
+    catalogue_search_verbs,
     catalogue_verbs,
     check_verbs,
     connect_verbs,
@@ -20,6 +21,7 @@ from xinglin.cli import (
     hub_verbs,
     intake_verbs,
     lake_verbs,
+    law_verbs,
     map_verbs,
     node_verbs,
     patient_verbs,
@@ -80,7 +82,9 @@ app.add_typer(lake_verbs.app, name="lake")
 app.add_typer(map_verbs.app, name="map")
 app.add_typer(patient_verbs.app, name="patients")
 app.add_typer(terms_verbs.app, name="terms")
+app.add_typer(law_verbs.app, name="law")
 app.add_typer(quality_verbs.quality, name="quality")
+catalogue_search_verbs.add_to(catalogue_verbs.catalogue)
 app.add_typer(catalogue_verbs.catalogue, name="catalogue")
 app.add_typer(consent_verbs.consent, name="consent")
 app.add_typer(study_verbs.app, name="study")
