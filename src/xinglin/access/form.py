@@ -238,8 +238,9 @@ def _data(form: Form) -> Iterator[Gap]:
         yield Gap("data", "grade", "The grade is not known.", "数据等级未知。", f"Use one of {', '.join(GRADES)}.")
     if data.genetic and data.grade != "L3":
         yield Gap("data", "grade", "Genetic data are of grade L3.", "遗传数据属于L3级。", "Ask for grade L3.")
-    if form.settings.operation not in OPERATIONS:
-        return
+    known = form.settings.operation in OPERATIONS and data.grade in GRADES
+    if not known or isinstance(check_purpose(form.project.purpose), Denied):
+        return  # said already, where it was written
     recipient = next((member.did for member in form.people.members if is_did(member.did)), "")
     verdict = check_agreed(agreed_terms(form, (recipient,), 0)) if recipient else None
     if isinstance(verdict, Denied):
