@@ -63,7 +63,7 @@ async def test_a_use_that_the_policy_permits_is_released(hub: HostileHub) -> Non
     [
         (Constraint("place", "isPartOf", ("CN",)), "terms.unknown_place"),
         (Constraint("network", "isPartOf", ("10.0.0.0/8",)), "terms.unknown_network"),
-        (Constraint("ethicsApproval", "isAnyOf", ("approval-1",)), "terms.unknown_ethics_approval"),
+        (Constraint("ethicsApproval", "isAnyOf", ("approval-1",)), "terms.not_met_ethics_approval"),
         (Constraint("recipientClass", "isAnyOf", ("university",)), "terms.unknown_recipient_class"),
         (Constraint("environment", "eq", "attested-enclave"), "terms.not_met_environment"),
         (Constraint("minimumCell", "gteq", "11"), "terms.not_met_minimum_cell"),
