@@ -1,4 +1,4 @@
-"""Writes ``docs/contracts.md``: the life of an agreement, its faces, templates and auto-pilot, with the code's tables."""
+"""Writes ``docs/contracts.md``: the life of an agreement, its faces, templates and auto-pilot, from the code."""
 
 from __future__ import annotations
 
@@ -18,14 +18,7 @@ log under a quorum. Only an active agreement allows a use.
 
 What happens later is a leaf of its own kind, with digests, DIDs and instants alone, signed by the party that may do it:
 
-| leaf | event | by | what it does |
-|---|---|---|---|
-| `agreement-amendment` | amend | the provider, who signs last | another agreement that both signed replaces this one, in one leaf for both; it lasts no longer |
-| `agreement-renewal` | renew | the provider | the same, and it lasts longer; nothing else changes but allowance and peers' keys; **once** |
-| `agreement-suspension` | suspend | either party, a regulator | no use until it is lifted |
-| `agreement-resumption` | lift, resume | each for its own suspension | the last one to lift makes it active again |
-| `agreement-end` | terminate | either party, a regulator | over |
-| `agreement-breach` | (none) | a party; answered by the other; closed by who gave it, or a regulator | names the digest of a notice, which is handed over outside the log |
+{leaves}
 
 Where every agreement stands is a pure function of the leaves (`contract.replay`): nodes, the hub and analysts fold the
 same log and find the same. A leaf that is badly signed, by a stranger, copied from an earlier one or impossible in the
@@ -79,13 +72,13 @@ xinglin node autopilot explain sha256:92cf
 Each face names the agreement's digest, carries the agreement, and is refused when it says anything else than what
 follows from it. What a vocabulary cannot say is a named loss.
 
-**Dataspace Protocol.** An ODRL *Agreement* with assigner, assignee, target and timestamp: one permission for each agreed
-operation under every limit of the terms, and the policy's own rules ([terms](terms.md)).
+**Dataspace Protocol.** An ODRL *Agreement* with assigner, assignee, target and timestamp: one permission for each
+agreed operation under every limit of the terms, and the policy's own rules ([terms](terms.md)).
 
 **数字合约** (TC609-6-2025-14, -15). The texts were not to be had: codes, lengths and paths are as implementations quote
-them. An id has 47 characters: `C`, node type (1, 2, 3), subject (18, a unified social credit code), area (4), time (14),
-random (8, taken from the digest), check (1). **The check is our reading**: ISO/IEC 7064 MOD 37,36 (GB/T 17710). It
-catches every single changed character, and all but two in a thousand swaps of unlike neighbours.
+them. An id has 47 characters: `C`, node type (1, 2, 3), subject (18, a unified social credit code), area (4), time
+(14), random (8, taken from the digest), check (1). **The check is our reading**: ISO/IEC 7064 MOD 37,36 (GB/T 17710).
+It catches every single changed character, and all but two in a thousand swaps of unlike neighbours.
 
 {national}
 
@@ -93,8 +86,8 @@ catches every single changed character, and all but two in a thousand swaps of u
 
 {operators}
 
-04 and 09, 08 and 12 stand for the same operator in the implementations seen; 09 and 12 are written, and reading 04 or 08
-names the doubt. (The twelve operators of ODRL in alphabetical order would make 04 *hasPart* and 08 *isNoneOf*.) A
+04 and 09, 08 and 12 stand for the same operator in the implementations seen; 09 and 12 are written, and reading 04 or
+08 names the doubt. (The twelve operators of ODRL in alphabetical order would make 04 *hasPart* and 08 *isNoneOf*.) A
 permission that is not understood whole is no permission; a prohibition that is not understood whole prohibits more.
 
 {actions}
@@ -108,6 +101,36 @@ renewed permit is not renewed again, and an extension is asked for at least a mo
 
 A date is void while somebody waits for information, and later by as long as the wait was.
 """
+
+LEAVES = (
+    (
+        "`agreement-amendment`",
+        "amend",
+        "the provider, who signs last",
+        "another agreement that both signed replaces this one, in one leaf for both; it lasts no longer",
+    ),
+    (
+        "`agreement-renewal`",
+        "renew",
+        "the provider",
+        "the same, and it lasts longer; nothing else changes but allowance and peers' keys; **once**",
+    ),
+    ("`agreement-suspension`", "suspend", "either party, a regulator", "no use until it is lifted"),
+    (
+        "`agreement-resumption`",
+        "lift, resume",
+        "each for its own suspension",
+        "the last one to lift makes it active again",
+    ),
+    ("`agreement-end`", "terminate", "either party, a regulator", "over"),
+    (
+        "`agreement-breach`",
+        "(none)",
+        "a party; answered by the other; closed by who gave it, or a regulator",
+        "names the digest of a notice, which is handed over outside the log",
+    ),
+)
+"""Kinds of leaves (``contract.changes.EVENTS``), in words."""
 
 
 def page() -> str:
@@ -124,6 +147,7 @@ def page() -> str:
     templates = [load_template(name) for name in NAMES]
     return LIFE.format(
         agreement=_diagram(AGREEMENT_STATES),
+        leaves=_table(("leaf", "event", "by", "what it does"), LEAVES),
         breach=_diagram(BREACH_STATES),
         national=_diagram(NATIONAL_STATES),
         filing=_diagram(FILING_STATES),
@@ -132,8 +156,16 @@ def page() -> str:
         templates=_table(
             ("template", "for", "中文", "grade", "purposes", "operations", "days", "answers"),
             (
-                (f"`{t.name}`", t.words, t.words_zh, t.grade, ", ".join(t.purposes), ", ".join(t.operations))
-                + (str(t.days), str(t.allowance))
+                (
+                    f"`{t.name}`",
+                    t.words,
+                    t.words_zh,
+                    t.grade,
+                    ", ".join(t.purposes),
+                    ", ".join(t.operations),
+                    str(t.days),
+                    str(t.allowance),
+                )
                 for t in templates
             ),
         ),
@@ -143,9 +175,14 @@ def page() -> str:
         clocks=_table(
             ("step", "meaning", "中文", "from", "time", "extension"),
             (
-                (f"`{one.name}`", one.words, one.words_zh, one.since)
-                + (f"{one.months} months" if one.months else f"{one.weeks} weeks",)
-                + (f"+ {one.more} months, once" if one.more else "",)
+                (
+                    f"`{one.name}`",
+                    one.words,
+                    one.words_zh,
+                    one.since,
+                    f"{one.months} months" if one.months else f"{one.weeks} weeks",
+                    f"+ {one.more} months, once" if one.more else "",
+                )
                 for one in STEPS.values()
             ),
         ),

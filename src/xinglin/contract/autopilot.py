@@ -35,8 +35,13 @@ import msgspec
 
 from xinglin.contract.agreement import Agreement
 from xinglin.contract.errors import BadRules
+from xinglin.contract.faces.carried import policy_of
+from xinglin.contract.study import Study
+from xinglin.contract.templates.drafting import NAMES, load_template
+from xinglin.contract.templates.drafting import policy_of as policy_by
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
+from xinglin.terms import tighten
 from xinglin.terms.grades import GRADES, OPERATIONS
 from xinglin.terms.policy import Policy
 from xinglin.terms.purposes import check_purpose, covers
@@ -70,7 +75,8 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``variables``: patterns on ``table.column``. ``days``: from start to end. ``recipients``: patterns on DIDs, by
     default the consumer alone. ``peers``: the hospitals (DIDs) to be summed with are among these, by default any.
     ``cohorts``: digests of cohorts (``cohort_digest``), by default any over the named variables. ``prohibitions`` and
-    ``duties``: words that the agreement's policy must hold without a condition.
+    ``duties``: words that the agreement's policy must hold without a condition. ``template``: a packaged template whose
+    policy the agreement's is at least as strict as.
     """
 
     grade: str
@@ -85,6 +91,7 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cohorts: tuple[str, ...] = ()
     prohibitions: tuple[str, ...] = ()
     duties: tuple[str, ...] = ()
+    template: str = ""
 
 
 class Autopilot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,7 +197,16 @@ def _parties(envelope: Envelope, agreement: Agreement, reasons: list[Reason]) ->
     missing = [*(set(envelope.prohibitions) - forbidden), *(set(envelope.duties) - owed)]
     if missing:
         reasons.append(_out("policy", f"Its policy lacks {', '.join(sorted(missing))}.", "Write them into the policy."))
+    if envelope.template and not _by_template(envelope.template, agreement):
+        words = f"Its policy is not surely as strict as that of the template '{envelope.template}'."
+        reasons.append(_out("template", words, "Draft it by the template."))
     return Denied(tuple(reasons)) if reasons else Allowed()
+
+
+def _by_template(name: str, agreement: Agreement) -> bool:
+    template, purposes = load_template(name), agreement.terms.purposes
+    study = Study(agreement.study, agreement.study, agreement.consumer, agreement.consumer, purposes[0], "consent")
+    return len(purposes) == 1 and tighten.at_least_as_strict(policy_of(agreement), policy_by(template, study))
 
 
 def _holds(pilot: Autopilot, rule: Rule, event: str, agreement: Agreement) -> Verdict:
@@ -251,6 +267,8 @@ def _envelope_problems(envelope: Envelope) -> list[str]:
         found.append(f"operations are some of {', '.join(OPERATIONS)}.")
     if not envelope.variables or envelope.days < 1 or envelope.allowance < 1:
         found.append("variables, days and allowance are stated.")
+    if envelope.template and envelope.template not in NAMES:
+        found.append(f"there is no template '{envelope.template[:40]}'.")
     if not set(envelope.prohibitions) <= set(ACTIONS) or not set(envelope.duties) <= set(DUTIES):
         found.append("a prohibition or a duty is not known.")
     return found

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.unit.contract.papers import DAY, HOSPITAL, INSTITUTE, PAPER, STRANGER, TERMS
+from tests.unit.contract.papers import DAY, HOSPITAL, INSTITUTE, NOW, PAPER, STRANGER, TERMS
+from tests.unit.contract.test_templates import ASKED, CONSUMER, HOSPITALS, STATISTICS, STUDY
 from tests.unit.terms.uses import OTHERS, RESEARCHER, digest
 
 from xinglin.contract.agreement import Agreement
 from xinglin.contract.autopilot import RULES, Envelope, answer, dead_rules, read_autopilot, within
 from xinglin.contract.errors import BadRules
+from xinglin.contract.templates.drafting import draft
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.terms.policy import Constraint, Duty, Permission, Policy, Prohibition
 from xinglin.terms.thresholds import DisclosureRules
@@ -128,6 +130,24 @@ def test_parties_cohort_and_policy_of_an_envelope() -> None:
     assert judged(replace(PAPER, terms=replace(TERMS, policy=weak)), **asked) == ("autopilot.outside_policy",)
 
 
+def test_an_envelope_by_a_template_takes_what_was_drafted_by_it_and_nothing_looser() -> None:
+    made = draft(STATISTICS, STUDY, ASKED, provider=HOSPITALS[0], consumer=CONSUMER, peers=HOSPITALS, now=NOW)
+    envelope = Envelope(
+        "L2", ("general-research",), ("statistics",), ("heart.*",), STATISTICS.days, 100, template="statistics"
+    )
+    assert within(envelope, made)
+    policy = made.terms.policy
+    assert isinstance(policy, Policy)
+    for looser in (
+        replace(policy, duties=()),
+        replace(policy, duties=policy.duties[1:]),
+        Policy((Permission("use"),)),
+    ):
+        found = within(envelope, replace(made, terms=replace(made.terms, policy=looser)))
+        assert found.codes == ("autopilot.outside_template",)  # type: ignore[union-attr]
+    assert not within(envelope, PAPER)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -143,6 +163,7 @@ def test_parties_cohort_and_policy_of_an_envelope() -> None:
         ('operations = ["statistics"]', "operations = []", "operations are some of"),
         ("days = 30", "days = 0", "are stated"),
         ("days = 30", 'days = 30\nduties = ["dance"]', "is not known"),
+        ("days = 30", 'days = 30\ntemplate = "mine"', "no template"),
         ("days = 30", "", "days"),
         ("days = 30", "days = 30\nalso = 1", "also"),
         ("days = 30", "days =", "Not a file"),
