@@ -10,6 +10,7 @@ import msgspec
 from xinglin.contract.agreement import Agreement, sign_agreement
 from xinglin.sdk.errors import NoAgreement
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
+from xinglin.terms.policy import Policy
 from xinglin.terms.thresholds import DisclosureRules
 from xinglin.wire.calls import AgreementCall, AgreementView
 
@@ -20,13 +21,17 @@ _DAY_MS = 24 * 3600 * 1000
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """The parts of an agreement that a study may bargain about; a hospital's officer sees all of them."""
+    """The parts of an agreement that a study may bargain about; a hospital's officer sees all of them.
+
+    ``policy``: permissions, prohibitions and duties beside the rest; an agreement with one is of version 2.
+    """
 
     days: float = 365
     allowance: int = 50
     grade: str = "L2"
     operations: tuple[str, ...] = ("statistics",)
     rules: DisclosureRules = DisclosureRules()
+    policy: Policy | None = None
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -69,6 +74,7 @@ class Proposal(msgspec.Struct, frozen=True):
             recipients=(space.account.did,),
             peers=tuple(Peer(did, keys[did]) for did in chosen if did != provider),
             rules=offer.rules,
+            policy=msgspec.UNSET if offer.policy is None else offer.policy,
         )
         return Agreement(
             provider=provider,
@@ -79,4 +85,5 @@ class Proposal(msgspec.Struct, frozen=True):
             data_set=self.data_set,
             terms=terms,
             made=now,
+            version=terms.version,
         )
