@@ -109,8 +109,8 @@ A pilot has participants, purposes, operations, data sets, numbers of uses and p
 Its supervisor, a regulator of the space who takes no part in it, signs it. A signature may set aside, until a date,
 only what is on a closed list: points of control lists, guidelines that are drafts, and the hours, places and networks
 of fences. The table of requirements ([terms](terms.md)), articles of laws, prohibited purposes, consent and approvals
-are not on it. At the end a report counts evidence: uses, refusals by code, relaxations used and not used, limits passed.
-How many persons were counted is the nodes' word.
+are not on it. At the end a report counts evidence: uses, refusals by code, relaxations used and not used, limits
+passed. How many persons were counted is the nodes' word.
 
 Relaxable points: {relaxable}.
 
