@@ -61,13 +61,9 @@ def standing(rule: Rule, matter: str, at: Instant, answers: Iterable[Answer]) ->
 
     An expired answer does not bring back an older one: only the newest counts, and only until it expires.
     """
-    given = [
-        one
-        for one in answers
-        if (one.rule, one.matter, one.asks, one.version) == (rule.key, matter, rule.asks, 1)
-        and one.by.strip()
-        and one.at <= at
-    ]
+    same = [one for one in answers if one.rule == rule.key and one.matter == matter and one.version == 1]
+    asks = rule.asks if same else ""
+    given = [one for one in same if one.asks == asks and one.by.strip() and one.at <= at]
     newest = max(given, key=lambda one: (one.at, not one.yes), default=None)
     if newest is None or at >= min(newest.expires, newest.at + rule.valid_days * DAY_MS):
         return None

@@ -7,6 +7,7 @@ or is open (``None``) where its fact is not known; what is joined follows Kleene
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -209,6 +210,7 @@ def facts_of(condition: Condition) -> frozenset[str]:
     return frozenset().union(*(facts_of(part) for part in condition.parts))
 
 
+@lru_cache(maxsize=4096)
 def condition_text(condition: Condition) -> str:
     """A condition in words.
 

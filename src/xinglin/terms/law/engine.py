@@ -85,12 +85,14 @@ def check_articles(subject: LawSubject, packs: Iterable[str | Pack], answers: It
     No packs give a report without articles: whether a use needs packs is for the terms to say (``lawPack``).
     """
     chosen, unknown = _chosen(packs)
-    given = tuple(answers)
+    given: dict[str, list[Answer]] = {}
+    for one in answers:
+        given.setdefault(one.rule, []).append(one)
     return LawReport(
         matter=subject.matter,
         at=subject.at,
         packs=tuple(_used(pack, subject.at) for pack in chosen),
-        articles=tuple(_result(rule, subject, given) for pack in chosen for rule in pack.rules),
+        articles=tuple(_result(rule, subject, given.get(rule.key, ())) for pack in chosen for rule in pack.rules),
         refused=_ordered([*unknown, *_unreadable(subject)]),
     )
 
@@ -131,7 +133,7 @@ def _used(pack: Pack, at: Instant) -> PackUsed:
     return PackUsed(pack.name, pack.digest, pack.status, pack.since, to_text(at)[:10] < pack.since)
 
 
-def _result(rule: Rule, subject: LawSubject, answers: tuple[Answer, ...]) -> ArticleResult:
+def _result(rule: Rule, subject: LawSubject, answers: Iterable[Answer]) -> ArticleResult:
     applies, checked = holds(rule.applies, subject), holds(rule.check, subject)
     if applies is False:
         failed = "; ".join(sorted({condition_text(one) for one in deciding(rule.applies, subject, False)}))
