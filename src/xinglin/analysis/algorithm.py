@@ -69,6 +69,7 @@ _HOMES = {
     "glm": "glm:Glm",
     "table1": "table1:TableOne",
     "flow": "flow:Flow",
+    "feasibility": "feasibility:Feasibility",
 }
 
 

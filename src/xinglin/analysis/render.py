@@ -216,6 +216,10 @@ def _flow_rows(result: Result) -> Rows:
     return [dict(step) for step in result.payload["steps"]]
 
 
+def _feasibility_rows(result: Result) -> Rows:
+    return [{name: result.payload[name] for name in ("persons", "round_to")}]
+
+
 def _baseline_rows(result: Result) -> Rows:
     payload = result.payload
     groups = [f"{payload['by']}={level}" for level in payload["levels"]]
@@ -259,5 +263,6 @@ _ROWS: dict[str, Callable[[Result], Rows]] = {
     "ttest": _group_rows,
     "anova": _group_rows,
     "flow": _flow_rows,
+    "feasibility": _feasibility_rows,
     "table1": _baseline_rows,
 }

@@ -21,7 +21,19 @@ from xinglin.trust.errors import TrustError
 from xinglin.trust.registry import KeyDirectory
 
 ALGORITHM_OPERATIONS = dict.fromkeys(
-    ("describe", "covariance", "histogram", "quantiles", "crosstab", "ttest", "anova", "glm", "table1", "flow"),
+    (
+        "describe",
+        "covariance",
+        "histogram",
+        "quantiles",
+        "crosstab",
+        "ttest",
+        "anova",
+        "glm",
+        "table1",
+        "flow",
+        "feasibility",
+    ),
     "statistics",
 )
 """Algorithms that nodes run, and the operation that each belongs to; anything else is not approved."""
@@ -31,6 +43,7 @@ OUTPUTS = {
     "table1": ("table",),
     "histogram": ("table",),
     "flow": ("table",),
+    "feasibility": ("count",),
     "glm": ("model", "statistic"),
 }
 """What comes out of an algorithm, in the words of policies; the others give a statistic."""

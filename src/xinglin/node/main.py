@@ -129,7 +129,11 @@ class Dispatch:
         elif isinstance(order, AgreementOrder):
             offered = node.agreements.offered(order)
             if offered:
-                self._start(node.autopilot.take(offered))
+                self._start(self._answer(offered))
+
+    async def _answer(self, agreement_id: str) -> None:
+        if not await self._node.feasibility.take(agreement_id):
+            await self._node.autopilot.take(agreement_id)
 
     async def _cosign(self, order: CosignOrder) -> None:
         channel = self._node.outbox.channel

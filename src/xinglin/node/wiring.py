@@ -22,6 +22,7 @@ from xinglin.node.computer import Desk
 from xinglin.node.consent import NodeConsent
 from xinglin.node.decider import NodeDecider, Site
 from xinglin.node.evidence import NodeEvidence
+from xinglin.node.feasibility import NodeFeasibility
 from xinglin.node.intake.wiring import grade_words
 from xinglin.node.joining import SALT_FILE, joined_space, open_node_keys
 from xinglin.node.lazy_engine import LazyEngine, query_limits
@@ -60,6 +61,7 @@ class Node(msgspec.Struct, frozen=True):
     approvals: NodeApprovals
     documents: ApprovalDocuments
     autopilot: NodeAutopilot
+    feasibility: NodeFeasibility
     tables: Tables
     desk: Desk
     runs: NodeRuns
@@ -104,7 +106,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     runs.gate = Gate(keys.did, ports, clock)
     return Node(
         folder, space, keys, settings, client, database, memory, view, evidence, agreements, approvals, documents,
-        NodeAutopilot(folder, agreements, tables), tables, desk, runs,
+        NodeAutopilot(folder, agreements, tables),
+        NodeFeasibility(folder, agreements, tables, database, clock), tables, desk, runs,
         outbox, clock, lazy.prepare,
     )  # fmt: skip
 
