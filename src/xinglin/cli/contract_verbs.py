@@ -40,7 +40,6 @@ def apply(
     out: Annotated[Path | None, typer.Option(help="Write the signed application here.", dir_okay=False)] = None,
 ) -> None:
     """Apply once, by a template; every hospital is offered what follows from the application."""
-    from xinglin.cli.study_verbs import cohort_view
     from xinglin.contract.study import Study
     from xinglin.sdk.contracts import apply_for
     from xinglin.sdk.space import study_id
@@ -151,3 +150,11 @@ def _dids(space: Space, hospitals: list[str] | None) -> list[str] | None:
 def _institution(space: Space) -> str:
     known = space.log.record.directory.participants.get(space.account.did)
     return known.institution if known is not None and known.institution else space.account.did
+
+
+def cohort_view(text: str) -> tuple[str, str]:
+    """A view as it is typed: ``NAME=SELECT …``, or ``NAME=@FILE``."""
+    name, _, select = text.partition("=")
+    if not select:
+        raise typer.BadParameter("A view is written NAME=SELECT … or NAME=@FILE.")
+    return name.strip(), Path(select[1:]).read_text(encoding="utf-8") if select.startswith("@") else select

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from xinglin.cli import contract_verbs
+from xinglin.cli.contract_verbs import cohort_view
 from xinglin.cli.given import account_space, given
 from xinglin.cli.options import Title
 from xinglin.cli.output import columns, ends, printer
@@ -94,14 +94,6 @@ def _follow(study: Study, wait_s: float) -> None:
 def _waiting(study: Study) -> None:
     if study.waiting_for:
         printer.note(f"waiting for {', '.join(study.waiting_for)}")
-
-
-def cohort_view(text: str) -> tuple[str, str]:
-    """A view as it is typed: ``NAME=SELECT …``, or ``NAME=@FILE``."""
-    name, _, select = text.partition("=")
-    if not select:
-        raise typer.BadParameter("A view is written NAME=SELECT … or NAME=@FILE.")
-    return name.strip(), Path(select[1:]).read_text(encoding="utf-8") if select.startswith("@") else select
 
 
 def _print(study: Study) -> None:
