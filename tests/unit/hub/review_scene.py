@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
+from typing import Self
 
+import httpx
 import msgspec
 from msgspec.structs import replace
 from tests.unit.access.people import FORM
@@ -23,6 +27,9 @@ from xinglin.access.review import (
 )
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.submission import sign_batch
+from xinglin.hub.founding import founded_space
+from xinglin.hub.settings import HubSettings
+from xinglin.hub.wiring import build_hub
 from xinglin.testing.open_hub import OpenHub
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.leaves import register, vouch
@@ -44,14 +51,32 @@ from xinglin.witness.founding import open_witness_keys
 VOTERS = ("chair", "deputy", "third")
 
 
+class CopiedHub(OpenHub):
+    """The hub of a folder that was founded before, in a folder of its own."""
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        super().__init__(folder)
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+
+    async def __aenter__(self) -> Self:
+        self.space = founded_space(self._folder / "hub")
+        self.parts = build_hub(self._folder / "hub", HubSettings(), clock=self.clock)
+        self.hub = self.parts.hub
+        await self.hub.log.start()
+        self.hub.members.catch_up()
+        transport = httpx.ASGITransport(self.parts.app, raise_app_exceptions=False)  # type: ignore[arg-type]
+        self.http = httpx.AsyncClient(transport=transport, base_url=self.space.hub_url)
+        return self
+
+
 class Scene:
     """``people``: keys by name. Every method is one person's step, as their tool would do it."""
 
-    def __init__(self, hub: OpenHub) -> None:
+    def __init__(self, hub: OpenHub, before: Scene | None = None) -> None:
         self.open = hub
         self.hub, self.desk, self.reviews = hub.hub, hub.hub.access, hub.hub.reviews
-        self.people: dict[str, PrivateKeys] = {}
-        self.charter: Charter | None = None
+        self.people: dict[str, PrivateKeys] = dict(before.people) if before else {}
+        self.charter: Charter | None = before.charter if before else None
 
     async def fill(self) -> None:
         """Three hospitals, an institute, their people, and a chartered committee."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.unit.hub.review_scene import VOTERS, Scene
+from tests.unit.hub.review_scene import VOTERS, CopiedHub, Scene
 
 from xinglin.access.application import Accept, Answer, Ask, Submit, Withdraw
 from xinglin.access.approval import sign_end, sign_notice, sign_resolution
@@ -26,12 +27,24 @@ from xinglin.wire.channel import ApprovalOrder
 from xinglin.wire.errors import Refused
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Scene]:
+    """A space that was founded and filled once; each test has a copy."""
+    folder = tmp_path_factory.mktemp("filled")
+
+    async def fill() -> Scene:
+        async with OpenHub(folder) as hub:
+            scene = Scene(hub)
+            await scene.fill()
+            return scene
+
+    return folder, asyncio.run(fill())
+
+
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with OpenHub(tmp_path) as hub:
-        scene = Scene(hub)
-        await scene.fill()
-        yield scene
+async def scene(tmp_path: Path, filled: tuple[Path, Scene]) -> AsyncIterator[Scene]:
+    async with CopiedHub(filled[0], tmp_path) as hub:
+        yield Scene(hub, filled[1])
 
 
 def codes(refused: pytest.ExceptionInfo[Refused]) -> tuple[str, ...]:

@@ -1,0 +1,249 @@
+"""A node believes an approval as far as log, charter and votes bear it out, and stops what may not go on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.access.people import TERMS
+from tests.unit.hub.review_scene import VOTERS, Scene
+
+from xinglin.access.approval import Resolution, sign_end, sign_notice, sign_resolution
+from xinglin.access.clocks import DAY_MS
+from xinglin.gate import Stopped
+from xinglin.kernel.errors import LimitExceeded, XinglinError
+from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
+from xinglin.node.approvals import DOCUMENT_BYTES, NodeApprovals
+from xinglin.node.halting import STALE, Halts
+from xinglin.stores.access_database import ApprovalDocuments
+from xinglin.terms.facts import AgreementFacts
+from xinglin.testing.open_hub import OpenHub
+from xinglin.trust.errors import UnknownParticipant, WrongContext
+from xinglin.trust.keys import PrivateKeys
+from xinglin.wire.channel import ApprovalOrder
+from xinglin.wire.record import SpaceRecord
+
+DIGEST = "sha256:" + "c" * 64
+
+
+class Node:
+    """A hospital's approvals beside a copy of the hub's log."""
+
+    def __init__(self, scene: Scene, folder: Path) -> None:
+        self.scene = scene
+        view: Any = SimpleNamespace(record=SpaceRecord(scene.open.space))
+        self.record, self.documents = view.record, ApprovalDocuments.in_folder(folder)
+        self.approvals = NodeApprovals(view, self.documents, scene.open.clock)
+
+    def follow(self) -> None:
+        """Fold what the log holds."""
+        log = self.scene.hub.log
+        for data in log.entries(self.record.size, log.size()):
+            self.record.take(data)
+
+    def given(self, signed: Any) -> None:
+        self.approvals.given(ApprovalOrder("sha256:", signed.to_bytes()))
+
+    def codes(self, held: AgreementFacts) -> tuple[str, ...]:
+        assert (self.approvals.facts(held) is None) == bool(self.approvals.faults(held))
+        return tuple(reason.code for reason in self.approvals.faults(held))
+
+
+def held(**change: object) -> AgreementFacts:
+    facts = AgreementFacts(DIGEST, "active", "did:p", "did:c", "study-heart", "cardiology", TERMS)
+    return replace(facts, **change)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with OpenHub(tmp_path / "space") as hub:
+        scene = Scene(hub)
+        await scene.fill()
+        yield scene
+
+
+@pytest.fixture
+async def node(scene: Scene, tmp_path: Path) -> Node:
+    return Node(scene, tmp_path)
+
+
+async def test_an_approval_stands_from_its_leaf_to_its_end(scene: Scene, node: Node) -> None:
+    approval = await scene.approved()
+    signed = scene.reviews.document(approval, scene.people["researcher"].did)
+    with pytest.raises(UnknownParticipant):
+        node.given(signed)  # before the log is here: the order waits for it
+    node.follow()
+    assert node.codes(held()) == ("access.approval_unknown",) and node.approvals.names("study-heart") == ()
+    node.given(signed)
+    node.given(signed)
+    facts = node.approvals.facts(held())
+    assert facts is not None and facts.variables_digest == TERMS.variables_digest
+    assert node.approvals.names("study-heart") == (approval,)
+
+    wide = replace(TERMS, variables=(*TERMS.variables, "cardiac.thal"))
+    assert node.codes(held(terms=wide)) == ("access.other_variables",)
+    cohort = (replace(TERMS.cohort[0], select="SELECT * FROM cardiac"),)
+    assert node.codes(held(terms=replace(TERMS, cohort=cohort))) == ("access.other_cohort",)
+    assert node.codes(held(data_set="oncology")) == ("access.other_data_set",)
+
+    scene.open.clock.off_ms += 365 * DAY_MS
+    assert node.codes(held()) == ("access.approval_lapsed",)
+    scene.open.clock.off_ms = 0
+    assert node.codes(held()) == ()
+    await scene.leaf("revocation", "end", sign_end(scene.people["third"], approval, "revoked"), scene.people["third"])
+    node.follow()
+    assert node.codes(held()) == ()  # not a chair's
+    await scene.ended(approval, "deputy")
+    node.follow()
+    assert node.codes(held()) == ("access.approval_revoked",) and node.approvals.names("study-heart") == ()
+
+
+async def test_a_study_that_no_committee_reviewed_needs_nothing_here(node: Node) -> None:
+    node.follow()
+    assert node.approvals.faults(held()) == () and node.approvals.facts(held()) is None
+    assert node.approvals.faults(None) == () and node.approvals.facts(None) is None
+
+
+async def test_a_chair_alone_makes_no_approval(scene: Scene, node: Node) -> None:
+    view = await scene.put(await scene.accepted())
+    for name in VOTERS:
+        await scene.vote(view, name, "reject")
+    made, chair = scene.resolution(view), scene.people["chair"]
+    turned = replace(made, ballots=tuple(replace(one, choice="approve") for one in made.ballots))
+    for forged in (made, turned, replace(made, ballots=())):
+        await scene.leaf("approval", "notice", sign_notice(chair, forged), chair)  # past the hub's desk
+        node.follow()
+        node.given(sign_resolution(chair, forged))
+        assert node.approvals.facts(held()) is None
+    assert node.codes(held()) == ("access.approval_unknown",)
+
+
+async def test_a_document_that_says_other_than_its_notice(scene: Scene, node: Node) -> None:
+    approval = await scene.approved()
+    node.follow()
+    signed, chair = scene.reviews.document(approval, scene.people["researcher"].did), scene.people["chair"]
+    made = scene.reviews._desk.motion_of(scene.desk.access.motions()[0])
+    later = Resolution(replace(made, expires=made.expires + DAY_MS), (), (), scene.now)
+    node.given(sign_resolution(chair, later))
+    assert node.codes(held()) == ("access.approval_unknown",)
+    with pytest.raises(WrongContext):
+        node.given(replace(signed, context="agreement/1"))
+    with pytest.raises(UnknownParticipant):
+        node.given(sign_resolution(PrivateKeys.generate(), later))
+    with pytest.raises(LimitExceeded):
+        node.approvals.given(ApprovalOrder("sha256:", bytes(DOCUMENT_BYTES.value + 1)))
+
+
+async def test_an_amendment_takes_the_place_of_what_it_replaces(scene: Scene, node: Node) -> None:
+    first = await scene.approved()
+    node.follow()
+    node.given(scene.reviews.document(first, scene.people["researcher"].did))
+    assert node.codes(held()) == ()
+    fewer = replace(scene.form().data, variables=("cardiac.age",))
+    second = await scene.approved("application-2", scene.form(replaces=first, relation="amendment", data=fewer))
+    node.follow()
+    assert node.codes(held()) == ("access.approval_replaced",) or node.codes(held()) == ("access.approval_unknown",)
+    node.given(scene.reviews.document(second, scene.people["researcher"].did))
+    assert node.codes(held()) == ("access.other_variables",)
+    assert node.codes(held(terms=replace(TERMS, variables=("cardiac.age",)))) == ()
+
+
+# --- stopping in the middle --------------------------------------------------------------------------------
+
+
+class Again:
+    """A gate that answers as it is told."""
+
+    def __init__(self) -> None:
+        self.answer: Verdict | XinglinError = Allowed()
+        self.asked = 0
+
+    async def recheck(self, _use: object) -> Verdict:
+        self.asked += 1
+        if isinstance(self.answer, XinglinError):
+            raise self.answer
+        return self.answer
+
+
+class Told:
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+
+    def stopped(self, run: str, code: str, _words: str) -> None:
+        self.said.append((run, code))
+
+
+def watched() -> tuple[Halts, Again, Told]:
+    told, gate = Told(), Again()
+    halts = Halts(told)  # type: ignore[arg-type]
+    halts.gate = gate  # type: ignore[assignment]
+    return halts, gate, told
+
+
+USE: Any = SimpleNamespace(run="run-1")
+REVOKED = Denied((Reason("access.approval_revoked", "The approval was revoked."), Reason("terms.x", "More.")))
+
+
+async def for_ever(ended: list[str]) -> Any:
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        ended.append("cancelled")
+
+
+async def test_what_may_not_go_on_is_stopped_within_a_second() -> None:
+    halts, gate, told = watched()
+    ended: list[str] = []
+    carrying = asyncio.create_task(halts.carried(USE, for_ever(ended)))
+    await asyncio.sleep(0.6)
+    assert not carrying.done() and gate.asked > 0
+    gate.answer, began = REVOKED, time.monotonic()
+    halts.wake()
+    stopped = await asyncio.wait_for(carrying, 2)
+    assert time.monotonic() - began < 1.0
+    assert stopped == Stopped("access.approval_revoked", "The approval was revoked.")
+    assert told.said == [("run-1", "access.approval_revoked")] and ended == ["cancelled"]
+
+
+async def test_a_date_that_passes_is_seen_without_any_news() -> None:
+    halts, gate, _ = watched()
+    carrying = asyncio.create_task(halts.carried(USE, for_ever([])))
+    await asyncio.sleep(0)
+    gate.answer = REVOKED
+    assert isinstance(await asyncio.wait_for(carrying, 1.5), Stopped)
+
+
+@pytest.mark.parametrize("answer", [Denied((Reason(STALE, "old"),)), XinglinError("the disk")])
+async def test_a_log_or_disk_that_is_away_stops_nobody(answer: Any) -> None:
+    halts, gate, told = watched()
+    gate.answer = answer
+
+    async def work() -> Any:
+        await asyncio.sleep(0.8)
+        return "computed"
+
+    assert await halts.carried(USE, work()) == "computed"
+    assert gate.asked >= 2 and told.said == []
+
+
+async def test_what_goes_wrong_in_the_work_and_who_cancels_it_are_passed_on() -> None:
+    halts, _, told = watched()
+
+    async def broken() -> Any:
+        raise XinglinError("broken")
+
+    with pytest.raises(XinglinError, match="broken"):
+        await halts.carried(USE, broken())
+    ended: list[str] = []
+    carrying = asyncio.create_task(halts.carried(USE, for_ever(ended)))
+    await asyncio.sleep(0.05)
+    carrying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await carrying
+    assert ended == ["cancelled"] and told.said == []
