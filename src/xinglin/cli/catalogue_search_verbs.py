@@ -35,7 +35,7 @@ Wanted = Annotated[list[str], typer.Argument(help="Ids of two to five entries.")
 
 def add_to(catalogue: typer.Typer) -> None:
     """Register these verbs beside the hospital's own."""
-    for verb in (search, eligible, compare, dcat, offer):
+    for verb in (search, eligible, compare, dcat, count, offer, federate):
         catalogue.command()(verb)
 
 
@@ -144,6 +144,42 @@ def offer(
         listing = msgspec.structs.replace(listing, **_about(about))
     said = _keep(folder, listing, passphrase(passphrase_file, ask_passphrase))
     printer.value(said, lambda: facts(said))
+
+
+@ends
+@given("space", account_space)
+def count(
+    space: Space,
+    select: Annotated[str, typer.Argument(help="A SELECT over published tables; who has a row in it is counted.")],
+    data_set: Annotated[str, typer.Option(help="The published data set.")],
+    variable: Annotated[list[str], typer.Option(help="A column that it touches, table.column. Repeatable.")],
+    purpose: Annotated[str, typer.Option(help="Purpose of use.")] = "health-research",
+    hospital: Annotated[list[str] | None, typer.Option(help="Ask this hospital (DID). Repeatable.")] = None,
+    minimum: Annotated[int, typer.Option(help="Persons that a count has at least.")] = 10,
+    round_to: Annotated[int, typer.Option(help="Steps in which it is told.")] = 10,
+) -> None:
+    """How many persons match, rounded, before any study, at hospitals that agreed to such questions beforehand."""
+    from xinglin.sdk.feasibility import how_many
+
+    found = how_many(
+        space, select, data_set=data_set, variables=variable, purpose=purpose, hospitals=hospital, minimum=minimum,
+        round_to=round_to,
+    )  # fmt: skip
+    printer.value(msgspec.to_builtins(found), str(found))
+
+
+@ends
+def federate(
+    participant: Annotated[str, typer.Argument(help="Whose catalog; empty lists the sources.")] = "",
+    address: Annotated[str, typer.Argument(help="Its connector's address; without one it is forgotten.")] = "",
+    folder: Folder = Path("hub"),
+) -> None:
+    """At the hub: read another participant's catalog beside our own (Dataspace Protocol), or forget it."""
+    from xinglin.stores.desk import ask_desk
+    from xinglin.wire.desk import DeskCall
+
+    found = ask_desk(folder, DeskCall("federate", {"participant": participant, "address": address})).value
+    printer.value(found, lambda: columns(list(found), ("participant", "entries", "read", "stale", "trouble")))
 
 
 def _keep(folder: Path, listing: Listing, secret: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 
+from xinglin.connector.addresses import check_address
 from xinglin.hub.access_operator import OPERATOR_VERBS, act_of_operator
 from xinglin.hub.members import INVITE_LIFE_MS
 from xinglin.hub.services import Hub
@@ -15,7 +16,7 @@ from xinglin.wire.desk import DeskAnswer, DeskCall
 
 
 async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
-    """``status``, ``invite`` or ``stop``; anything else is refused with the list."""
+    """``status``, ``invite``, ``federate``, ``stop`` or an operator's act; anything else is refused with the list."""
     if call.verb == "status":
         return DeskAnswer(_status(hub))
     if call.verb == "invite":
@@ -23,13 +24,26 @@ async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskA
         return DeskAnswer({"invite": invite.text(), "role": invite.role, "expires": invite.expires})
     if call.verb in OPERATOR_VERBS:
         return DeskAnswer(msgspec.to_builtins(await act_of_operator(hub.access, call)))
+    if call.verb == "federate":
+        return DeskAnswer(_federate(hub, call))
     if call.verb == "stop":
         stop.set()
         return DeskAnswer({"stopping": True})
-    known = ", ".join(("status", "invite", *OPERATOR_VERBS, "stop"))
+    known = ", ".join(("status", "invite", *OPERATOR_VERBS, "federate", "stop"))
     return DeskAnswer(
         None, deny("hub.unknown_verb", f"The hub knows no verb {call.verb!r}.", f"Known: {known}.").reasons
     )
+
+
+def _federate(hub: Hub, call: DeskCall) -> list[dict[str, object]]:
+    """Read a participant's catalog from now on, or forget it; every source as it stands."""
+    participant, address = call.arguments.get("participant", ""), call.arguments.get("address", "")
+    if participant and address:
+        check_address(address)
+        hub.federation.add(participant, address)
+    elif participant:
+        hub.federation.remove(participant)
+    return [msgspec.structs.asdict(one) for one in hub.federation.views()]
 
 
 def _life_ms(text: str) -> int:

@@ -104,17 +104,17 @@ async def test_a_question_near_one_that_was_answered_gets_no_answer(hub: Hostile
     assert everybody(await offer(member, "SELECT age, sex FROM cardiac WHERE age >= 40"), "active")
     assert (await count(member)).state == "done"
     other = Asker(hub, "another-member")
-    near = "SELECT age, sex FROM cardiac WHERE age >= 40 AND NOT (age > 70 AND sex = 'F' AND trestbps > 170)"
-    assert everybody(await offer(other, near, variables=("cardiac.age", "cardiac.sex", "cardiac.trestbps")), "active")
+    near = "SELECT age, sex FROM cardiac WHERE age >= 40 AND age <= 88"  # six persons of the sample are older
+    assert everybody(await offer(other, near), "active")
     run = await count(other)
-    print("NEAR", run.state, run.view().words)
-    assert run.state in ("withheld", "done")
-    if run.state == "done":  # the same persons, or at least the minimum apart: then the answers give nobody away
-        assert other.opened(run)["payload"]["persons"] % 10 == 0
+    assert run.state == "withheld"
+    far = Asker(hub, "third-member")
+    assert everybody(await offer(far, "SELECT age, sex FROM cardiac WHERE age >= 40 AND age <= 60"), "active")
+    assert (await count(far)).state == "done"
 
 
 async def test_fewer_than_the_minimum_is_all_that_is_said(hub: HostileHub, member: Asker) -> None:
-    assert everybody(await offer(member, "SELECT age, sex FROM cardiac WHERE age >= 200"), "active")
+    assert everybody(await offer(member, "SELECT age, sex FROM cardiac WHERE age >= 90"), "active")
     run = await count(member)
     assert run.state == "withheld"
 
