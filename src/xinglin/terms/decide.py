@@ -5,8 +5,9 @@
 3. An agreement of this node, in force, covers study, data set, purpose, operation and recipients.
 4. The columns lie inside the agreement, and what their grade requires is there; the agreement's policy allows the use.
 5. The roster is the one this hospital agreed to be summed with, by keys and by number.
-6. The rules are at least the agreed ones, and answers are left.
-7. Nothing that this rests on is revoked, and the node's view of the log is fresh.
+6. The law packs, fences and pilot that this hospital set up for itself have nothing against it.
+7. The rules are at least the agreed ones, and answers are left.
+8. Nothing that this rests on is revoked, and the node's view of the log is fresh.
 
 Every broken rule gives its reason, with what would have to change; the order of rules changes nothing
 but the order of reasons.
@@ -39,6 +40,7 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
         *_agreement(request, plan, facts),
         *_columns(request, plan, facts),
         *_policy(policy),
+        *facts.law,
         *_roster(request, plan, facts),
         *_limits(plan, facts),
         *_log(request, plan, facts),

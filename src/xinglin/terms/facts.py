@@ -71,6 +71,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     the cohort; ``ethics_approvals``, ``assessments`` and ``law_packs`` that stand; ``consent_basis``;
     ``recipient_classes``; ``output_types``; ``k_anonymity``; ``privacy_budget`` spent with this use (an exact decimal);
     ``algorithm_names``: the names and digests by which the algorithm is known here; ``onward_transfer``.
+
+    ``law``: what this node's law packs, fences and pilot have against the use; ``law_packs`` only where nothing is.
     """
 
     now: Instant
@@ -85,6 +87,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     revoked: frozenset[str] = frozenset()
     touched: tuple[TouchedColumn, ...] | None = None
     not_admitted: tuple[Reason, ...] = ()
+    law: tuple[Reason, ...] = ()
     algorithm_operation: str | None = None
     allowance_left: int = 0
     answers_left: int = 0
