@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import resource
@@ -100,6 +101,7 @@ class Running:
         words = [sys.executable, "-m", "bench.dsp", "child", role, str(self.port), str(entries), folder]
         environment = dict(os.environ) | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
         self._process = subprocess.Popen([*words, str(self._told)], cwd=ROOT, env=environment)
+        atexit.register(self._process.kill)
         self._await()
 
     def cpu_s(self) -> float:
