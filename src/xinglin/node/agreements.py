@@ -33,7 +33,9 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.node.channel import Channel
 from xinglin.node.evidence import NodeEvidence
+from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
+from xinglin.stores.law_words import AgreementCheck
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import AgreementRow
 from xinglin.terms.facts import AgreementFacts
@@ -49,10 +51,18 @@ class NodeAgreements:
     """This hospital's agreements. Only what both signed and what lies in the cosigned log is *active*."""
 
     def __init__(
-        self, keys: PrivateKeys, view: LogView, evidence: NodeEvidence, database: NodeDatabase, clock: Clock
+        self,
+        keys: PrivateKeys,
+        view: LogView,
+        evidence: NodeEvidence,
+        database: NodeDatabase,
+        clock: Clock,
+        house: HousePolicy | None = None,
     ) -> None:
+        self._house = house
         self._keys, self._view, self._evidence, self._database, self._clock = keys, view, evidence, database, clock
         self.channel: Channel | None = None
+        self.law: NodeLaw | None = None
         self._verified: dict[tuple[object, ...], Agreement] = {}
 
     def offered(self, order: AgreementOrder) -> str:
@@ -91,7 +101,9 @@ class NodeAgreements:
         return [self._shown(row) for row in self._database.agreements()]
 
     async def approve(self, agreement_id: str, data_set: DataSetDescription | None) -> dict[str, object]:
-        """Countersign an offer whose scope this hospital can expose; active once its leaf has a quorum.
+        """Countersign an offer whose scope this hospital can expose and no law of its file is against.
+
+        It is active once its leaf has a quorum.
 
         One that replaces an earlier agreement is logged as its amendment or renewal, in one leaf for both.
         """
@@ -107,6 +119,8 @@ class NodeAgreements:
             cannot = self._cannot_replace(agreement)
             if cannot is not None:
                 raise Refused(cannot.reasons)
+            if self.law is not None:
+                self.law.agree(agreement)
             mine = sign_agreement(self._keys, agreement)
             row = self._move(row, "countersign", countersigned=mine.to_bytes())
         if row.state == "countersigned":
@@ -195,6 +209,15 @@ class NodeAgreements:
             standing = msgspec.structs.replace(standing, state=history.state_below(below))
             standing = standing_at(standing, agreement.terms.expires, self._clock())
         return agreement, agreement_facts(agreement, standing.state)
+
+    def active(self) -> tuple[Agreement, ...]:
+        """Every agreement in force, as it was offered."""
+        offered = ((row, _offered(row)) for row in self._database.agreements() if row.countersigned)
+        return tuple(one for row, one in offered if self.standing(row, one).state == "active")
+
+    def offer(self, agreement_id: str) -> Agreement:
+        """What was offered; ``Refused`` where there is no such agreement."""
+        return _offered(self.row_of(agreement_id))
 
     def _opened(self, row: AgreementRow) -> Agreement:
         """Both signatures verified, once for the same bytes under the same keys."""
@@ -314,6 +337,7 @@ class NodeAgreements:
             "terms": msgspec.to_builtins(agreement.terms),
             "index": row.index,
             **_replacement(agreement, self._history(row.agreement_id, row.consumer)),
+            **(_lawful(self.law.check_of(row.agreement_id)) if self.law is not None else {}),
         }
 
 
@@ -330,6 +354,14 @@ def _replacement(agreement: Agreement, history: History | None) -> dict[str, obj
         found |= {"replaced_by": standing.successor, "suspended_by": list(standing.suspended_by)}
         found |= {"renewed": standing.renewed, "breaches": msgspec.to_builtins(history.breaches)}
     return {name: value for name, value in found.items() if value}
+
+
+def _lawful(check: AgreementCheck | None) -> dict[str, object]:
+    """Which packs were checked before it was signed, by digest, and what became of their articles; only what is."""
+    if check is None:
+        return {}
+    packs = {one.name: one.digest for one in check.report.packs}
+    return {"law": {"packs": packs, "articles": check.report.counts, "relaxed": list(check.relaxed)}}
 
 
 def _standing_in(row: AgreementRow, *states: str) -> AgreementRow:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from xinglin.contract import Agreement
 from xinglin.gate import Use
 from xinglin.kernel.instants import Clock
-from xinglin.kernel.verdict import Denied
+from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
+from xinglin.node.decisions import NodeDecisions
+from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
 from xinglin.node.prepared import Preparations
+from xinglin.node.site import Site
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.facts import AgreementFacts, Facts, KeyStatus
 from xinglin.terms.policy_facts import algorithm_digest
@@ -48,16 +49,14 @@ OUTPUTS = {
 }
 """What comes out of an algorithm, in the words of policies; the others give a statistic."""
 
+CELLS = frozenset({"count", "table"})
+"""Outputs that are cells of persons and nothing else."""
+
+CLASS_OF_ROLE = {"provider": "hospital", "regulator": "authority"}
+"""Roles in the log that tell a recipient's class."""
+
 PROTECTIONS = frozenset({"evidence", "secure_sum", "differencing_guard", "disclosure_pack"})
 """What this software carries out for every run, whatever was asked."""
-
-
-class Site(msgspec.Struct, frozen=True):
-    """Where this node computes, as its settings say; empty is unknown. Declared by the hospital, proved by nobody."""
-
-    place: str = ""
-    network: str = ""
-    environment: str = "node"
 
 
 class NodeDecider:
@@ -71,13 +70,16 @@ class NodeDecider:
         preparations: Preparations,
         database: NodeDatabase,
         approvals: NodeApprovals,
+        law: NodeLaw,
         clock: Clock,
         site: Site | None = None,
+        decisions: NodeDecisions | None = None,
     ) -> None:
+        self._decisions = decisions
         self._site = site or Site()
         self._node, self._view, self._agreements = node, view, agreements
         self._preparations, self._database, self._clock = preparations, database, clock
-        self._approvals = approvals
+        self._approvals, self._law = approvals, law
 
     async def facts(self, use: Use, below: int | None = None) -> Facts:
         """See the port."""
@@ -89,6 +91,8 @@ class NodeDecider:
         touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
         left = self._left(use, held)
         word = self._preparations.study_word(use.plan.study)
+        approval = self._approvals.facts(held)
+        law = self._law.judge(use, agreement, self._site, word, approval)
         return Facts(
             now=self._clock(),
             node=self._node,
@@ -102,7 +106,8 @@ class NodeDecider:
             revoked=self._view.record.revoked,
             touched=touched,
             not_admitted=(*refused, *self._approvals.faults(held)),
-            approval=self._approvals.facts(held),
+            law=law.reasons,
+            approval=approval,
             ethics_approvals=self._approvals.names(use.plan.study),
             algorithm_operation=ALGORITHM_OPERATIONS.get(use.plan.algorithm),
             checkpoint_age_ms=self._view.age_ms,
@@ -117,7 +122,7 @@ class NodeDecider:
             algorithm_names=_algorithm_names(use),
             output_types=_outputs(use),
             consent_basis=word.basis if word is not None else None,
-            law_packs=word.packs if word is not None else None,
+            law_packs=law.packs,
         )
 
     def _held(self, use: Use, below: int | None) -> tuple[Agreement, AgreementFacts] | tuple[None, None]:
@@ -143,6 +148,29 @@ class NodeDecider:
         own = allowance.charge(use.run)
         mine = 1 if own is not None and own.counts else 0
         return allowance.left_of(held.digest, held.terms.allowance) + mine, allowance.left + mine
+
+
+def recipient_classes(recipients: tuple[str, ...], directory: KeyDirectory) -> tuple[str, ...] | None:
+    """The classes of all recipients, as far as their roles in the log tell them; one of no known class: unknown.
+
+    A person has the institution's class. Who only asks (a consumer) may be a university or a company: the log has no
+    word on that.
+    """
+    found = set()
+    for did in recipients:
+        person = directory.participants.get(did)
+        party = directory.participants.get(person.institution) if person and person.institution else person
+        named = sorted(party.roles & set(CLASS_OF_ROLE)) if party is not None else []
+        if not named or any(directory.status(one) != "active" for one in (did, party.did if party else did)):
+            return None
+        found |= {CLASS_OF_ROLE[role] for role in named}
+    return tuple(sorted(found)) or None
+
+
+def _k_anonymity(use: Use) -> int | None:
+    """Of counts and tables, whose every shown cell has the minimum cell's persons; of other outputs it is unknown."""
+    outputs = _outputs(use)
+    return use.plan.min_cell if outputs is not None and set(outputs) <= CELLS else None
 
 
 def _algorithm_names(use: Use) -> tuple[str, ...] | None:

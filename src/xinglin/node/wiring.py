@@ -20,24 +20,30 @@ from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.consent import NodeConsent
-from xinglin.node.decider import NodeDecider, Site
+from xinglin.node.decisions import NodeDecisions, open_node_terms
+from xinglin.node.decider import NodeDecider
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.feasibility import NodeFeasibility
+from xinglin.node.house_policy import HousePolicy
 from xinglin.node.intake.wiring import grade_words
 from xinglin.node.joining import SALT_FILE, joined_space, open_node_keys
+from xinglin.node.law import NodeLaw
 from xinglin.node.lazy_engine import LazyEngine, query_limits
 from xinglin.node.line import Line
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
+from xinglin.node.pilots import NodePilots
 from xinglin.node.prepared import Preparations
 from xinglin.node.release import NodeLedger, NodeReleaser, NodeReleaseStore
 from xinglin.node.runs import NodeRuns
 from xinglin.node.settings import NodeSettings
+from xinglin.node.site import Site
 from xinglin.node.tables import Tables
 from xinglin.node.vault import Vault
 from xinglin.stores.access_database import ApprovalDocuments
 from xinglin.stores.log_fetch import BundleReader
 from xinglin.stores.node_database import NodeDatabase
+from xinglin.stores.node_terms import NodeTerms
 from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context
 from xinglin.trust.keys import PrivateKeys
@@ -59,7 +65,10 @@ class Node(msgspec.Struct, frozen=True):
     evidence: NodeEvidence
     agreements: NodeAgreements
     approvals: NodeApprovals
+    law: NodeLaw
     documents: ApprovalDocuments
+    terms: NodeTerms
+    house: HousePolicy
     autopilot: NodeAutopilot
     feasibility: NodeFeasibility
     tables: Tables
@@ -81,7 +90,12 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     evidence = NodeEvidence(keys, space.origin, view, database, clock, settings.log_wait_s)
     documents = _approval_documents(folder, settings)
     approvals = NodeApprovals(view, documents, clock)
+    law = NodeLaw(folder, NodePilots(keys.did, folder, view, database, clock), _site(settings), clock)
     agreements = NodeAgreements(keys, view, evidence, database, clock)
+    agreements.law = law
+    terms = open_node_terms(folder, settings)
+    decisions = NodeDecisions(terms)
+    house = agreements.house = HousePolicy(terms, decisions, clock)
     tables = Tables(folder, keys.did, partial(grade_words, folder))
     outbox = Outbox()
     lazy = LazyEngine(settings)
@@ -96,7 +110,9 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     releaser = NodeReleaser(keys, view, outbox, database)
     runs = NodeRuns(desk, releaser)
     ports = Ports(
-        decider=NodeDecider(keys.did, view, agreements, preparations, database, approvals, clock, _site(settings)),
+        decider=NodeDecider(
+            keys.did, view, agreements, preparations, database, approvals, law, clock, _site(settings), decisions
+        ),
         ledger=NodeLedger(database, agreements, keys.did),
         computer=runs,
         evidence=evidence,
@@ -105,7 +121,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     )
     runs.gate = Gate(keys.did, ports, clock)
     return Node(
-        folder, space, keys, settings, client, database, memory, view, evidence, agreements, approvals, documents,
+        folder, space, keys, settings, client, database, memory, view, evidence, agreements, approvals, law, documents,
+        terms, house,
         NodeAutopilot(folder, agreements, tables),
         NodeFeasibility(folder, agreements, tables, database, clock), tables, desk, runs,
         outbox, clock, lazy.prepare,

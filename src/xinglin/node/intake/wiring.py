@@ -27,6 +27,7 @@ from xinglin.stores.intake_lake import LakeFacts
 from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.intake_preparer import ChildPreparer
 from xinglin.stores.intake_watermarks import IntakeWatermarks
+from xinglin.stores.law_words import LawWords
 from xinglin.stores.patient_index import PatientStore
 from xinglin.stores.raw_store import OpenedReader, RawFolder, open_raw_reader, open_raw_store
 from xinglin.stores.terms_steps import TERMS_STEPS
@@ -154,6 +155,16 @@ def open_consent_register(folder: Path) -> ConsentRegister:
 def known_consent_register(folder: Path) -> ConsentRegister | None:
     """The register of a node that has a ledger; None where nothing was ever taken in or recorded."""
     return open_consent_register(folder) if (folder / LEDGER_FILE).exists() else None
+
+
+def open_law_words(folder: Path) -> LawWords:
+    """What persons answered to questions of law, in the database of the node's ledger, whose outbox tells the log."""
+    return LawWords(IntakeLedger.in_folder(folder))
+
+
+def known_law_words(folder: Path) -> LawWords | None:
+    """The answers of a node that has a ledger; None where nothing was ever taken in or answered."""
+    return open_law_words(folder) if (folder / LEDGER_FILE).exists() else None
 
 
 def grade_words(folder: Path, data_set: str) -> tuple[GradeConfirmation, ...]:
