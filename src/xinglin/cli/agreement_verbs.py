@@ -134,6 +134,11 @@ def _agreement(one: dict[str, Any]) -> str:
         "peers": f"{len(terms['peers'])} hospitals",
         "until": to_text(terms["expires"]),
     }
+    if "law" in one:
+        law = one["law"]
+        shown["law packs"] = list(law["packs"])
+        shown["articles"] = ", ".join(f"{count} {name}" for name, count in law["articles"].items())
+        shown["relaxed by a pilot"] = law["relaxed"] or "nothing"
     views = "".join(f"\nview {view['name']}\n    {view['select']}" for view in terms["cohort"])
     return facts(shown) + views
 

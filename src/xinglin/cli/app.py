@@ -21,6 +21,7 @@ from xinglin.cli import (
     hub_verbs,
     intake_verbs,
     lake_verbs,
+    law_node_verbs,
     law_verbs,
     map_verbs,
     node_verbs,
@@ -82,6 +83,7 @@ app.add_typer(lake_verbs.app, name="lake")
 app.add_typer(map_verbs.app, name="map")
 app.add_typer(patient_verbs.app, name="patients")
 app.add_typer(terms_verbs.app, name="terms")
+law_verbs.app.add_typer(law_node_verbs.app)
 app.add_typer(law_verbs.app, name="law")
 app.add_typer(quality_verbs.quality, name="quality")
 catalogue_search_verbs.add_to(catalogue_verbs.catalogue)

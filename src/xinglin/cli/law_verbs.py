@@ -68,7 +68,7 @@ def check(
         "reasons": msgspec.to_builtins(report.reasons),
         "report": msgspec.to_builtins(report),
     }
-    printer.value(value, lambda: _report(report, every))
+    printer.value(value, lambda: shown_report(report, every))
     if not report:
         raise typer.Exit(REFUSED)
 
@@ -130,7 +130,8 @@ def _lines(
     return lines
 
 
-def _report(report: LawReport, every: bool) -> str:
+def shown_report(report: LawReport, every: bool) -> str:
+    """A report for people: what is in the way and what would have to change; with ``every``, all articles."""
     told = [one for one in report.articles if every or one.reason is not None]
     lines = []
     for one in told:

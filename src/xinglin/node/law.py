@@ -21,14 +21,15 @@ from xinglin.stores.law_words import AgreementCheck, LawWords, PilotDecision
 from xinglin.terms.consent_use import StudyWord
 from xinglin.terms.facts import ApprovalFacts
 from xinglin.terms.fences import Circumstances, Fence, inside
+from xinglin.terms.grades import OPERATIONS
 from xinglin.terms.law.answers import Answer, record_answer
-from xinglin.terms.law.engine import LawReport, check_articles
+from xinglin.terms.law.engine import LawReport, check_articles, law_reasons
 from xinglin.terms.law.errors import LawError, unknown_word
 from xinglin.terms.law.loading import PACKS, load_pack, read_pack
 from xinglin.terms.law.model import Rule
 from xinglin.terms.law.subject import LawSubject, with_terms
 from xinglin.terms.law_file import Applied, LawFile, read_law_file
-from xinglin.terms.policy import Policy
+from xinglin.terms.policy import Constraint, Policy
 from xinglin.terms.sandbox import Pilot, PilotUse, relax
 from xinglin.wire.errors import Refused
 
@@ -81,6 +82,43 @@ def report(folder: Path, data_set: str, study: str, at: Instant) -> LawReport:
         if words is not None:
             words.close()
     return check_articles(applied.subject, applied.packs, answers)
+
+
+def recorded(folder: Path, matter: str = "") -> tuple[Answer, ...]:
+    """Every answer on a matter (or on all), oldest first."""
+    words = known_law_words(folder)
+    if words is None:
+        return ()
+    try:
+        return words.answers(matter)
+    finally:
+        words.close()
+
+
+def terms_reasons(folder: Path, data_set: str, policy: Policy, at: Instant) -> tuple[Reason, ...]:
+    """Every reason of the packs against terms that are written for a data set, before anybody asks for it."""
+    said = read_node_law(folder)
+    if said is None:
+        return ()
+    applied = said.of(data_set, "", at)
+    purposes, operations = policy_words(policy)
+    stated = applied.subject
+    subject = msgspec.structs.replace(
+        stated, purposes=purposes or stated.purposes, operations=operations or stated.operations
+    )
+    return law_reasons(subject, applied.packs, recorded(folder, data_set))
+
+
+def policy_words(policy: Policy) -> tuple[frozenset[str], frozenset[str]]:
+    """The purposes that a policy's permissions name, and the operations; empty where it names none."""
+    parts = [part for one in policy.permissions for part in one.constraints]
+    purposes = {
+        value
+        for part in parts
+        if isinstance(part, Constraint) and part.operand == "purpose" and part.operator in ("eq", "isAnyOf", "isPartOf")
+        for value in ((part.value,) if isinstance(part.value, str) else part.value)
+    }
+    return frozenset(purposes), frozenset(one.action for one in policy.permissions if one.action in OPERATIONS)
 
 
 def kept_check(folder: Path, agreement: str) -> AgreementCheck | None:
