@@ -35,6 +35,10 @@ class Decider(Protocol):
         """
         ...
 
+    def decided(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
+        """Keep what was decided on these facts; ``stage``: ``ask``, ``again`` or ``release``. Again replaces it."""
+        ...
+
 
 class Ledger(Protocol):
     """Charges of this node (``privacy.Allowance`` is the reference)."""

@@ -32,7 +32,7 @@ from xinglin.gate.protect import mark_of, protect
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.decide import decide
-from xinglin.terms.facts import CHECKPOINT_STALE_MS
+from xinglin.terms.facts import CHECKPOINT_STALE_MS, Facts
 
 _STALE = "terms.stale_checkpoint"
 # The request opened the run in time; how long the run takes is not its business.
@@ -105,7 +105,16 @@ class Gate:
 
     async def recheck(self, use: Use) -> Verdict:
         """Whether the use would still be allowed now: for the rounds of a long run."""
-        return _standing(decide(use.request, use.plan, await self._ports.decider.facts(use)))
+        facts = await self._ports.decider.facts(use)
+        verdict = decide(use.request, use.plan, facts)
+        self._told(use, facts, verdict, "again")
+        return _standing(verdict)
+
+    def _told(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
+        """Have a decision kept: the first of a use, and later ones that refuse it; what only waits is none."""
+        standing = _standing(verdict) if stage != "ask" else verdict
+        if stage == "ask" or (isinstance(standing, Denied) and standing.codes != (_STALE,)):
+            self._ports.decider.decided(use, facts, standing, stage)
 
     async def _carry(self, use: Use) -> Answer:
         try:
@@ -151,8 +160,10 @@ class Gate:
         verdict = decide(use.request, use.plan, facts)
         if isinstance(verdict, Denied):
             _pause_if_stale(verdict)
+            self._told(use, facts, verdict, "ask")
             authenticated = facts.signer == use.request.requester and facts.key_status == "active"
             return await self._mark(msgspec.structs.replace(record, authenticated=authenticated), verdict, record)
+        self._told(use, facts, verdict, "ask")
         if record.state != "asked":
             return record
         return await self._move(record, "allow", conditions=verdict.conditions, authenticated=True)
@@ -219,7 +230,9 @@ class Gate:
             return await self._mark(record, highest)
         # c. Every entry below the leaves: a revocation among them holds.
         facts = await self._ports.decider.facts(use, max(own.index, highest))
-        verdict = _standing(decide(use.request, use.plan, facts))
+        found = decide(use.request, use.plan, facts)
+        self._told(use, facts, found, "release")
+        verdict = _standing(found)
         if isinstance(verdict, Denied):
             _pause_if_stale(verdict)
             return await self._mark(record, verdict)

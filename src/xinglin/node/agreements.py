@@ -33,6 +33,7 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.node.channel import Channel
 from xinglin.node.evidence import NodeEvidence
+from xinglin.node.house_policy import HousePolicy
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
 from xinglin.stores.law_words import AgreementCheck
@@ -51,18 +52,12 @@ class NodeAgreements:
     """This hospital's agreements. Only what both signed and what lies in the cosigned log is *active*."""
 
     def __init__(
-        self,
-        keys: PrivateKeys,
-        view: LogView,
-        evidence: NodeEvidence,
-        database: NodeDatabase,
-        clock: Clock,
-        house: HousePolicy | None = None,
+        self, keys: PrivateKeys, view: LogView, evidence: NodeEvidence, database: NodeDatabase, clock: Clock
     ) -> None:
-        self._house = house
         self._keys, self._view, self._evidence, self._database, self._clock = keys, view, evidence, database, clock
         self.channel: Channel | None = None
         self.law: NodeLaw | None = None
+        self.house: HousePolicy | None = None
         self._verified: dict[tuple[object, ...], Agreement] = {}
 
     def offered(self, order: AgreementOrder) -> str:
@@ -101,7 +96,7 @@ class NodeAgreements:
         return [self._shown(row) for row in self._database.agreements()]
 
     async def approve(self, agreement_id: str, data_set: DataSetDescription | None) -> dict[str, object]:
-        """Countersign an offer whose scope this hospital can expose and no law of its file is against.
+        """Countersign an offer: the hospital can expose it, its own policy and no law of its file is against it.
 
         It is active once its leaf has a quorum.
 
@@ -119,6 +114,9 @@ class NodeAgreements:
             cannot = self._cannot_replace(agreement)
             if cannot is not None:
                 raise Refused(cannot.reasons)
+            accepted = self.house.accepts(agreement) if self.house is not None else None
+            if isinstance(accepted, Denied):
+                raise Refused(accepted.reasons)
             if self.law is not None:
                 self.law.agree(agreement)
             mine = sign_agreement(self._keys, agreement)

@@ -123,7 +123,14 @@ class NodeDecider:
             output_types=_outputs(use),
             consent_basis=word.basis if word is not None else None,
             law_packs=law.packs,
+            recipient_classes=recipient_classes(use.request.recipients, directory),
+            k_anonymity=_k_anonymity(use),
         )
+
+    def decided(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
+        """See the port."""
+        if self._decisions is not None:
+            self._decisions.keep(use, facts, verdict, stage)
 
     def _held(self, use: Use, below: int | None) -> tuple[Agreement, AgreementFacts] | tuple[None, None]:
         digest = use.plan.agreements.get(self._node, "")

@@ -13,11 +13,12 @@ from xinglin.kernel.verdict import deny
 from xinglin.node.agreement_desk import AGREEMENT_VERBS, answer_about_agreements
 from xinglin.node.channel import Channel
 from xinglin.node.listings import Listings
+from xinglin.node.policy_desk import answer_about_policy
 from xinglin.node.tables import Tables
 from xinglin.node.wiring import Node
 from xinglin.wire.desk import DeskAnswer, DeskCall
 
-VERBS = ("status", "tables", "publish", "list", *AGREEMENT_VERBS, "runs", "receipts", "stop")
+VERBS = ("status", "tables", "publish", "list", *AGREEMENT_VERBS, "policy", "runs", "receipts", "pilot", "stop")
 
 
 async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
@@ -29,19 +30,26 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
     if call.verb == "publish":
         described = decode_json(call.arguments.get("description", "").encode(), DataSetDescription)
         mine = node.tables.publish(described)
-        channel.report(Listings(node.folder, node.tables).publication())
+        channel.report(Listings(node.folder, node.tables, node.house).publication())
         return DeskAnswer(published(node.tables, mine))
     if call.verb == "list":
-        listings = Listings(node.folder, node.tables)
+        listings = Listings(node.folder, node.tables, node.house)
         said = listings.keep(decode_json(call.arguments.get("listing", "").encode(), Listing))
         channel.report(listings.publication())
         return DeskAnswer(listed(said))
     if call.verb in AGREEMENT_VERBS:
         return DeskAnswer(await answer_about_agreements(node, call))
+    if call.verb == "policy":
+        answer = answer_about_policy(node, call)
+        if call.arguments.get("step") == "confirm":
+            channel.report(Listings(node.folder, node.tables, node.house).publication())
+        return DeskAnswer(answer)
     if call.verb == "runs":
         return DeskAnswer({"open": list(node.runs.open)})
     if call.verb == "receipts":
         return DeskAnswer(_receipts(node))
+    if call.verb == "pilot":
+        return DeskAnswer(node.law.pilot_report(call.arguments.get("name", "")))
     if call.verb == "stop":
         stop.set()
         return DeskAnswer({"stopping": True})

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import msgspec
 
 from xinglin.catalogue.entry import Listing, check_listing
 from xinglin.kernel.codec import decode_json
+from xinglin.kernel.instants import system_clock
 from xinglin.kernel.verdict import Denied, deny
+from xinglin.node.house_policy import HousePolicy
+from xinglin.node.law import terms_reasons
 from xinglin.node.tables import Tables
 from xinglin.stores.tls import write_private
+from xinglin.terms.errors import TermsError
 from xinglin.wire.channel import Published
 from xinglin.wire.errors import Refused
 
+log = logging.getLogger("xinglin.node.listings")
 LISTINGS_FILE = "listings.json"
 
 
 class Listings:
     """Listings by data set, in the node's folder; read anew each time."""
 
-    def __init__(self, folder: Path, tables: Tables) -> None:
-        self._file, self._tables = folder / LISTINGS_FILE, tables
+    def __init__(self, folder: Path, tables: Tables, house: HousePolicy | None = None) -> None:
+        self._file, self._tables, self._house = folder / LISTINGS_FILE, tables, house
 
     def kept(self) -> dict[str, Listing]:
         """Every listing by its data set."""
@@ -31,7 +37,7 @@ class Listings:
         return {one.data_set: one for one in found}
 
     def keep(self, listing: Listing) -> Listing:
-        """Keep or replace a listing; ``Refused`` with every reason where it cannot be shown."""
+        """Keep or replace a listing; ``Refused`` with every reason, of the law file too."""
         described = self._tables.published.get(listing.data_set)
         verdict = check_listing(listing, self._tables.published)
         if isinstance(verdict, Denied):
@@ -40,18 +46,34 @@ class Listings:
         if said is not None and described is not None and said.description_digest != described.digest():
             words = "The statement is of another version of the description."
             raise Refused(deny("catalogue.listing", words, "Make it again: xinglin catalogue statement.").reasons)
+        if listing.policy is not None:
+            reasons = terms_reasons(self._file.parent, listing.data_set, listing.policy, system_clock())
+            if reasons:
+                raise Refused(reasons)
         found = self.kept() | {listing.data_set: listing}
         write_private(self._file, msgspec.json.encode(tuple(found.values())))
         return listing
 
     def publication(self) -> Published:
-        """The report that the hub gets. A statement of an older description is left out, not the listing."""
+        """The report that the hub gets: terms tightened by the hospital's own policy.
+
+        A statement of an older description is left out, not the listing; terms that cannot be tightened are left out.
+        """
         described = {name: one.digest() for name, one in self._tables.published.items()}
         said = [
-            one
+            self._tightened(one)
             if one.statement is None or one.statement.description_digest == described[one.data_set]
-            else msgspec.structs.replace(one, statement=None)
+            else msgspec.structs.replace(self._tightened(one), statement=None)
             for one in self.kept().values()
             if one.data_set in described
         ]
         return Published(self._tables.encoded(), msgspec.json.encode(said))
+
+    def _tightened(self, listing: Listing) -> Listing:
+        if self._house is None or listing.policy is None:
+            return listing
+        try:
+            return msgspec.structs.replace(listing, policy=self._house.tighten(listing.policy))
+        except TermsError as error:
+            log.error("terms of '%s' are not published: %s", listing.data_set, error.code)
+            return msgspec.structs.replace(listing, policy=None)

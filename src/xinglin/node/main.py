@@ -55,7 +55,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     posting = asyncio.create_task(keep_posting(folder, IntakeEvidence(node.keys.did, node.evidence)))
     child = IntakeChild(folder, passphrase)
     feeding = asyncio.create_task(child.run()) if settings.intake == "auto" else None
-    channel.report(Listings(folder, node.tables).publication())
+    channel.report(Listings(folder, node.tables, node.house).publication())
     node.evidence.resubmit()
     await asyncio.wait((talking, stopping), return_when=asyncio.FIRST_COMPLETED)
     if feeding is not None:
@@ -71,6 +71,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     await node.client.aclose()
     node.database.close()
     node.documents.close()
+    node.terms.close()
     node.memory.close()
     if not stop.is_set():
         talking.result()

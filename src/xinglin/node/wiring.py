@@ -20,8 +20,8 @@ from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.consent import NodeConsent
-from xinglin.node.decisions import NodeDecisions, open_node_terms
 from xinglin.node.decider import NodeDecider
+from xinglin.node.decisions import NodeDecisions, open_node_terms
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.feasibility import NodeFeasibility
 from xinglin.node.house_policy import HousePolicy

@@ -97,6 +97,7 @@ class World:
         self.delivered: dict[str, bytes] = {}
         self.seen: list[str] = []
         self.facts_: Facts = FACTS
+        self.decisions: dict[tuple[str, str], Verdict] = {}
         self.revoked: list[tuple[int, str]] = []
         self.age_ms: int | None = 500
         self.outcome: Computed | Stopped | Denied = COMPUTED
@@ -129,6 +130,9 @@ class World:
         self.step("facts")
         revoked = frozenset(subject for at, subject in self.revoked if below is None or at < below)
         return replace(self.facts_, revoked=revoked, checkpoint_age_ms=self.age_ms)
+
+    def decided(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
+        self.decisions[use.run, stage] = verdict
 
     async def reserve(self, use: Use) -> Verdict:
         self.step("reserve")
