@@ -45,6 +45,15 @@ class Connector:
         routers = [*dsp_routers(self.desk), Router(settings.base, route_handlers=[data_route(self.desk)])]
         return [*routers, trigger_router(self.desk)] if settings.triggers else routers
 
+    def mounted(self, *others: Router) -> Router:
+        """``routers``, and ``others`` beside them, for another application: with our limit of size and our errors."""
+        return Router(
+            "/",
+            route_handlers=[*self.routers(), *others],
+            exception_handlers={HTTPException: _on_http_error, XinglinError: _on_error, Exception: _on_defect},
+            request_max_body_size=MESSAGE_SIZE.value,
+        )
+
     def app(self) -> Litestar:
         """An application that serves nothing else."""
         return Litestar(

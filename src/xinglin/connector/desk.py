@@ -26,17 +26,16 @@ from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied
 from xinglin.wire.dsp import messages as m
 from xinglin.wire.dsp.autopilot import ACTIONS, BINDING, Situation, choose
-from xinglin.wire.dsp.errors import BadMessage, Busy, NotAllowed, NotThere, Unreachable
+from xinglin.wire.dsp.errors import BadMessage, Busy, NotAllowed, NotThere, TooMany, Unreachable
 from xinglin.wire.dsp.offered import check_offer_policy
 from xinglin.wire.dsp.ports import Answer, Caller, ContractRow, NoteRow, OwedRow, ProcessRow, Sender, Step
-from xinglin.wire.dsp.states import CONSUMER, PROVIDER, START, may_move, move, other_side
+from xinglin.wire.dsp.states import CONSUMER, ENDS, PROVIDER, START, may_move, move, other_side
 
 log = logging.getLogger("xinglin.connector")
 
 MOVES = Limit("moves of a process", 256, "moves")
 Sides = tuple[str, ...]
-_ENDS = frozenset(("FINALIZED", "TERMINATED", "COMPLETED"))
-_NOTED = {"negotiation": _ENDS, "transfer": _ENDS | {"STARTED", "SUSPENDED"}}
+_NOTED = {"negotiation": ENDS, "transfer": ENDS | {"STARTED", "SUSPENDED"}}
 
 
 class Desk:
@@ -164,8 +163,13 @@ class Desk:
         return row
 
     async def admit(self, row: ProcessRow) -> ProcessRow | None:
-        """Keep a process that a counterparty opened; None where the counterparty's id is known already."""
+        """Keep a process that a counterparty opened; None where the counterparty's id is known already.
+
+        ``TooMany`` where it has as many open as one may have: what is held for a person must not pile up for ever.
+        """
         row, drafted = await self._reaction(row, None)
+        if self.world.store.open_processes(row.participant) >= self.world.settings.open_most:
+            raise TooMany(self.world.settings.open_most)
         if not self.world.store.add(_with(Step(row), drafted)):
             return None
         self.outbox.put(drafted.owed if drafted is not None else None)
@@ -173,7 +177,7 @@ class Desk:
 
     async def _reaction(self, row: ProcessRow, contract: ContractRow | None) -> tuple[ProcessRow, Draft | None]:
         """What the auto-pilot does now."""
-        if not self.world.rules or row.state in _ENDS or row.state == START:
+        if not self.world.rules or row.state in ENDS or row.state == START:
             return row, None
         published = await is_published(self.world, row, contract or self._contract_after(row))
         found = Situation(
@@ -202,7 +206,7 @@ class Desk:
         """What binds us, and what lets data out, is decided by the terms first; ``NotAllowed`` with every reason."""
         if row.side != PROVIDER or event not in BINDING | {"start"}:
             return
-        step, policy = "negotiate", row.offer
+        step, policy = "agree", row.offer
         if row.kind == "transfer":
             contract = self.world.store.contract(row.agreement, PROVIDER)
             step, policy = "transfer", contract.document if contract is not None else b"{}"

@@ -9,11 +9,13 @@ from collections.abc import Callable
 import msgspec
 
 from xinglin.kernel.instants import Clock, system_clock
+from xinglin.kernel.limits import Limit
 from xinglin.wire.dsp.autopilot import Rule
 from xinglin.wire.dsp.offered import POLICY_CONTEXTS
 from xinglin.wire.dsp.ports import Authenticate, ConnectorStore, Decide, Offers, Present, Released
 
 BASE = "/dsp/2025-1"
+OPEN_PROCESSES = Limit("open processes of a participant", 1_000, "processes")
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -36,7 +38,8 @@ class ConnectorSettings(msgspec.Struct, frozen=True):
     """``root``: the public URL without a path. ``strict_parties``: an agreement names its two parties exactly.
 
     ``any_format``: a transfer's format is not looked at (all are pulled). ``triggers``: the conformance kit's two URLs.
-    ``token_life_ms``: how long a token fetches data. ``contexts``: of messages that carry a policy.
+    ``open_most``: processes of one participant that have not ended. ``token_life_ms``: how long a token fetches data.
+    ``contexts``: of messages that carry a policy.
     """
 
     participant: str
@@ -49,6 +52,7 @@ class ConnectorSettings(msgspec.Struct, frozen=True):
     triggers: bool = False
     token_life_ms: int = 3_600_000
     page_size: int = 100
+    open_most: int = OPEN_PROCESSES.value
     contexts: tuple[str, ...] = POLICY_CONTEXTS
     auth: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,9 +25,17 @@ class HttpSender:
         self._client, self._plain_http, self._private = client, plain_http, private
 
     @classmethod
-    def fresh(cls, *, plain_http: bool = False, private: bool = False, timeout_s: float = 15.0) -> HttpSender:
+    def fresh(
+        cls,
+        *,
+        plain_http: bool = False,
+        private: bool = False,
+        timeout_s: float = 15.0,
+        verify: ssl.SSLContext | bool = True,
+    ) -> HttpSender:
         """With a client of its own: no proxy from the environment, no redirects."""
         client = httpx.AsyncClient(
+            verify=verify,
             timeout=timeout_s,
             trust_env=False,
             follow_redirects=False,

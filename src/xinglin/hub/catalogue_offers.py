@@ -26,11 +26,16 @@ class CatalogueOffers:
 
     async def entry(self, caller: Caller, data_set: str) -> Entry | None:
         """See the port."""
+        found = self.entry_of(data_set, caller.participant)
+        return None if found is None else offered(found)
+
+    def entry_of(self, data_set: str, participant: str) -> CatalogueEntry | None:
+        """The entry behind a data set of this hub's own, as a participant sees it."""
         try:
-            found = self._desk.entry(EntryCall(data_set), caller.participant).entry
+            found = self._desk.entry(EntryCall(data_set), participant).entry
         except Refused:
             return None
-        return None if found.origin else offered(found)
+        return None if found.origin else found
 
     def _listed(self, caller: Caller) -> ListedOffers:
         changes = self._desk.changes

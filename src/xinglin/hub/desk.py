@@ -8,6 +8,8 @@ import msgspec
 
 from xinglin.connector.addresses import check_address
 from xinglin.hub.access_operator import OPERATOR_VERBS, act_of_operator
+from xinglin.hub.connector import HubConnector
+from xinglin.hub.connector_desk import CONNECTOR_VERBS, act_of_connector
 from xinglin.hub.members import INVITE_LIFE_MS
 from xinglin.hub.services import Hub
 from xinglin.kernel.errors import MalformedMessage
@@ -15,7 +17,9 @@ from xinglin.kernel.verdict import deny
 from xinglin.wire.desk import DeskAnswer, DeskCall
 
 
-async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
+async def answer_at_desk(
+    hub: Hub, call: DeskCall, stop: asyncio.Event, connector: HubConnector | None = None
+) -> DeskAnswer:
     """``status``, ``invite``, ``federate``, ``stop`` or an operator's act; anything else is refused with the list."""
     if call.verb == "status":
         return DeskAnswer(_status(hub))
@@ -26,10 +30,12 @@ async def answer_at_desk(hub: Hub, call: DeskCall, stop: asyncio.Event) -> DeskA
         return DeskAnswer(msgspec.to_builtins(await act_of_operator(hub.access, call)))
     if call.verb == "federate":
         return DeskAnswer(_federate(hub, call))
+    if call.verb in CONNECTOR_VERBS:
+        return DeskAnswer(await act_of_connector(connector, call))
     if call.verb == "stop":
         stop.set()
         return DeskAnswer({"stopping": True})
-    known = ", ".join(("status", "invite", *OPERATOR_VERBS, "federate", "stop"))
+    known = ", ".join(("status", "invite", *OPERATOR_VERBS, "federate", *CONNECTOR_VERBS, "stop"))
     return DeskAnswer(
         None, deny("hub.unknown_verb", f"The hub knows no verb {call.verb!r}.", f"Known: {known}.").reasons
     )

@@ -44,7 +44,9 @@ async def run_hub(folder: Path, settings: HubSettings, passphrase: str = "") -> 
         log_enabled=False,
         http1_settings=HTTP1Settings(max_buffer_size=1024 * 1024),
     )
-    desk = await serve_desk(folder, lambda call: answer_at_desk(hub, call, stop))
+    if parts.connector is not None:
+        parts.connector.connector.start()
+    desk = await serve_desk(folder, lambda call: answer_at_desk(hub, call, stop, parts.connector))
     serving = asyncio.create_task(server.serve())
     watching = asyncio.create_task(hub.runs.watch())
     federating = asyncio.create_task(hub.federation.watch())
@@ -67,6 +69,8 @@ async def _close(parts: HubParts, server: Server, tasks: tuple[asyncio.Task[obje
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks, timeout=5)
+    if parts.connector is not None:
+        await parts.connector.close()
     await parts.hub.log.stop()
     await parts.witness_client.aclose()
     parts.database.close()

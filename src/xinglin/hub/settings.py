@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from xinglin.connector.model import OPEN_PROCESSES
 from xinglin.hub.runs import Patience
 from xinglin.stores.settings_file import Loaded, folder_settings
 
@@ -20,6 +21,12 @@ class HubSettings(msgspec.Struct, frozen=True):
 
     ``address`` and ``port``: where it listens. ``database_url`` and ``log_url``: PostgreSQL by URL, or SQLite in the
     folder (empty). ``witness_ca``: PEM file that admits to the regulator's witness over HTTPS. Times in seconds.
+
+    ``dsp_address``: public URL under which the hub speaks the Dataspace Protocol (empty: it does not).
+    ``dsp_issuers``: DIDs whose credentials strangers may show (empty: members alone are let in); ``dsp_credentials``:
+    types of which each has to be shown. ``dsp_rules``: file of auto-pilot rules that come before the hub's own.
+    ``dsp_open_most``: open processes of one participant. ``dsp_ca``: PEM file for calls to other connectors.
+    ``dsp_trial``: plain http and local addresses are called; for a trial on one machine alone.
     """
 
     address: str = "127.0.0.1"
@@ -33,6 +40,13 @@ class HubSettings(msgspec.Struct, frozen=True):
     return_s: float = 120.0
     step_s: float = 300.0
     drain_s: float = 10.0
+    dsp_address: str = ""
+    dsp_issuers: tuple[str, ...] = ()
+    dsp_credentials: tuple[str, ...] = ("Membership",)
+    dsp_rules: str = ""
+    dsp_open_most: int = OPEN_PROCESSES.value
+    dsp_ca: str = ""
+    dsp_trial: bool = False
 
     @property
     def patience(self) -> Patience:

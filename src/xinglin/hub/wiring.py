@@ -20,6 +20,7 @@ from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.catalogue_federated import Federation
 from xinglin.hub.catalogue_routes import catalogue_routes
 from xinglin.hub.catalogue_sources import DspCatalogs
+from xinglin.hub.connector import Around, HubConnector, make_connector
 from xinglin.hub.doorway import on_error, on_http_error
 from xinglin.hub.founding import CARD_FILE, founded_space, log_signer, open_keys
 from xinglin.hub.log import LogService, LogSettings
@@ -39,6 +40,7 @@ from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.limits import MESSAGE_BYTES
 from xinglin.stores.access_database import AccessDatabase
 from xinglin.stores.catalogue_database import CatalogueDatabase
+from xinglin.stores.connector_database import ConnectorDatabase
 from xinglin.stores.hub_database import HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
 from xinglin.stores.tls import client_context
@@ -64,6 +66,7 @@ class HubParts(msgspec.Struct, frozen=True):
     witness_client: httpx.AsyncClient
     card: WitnessCard
     regulator: KeyRegistration
+    connector: HubConnector | None = None
 
 
 def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: Clock = system_clock) -> HubParts:
@@ -92,7 +95,12 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     runs = RunDesk(members, database, line, clock, settings.patience)
     entries = CatalogueDatabase(settings.database_url) if settings.database_url else CatalogueDatabase.in_folder(folder)
     catalogue = CatalogueDesk(entries, clock, members.name_of, space.hub_url, database.publications)
-    federation = Federation(catalogue, DspCatalogs(), clock)
+    connector = None
+    if settings.dsp_address:
+        around = Around(keys, members, catalogue, log, database, clock)
+        connector = make_connector(folder, settings, around, _connector_store(folder, settings.database_url))
+    catalogs = DspCatalogs(connector.sender, connector.present) if connector is not None else DspCatalogs()
+    federation = Federation(catalogue, catalogs, clock)
     hub = Hub(
         space, keys, database, log, members, mailboxes, witnesses, agreements, runs, access, reviews, clock, federation
     )
@@ -103,6 +111,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
             catalogue_routes(hub),
             *access_routes(hub),
             log_router(log, members.check_batch),
+            *([connector.router] if connector is not None else ()),
         ],
         exception_handlers={XinglinError: on_error, HTTPException: on_http_error},
         openapi_config=None,
@@ -112,7 +121,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     ca = Path(settings.witness_ca) if settings.witness_ca else None
     client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30, trust_env=False)
     regulator = decode_json(card.registration, KeyRegistration)
-    return HubParts(hub, NodeDoor(hub, rest), database, access_database, log_store, client, card, regulator)
+    return HubParts(hub, NodeDoor(hub, rest), database, access_database, log_store, client, card, regulator, connector)
 
 
 def connect_parts(parts: HubParts) -> None:
@@ -150,6 +159,10 @@ def connect_parts(parts: HubParts) -> None:
     hub.members.record.on_member.append(on_member)
     hub.log.on_checkpoint(on_checkpoint)
     hub.mailboxes.on_arrival.append(on_arrival)
+
+
+def _connector_store(folder: Path, url: str) -> ConnectorDatabase:
+    return ConnectorDatabase(url) if url else ConnectorDatabase.in_folder(folder)
 
 
 def _log_store(folder: Path, url: str) -> SqliteLogStore | PostgresLogStore:

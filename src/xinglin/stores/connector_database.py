@@ -65,6 +65,11 @@ class ConnectorDatabase:
         """See the port."""
         return tuple(ProcessRow(**row) for row in self._kept.rows(t.PROCESSES, kind=kind, after=after, most=most))
 
+    def open_processes(self, participant: str) -> int:
+        """See the port."""
+        found = self._kept.one(t.OPEN, participant=participant)
+        return int(found["count"]) if found else 0
+
     def owed(self, pid: str) -> OwedRow | None:
         """See the port."""
         found = self._kept.one(t.OWED, key=pid)

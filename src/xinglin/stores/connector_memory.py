@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.wire.dsp.ports import ContractRow, NoteRow, OwedRow, ProcessRow, Step, TokenRow
+from xinglin.wire.dsp.states import ENDS
 
 
 class MemoryConnectorStore:
@@ -17,6 +18,7 @@ class MemoryConnectorStore:
         self._contracts: dict[tuple[str, str], ContractRow] = {}
         self._tokens: dict[str, TokenRow] = {}
         self._notes: dict[int, NoteRow] = {}
+        self._open: dict[str, set[str]] = {}
         self._last = 0
 
     def add(self, step: Step) -> bool:
@@ -41,6 +43,8 @@ class MemoryConnectorStore:
     def _keep(self, step: Step) -> None:
         row = step.row
         self._processes[row.pid] = row
+        open_ = self._open.setdefault(row.participant, set())
+        open_.discard(row.pid) if row.state in ENDS else open_.add(row.pid)
         if row.peer_pid:
             self._peers[_peer(row)] = row.pid
         self._owed.pop(row.pid, None)
@@ -66,6 +70,10 @@ class MemoryConnectorStore:
         """See the port."""
         found = sorted(pid for pid, row in self._processes.items() if row.kind == kind and pid > after)
         return tuple(self._processes[pid] for pid in found[:most])
+
+    def open_processes(self, participant: str) -> int:
+        """See the port."""
+        return len(self._open.get(participant, ()))
 
     def owed(self, pid: str) -> OwedRow | None:
         """See the port."""

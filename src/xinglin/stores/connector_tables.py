@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, MetaData, Table, bindparam, delete, insert, select, text, update
+from sqlalchemy import Index, MetaData, Table, and_, bindparam, delete, func, insert, select, text, update
 
 from xinglin.stores.columns import counter, number, octets, words
 from xinglin.stores.database import insert_or
+from xinglin.wire.dsp.states import ENDS
 
 SCHEMA_VERSION = 1
 SCHEMA = "xinglin_connector"
@@ -48,6 +49,7 @@ process = Table(
         postgresql_where=_has_peer,
     ),
     Index("process_kind", "kind", "pid"),
+    Index("process_participant", "participant", "state"),
 )
 owed = Table(
     "owed",
@@ -121,6 +123,11 @@ PROCESSES = (
     .where((process.c.kind == bindparam("kind")) & (process.c.pid > bindparam("after")))
     .order_by(process.c.pid)
     .limit(bindparam("most"))
+)
+OPEN = (
+    select(func.count().label("count"))
+    .select_from(process)
+    .where(and_(process.c.participant == bindparam("participant"), *(process.c.state != one for one in sorted(ENDS))))
 )
 PUT_OWED = insert_or(owed, "pid", replace=True)
 OWED = select(owed).where(owed.c.pid == bindparam("key"))

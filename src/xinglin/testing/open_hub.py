@@ -27,18 +27,20 @@ ALL_SCOPES = frozenset({"runs", "agreements", "catalogue"})
 class OpenHub:
     """A hub of a new space; ``http`` speaks to its application, and ``clock`` can be turned."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, settings: HubSettings | None = None) -> None:
+        self._folder, self._settings = folder, settings or HubSettings()
         self.clock = TurnedClock()
 
     async def __aenter__(self) -> Self:
         card = found_witness(self._folder / "witness", "regulator")
         self.space = found_space(self._folder / "hub", "open space", card)
-        self.parts = build_hub(self._folder / "hub", HubSettings(), clock=self.clock)
+        self.parts = build_hub(self._folder / "hub", self._settings, clock=self.clock)
         self.hub = self.parts.hub
         await self.hub.log.start()
         await _register_founders(self.parts, self._folder / "hub")
         self.hub.members.catch_up()
+        if self.parts.connector is not None:
+            self.parts.connector.connector.start()
         transport = httpx.ASGITransport(self.parts.app, raise_app_exceptions=False)  # type: ignore[arg-type]
         self.http = httpx.AsyncClient(transport=transport, base_url=self.space.hub_url)
         return self
@@ -47,6 +49,8 @@ class OpenHub:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         await self.http.aclose()
+        if self.parts.connector is not None:
+            await self.parts.connector.close()
         await self.hub.log.stop()
         await self.parts.witness_client.aclose()
         self.parts.database.close()

@@ -130,3 +130,12 @@ class ConnectorStoreSuite(ABC):
         assert [one.subject for one in store.notes(1)] == ["t-1"]
         store.drop_note(first.number)
         assert len(store.notes()) == 2
+
+    def test_open_processes_are_counted_by_counterparty(self, store: ConnectorStore) -> None:
+        for number in range(3):
+            store.add(Step(replace(ROW, pid=f"p-{number}", peer_pid=f"c-{number}")))
+        store.add(Step(replace(ROW, pid="t-1", kind="transfer", participant="did:bob")))
+        assert (store.open_processes("did:alice"), store.open_processes("did:bob")) == (3, 1)
+        store.put(Step(moved(replace(ROW, pid="p-0", peer_pid="c-0"), "TERMINATED")))
+        store.put(Step(moved(replace(ROW, pid="p-1", peer_pid="c-1"), "FINALIZED")))
+        assert (store.open_processes("did:alice"), store.open_processes("did:nobody")) == (1, 0)

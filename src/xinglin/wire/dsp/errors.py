@@ -70,6 +70,18 @@ class Busy(DspError):
         super().__init__("This process is busy with another message.", remedy="Send the message again.")
 
 
+class TooMany(DspError):
+    """A participant that has as many processes open as one may have."""
+
+    code = "dsp.too_many_open"
+    status = 429
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"You have {most} processes open, and no more is admitted.", remedy="End some, then ask again."
+        )
+
+
 class Unreachable(DspError):
     """A counterparty that does not answer, or an address that we do not call."""
 

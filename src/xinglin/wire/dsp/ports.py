@@ -119,6 +119,9 @@ class ConnectorStore(Protocol):
     def processes(self, kind: str, after: str = "", most: int = 1_000) -> tuple[ProcessRow, ...]:
         """All of a kind, by our id, after this one."""
 
+    def open_processes(self, participant: str) -> int:
+        """How many negotiations and transfers with this counterparty have not ended."""
+
     def owed(self, pid: str) -> OwedRow | None:
         """What is owed in this process."""
 
@@ -236,7 +239,11 @@ class Decide(Protocol):
     """The space's terms, the same for every path."""
 
     async def __call__(self, step: str, caller: Caller, data_set: str, policy: Document) -> Verdict:
-        """Whether ``step`` (negotiate, transfer, fetch) is allowed under ``policy`` (an offer or an agreement)."""
+        """Whether ``step`` is allowed under ``policy`` (an offer or an agreement).
+
+        ``negotiate``: it may be talked about; ``agree``: we may bind ourselves without a person; ``transfer``;
+        ``fetch``.
+        """
 
 
 class Evidence(Protocol):

@@ -44,6 +44,8 @@ TRANSFER_MOVES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 
 NEGOTIATION = StateTable("negotiation", START, tuple(move[:3] for move in NEGOTIATION_MOVES))
 TRANSFER = StateTable("transfer", START, tuple(move[:3] for move in TRANSFER_MOVES))
+ENDS = frozenset(("FINALIZED", "TERMINATED", "COMPLETED"))
+"""States in which a process has ended: no move leads out of them."""
 TABLES = {"negotiation": NEGOTIATION, "transfer": TRANSFER}
 _MOVERS = {
     kind: {(state, event): sides for state, event, _, sides in moves}
