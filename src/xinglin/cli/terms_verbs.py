@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from xinglin.cli import policy_verbs
 from xinglin.cli.options import Folder
 from xinglin.cli.output import columns, ends, facts, printer
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from xinglin.records.terminology.unmapped import Ask, Unmapped
     from xinglin.stores.terms_store import TermsStore
 
-app = typer.Typer(no_args_is_help=True, help="Terminology: code systems, maps, units, local codes and their review.")
+app = typer.Typer(no_args_is_help=True, help="Terminology (code systems, maps, units, local codes) and policies.")
+app.add_typer(policy_verbs.app)
 
 SystemName = Annotated[str, typer.Argument(help="Code system: URI, OID or a name such as LN, I10, SCT.")]
 Version = Annotated[str, typer.Option("--version", help="Version of the code system; else the newest loaded.")]

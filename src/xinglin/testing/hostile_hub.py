@@ -121,6 +121,7 @@ class Hospital:
         await self.node.desk.engine.close()
         await self.node.client.aclose()
         self.node.database.close()
+        self.node.terms.close()
         self.node.memory.close()
 
 
