@@ -1,7 +1,7 @@
 """The whole catalogue, or one entry of it, as DCAT 3 in JSON-LD, with what HealthDCAT-AP adds where it is known.
 
-An entry whose hospital stated what HealthDCAT-AP makes mandatory is written by ``dcat.health_dcat`` instead. Only what
-the asker may see is handed in.
+Not the whole HealthDCAT-AP profile: what it makes mandatory and only a holder knows is in ``dcat.health_dcat``, which a
+hospital exports itself. Only what the asker may see is handed in.
 """
 
 from __future__ import annotations
