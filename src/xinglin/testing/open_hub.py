@@ -21,7 +21,7 @@ from xinglin.trust.leaves import register
 from xinglin.wire.calls import EnrolCall
 from xinglin.witness.founding import found_witness
 
-ALL_SCOPES = frozenset({"runs", "agreements", "catalogue"})
+ALL_SCOPES = frozenset({"runs", "agreements", "catalogue", "access"})
 
 
 class OpenHub:
