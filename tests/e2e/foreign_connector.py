@@ -23,7 +23,7 @@ from xinglin.connector.dcp_wallet import Held, Wallet
 from xinglin.connector.model import ConnectorSettings, Patience, World
 from xinglin.connector.sending import HttpSender
 from xinglin.connector.trusting import KeptNotes, UnsafeAllowEverything
-from xinglin.hub.connector_evidence import NoProducts
+from xinglin.hub.connector import RULES
 from xinglin.kernel.instants import system_clock
 from xinglin.stores.connector_memory import MemoryConnectorStore
 from xinglin.stores.tls import client_context
@@ -32,7 +32,7 @@ from xinglin.trust.dcp import TYPE_SCOPE
 from xinglin.trust.dcp_documents import did_web, make_document
 from xinglin.trust.dcp_presentations import issue
 from xinglin.trust.dcp_tokens import Signer
-from xinglin.wire.dsp.autopilot import Rule
+from xinglin.wire.dsp.ports import Entry, Released
 
 DAY_MS = 86_400_000
 QUICK = Patience(first_ms=20, most_ms=200, unknown_ms=1_000, give_up_ms=10_000, settle_ms=500, courtesy_ms=0)
@@ -48,7 +48,7 @@ def free_port() -> int:
 class Foreign:
     """``claims``: what its issuer says of it in its Membership."""
 
-    def __init__(self, hub_certificate: str, **claims: str) -> None:
+    def __init__(self, hub_certificate: str, released: Released, entries: tuple[Entry, ...], **claims: str) -> None:
         self.port = free_port()
         root = f"http://127.0.0.1:{self.port}"
         self.signer = Signer.of(PrivateKeys.generate(), did_web(f"127.0.0.1:{self.port}"))
@@ -59,12 +59,12 @@ class Foreign:
         world = World(
             ConnectorSettings(self.signer.did, root, patience=QUICK),
             MemoryConnectorStore(),
-            ListedOffers(()),
-            NoProducts(),
+            ListedOffers(entries),
+            released,
             UnsafeAllowEverything(),
             ClaimsDoor(tokens, self.sender, ClaimsPolicy((), frozenset())),
             self.present,
-            (Rule("AGREED", "verify", side="consumer"),),
+            RULES,
         )
         self.connector = Connector(world, self.sender, KeptNotes())
         wallet = Wallet()

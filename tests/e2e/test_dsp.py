@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -17,6 +19,7 @@ from xinglin.catalogue import ColumnDescription, DataSetDescription, TableDescri
 from xinglin.catalogue.entry import Listing
 from xinglin.connector.asking import catalog, data_set
 from xinglin.connector.opening import negotiate, transfer
+from xinglin.connector.released_files import ReleasedFiles
 from xinglin.evidence.entry import decode_entry
 from xinglin.kernel.instants import system_clock
 from xinglin.stores.desk import ask_desk
@@ -27,6 +30,7 @@ from xinglin.testing.open_hub import OpenHub
 from xinglin.trust.dcp_documents import did_web
 from xinglin.trust.dcp_tokens import Signer, issue_id_token
 from xinglin.wire.desk import DeskCall
+from xinglin.wire.dsp.ports import Entry
 
 
 def research(*more: Constraint, duties: tuple[Duty, ...] = ()) -> Policy:
@@ -40,6 +44,12 @@ LISTINGS = (
     Listing("records", policy=research()),
     Listing("secret", policy=research(), restricted=True, audience=()),
     Listing("bare"),
+)
+
+
+CONTENT = b"".join(b"%d,%d\n" % (year, year * 7) for year in range(1900, 3000))
+PRODUCT = Entry(
+    "urn:foreign:incidence", ({"@type": "Offer", "@id": "urn:foreign:offer", "permission": [{"action": "use"}]},)
 )
 
 
@@ -84,7 +94,9 @@ async def test_a_foreign_connector_is_answered_as_the_terms_say(tmp_path: Path) 
         data_sets = tuple(described(one.data_set, node) for one in LISTINGS)
         await founded.hub.publish(node, msgspec.json.encode(data_sets), msgspec.json.encode(LISTINGS))
         certificate = founded.space.certificate_pem
-    async with Foreign(certificate, purpose="health-research") as foreign:
+    released = ReleasedFiles(tmp_path / "foreign")
+    released.put(PRODUCT.data_set, CONTENT, grade="L1", media_type="text/csv")
+    async with Foreign(certificate, released, (PRODUCT,), purpose="health-research") as foreign:
         hub = HubProcess(tmp_path / "hub", foreign.issuer.did)
         try:
             async with httpx.AsyncClient(verify=client_context(certificate), trust_env=False) as client:
@@ -92,6 +104,7 @@ async def test_a_foreign_connector_is_answered_as_the_terms_say(tmp_path: Path) 
                 await _strangers_and_members(client, hub, foreign, Signer.of(member))
                 await _unknown_and_restricted_are_one(client, hub, foreign, node)
                 await _negotiations(client, hub, foreign, node)
+                await _fetched(hub, foreign, tmp_path / "product.csv")
                 await _limit(client, hub, foreign, node)
         finally:
             hub.stop()
@@ -99,7 +112,7 @@ async def test_a_foreign_connector_is_answered_as_the_terms_say(tmp_path: Path) 
     leaves = [decode_entry(one) for one in store.entries(0, store.size())]
     store.close()
     concluded = [one for one in leaves if one.kind == "decision"]
-    assert len(concluded) == 2 and all(set(one.commitments) >= {"what", "state", "participant"} for one in concluded)
+    assert len(concluded) == 3 and all(set(one.commitments) >= {"what", "state", "participant"} for one in concluded)
     assert foreign.did not in repr(concluded) and node not in repr(concluded)
 
 
@@ -153,6 +166,25 @@ async def _negotiations(client: httpx.AsyncClient, hub: HubProcess, foreign: For
     shown = next(one for one in rows if one["data_set"].endswith("#ethics"))
     ask_desk(hub.folder, DeskCall("dsp-terminate", {"pid": shown["pid"], "reason": "The committee said no."}))
     await foreign.until(held[0], lambda one: one.state == "TERMINATED")
+
+
+async def _fetched(hub: HubProcess, foreign: Foreign, file: Path) -> None:
+    """The hub as consumer, by its operator's verbs."""
+    address = f"http://127.0.0.1:{foreign.port}/dsp/2025-1"
+    row = await _verb(hub, "negotiate", foreign.did, address, PRODUCT.data_set)
+    end = time.monotonic() + 20
+    while (found := await _verb(hub, "show", row["pid"]))["state"] != "FINALIZED":
+        assert time.monotonic() < end, found
+    told = await _verb(hub, "fetch", found["agreement"], str(file))
+    assert told["bytes"] == len(CONTENT) and file.read_bytes() == CONTENT
+
+
+async def _verb(hub: HubProcess, *words: str) -> Any:
+    command = [sys.executable, "-m", "xinglin", "--json", "dsp", *words, "--folder", str(hub.folder)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    said, _ = await process.communicate()
+    assert process.returncode == 0, (words, said)
+    return msgspec.json.decode(said)
 
 
 async def _limit(client: httpx.AsyncClient, hub: HubProcess, foreign: Foreign, node: str) -> None:

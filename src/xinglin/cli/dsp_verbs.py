@@ -1,18 +1,26 @@
-"""``xinglin dsp …``: the Dataspace Protocol; ``xinglin dsp-tck-profile`` serves what its conformance kit expects."""
+"""``xinglin dsp …``: the Dataspace Protocol at a running hub; ``dsp-tck-profile`` serves its conformance kit."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import Verbose, set_up_log
+from xinglin.cli.options import Folder, Verbose, set_up_log
 from xinglin.cli.output import columns, ends, facts, printer
+from xinglin.kernel.errors import XinglinError
 
-app = typer.Typer(no_args_is_help=True, help="The Dataspace Protocol 2025-1: its states, and auto-pilot rules.")
+app = typer.Typer(no_args_is_help=True, help="The Dataspace Protocol 2025-1: the running connector, states, rules.")
+
+
+class NotStarted(XinglinError):
+    """A transfer whose provider does not let us fetch."""
+
+    code = "cli.dsp_not_started"
 
 
 def add_to(root: typer.Typer) -> None:
@@ -45,6 +53,114 @@ def rules(file: Annotated[Path, typer.Argument(help="A file of auto-pilot rules 
     found = [asdict(rule) for rule in read_rules(file.read_text(encoding="utf-8"))]
     names = ("process", "on", "time", "side", "do", "offer", "data_sets", "participants")
     printer.value(found, lambda: columns(found, names))
+
+
+# --- a running connector, by its hub's folder --------------------------------------------------------
+
+
+@app.command("list")
+@ends
+def list_(
+    folder: Folder = Path("hub"),
+    kind: Annotated[str, typer.Option(help="negotiation or transfer; both by default.")] = "",
+) -> None:
+    """List negotiations and transfers of the running hub's connector, with what is held and why."""
+    found = _asked(folder, "dsp-list", kind=kind)
+    names = ("pid", "kind", "side", "state", "participant", "data_set", "agreement", "trouble")
+    printer.value(found, lambda: columns(found, names))
+
+
+@app.command()
+@ends
+def show(pid: Annotated[str, typer.Argument(help="Our id of a process.")], folder: Folder = Path("hub")) -> None:
+    """Show one process: its states, the offer on the table, the agreement."""
+    found = _asked(folder, "dsp-show", pid=pid)
+    found.pop("data_address", None)  # its token is nothing to be shown
+    printer.value(found, lambda: facts(found))
+
+
+@app.command()
+@ends
+def negotiate(
+    participant: Annotated[str, typer.Argument(help="DID of the provider.")],
+    address: Annotated[str, typer.Argument(help="Its connector, as https://host/dsp/2025-1.")],
+    data_set: Annotated[str, typer.Argument(help="Id of the data set in its catalog.")],
+    offer: Annotated[str, typer.Option(help="Id of one of its offers; the first by default.")] = "",
+    folder: Folder = Path("hub"),
+) -> None:
+    """Ask for a data set under the provider's own published offer; see with 'show' what becomes of it."""
+    given = {"participant": participant, "address": address, "data_set": data_set, "offer": offer}
+    found = _asked(folder, "dsp-negotiate", **given)
+    printer.value(found, lambda: facts(found))
+
+
+@app.command()
+@ends
+def fetch(
+    what: Annotated[str, typer.Argument(help="Id of an agreement, or of a transfer that is to be gone on with.")],
+    file: Annotated[Path, typer.Argument(help="Where the data go; what is there of them is kept.", dir_okay=False)],
+    folder: Folder = Path("hub"),
+    ca: Annotated[Path | None, typer.Option(help="PEM file that the provider's certificate follows from.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the provider to start.")] = 30.0,
+) -> None:
+    """Ask for the data of an agreement, fetch them, and tell the provider that they are complete."""
+    from xinglin.connector.asking import digest_of_file
+    from xinglin.wire.errors import Refused
+
+    try:
+        pid = _asked(folder, "dsp-show", pid=what)["pid"]
+    except Refused:
+        pid = _asked(folder, "dsp-transfer", agreement=what)["pid"]
+    size = asyncio.run(_download(_started(folder, pid, wait), file, ca))
+    _asked(folder, "dsp-complete", pid=pid)
+    value = {"transfer": pid, "file": str(file), "bytes": size, "sha256": digest_of_file(file)}
+    printer.value(value, lambda: facts(value))
+
+
+@app.command()
+@ends
+def terminate(
+    pid: Annotated[str, typer.Argument(help="Our id of a process.")],
+    reason: Annotated[str, typer.Option(help="What the counterparty is told.")] = "",
+    folder: Folder = Path("hub"),
+) -> None:
+    """End a negotiation or a transfer."""
+    found = _asked(folder, "dsp-terminate", pid=pid, reason=reason)
+    printer.value(found, lambda: facts(found))
+
+
+def _asked(folder: Path, verb: str, **given: str) -> Any:
+    from xinglin.stores.desk import ask_desk
+    from xinglin.wire.desk import DeskCall
+
+    return ask_desk(folder, DeskCall(verb, given)).value
+
+
+def _started(folder: Path, pid: str, wait_s: float) -> Any:
+    """The transfer once it is started; ``NotStarted`` with what is known where it is not."""
+    end = time.monotonic() + wait_s
+    while True:
+        row = _asked(folder, "dsp-show", pid=pid)
+        if row["state"] == "STARTED" and row.get("data_address"):
+            return row
+        if row["state"] in ("TERMINATED", "COMPLETED", "SUSPENDED") or time.monotonic() > end:
+            remedy = f"Look at it: xinglin dsp show {pid}."
+            raise NotStarted(f"The transfer is {row['state']}: {row['trouble'] or 'not started'}.", remedy=remedy)
+        time.sleep(0.1)
+
+
+async def _download(row: Any, file: Path, ca: Path | None) -> int:
+    import httpx
+    import msgspec
+
+    from xinglin.connector import asking
+    from xinglin.stores.tls import client_context
+    from xinglin.wire.dsp.ports import ProcessRow
+
+    address = msgspec.json.encode(row["data_address"])
+    started = ProcessRow(row["pid"], "transfer", "consumer", row["participant"], "STARTED", data_address=address)
+    async with httpx.AsyncClient(verify=client_context("", ca), trust_env=False, timeout=60) as client:
+        return await asking.fetch(client, started, file)
 
 
 @ends

@@ -25,7 +25,7 @@ PLAIN = (
 
 
 async def act_of_connector(found: HubConnector | None, call: DeskCall) -> Any:
-    """``dsp-list``, ``dsp-show``, ``dsp-negotiate``, ``dsp-transfer`` or ``dsp-terminate``."""
+    """``dsp-list``, ``dsp-show``, ``dsp-negotiate``, ``dsp-transfer``, ``dsp-complete`` or ``dsp-terminate``."""
     if found is None:
         raise Refused(
             deny("hub.no_connector", "This hub does not speak the Dataspace Protocol.", "Set 'dsp_address'.").reasons
@@ -88,11 +88,16 @@ async def _terminate(found: HubConnector, given: Mapping[str, str]) -> dict[str,
     return _plain(await found.connector.desk.do(row.pid, "terminate", reason=given.get("reason", "")))
 
 
+async def _complete(found: HubConnector, given: Mapping[str, str]) -> dict[str, Any]:
+    return _plain(await found.connector.desk.do(_row(found, given).pid, "complete"))
+
+
 _VERBS = {
     "dsp-list": _list,
     "dsp-show": _show,
     "dsp-negotiate": _negotiate,
     "dsp-transfer": _transfer,
+    "dsp-complete": _complete,
     "dsp-terminate": _terminate,
 }
 CONNECTOR_VERBS = tuple(_VERBS)
