@@ -36,10 +36,10 @@ from xinglin.node.evidence import NodeEvidence
 from xinglin.node.house_policy import HousePolicy
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
-from xinglin.stores.law_words import AgreementCheck
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import AgreementRow
 from xinglin.terms.facts import AgreementFacts
+from xinglin.terms.law_kept import AgreementCheck
 from xinglin.trust.envelope import Signed
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.channel import AgreementAnswer, AgreementOrder

@@ -17,7 +17,7 @@ from xinglin.kernel.verdict import Denied, Reason
 from xinglin.node.intake.wiring import known_law_words, open_law_words
 from xinglin.node.pilots import NodePilots
 from xinglin.node.site import Site
-from xinglin.stores.law_words import AgreementCheck, LawWords, PilotDecision
+from xinglin.stores.law_words import LawWords
 from xinglin.terms.consent_use import StudyWord
 from xinglin.terms.facts import ApprovalFacts
 from xinglin.terms.fences import Circumstances, Fence, inside
@@ -29,6 +29,7 @@ from xinglin.terms.law.loading import PACKS, load_pack, read_pack
 from xinglin.terms.law.model import Rule
 from xinglin.terms.law.subject import LawSubject, with_terms
 from xinglin.terms.law_file import Applied, LawFile, read_law_file
+from xinglin.terms.law_kept import AgreementCheck, PilotDecision
 from xinglin.terms.policy import Constraint, Policy
 from xinglin.terms.sandbox import Pilot, PilotUse, relax
 from xinglin.wire.errors import Refused

@@ -10,35 +10,15 @@ from sqlalchemy import Executable
 
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
-from xinglin.kernel.instants import Instant
 from xinglin.stores import law_tables as sql
 from xinglin.stores.database_errors import DatabaseTooNew
 from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.intake_tables import ADD_OUTBOX, SCHEMA_VERSION
 from xinglin.terms.law.answers import Answer
-from xinglin.terms.law.engine import LawReport
+from xinglin.terms.law_kept import AgreementCheck, PilotDecision
 
 EVIDENCE_KIND = "change"
 _PAGE = 1_000
-
-
-class AgreementCheck(msgspec.Struct, frozen=True):
-    """How an agreement was checked before it was signed; ``relaxed``: codes that the pilot of that digest relaxed."""
-
-    report: LawReport
-    pilot: str = ""
-    relaxed: tuple[str, ...] = ()
-
-
-class PilotDecision(msgspec.Struct, frozen=True):
-    """What was decided on a run of a pilot: the codes that stood against it, and those that the pilot relaxed."""
-
-    pilot: str
-    run: str
-    participant: str
-    at: Instant
-    codes: tuple[str, ...] = ()
-    relaxed: tuple[str, ...] = ()
 
 
 class _Versioned(msgspec.Struct, frozen=True):
