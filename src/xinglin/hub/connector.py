@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ from xinglin.wire.dsp.autopilot import Rule, read_rules
 from xinglin.wire.dsp.ports import ConnectorStore
 from xinglin.wire.dsp.states import CONSUMER, PROVIDER
 
+log = logging.getLogger("xinglin.hub.connector")
 SALT_FILE, WALLET_FILE = "dsp.salt", "dsp-wallet.json"
 _BY_A_PERSON = "Held: the offer is not the published one, or its terms ask for a person's decision."
 RULES = (
@@ -65,8 +67,11 @@ class HubConnector(msgspec.Struct, frozen=True):
     did: str
 
     async def close(self) -> None:
-        """Stop sending; what is owed stays in the store."""
-        await self.connector.stop()
+        """Stop sending; what is owed, to counterparties and to the log, stays in the store."""
+        try:
+            await self.connector.stop()
+        except XinglinError as error:
+            log.warning("evidence waits for the next start: %s", error.code)
         await self.sender.close()
         self.connector.world.store.close()
 

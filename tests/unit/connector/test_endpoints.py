@@ -62,6 +62,20 @@ async def test_the_same_request_again_is_the_same_negotiation(town: Town, bob: C
         assert await opened(client) != pid
 
 
+async def test_one_more_open_process_than_one_may_have_is_refused(town: Town) -> None:
+    bob = town.add("bob", BOB, entries=(entry(),), open_most=2)
+    async with town.client() as client, town.client("Bearer mallory") as other:
+        first, second = await opened(client, "c-1"), await opened(client, "c-2")
+        refused = await client.post("/negotiations/request", json=request_message("c-3"))
+        assert (refused.status_code, refused.json()["code"]) == (429, "dsp.too_many_open")
+        assert bob.world.store.by_peer("negotiation", "provider", ALICE, "c-3") is None
+        assert await opened(client, "c-1") == first  # the same one again is no new one
+        assert await opened(other, "c-1") not in (first, second)  # somebody else has room
+        ending = message("ContractNegotiationTerminationMessage", providerPid=first, consumerPid="c-1")
+        assert (await client.post(f"/negotiations/{first}/termination", json=ending)).status_code == 200
+        assert await opened(client, "c-3") not in (first, second)
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

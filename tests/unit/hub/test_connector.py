@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from xinglin.hub.connector import BadSettings, make_connector
 from xinglin.hub.connector_door import PROVEN_MS, HubDoor
 from xinglin.hub.connector_evidence import KINDS, LogEvidence, NoProducts
 from xinglin.hub.connector_terms import CatalogueTerms
+from xinglin.hub.desk import answer_at_desk
 from xinglin.hub.settings import HubSettings, hub_settings
+from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import to_text
 from xinglin.kernel.verdict import Allowed, Denied, Verdict
 from xinglin.terms.odrl import to_odrl
@@ -27,9 +31,11 @@ from xinglin.terms.policy import Constraint, Duty, Permission, Policy
 from xinglin.testing.open_hub import OpenHub
 from xinglin.trust import PrivateKeys
 from xinglin.trust.dcp_tokens import Signer, issue_id_token
+from xinglin.wire.desk import DeskCall
 from xinglin.wire.dsp.errors import Unreachable
 from xinglin.wire.dsp.policies import agreement_of
 from xinglin.wire.dsp.ports import Answer, Caller, ContractRow, Item, NoteRow
+from xinglin.wire.errors import Refused
 
 NOW = 1_800_000_000_000
 DAY_MS = 86_400_000
@@ -227,3 +233,44 @@ def test_settings_that_are_not_to_be_trusted_are_refused(told: dict[str, Any], t
 def test_the_connector_is_off_and_closed_unless_somebody_opens_it(tmp_path: Path) -> None:
     found = hub_settings(tmp_path, environ={}).settings
     assert (found.dsp_address, found.dsp_issuers, found.dsp_trial) == ("", (), False)
+
+
+def settings_of_a_trial(**more: Any) -> HubSettings:
+    return HubSettings(dsp_address="https://hub.example", **more)
+
+
+async def test_a_hub_without_a_connector_says_so(tmp_path: Path) -> None:
+    async with OpenHub(tmp_path) as hub:
+        assert (await hub.http.get("/.well-known/dspace-version")).status_code == 404
+        assert (await hub.http.post("/dsp/2025-1/catalog/request")).status_code == 404
+        with pytest.raises(Refused) as found:
+            await answer_at_desk(hub.hub, DeskCall("dsp-list"), asyncio.Event(), hub.parts.connector)
+        assert found.value.reasons[0].code == "hub.no_connector"
+
+
+async def test_the_hubs_own_calls_stay_what_they_are_beside_the_connector(tmp_path: Path) -> None:
+    async with OpenHub(tmp_path, settings_of_a_trial()) as hub:
+        assert (await hub.http.get("/v1/healthz")).json()["state"] == "ready"
+        document = (await hub.http.get("/.well-known/did.json")).json()
+        assert (document["id"], document["alsoKnownAs"]) == ("did:web:hub.example", [hub.space.operator])
+        for path in ("negotiations/urn:uuid:1", "transfers/urn:uuid:1", "catalog/datasets/x", "data/urn:uuid:1"):
+            assert (await hub.http.get(f"/dsp/2025-1/{path}")).status_code == 401
+        assert (await hub.http.post("/dsp/2025-1/catalog/request", content=b"x" * (1 << 20))).status_code == 401
+        assert (await hub.http.post("/tck/negotiation.initiate", content=b"{}")).status_code == 404
+        desk = partial(answer_at_desk, hub.hub, stop=asyncio.Event(), connector=hub.parts.connector)
+        assert (await desk(DeskCall("dsp-list"))).value == []
+        for wrong in (DeskCall("dsp-list", {"kind": "sale"}), DeskCall("dsp-show"), DeskCall("dsp-negotiate")):
+            with pytest.raises(MalformedMessage):
+                await desk(wrong)
+        for verb, name in (("dsp-show", "pid"), ("dsp-terminate", "pid"), ("dsp-transfer", "agreement")):
+            with pytest.raises(Refused):
+                await desk(DeskCall(verb, {name: "urn:uuid:1"}))
+        with pytest.raises(Unreachable):  # not https: not called
+            given = {"participant": "did:web:x.example", "address": "http://x.example/dsp", "data_set": "d"}
+            await desk(DeskCall("dsp-negotiate", given))
+
+
+async def test_the_salts_are_made_once(tmp_path: Path) -> None:
+    async with OpenHub(tmp_path, settings_of_a_trial()):
+        path = tmp_path / "hub" / "dsp.salt"
+        assert len(path.read_bytes()) == 32 and path.stat().st_mode & 0o077 == 0
