@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 from xinglin.cli.law_node_verbs import app
 from xinglin.cli.output import printer
 from xinglin.kernel.instants import from_text
-from xinglin.node.law import policy_words, read_node_law, record, report, terms_reasons
+from xinglin.node.law import _outside, policy_words, read_node_law, record, report, terms_reasons
+from xinglin.node.site import Site
+from xinglin.terms.fences import Fence, Passage, tighten
 from xinglin.terms.law.errors import LawError
+from xinglin.terms.law.subject import LawSubject
 from xinglin.terms.policy import Constraint, Permission, Policy
 
 NOW = from_text("2026-11-22T00:00:00Z")
@@ -103,3 +106,29 @@ def test_the_verbs(folder: Path) -> None:
     assert call("answer", "own.looked", "maybe", "--matter", "cardiology", "--by", "officer")[0] != 0
     assert call("report", "--agreement", "sha256:none")[0] != 0
     assert call("pilot", "report", "heart.pilot")[0] != 0
+
+
+@pytest.mark.parametrize(
+    ("destinations", "codes"),
+    [
+        ({"CN-SH", "CN-ZJ"}, set()),
+        ({"CN-SH", "DE"}, {"terms.fence_passages"}),
+        ({"CN-SH", "CN-JS"}, {"terms.fence_passages"}),
+        (None, {"terms.fence_passages"}),
+        (set(), {"terms.fence_passages"}),
+    ],
+)
+def test_passages_are_judged_for_every_destination(destinations: set[str] | None, codes: set[str]) -> None:
+    lists = Fence("lists", passages=(Passage("health-status", "CN-SH", "CN-ZJ"),))
+    subject = LawSubject(
+        matter="study-1",
+        at=NOW,
+        origin="CN-SH",
+        destinations=None if destinations is None else frozenset(destinations),
+        categories=frozenset({"health-status"}),
+    )
+    for fence in (lists, tighten(Fence("house", places=("CN",)), lists)):
+        found = _outside(fence, subject, Site("CN-SH", "10.1.0.0/16", "node"))
+        assert {one.code for one in found} == codes
+    wrong = _outside(Fence("house", environments=("workspace",)), subject, Site("CN-SH", "", "node"))
+    assert [one.code for one in wrong] == ["terms.fence_environment"]
