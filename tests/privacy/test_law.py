@@ -13,6 +13,7 @@ from tests.privacy.conftest import COHORT, GLM, SQL, VARIABLES
 from xinglin.hub.runs import Coordinator
 from xinglin.kernel.instants import system_clock
 from xinglin.node.law import kept_check, record, recorded, report
+from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.terms.sandbox import Pilot, Relaxation, sign_pilot
 from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import Hospital, HostileHub
@@ -94,6 +95,24 @@ async def test_a_question_denies_its_answer_allows_and_its_expiry_denies(hub: Ho
     assert codes(await run(one)) == {f"terms.law.{ASKS}"}
     assert [answer.yes for answer in recorded(strict.folder, study)] == [True, False]
     assert not report(strict.folder, one.data_set, study, system_clock())
+
+
+async def test_a_policy_that_asks_for_a_pack_gets_it_where_nothing_is_left(hub: HostileHub, strict: Hospital) -> None:
+    study = "study-pack"
+    one = Asker(hub, study)
+    policy = Policy((Permission("statistics", (Constraint("lawPack", "hasPart", (PACK,)),)),))
+    await one.agree(COHORT, VARIABLES, policy=policy)
+    assert codes(await run(one)) == {"terms.unknown_law_pack"}  # no hospital says anything
+    for hospital in hub.hospitals.values():
+        says(hospital, LAW)
+        record(hospital.folder, ASKS, True, study, "data officer", 30, "")
+    try:
+        assert (await run(one)).state == "done"
+        record(strict.folder, ASKS, False, study, "data officer", 30, "")
+        assert codes(await run(one)) == {f"terms.law.{ASKS}", "terms.not_met_law_pack"}
+    finally:
+        for hospital in hub.hospitals.values():
+            (hospital.folder / "law.toml").unlink()
 
 
 async def test_fences_deny_outside_hours_and_networks_and_a_broken_file_denies(
