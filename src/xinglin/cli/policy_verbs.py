@@ -147,8 +147,9 @@ _ODRL = frozenset({"@context", "@type", "@graph", "permission", "prohibition", "
 
 def _kept(folder: Path, last: int) -> tuple[Kept, ...]:
     from xinglin.kernel.instants import system_clock
-    from xinglin.node.decisions import NodeDecisions, open_node_terms
+    from xinglin.node.decisions import NodeDecisions
     from xinglin.node.settings import node_settings
+    from xinglin.node.wiring import open_node_terms
 
     store = open_node_terms(folder, node_settings(folder).settings)
     try:

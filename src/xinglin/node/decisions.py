@@ -6,7 +6,6 @@ By operand, as a policy sees it: no row, no query, no patient; recipients by the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 
@@ -14,8 +13,6 @@ from xinglin.gate import Use
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Denied, Verdict
-from xinglin.node.joining import joined_space
-from xinglin.node.settings import NodeSettings
 from xinglin.stores.node_terms import DecisionRow, NodeTerms
 from xinglin.terms.evaluate import Asked
 from xinglin.terms.facts import Facts
@@ -108,9 +105,3 @@ def effects_of(simulation: Simulation, kept: Iterable[Kept]) -> tuple[Effect, ..
         study = decided.asked.values.get("study")
         found.append(Effect(one, decided.others, decided.asked.action, study if isinstance(study, str) else ""))
     return tuple(found)
-
-
-def open_node_terms(folder: Path, settings: NodeSettings) -> NodeTerms:
-    """The store of a joined node, wherever its settings put its database."""
-    joined_space(folder)
-    return NodeTerms(settings.database_url) if settings.database_url else NodeTerms.in_folder(folder)

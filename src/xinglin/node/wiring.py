@@ -21,7 +21,7 @@ from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.consent import NodeConsent
 from xinglin.node.decider import NodeDecider
-from xinglin.node.decisions import NodeDecisions, open_node_terms
+from xinglin.node.decisions import NodeDecisions
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.feasibility import NodeFeasibility
 from xinglin.node.house_policy import HousePolicy
@@ -152,6 +152,12 @@ def open_node_database(folder: Path, settings: NodeSettings, clock: Clock) -> No
     if settings.database_url:
         return NodeDatabase(settings.database_url, clock, settings.answers_cap)
     return NodeDatabase.in_folder(folder, clock, settings.answers_cap)
+
+
+def open_node_terms(folder: Path, settings: NodeSettings) -> NodeTerms:
+    """Decisions and policy acts of a joined node, wherever its settings put its database."""
+    joined_space(folder)
+    return NodeTerms(settings.database_url) if settings.database_url else NodeTerms.in_folder(folder)
 
 
 def _approval_documents(folder: Path, settings: NodeSettings) -> ApprovalDocuments:
