@@ -19,6 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Tests are never timed: what Hypothesis calls slow is a library that is loaded, or a busy machine. In continuous
+# integration its own profile draws the same examples each time.
+settings.register_profile("untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 

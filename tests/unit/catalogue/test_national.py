@@ -113,7 +113,8 @@ def test_codes_that_no_table_has_are_refused(change: dict[str, object]) -> None:
 
 def test_the_page_shows_a_holder_that_exports() -> None:
     page = (Path(__file__).parents[3] / "docs/quality.md").read_text(encoding="utf-8")
-    stated = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])
+    blocks = (tomllib.loads(part.partition("```")[0]) for part in page.split("```toml\n")[1:])
+    stated = next(block for block in blocks if "healthdcat" in block)
     holder = msgspec.convert(stated["healthdcat"], Holder)
     assert health_dcat(statement(), holder)["@graph"]
     assert national_record(statement(), msgspec.convert(stated["national"], NationalOffer))["identifier"]
