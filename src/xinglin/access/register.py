@@ -63,7 +63,7 @@ class Logged(msgspec.Struct, frozen=True):
 def status_of(logged: Logged, now: Instant) -> tuple[str, Instant]:
     """The permit's status and until when it holds or held."""
     happened: list[tuple[Instant, str]] = []
-    if logged.end is not None:
+    if logged.end is not None and logged.end[0] != "lapsed":  # it lapses by the clock, whatever instant a leaf names
         happened.append((logged.end[1], _EVENTS[logged.end[0]]))
     if logged.follower is not None:
         happened.append((logged.follower[2], _EVENTS[logged.follower[1]]))

@@ -47,11 +47,10 @@ class Halts:
         """
         halted: asyncio.Future[tuple[Reason, ...]] = asyncio.get_running_loop().create_future()
         self._halted[use.run], self._uses[use.run] = halted, use
-        if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self._look(), name="halting")
         working = asyncio.ensure_future(work)
         try:
-            await asyncio.wait((working, halted), return_when=asyncio.FIRST_COMPLETED)
+            while not (working.done() or halted.done()):
+                await asyncio.wait((working, halted, self._watching()), return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
             reason = halted.result()[0]
@@ -64,6 +63,14 @@ class Halts:
             if not working.done():
                 working.cancel()
                 await asyncio.wait((working,))
+
+    def _watching(self) -> asyncio.Task[None]:
+        """The watch; begun anew where a defect ended it, so that none leaves a run unwatched."""
+        if self._watch is None or self._watch.done():
+            if self._watch is not None and not self._watch.cancelled() and self._watch.exception() is not None:
+                log.error("watching runs failed and begins anew", exc_info=self._watch.exception())
+            self._watch = asyncio.create_task(self._look(), name="halting")
+        return self._watch
 
     async def _look(self) -> None:
         """Until nothing runs: decide again when the log grows, and at every tick."""

@@ -25,6 +25,7 @@ from xinglin.wire.record import SpaceRecord
 log = logging.getLogger("xinglin.wire.approvals")
 APPROVAL_KIND, END_KIND = "approval", "revocation"
 SHAPES = ("committee", "notice", "end")
+LAPSED = "lapsed"
 
 
 class ApprovalLeaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,7 +89,8 @@ class ApprovalRecord:
             return "unknown"
         if approval in self._record.revoked or logged.notice.scope.study in self._record.revoked:
             return "revoked"
-        if logged.end is not None:
+        # That it lapsed is the reader's clock's to say: a leaf's instant is whatever its submitter wrote.
+        if logged.end is not None and logged.end[0] != LAPSED:
             return logged.end[0]
         if now >= logged.notice.expires:
             return "lapsed"
@@ -105,7 +107,7 @@ class ApprovalRecord:
         logged = self.logged.get(ending.approval)
         if logged is None:
             return False
-        if ending.why == "lapsed":
+        if ending.why == LAPSED:
             return at >= logged.notice.expires
         return "regulator" in self._record.directory.roles(by) or by in self._chairs(logged.notice)
 
@@ -163,7 +165,8 @@ class ApprovalRecord:
     def _ended(self, index: int, at: Instant, signed: Signed) -> None:
         ending = open_end(signed, self._record.directory, at=index)
         logged = self.logged.get(ending.approval)
-        if logged is None or logged.end is not None or not self.may_end(ending, signed.signer, at):
+        again = logged is not None and logged.end is not None and (ending.why == LAPSED or logged.end[0] != LAPSED)
+        if logged is None or again or not self.may_end(ending, signed.signer, at):
             log.warning("leaf %d has no effect: its signer does not end this approval", index)
             return
         self.logged[ending.approval] = msgspec.structs.replace(logged, end=(ending.why, at))

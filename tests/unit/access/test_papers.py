@@ -100,6 +100,7 @@ def logged(**change: object) -> Logged:
         (logged(follower=("sha256:x", "renewal", NOW + 5)), MOTION.expires, "RENEWED", NOW + 5),
         (logged(end=("revoked", NOW + 3), follower=("sha256:x", "renewal", NOW + 5)), NOW + 9, "REVOKED", NOW + 3),
         (logged(end=("lapsed", MOTION.expires)), MOTION.expires + 1, "EXPIRED", MOTION.expires),
+        (logged(end=("lapsed", MOTION.expires + 5)), NOW + 9, "GRANTED", MOTION.expires),
     ],
 )
 def test_the_status_of_a_permit(one: Logged, now: int, status: str, until: int) -> None:

@@ -16,6 +16,8 @@ from tests.unit.hub.review_scene import VOTERS, Scene
 
 from xinglin.access.approval import Resolution, sign_end, sign_notice, sign_resolution
 from xinglin.access.clocks import DAY_MS
+from xinglin.evidence.entry import Entry
+from xinglin.evidence.submission import sign_batch
 from xinglin.gate import Stopped
 from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
@@ -26,6 +28,7 @@ from xinglin.terms.facts import AgreementFacts
 from xinglin.testing.open_hub import OpenHub
 from xinglin.trust.errors import UnknownParticipant, WrongContext
 from xinglin.trust.keys import PrivateKeys
+from xinglin.wire.approvals import approval_leaf
 from xinglin.wire.channel import ApprovalOrder
 from xinglin.wire.record import SpaceRecord
 
@@ -104,6 +107,22 @@ async def test_an_approval_stands_from_its_leaf_to_its_end(scene: Scene, node: N
     assert node.codes(held()) == ("access.approval_revoked",) and node.approvals.names("study-heart") == ()
 
 
+async def test_nobody_ends_an_approval_early_by_the_instant_of_a_leaf(scene: Scene, node: Node) -> None:
+    approval, stranger = await scene.approved(), scene.people["third"]
+    node.follow()
+    node.given(scene.reviews.document(approval, scene.people["researcher"].did))
+    signed = sign_end(stranger, approval, "lapsed")
+    body, at = approval_leaf("end", signed), scene.now + 3_650 * DAY_MS
+    entry = Entry(kind="revocation", at=at, submitter=stranger.did, body=body)
+    batch = sign_batch([entry], scene.open.space.origin, stranger.did, stranger.sign)
+    await scene.hub.append_batch(batch.to_bytes())
+    node.follow()
+    assert node.codes(held()) == () and node.approvals.names("study-heart") == (approval,)
+    await scene.leaf("revocation", "end", sign_end(scene.people["deputy"], approval, "revoked"), scene.people["deputy"])
+    node.follow()
+    assert node.codes(held()) == ("access.approval_revoked",)  # what was said early stands in no revocation's way
+
+
 async def test_a_study_that_no_committee_reviewed_needs_nothing_here(node: Node) -> None:
     node.follow()
     assert node.approvals.faults(held()) == () and node.approvals.facts(held()) is None
@@ -161,12 +180,12 @@ class Again:
     """A gate that answers as it is told."""
 
     def __init__(self) -> None:
-        self.answer: Verdict | XinglinError = Allowed()
+        self.answer: Verdict | Exception = Allowed()
         self.asked = 0
 
     async def recheck(self, _use: object) -> Verdict:
         self.asked += 1
-        if isinstance(self.answer, XinglinError):
+        if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
@@ -230,6 +249,15 @@ async def test_a_log_or_disk_that_is_away_stops_nobody(answer: Any) -> None:
 
     assert await halts.carried(USE, work()) == "computed"
     assert gate.asked >= 2 and told.said == []
+
+
+async def test_a_defect_in_the_watch_leaves_no_run_unwatched() -> None:
+    halts, gate, _ = watched()
+    carrying = asyncio.create_task(halts.carried(USE, for_ever([])))
+    gate.answer = KeyError("a defect")
+    await asyncio.sleep(0.6)
+    gate.answer = REVOKED
+    assert isinstance(await asyncio.wait_for(carrying, 2), Stopped)
 
 
 async def test_what_goes_wrong_in_the_work_and_who_cancels_it_are_passed_on() -> None:
