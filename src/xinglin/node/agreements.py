@@ -38,7 +38,7 @@ from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import AgreementRow
-from xinglin.terms.facts import AgreementFacts
+from xinglin.terms.facts import CLOCK_SKEW_MS, AgreementFacts
 from xinglin.terms.law_kept import AgreementCheck
 from xinglin.trust.envelope import Signed
 from xinglin.trust.keys import PrivateKeys
@@ -63,7 +63,7 @@ class NodeAgreements:
     def offered(self, order: AgreementOrder) -> str:
         """Keep an offer for the officer, and give its digest; a known one changes nothing but is answered again ("").
 
-        One that would replace an agreement which it cannot replace is refused at once.
+        One that was made in the future, or would replace an agreement which it cannot replace, is refused at once.
         """
         signed = Signed.from_bytes(order.signed)
         agreement = open_offer(signed, self._view.record.directory)
@@ -85,7 +85,8 @@ class NodeAgreements:
         )
         self._database.put_agreement(row)
         log.info("agreement %s is offered", digest)
-        cannot = self._cannot_replace(agreement)
+        early = self._not_yet(agreement)
+        cannot = early if early is not None else self._cannot_replace(agreement)
         if cannot is None:
             return digest
         self._refuse(row, cannot.reasons)
@@ -283,6 +284,12 @@ class NodeAgreements:
         change = Change(event, agreement.replaces, made, row.agreement_id, canonical_digest(both))
         parties = (agreement.provider, agreement.consumer)
         return self._evidence.entry(KIND_OF[event], agreement.replaces, parties, sign_change(self._keys, change))
+
+    def _not_yet(self, agreement: Agreement) -> Denied | None:
+        """What an offer says of its own making is the consumer's word: rules on when it begins rest on it."""
+        if agreement.made <= self._clock() + CLOCK_SKEW_MS:
+            return None
+        return deny("contract.from_the_future", "The offer was made in the future.", "Set the clock right.")
 
     def _cannot_replace(self, agreement: Agreement) -> Denied | None:
         """Why an offer may not replace the agreement that it names; None when it may, or names none."""

@@ -113,6 +113,8 @@ def check_question(
         reasons.append(_no("too_many_questions", words, "Ask again tomorrow, or propose a study."))
     if terms.expires - terms.not_before > rules.days * DAY_MS:
         reasons.append(_no("too_long", f"A question stands for {rules.days} days at most.", "Ask for fewer."))
+    if terms.not_before - now > rules.days * DAY_MS:
+        reasons.append(_no("too_late", f"A question begins within {rules.days} days.", "Begin earlier."))
     return Denied(tuple(reasons)) if reasons else Allowed()
 
 

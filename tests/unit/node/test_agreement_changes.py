@@ -171,6 +171,16 @@ async def test_what_was_never_agreed_or_is_over_is_not_replaced(hub: HostileHub,
         await at.node.agreements.approve(digest, at.node.tables.published.get(asker.data_set))
 
 
+async def test_an_offer_that_says_it_was_made_in_the_future_is_refused(hub: HostileHub, asker: Asker) -> None:
+    """Else a rule on how soon an agreement begins would be judged by the consumer's own word."""
+    at, year = hub.hospitals["a"], 365 * 86_400_000
+    new = paper(asker, at, not_before=hub.clock() + 10 * year, expires=hub.clock() + 11 * year)
+    digest = await offer(asker, at, replace(new, replaces="", made=hub.clock() + 10 * year))
+    assert state(at, digest) == "refused"
+    answer = at.channel.of(AgreementAnswer)[-1]
+    assert {reason.code for reason in answer.reasons} == {"contract.from_the_future"}  # type: ignore[union-attr]
+
+
 async def test_what_is_terminated_stays_so(hub: HostileHub, asker: Asker) -> None:
     at = hub.hospitals["a"]
     digest = asker.agreements[at.did]

@@ -113,6 +113,12 @@ async def test_a_question_near_one_that_was_answered_gets_no_answer(hub: Hostile
     assert (await count(far)).state == "done"
 
 
+async def test_questions_are_not_stored_up_for_years(hub: HostileHub, member: Asker) -> None:
+    begins = hub.clock() + 3_650 * DAY_MS
+    later = {"not_before": begins, "expires": begins + DAY_MS}
+    assert everybody(await offer(member, SELECT.format(47), **later), "refused")
+
+
 async def test_fewer_than_the_minimum_is_all_that_is_said(hub: HostileHub, member: Asker) -> None:
     assert everybody(await offer(member, "SELECT age, sex FROM cardiac WHERE age >= 90"), "active")
     run = await count(member)
