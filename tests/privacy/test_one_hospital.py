@@ -33,6 +33,7 @@ from xinglin.catalogue.entry import Listing
 from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.connector_terms import HELD, CatalogueTerms
 from xinglin.hub.runs import Coordinator
+from xinglin.kernel.codec import encode_msgpack
 from xinglin.kernel.instants import system_clock
 from xinglin.kernel.verdict import Denied
 from xinglin.lake.delta import Lake
@@ -77,6 +78,7 @@ async def test_one_refuses_and_nobody_releases(
     one = One(hub, "study-" + fails.__name__.replace("_", "-"))
     async with fails(one) as told:
         answered = {name: charged(one, name) for name in hub.names}
+        heard = listen(hub)
         done = await one.question()
         await until(lambda: kinds(hub, done.run_id)[SPEAKS])
         assert done.state == "refused" and codes(done) == set(told.split()), done.view()
@@ -84,6 +86,8 @@ async def test_one_refuses_and_nobody_releases(
         says_nothing_of_rows(done, samples)
         the_log_says_that_b_refused(hub, done.run_id, told.split())
         nobody_released(one, done.run_id)
+        assert heard and not any(code.encode() in each for code in told.split() for each in heard)
+        hub.honest()
         assert {name: charged(one, name) for name in hub.names} == answered
     after = await one.question()
     assert after.state == "done", after.view()
@@ -124,6 +128,19 @@ async def test_what_fails_in_the_middle_stops_the_others_too(
     for name in hub.names:
         assert charge(one, name, done.run_id) == ("spent" if uploaded(one, name, done.run_id) else "returned")
     assert (await one.question()).state == "done"
+
+
+def listen(hub: HostileHub) -> list[bytes]:
+    """Everything that the hub says to the other hospitals from now on."""
+    heard: list[bytes] = []
+
+    def keep(did: str, order: Order) -> tuple[Order, ...]:
+        if hub.by_did[did].name in OTHERS:
+            heard.append(encode_msgpack(order))
+        return (order,)
+
+    hub.orders = keep
+    return heard
 
 
 def nothing_came(one: One, done: Coordinator) -> None:
@@ -230,5 +247,5 @@ async def test_every_door_says_what_the_run_is_told(hub: HostileHub, name: str) 
     else:
         assert found.answer == NO and {reason.code for reason in found.reasons} == {code}
         assert set(steps.pop("negotiate").reasons) == set(found.reasons)
-    for verdict in steps.values():
-        assert isinstance(verdict, Denied) and set(verdict.codes) - {HELD}, verdict
+        assert all(code in verdict.codes for verdict in steps.values()), steps
+    assert all(isinstance(verdict, Denied) and set(verdict.codes) - {HELD} for verdict in steps.values()), steps
