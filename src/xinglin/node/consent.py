@@ -172,7 +172,7 @@ def tables_of(terms: AgreedTerms) -> tuple[str, ...]:
 
 
 class NodeConsent:
-    """Whose rows a run may see. A run that is asked for again (after a stop) reads what it read at first."""
+    """Whose rows a run may see. Once admitted, a run that is taken up again after a stop reads what it read then."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder, self._clock = folder, clock
@@ -186,6 +186,14 @@ class NodeConsent:
         reading = register.reading(use.run, agreement.study, self._clock())
         asked = consent_use(reading.word, agreement, use.request.purpose, since, reading.at)
         return person_filter(register.choices(reading.number), asked)
+
+    def read_anew(self, use: Use) -> bool:
+        """For a run that is not admitted: whether somebody chose since it read, so that its next reading is a new one.
+
+        Else whoever opens a run and holds it back would keep rows whose persons withdraw meanwhile.
+        """
+        register = self._known()
+        return register is not None and register.read_anew(use.run, use.plan.study)
 
     def word(self, study: str) -> StudyWord | None:
         """The hospital's newest word on a study."""

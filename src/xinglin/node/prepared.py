@@ -62,9 +62,16 @@ class Preparations:
     async def of(self, use: Use) -> Prepared | Denied:
         """The use's preparation, made at first call; ``Denied`` depends on text and published facts alone."""
         async with self._turn:
+            anew = self._unadmitted(use) and await asyncio.to_thread(self._consent.read_anew, use)
+            if anew and use.run in self._known:
+                await self.forget(use)
             if use.run not in self._known:
                 self._known[use.run] = await self._prepare(use)
             return self._known[use.run]
+
+    def _unadmitted(self, use: Use) -> bool:
+        record = self._database.record(use.run)
+        return record is None or record.state in ("asked", "allowed", "charged")
 
     def study_word(self, study: str) -> StudyWord | None:
         """What the hospital says of a study: its basis and its law packs."""

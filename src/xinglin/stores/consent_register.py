@@ -131,6 +131,16 @@ class ConsentRegister:
         (row,) = self._database.rows(sql.READ, key=run)
         return Reading(row["number"], row["at"], _word(row["word"]) if row["word"] else None)
 
+    def read_anew(self, run: str, study: str) -> bool:
+        """Forget what a run read, where choices or a word on its study came since or it read nothing; whether so."""
+        word = self.word(study)
+        value = b"" if word is None else encode_msgpack(word)
+        found = self._database.rows(sql.READ, key=run)
+        if found and (found[0]["number"], bytes(found[0]["word"])) == (self.last(), value):
+            return False
+        self._database.write(sql.DROP_READ, run=run)
+        return True
+
     def _pages(self, statement: Executable, **values: Any) -> Iterator[tuple[Instant, Choice]]:
         after = 0
         while page := self._database.rows(statement, **values, after=after, limit=_PAGE):

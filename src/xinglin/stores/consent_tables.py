@@ -57,5 +57,6 @@ STUDIES = select(study.c.value).order_by(study.c.number)
 PUT_READ = text(
     "INSERT INTO consent_read (run, number, at, word) VALUES (:run, :number, :at, :word) ON CONFLICT (run) DO NOTHING"
 )
+DROP_READ = text("DELETE FROM consent_read WHERE run = :run")
 READ = select(read.c.number, read.c.at, read.c.word).where(read.c.run == bindparam("key"))
 LOGGED_AT = select(outbox.c.index).where(outbox.c.subject == bindparam("key")).order_by(outbox.c.number).limit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from xinglin.node.consent import (
 )
 from xinglin.node.consent_files import import_consents
 from xinglin.node.consent_preview import preview
+from xinglin.node.prepared import Preparations
 from xinglin.node.settings import NodeSettings
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import AgreementRow
@@ -100,6 +102,54 @@ def test_each_run_reads_what_it_read_first(tmp_path: Path, clock: Clock) -> None
     again = NodeConsent(tmp_path, clock)
     assert again.persons(use(), agreement(), 0).without == ("p1",)
     again.close()
+
+
+def test_a_run_that_waits_for_admission_does_not_keep_who_withdraws(tmp_path: Path, clock: Clock) -> None:
+    consent = NodeConsent(tmp_path, clock)
+    assert not consent.read_anew(use())
+    assert consent.persons(use(), agreement(), 0) == PersonFilter()
+    withdraw(tmp_path, "p1", "desk", clock=clock)
+    assert consent.read_anew(use())  # there was no register when it read
+    assert consent.persons(use(), agreement(), 0).without == ("p1",)
+    assert not consent.read_anew(use())
+    withdraw(tmp_path, "p2", "desk", clock=clock)
+    assert consent.read_anew(use())
+    assert consent.persons(use(), agreement(), 0).without == ("p1", "p2")
+    say_of_study(tmp_path, StudyWord("heart", "consent", ("gdpr",), "Wang", clock()))
+    assert consent.read_anew(use())
+    assert consent.persons(use(), agreement(), 0).only == ()
+    assert not consent.read_anew(use())
+    consent.close()
+
+
+async def test_rows_are_loaded_anew_until_a_run_is_admitted(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consent, unloaded, state = NodeConsent(tmp_path, clock), [], "charged"
+
+    async def unload(run: str) -> None:
+        unloaded.append(run)
+
+    async def prepare(self: Preparations, one: Use) -> PersonFilter:
+        return consent.persons(one, agreement(), 0)
+
+    anything: Any = None
+    database: Any = SimpleNamespace(record=lambda _run: SimpleNamespace(state=state))
+    engine: Any = SimpleNamespace(unload=unload)
+    monkeypatch.setattr(Preparations, "_prepare", prepare)
+    preparations = Preparations(HERE, tmp_path, b"", anything, anything, database, engine, anything, consent)
+    withdraw(tmp_path, "p1", "desk", clock=clock)
+    seen: Any = await preparations.of(use())
+    assert seen.without == ("p1",) and await preparations.of(use()) is seen and unloaded == []
+    withdraw(tmp_path, "p2", "desk", clock=clock)
+    seen = await preparations.of(use())
+    assert seen.without == ("p1", "p2") and unloaded == ["run-1"]
+    state = "admitted"
+    withdraw(tmp_path, "p3", "desk", clock=clock)
+    assert await preparations.of(use()) is seen
+    again = Preparations(HERE, tmp_path, b"", anything, anything, database, engine, anything, consent)
+    assert await again.of(use()) == seen
+    consent.close()
 
 
 def test_the_hospitals_word_on_a_study_sets_regime_and_reach(tmp_path: Path, clock: Clock) -> None:
