@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from xinglin.kernel.limits import Limit
 from xinglin.wire.dsp.errors import BadMessage
 
+_CARRY_IPV4 = tuple(ipaddress.IPv6Network(one) for one in ("::/96", "64:ff9b::/96", "2002::/16"))
+"""IPv4 addresses written as IPv6: compatible ones, NAT64, 6to4."""
+
 ADDRESS_LENGTH = Limit("length of a callback address", 2_048, "characters")
 
 
@@ -29,4 +32,7 @@ def check_address(address: str) -> None:
 def is_private(host: str) -> bool:
     """Whether a numeric address is one of this machine, a local network or another special range."""
     found = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address) and any(found in network for network in _CARRY_IPV4):
+        inner = found.sixtofour or ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        return not inner.is_global or inner.is_multicast
     return not found.is_global or found.is_multicast
