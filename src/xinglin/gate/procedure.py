@@ -215,13 +215,16 @@ class Gate:
         computed = _computed(record)
         guard, commitment = computed.guard, commit(computed.salt, computed.result)
         # a. Before the leaf: what is known already, and the comparison with what others released meanwhile.
-        known = await self.recheck(use)
-        compared = tuple(sorted({slot.earlier for slot in guard.layout}))
-        if known:
-            known = await self._ports.store.keep_cells(use, tuple(sorted(guard.persons)), compared)
-        if isinstance(known, Denied):
-            _pause_if_stale(known)
-            return await self._mark(record, known)
+        #    Once the leaf may be out, what comes after it no longer counts, however often this is taken up again.
+        if not record.commitment:
+            known = await self.recheck(use)
+            compared = tuple(sorted({slot.earlier for slot in guard.layout}))
+            if known:
+                known = await self._ports.store.keep_cells(use, tuple(sorted(guard.persons)), compared)
+            if isinstance(known, Denied):
+                _pause_if_stale(known)
+                return await self._mark(record, known)
+            record = await self._save(record, msgspec.structs.replace(record, commitment=commitment))
         # b. The leaf, included under this node's own quorum; then every other contributor's.
         marked = {"result": commitment, "mark": mark_of(computed.salt, self._node, commitment)}
         own = await self._ports.evidence.append(use, "release-authorised", marked)
