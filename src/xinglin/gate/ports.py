@@ -92,7 +92,8 @@ class Evidence(Protocol):
 
         Only a leaf with its contributor's ``mark_of`` under ``salt`` counts: whoever runs the log can write one in
         any name, and does not know the salt. All of them under a checkpoint of quorum. ``NotNow`` while some are
-        missing; ``Denied`` once one of them ended the run or committed to another result.
+        missing; ``Denied`` once one of them ended the run or committed to another result, or where an agreement of
+        theirs was not in force below that index.
         """
         ...
 

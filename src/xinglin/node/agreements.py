@@ -196,10 +196,10 @@ class NodeAgreements:
         row = self._database.agreement(digest)
         if row is None or not row.countersigned:
             return None
-        agreement = self._opened(row)
+        agreement = self._opened(row, below)
         if agreement.digest() != digest:
             return None
-        if digest in self._view.record.revoked:
+        if digest in self._view.record.revoked_below(below):
             # Denied as revoked, by every hospital in the same words: what they attest together has to agree.
             return agreement, agreement_facts(agreement, row.state)
         standing = self.standing(row, agreement)
@@ -218,9 +218,10 @@ class NodeAgreements:
         """What was offered; ``Refused`` where there is no such agreement."""
         return _offered(self.row_of(agreement_id))
 
-    def _opened(self, row: AgreementRow) -> Agreement:
+    def _opened(self, row: AgreementRow, below: int | None = None) -> Agreement:
         """Both signatures verified, once for the same bytes under the same keys."""
-        directory = self._view.record.directory
+        known = self._view.record.directory
+        directory = known if below is None else known.at(below - 1)
         both = SignedAgreement(Signed.from_bytes(row.countersigned), Signed.from_bytes(row.offered))
         under = (
             row.countersigned,

@@ -53,33 +53,36 @@ class NodeApprovals:
         self._documents.keep(digest, decode_json(payload, Resolution).motion.scope.study, order.signed)
         log.info("approval %s is kept", digest)
 
-    def facts(self, held: AgreementFacts | None) -> ApprovalFacts | None:
-        """The standing approval that covers the agreement, for ``decide``; the one that ends last."""
-        found = self._covering(held)
+    def facts(self, held: AgreementFacts | None, below: int | None = None) -> ApprovalFacts | None:
+        """The standing approval that covers the agreement, for ``decide``; the one that ends last.
+
+        ``below``: as the log's leaves below this index make it; so in ``names`` and ``faults``.
+        """
+        found = self._covering(held, below)
         return approval_facts_of(found.notice) if found is not None else None
 
-    def names(self, study: str) -> tuple[str, ...]:
+    def names(self, study: str, below: int | None = None) -> tuple[str, ...]:
         """Digests of the study's approvals that stand here, verified."""
-        found = (one.notice.approval for one in self.record.standing(study, self._clock()) if self._holds(one))
-        return tuple(sorted(found))
+        standing = self.record.standing(study, self._clock(), below)
+        return tuple(sorted(one.notice.approval for one in standing if self._holds(one)))
 
-    def faults(self, held: AgreementFacts | None) -> tuple[Reason, ...]:
+    def faults(self, held: AgreementFacts | None, below: int | None = None) -> tuple[Reason, ...]:
         """Why a study that needs its approval has none here; nothing for a study the log knows no approval of."""
-        if held is None or held.study not in self.record.reviewed or self._covering(held) is not None:
+        known = self.record.known(held.study, below) if held is not None else ()
+        if held is None or not known or self._covering(held, below) is not None:
             return ()
-        standing = [one for one in self.record.standing(held.study, self._clock()) if self._holds(one)]
+        standing = [one for one in self.record.standing(held.study, self._clock(), below) if self._holds(one)]
         if standing:
             verdict = self._covers(standing[0], held)
             return verdict.reasons if isinstance(verdict, Denied) else ()
-        newest = self.record.reviewed[held.study][-1]
-        state = self.record.state(newest, self._clock())
+        state = self.record.state(known[-1], self._clock(), below)
         words, remedy = _WORDS.get(state, _WORDS["unknown"])
         return (Reason(f"access.approval_{state if state in _WORDS else 'unknown'}", words, remedy),)
 
-    def _covering(self, held: AgreementFacts | None) -> Logged | None:
+    def _covering(self, held: AgreementFacts | None, below: int | None = None) -> Logged | None:
         if held is None:
             return None
-        for one in self.record.standing(held.study, self._clock()):
+        for one in self.record.standing(held.study, self._clock(), below):
             if not isinstance(self._covers(one, held), Denied) and self._holds(one):
                 return one
         return None

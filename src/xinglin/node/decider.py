@@ -91,7 +91,7 @@ class NodeDecider:
         touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
         left = self._left(use, held)
         word = self._preparations.study_word(use.plan.study)
-        approval = self._approvals.facts(held)
+        approval = self._approvals.facts(held, below)
         law = self._law.judge(use, agreement, self._site, word, approval)
         return Facts(
             now=self._clock(),
@@ -103,12 +103,12 @@ class NodeDecider:
             nonce_seen=self._database.nonce_used(use.request.nonce, use.run),
             agreement=held,
             roster_keys=_roster_keys(use, directory),
-            revoked=self._view.record.revoked,
+            revoked=self._view.record.revoked_below(below),
             touched=touched,
-            not_admitted=(*refused, *self._approvals.faults(held)),
+            not_admitted=(*refused, *self._approvals.faults(held, below)),
             law=law.reasons,
             approval=approval,
-            ethics_approvals=self._approvals.names(use.plan.study),
+            ethics_approvals=self._approvals.names(use.plan.study, below),
             algorithm_operation=ALGORITHM_OPERATIONS.get(use.plan.algorithm),
             checkpoint_age_ms=self._view.age_ms,
             protections=PROTECTIONS,

@@ -83,6 +83,9 @@ class NodeEvidence:
         found = judged()
         if found is None:
             raise NotNow("others_missing", "Not every hospital has authorised the result yet.")
+        if not isinstance(found, Denied) and self._over(use, contributors, found):
+            words = "A hospital's agreement had come to its end before all had authorised the result."
+            return deny("gate.agreement_over", words, "Ask that hospital, and start a new run.")
         return found
 
     async def note_refusal(self, use: Use, codes: tuple[str, ...]) -> None:
@@ -150,6 +153,22 @@ class NodeEvidence:
         batch = sign_batch([decode_entry(entry)], self._origin, self._keys.did, self._keys.sign)
         if self.channel is not None:
             self.channel.report(LogSubmission(new_id("ticket"), batch.to_bytes()))
+
+    def _over(self, use: Use, contributors: tuple[str, ...], highest: int) -> bool:
+        """Whether another contributor's agreement was not in force below the last leaf, as the log itself has it.
+
+        That hospital withholds then, and what the others release would hold its part.
+        """
+        record = self._view.record
+        asker = record.directory.participants.get(use.request.requester)
+        consumers = (use.request.requester, asker.institution if asker is not None else "")
+        for did in contributors:
+            named = use.plan.agreements.get(did, "")
+            found = (record.agreements.of(named, did, consumer) for consumer in consumers)
+            states = [history.state_below(highest) for history in found if history is not None]
+            if did != self._keys.did and states and "active" not in states:
+                return True
+        return False
 
     def _judged(self, run: str, commitment: str, contributors: tuple[str, ...], salt: bytes) -> int | Denied | None:
         indices: dict[str, int] = {}

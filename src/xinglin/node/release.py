@@ -19,6 +19,7 @@ from xinglin.privacy.differencing import ReleasedCell
 from xinglin.stores.database_errors import StoreUnavailable
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.trust.envelope import sign
+from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.sealing import seal
 from xinglin.wire.channel import ATTESTATION_CONTEXT, SEAL_INFO, Attestation, Sealed
@@ -42,7 +43,10 @@ class NodeLedger:
     async def reserve(self, use: Use) -> Verdict:
         """See the port."""
         digest = use.plan.agreements.get(self._node, "")
-        held = self._agreements.facts(digest)
+        try:
+            held = self._agreements.facts(digest)
+        except TrustError:  # a party's keys were revoked since it was decided
+            held = None
         if held is None:
             return deny("node.no_agreement", "There is no such agreement here.", "Negotiate one.")
         with _pausing():

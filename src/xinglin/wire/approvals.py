@@ -74,6 +74,7 @@ class ApprovalRecord:
         self.charters: dict[str, Seat] = {}
         self.logged: dict[str, Logged] = {}
         self.reviewed: dict[str, tuple[str, ...]] = {}
+        self._ended_at: dict[str, int] = {}
         record.on_entry.append(self._take)
 
     def charter(self, committee_id: str) -> Seat | None:
@@ -82,24 +83,30 @@ class ApprovalRecord:
             (seat for seat in self.charters.values() if seat.charter.id == committee_id and seat.until < 0), None
         )
 
-    def state(self, approval: str, now: Instant) -> str:
-        """``unknown``, ``standing``, ``replaced``, ``revoked`` or ``lapsed``."""
-        logged = self.logged.get(approval)
-        if logged is None:
+    def state(self, approval: str, now: Instant, below: int | None = None) -> str:
+        """``unknown``, ``standing``, ``replaced``, ``revoked`` or ``lapsed``, as the leaves below an index make it."""
+        logged, until = self.logged.get(approval), self._record.size if below is None else below
+        if logged is None or logged.index >= until:
             return "unknown"
-        if approval in self._record.revoked or logged.notice.scope.study in self._record.revoked:
+        if self._record.revoked_below(below) & {approval, logged.notice.scope.study}:
             return "revoked"
         # That it lapsed is the reader's clock's to say: a leaf's instant is whatever its submitter wrote.
-        if logged.end is not None and logged.end[0] != LAPSED:
+        if logged.end is not None and logged.end[0] != LAPSED and self._ended_at[approval] < until:
             return logged.end[0]
         if now >= logged.notice.expires:
             return "lapsed"
-        return "replaced" if logged.follower is not None else "standing"
+        follower = self.logged[logged.follower[0]] if logged.follower is not None else None
+        return "replaced" if follower is not None and follower.index < until else "standing"
 
-    def standing(self, study: str, now: Instant) -> tuple[Logged, ...]:
+    def known(self, study: str, below: int | None = None) -> tuple[str, ...]:
+        """Approvals of the study in the leaves below an index (in all, if none), oldest first."""
+        found = self.reviewed.get(study, ())
+        return found if below is None else tuple(one for one in found if self.logged[one].index < below)
+
+    def standing(self, study: str, now: Instant, below: int | None = None) -> tuple[Logged, ...]:
         """Approvals of the study that stand, the one that ends last first."""
-        known = (self.logged[approval] for approval in self.reviewed.get(study, ()))
-        found = [one for one in known if self.state(one.notice.approval, now) == "standing"]
+        known = (self.logged[approval] for approval in self.known(study, below))
+        found = [one for one in known if self.state(one.notice.approval, now, below) == "standing"]
         return tuple(sorted(found, key=lambda one: -one.notice.expires))
 
     def may_end(self, ending: Ending, by: str, at: Instant) -> bool:
@@ -170,6 +177,7 @@ class ApprovalRecord:
             log.warning("leaf %d has no effect: its signer does not end this approval", index)
             return
         self.logged[ending.approval] = msgspec.structs.replace(logged, end=(ending.why, at))
+        self._ended_at[ending.approval] = index
 
     def _committee_of(self, logged: Logged | None) -> str:
         return self.charters[logged.notice.committee].charter.id if logged is not None else ""

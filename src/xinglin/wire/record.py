@@ -40,6 +40,7 @@ class SpaceRecord:
         self.policy_text = space.policy
         self.policy: Policy = parse_policy(space.policy)
         self.revoked: frozenset[str] = frozenset()
+        self._revoked_at: dict[str, int] = {}
         self.ended: dict[str, frozenset[str]] = {}
         self.agreements = Standings()
         self.on_member: list[Callable[[Participant], None]] = []
@@ -65,6 +66,16 @@ class SpaceRecord:
         for tell in self.on_entry:
             tell(index, entry)
 
+    def revoked_below(self, below: int | None) -> frozenset[str]:
+        """``revoked`` as the leaves below that index make it; all of it for ``None``."""
+        if below is None:
+            return self.revoked
+        return frozenset(subject for subject, at in self._revoked_at.items() if at < below)
+
+    def _revoke(self, index: int, subject: str) -> None:
+        self.revoked |= {subject}
+        self._revoked_at.setdefault(subject, index)
+
     def _key(self, index: int, entry: Entry) -> None:
         leaf = leaf_from_body(entry.kind, entry.body)
         following = self.directory.apply(index, leaf)
@@ -73,7 +84,7 @@ class SpaceRecord:
             return
         self.directory = following
         if entry.kind == "key-revocation":
-            self.revoked |= {leaf.did}
+            self._revoke(index, leaf.did)
         for tell in self.on_member:
             tell(following.participant(leaf.did))
 
@@ -85,13 +96,13 @@ class SpaceRecord:
     def _freeze(self, index: int, entry: Entry) -> None:
         leaf, by_regulator = open_ending(entry, self.directory, index)
         if by_regulator:
-            self.revoked |= {leaf.subject}
+            self._revoke(index, leaf.subject)
 
     def _agreement(self, index: int, entry: Entry) -> None:
         if entry.kind == "agreement-end":
             change, by = open_change(entry, self.directory, index)
             if "regulator" in self.directory.roles(by, index):
-                self.revoked |= {change.agreement}
+                self._revoke(index, change.agreement)
             else:
                 self.ended[change.agreement] = self.ended.get(change.agreement, frozenset()) | {by}
         self.agreements.take(index, entry, self.directory)
