@@ -9,6 +9,7 @@ checkpoint that comes early, late or never, time that passes, a restart, the rev
 from __future__ import annotations
 
 import asyncio
+import atexit
 import copy
 import random
 import shutil
@@ -133,6 +134,7 @@ def _like(target: Any, source: Any, *kept: str) -> None:
 def _template() -> Path:
     """A node's folder as it is before the run, for each hospital."""
     folder = Path(tempfile.mkdtemp(prefix="xinglin-sim-"))
+    atexit.register(shutil.rmtree, folder, True)
     run = use()
     for place in range(len(HOSPITALS)):
         home = folder / str(place)

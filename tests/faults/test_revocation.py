@@ -23,7 +23,7 @@ FOUND = {
     23: "two released what the third withheld",
     41: "an approval revoked above every leaf undid what was authorised",
     46: "a requester's key revoked above every leaf did",
-    49: "a restart between leaf and record saw what came later",
+    49: "the same, with the leaves in another order",
 }
 """Seeds that found defects, and what went wrong."""
 
