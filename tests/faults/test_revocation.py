@@ -16,7 +16,7 @@ import pytest
 from tests.faults.revocation_sim import simulate
 from tests.faults.revocation_space import before
 
-FAST, SLOW = range(30), range(1000, 3000)
+FAST, SLOW = range(30), range(1000, 1300)
 FOUND = {
     2: "another hospital released what the institute had ended at the first",
     11: "a study frozen above every leaf undid what was authorised",
@@ -64,7 +64,7 @@ def test_what_seeds_found_before(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(900)
 def test_the_rule_of_the_log_holds_for_thousands(tmp_path: Path) -> None:
     assert len(sweep(SLOW, tmp_path)) == 3
 
