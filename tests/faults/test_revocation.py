@@ -65,7 +65,7 @@ def test_what_seeds_found_before(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_rule_of_the_log_holds_for_thousands(tmp_path: Path) -> None:
+def test_the_rule_of_the_log_holds_for_hundreds(tmp_path: Path) -> None:
     assert len(sweep(SLOW, tmp_path)) == 3
 
 
