@@ -157,16 +157,18 @@ class NodeEvidence:
     def _over(self, use: Use, contributors: tuple[str, ...], highest: int) -> bool:
         """Whether another contributor's agreement was not in force below the last leaf, as the log itself has it.
 
-        That hospital withholds then, and what the others release would hold its part.
+        That hospital withholds then, and what the others release would hold its part. What a regulator revoked is left
+        to the decision that follows: it denies at every node, in the same words.
         """
         record = self._view.record
+        revoked = record.revoked_below(highest)
         asker = record.directory.participants.get(use.request.requester)
         consumers = (use.request.requester, asker.institution if asker is not None else "")
         for did in contributors:
             named = use.plan.agreements.get(did, "")
             found = (record.agreements.of(named, did, consumer) for consumer in consumers)
             states = [history.state_below(highest) for history in found if history is not None]
-            if did != self._keys.did and states and "active" not in states:
+            if did != self._keys.did and states and "active" not in states and named not in revoked:
                 return True
         return False
 

@@ -39,7 +39,8 @@ read = Table(
     number("at"),
     octets("word"),
 )
-"""Up to which choice a run's rows were filtered, at which instant, by which word: asked again, it is the same."""
+"""Up to which choice a run's rows were filtered, at which instant, by which word: once the run is admitted, asked
+again, it is the same."""
 
 ADD_CHOICE = text(
     "INSERT INTO consent_choice (id, content, person, recorded_at, value) "
