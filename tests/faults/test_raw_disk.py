@@ -63,7 +63,7 @@ async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(
         kept += more
         refused += failed
     assert kept
-    assert refused > 100
+    assert refused > len(kept)
     check_whole(store, kept)
     ballast.unlink()
     again, refused = await keep_many(store, 5, 500)
@@ -108,7 +108,7 @@ async def test_a_disk_that_fails_once(tmp_path: Path, where: str) -> None:
         if failing and name == where:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    store = open_store(tmp_path / "raw", settings=RawSettings(inline_bytes=4_096, segment_bytes=2_000), step=step)
+    store = open_store(tmp_path / "raw", settings=RawSettings(inline_bytes=4_096, segment_bytes=500), step=step)
     kept, _ = await keep_many(store, 5, 1_000)
     failing = True
     for size_bytes in (1_000, 9_000):
