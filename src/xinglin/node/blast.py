@@ -6,6 +6,7 @@ from xinglin.contract.agreement import Agreement
 from xinglin.contract.radius import BlastRadius, TouchedRun, sort_runs
 from xinglin.kernel.codec import decode_json
 from xinglin.node.agreements import NodeAgreements
+from xinglin.node.chains import chain_of
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import AgreementRow
 from xinglin.terms.request import Plan
@@ -24,7 +25,9 @@ def blast_radius(database: NodeDatabase, agreements: NodeAgreements, node: str, 
         study=agreement.study,
         data_set=agreement.data_set,
         consumer=agreement.consumer,
-        answers_left=database.allowance(agreement.data_set).left_of(agreement_id, terms.allowance),
+        answers_left=database.allowance(agreement.data_set).left_of(
+            agreement_id, terms.allowance, chain_of(database, agreement_id)
+        ),
         stops=stops,
         stands=stands,
         released=released,

@@ -8,6 +8,7 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
+from xinglin.node.chains import chain_of
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
@@ -141,11 +142,12 @@ class NodeDecider:
         return found if found is not None else (None, None)
 
     def _uses(self, use: Use, held: AgreementFacts | None) -> int | None:
-        """Uses under the agreement that were charged, this run not included."""
+        """Uses under the agreement and its chain that were charged, this run not included."""
         if held is None:
             return None
+        chain = chain_of(self._database, held.digest)
         charges = self._database.allowance(use.plan.data_set).charges
-        return sum(one.counts for one in charges if one.agreement == held.digest and one.run != use.run)
+        return sum(one.counts for one in charges if one.agreement in chain and one.run != use.run)
 
     def _left(self, use: Use, held: AgreementFacts | None) -> tuple[int, int]:
         """Answers left of the agreement and of the data set; this run's own charge does not count against it."""
@@ -154,7 +156,8 @@ class NodeDecider:
         allowance = self._database.allowance(use.plan.data_set)
         own = allowance.charge(use.run)
         mine = 1 if own is not None and own.counts else 0
-        return allowance.left_of(held.digest, held.terms.allowance) + mine, allowance.left + mine
+        chain = chain_of(self._database, held.digest)
+        return allowance.left_of(held.digest, held.terms.allowance, chain) + mine, allowance.left + mine
 
 
 def recipient_classes(recipients: tuple[str, ...], directory: KeyDirectory) -> tuple[str, ...] | None:

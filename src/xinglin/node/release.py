@@ -12,6 +12,7 @@ from xinglin.evidence.commitments import commit
 from xinglin.gate import NotNow, Record, Use
 from xinglin.kernel.verdict import Denied, Reason, Verdict, deny
 from xinglin.node.agreements import NodeAgreements
+from xinglin.node.chains import chain_of
 from xinglin.node.computer import cell_rows, cells_file
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
@@ -50,7 +51,8 @@ class NodeLedger:
         if held is None:
             return deny("node.no_agreement", "There is no such agreement here.", "Negotiate one.")
         with _pausing():
-            return self._database.reserve_for(use, digest, held[1].terms.allowance)
+            chain = chain_of(self._database, digest)
+            return self._database.reserve_for(use, digest, held[1].terms.allowance, chain)
 
     async def spend(self, run: str) -> None:
         """See the port."""

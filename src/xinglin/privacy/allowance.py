@@ -1,10 +1,13 @@
 """The allowance of exact answers of one data set, over all studies, with its charges.
 
 A charge is taken before any computation and given back only if provably nothing left the node; it is
-kept by run, so that doing it twice is doing it once.
+kept by run, so that doing it twice is doing it once. An agreement that amends or renews another one goes on with
+the count: what was used under any agreement of its chain counts against the allowance of each.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import msgspec
 
@@ -54,12 +57,18 @@ class Allowance(msgspec.Struct, frozen=True):
         """Exact answers left on the data set, over all studies."""
         return max(0, self.cap - sum(charge.counts for charge in self.charges))
 
-    def left_of(self, agreement: str, allowance: int) -> int:
-        """Answers left of one agreement that was given ``allowance``."""
-        used = sum(charge.counts for charge in self.charges if charge.agreement == agreement)
-        return max(0, allowance - used)
+    def used_of(self, agreement: str, chain: Collection[str] = ()) -> int:
+        """Answers used under an agreement and under those of its ``chain`` of replacements, whichever way."""
+        line = {agreement, *chain}
+        return sum(charge.counts for charge in self.charges if charge.agreement in line)
 
-    def reserve(self, run: str, agreement: str, allowance: int, at: Instant) -> Allowance | Denied:
+    def left_of(self, agreement: str, allowance: int, chain: Collection[str] = ()) -> int:
+        """Answers left of one agreement that was given ``allowance``, the uses of its ``chain`` counted."""
+        return max(0, allowance - self.used_of(agreement, chain))
+
+    def reserve(
+        self, run: str, agreement: str, allowance: int, at: Instant, chain: Collection[str] = ()
+    ) -> Allowance | Denied:
         """Take one answer for ``run``; the same run again changes nothing.
 
         Denied with every reason: the data set's or the agreement's answers are used up, or the run was
@@ -74,7 +83,7 @@ class Allowance(msgspec.Struct, frozen=True):
         if self.left < 1:
             words = "The data set's exact answers are used up, over all studies."
             reasons.append(Reason("privacy.no_answers", words, "Use the answers given so far, or another data set."))
-        if self.left_of(agreement, allowance) < 1:
+        if self.left_of(agreement, allowance, chain) < 1:
             words = "The agreement's allowance of exact answers is used up."
             reasons.append(Reason("privacy.no_allowance", words, "Have the allowance amended."))
         if reasons:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,11 @@ receipt = Table(
 _PUT_AGREEMENT = insert_or(agreement, "agreement_id", replace=True)
 _AGREEMENT = select(agreement).where(agreement.c.agreement_id == bindparam("key"))
 _AGREEMENTS = select(agreement).order_by(agreement.c.since, agreement.c.agreement_id)
+_AGREEMENTS_BESIDE = select(agreement).where(
+    (agreement.c.study == bindparam("of_study"))
+    & (agreement.c.consumer == bindparam("of_consumer"))
+    & (agreement.c.data_set == bindparam("of_data_set"))
+)
 _PUT_RUN = insert_or(run, "run", replace=True)
 _RUN = select(run).where(run.c.run == bindparam("key"))
 _OPEN_RUNS = select(run).where(run.c.state == "open")
@@ -174,6 +180,11 @@ class NodeDatabase:
         """All agreements, oldest first."""
         return tuple(AgreementRow(**row) for row in self._database.rows(_AGREEMENTS))
 
+    def agreements_beside(self, row: AgreementRow) -> tuple[AgreementRow, ...]:
+        """Agreements and offers of the same consumer for the same study and data set, this one included."""
+        about = {"of_study": row.study, "of_consumer": row.consumer, "of_data_set": row.data_set}
+        return tuple(AgreementRow(**found) for found in self._database.rows(_AGREEMENTS_BESIDE, **about))
+
     # --- runs --------------------------------------------------------------------------------
 
     def put_run(self, row: RunRow) -> None:
@@ -220,15 +231,15 @@ class NodeDatabase:
         """All charges on one data set."""
         return self._allowance(self._database.rows(_CHARGES, key=data_set), data_set)
 
-    def reserve_for(self, use: Use, agreement_id: str, allowance: int) -> Verdict:
-        """Take one answer of the agreement and the data set for the run, in one transaction."""
+    def reserve_for(self, use: Use, agreement_id: str, allowance: int, chain: Collection[str] = ()) -> Verdict:
+        """Take one answer of the agreement (its ``chain`` counted) and the data set for the run, in one transaction."""
         data_set = use.plan.data_set
         with self._database.alone() as work:
             charged = work.one(_CHARGED, key=use.run)
             if charged and charged["data_set"] != data_set:
                 return deny("privacy.charged_otherwise", "This run was charged before.", "Start a new run.")
             held = self._allowance(work.rows(_CHARGES, key=data_set), data_set)
-            following = held.reserve(use.run, agreement_id, allowance, self._clock())
+            following = held.reserve(use.run, agreement_id, allowance, self._clock(), chain)
             if isinstance(following, Denied):
                 return following
             _put_charge(work, following, use.run)

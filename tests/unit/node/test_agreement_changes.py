@@ -15,7 +15,9 @@ from xinglin.evidence.entry import Entry
 from xinglin.lake.delta import Lake
 from xinglin.node.agreement_desk import answer_about_agreements
 from xinglin.node.blast import blast_radius
+from xinglin.node.chains import chain_of
 from xinglin.sample import data_set, descriptions, generate_space, write_hospital
+from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.testing.asker import Asker, publish
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.trust.keys import PrivateKeys
@@ -62,6 +64,7 @@ def paper(asker: Asker, at: Hospital, **changes: Any) -> Agreement:
         terms=replace(asker.terms[at.did], **changes),
         made=asker.hub.clock(),
         replaces=old,
+        version=replace(asker.terms[at.did], **changes).version,
     )
 
 
@@ -313,6 +316,49 @@ async def test_the_autopilot_accepts_inside_the_envelope_and_refuses_or_holds_th
         file.unlink()
     without = await offered(hub, asker, at, allowance=97)
     assert await settled(at, without) == "offered"
+
+
+AMENDING = RULES.replace('on = "offered"\ndo = "accept"', 'on = "amendment"\ndo = "accept"')
+
+
+async def test_an_amendment_goes_on_counting(hub: HostileHub, asker: Asker) -> None:
+    """A chain of three; the auto-pilot that accepts amendments gives what its envelope allows once."""
+    at = hub.hospitals["a"]
+    await replaced(asker, at, allowance=1)
+    assert await codes(asker) == set()
+    await spent(at, 1)
+    file = at.folder / "autopilot.toml"
+    file.write_text(AMENDING.replace("allowance = 100", "allowance = 2"))
+    try:
+        for most, found in ((1, {"terms.no_allowance"}), (2, set()), (2, {"terms.no_allowance"})):
+            new = paper(asker, at, allowance=most)
+            new = replace(new, terms=replace(new.terms, expires=new.terms.expires - 1))
+            digest = await offer(asker, at, new)
+            assert await settled(at, digest) == "active"
+            asker.agreements[at.did], asker.terms[at.did] = digest, new.terms
+            assert await codes(asker) == found
+            await spent(at, 1 + (most == 2))
+    finally:
+        file.unlink()
+    shown = blast_radius(at.node.database, at.node.agreements, at.did, digest)
+    assert shown.answers_left == 0
+
+
+async def test_uses_are_counted_over_a_renewal(hub: HostileHub, asker: Asker) -> None:
+    at = hub.hospitals["b"]
+    policy = Policy((Permission("use", (Constraint("count", "lteq", "1"),)),))
+    await replaced(asker, at, policy=policy)
+    assert await codes(asker) == set()
+    await replaced(asker, at, policy=policy, expires=asker.terms[at.did].expires + 86_400_000)
+    assert await codes(asker) == {"terms.not_met_count"}
+
+
+async def spent(at: Hospital, number: int) -> None:
+    """Wait until the node has settled ``number`` answers of the study's chain."""
+    newest = at.node.database.agreements()[-1].agreement_id
+    async with asyncio.timeout(10):
+        while at.node.database.allowance("cardiology").used_of(newest, chain_of(at.node.database, newest)) < number:
+            await asyncio.sleep(0.01)
 
 
 async def test_the_desk_answers_about_agreements(hub: HostileHub, asker: Asker) -> None:

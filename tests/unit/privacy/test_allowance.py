@@ -77,5 +77,43 @@ def test_never_more_than_the_cap(steps: list[tuple[str, int, str]]) -> None:
         assert book.left == 3 - len(live)
 
 
+def test_a_chain_of_three_counts_as_one() -> None:
+    chain = ("a", "b", "c")
+    book = taken(taken(Allowance("heart"), "r1", "a", 2), "r2", "a", 2)
+    assert book.left_of("b", 3, chain) == 1 and book.left_of("b", 2, chain) == 0 and book.left_of("other", 2) == 2
+    after = book.reserve("r3", "b", 3, 0, chain)
+    assert isinstance(after, Allowance)
+    refused = after.reserve("r4", "c", 3, 0, chain)
+    assert isinstance(refused, Denied) and refused.codes == ("privacy.no_allowance",)
+    assert isinstance(after.reserve("r4", "c", 4, 0, chain), Allowance)
+    assert after.give_back("r3").left_of("c", 3, chain) == 1
+
+
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=4),
+    st.lists(st.tuples(st.sampled_from(["amend", "reserve", "late", "spend", "give_back"]), st.integers(0, 9))),
+)
+def test_over_a_chain_never_more_than_the_largest_allowance_in_force(
+    allowances: list[int], steps: list[tuple[str, int]]
+) -> None:
+    """Amendments one after another; ``late``: charged to one that was replaced between decision and charge."""
+    names = [f"agreement-{number}" for number in range(len(allowances))]
+    book, current = Allowance("heart", cap=50), 0
+    for step, number in steps:
+        run, chain = f"r{number}", names[: current + 1]
+        if step == "amend":
+            current = min(current + 1, len(allowances) - 1)
+        elif step in ("reserve", "late"):
+            at = current if step == "reserve" else number % (current + 1)
+            after = book.reserve(run, names[at], allowances[at], 0, chain)
+            book = book if isinstance(after, Denied) else after
+        else:
+            try:
+                book = book.spend(run) if step == "spend" else book.give_back(run)
+            except IllegalMove:
+                continue
+        assert book.used_of(names[0], names) <= max(allowances[: current + 1])
+
+
 def test_the_diagram_shows_every_state() -> None:
     assert all(state in CHARGE_STATES.diagram() for state in ("reserved", "spent", "returned"))
