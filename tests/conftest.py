@@ -17,9 +17,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.conformance.official import Schemas
 
 # Tests are never timed: what Hypothesis calls slow is a library that is loaded, or a busy machine. In continuous
 # integration its own profile draws the same examples each time.
@@ -57,6 +61,17 @@ def heart_disease(shared_data: Path) -> Path:
     if not folder.is_dir():
         missing("data", "the data folder holds no heart-disease")
     return folder
+
+
+@pytest.fixture(scope="session")
+def schemas(shared_data: Path) -> Schemas:
+    """The official schemas, examples and contexts of the Dataspace Protocol, in place."""
+    from tests.conformance.official import Schemas
+
+    archive = shared_data / "dsp-2025-1" / "schemas-and-examples.tar.gz"
+    if not archive.is_file():
+        missing("data", "the data folder holds no dsp-2025-1")
+    return Schemas(archive)
 
 
 @pytest.fixture(scope="session")

@@ -76,15 +76,6 @@ _TRIGGERS = ("negotiation", "transfer")
 
 
 @pytest.fixture(scope="session")
-def schemas(shared_data: Path) -> Schemas:
-    """The official schemas, in place."""
-    archive = shared_data / "dsp-2025-1" / "schemas-and-examples.tar.gz"
-    if not archive.is_file():
-        pytest.skip("the data folder holds no dsp-2025-1")
-    return Schemas(archive)
-
-
-@pytest.fixture(scope="session")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Profile]:
     """One connector for the whole session."""
     found = Profile(tmp_path_factory.mktemp("tck"))

@@ -42,16 +42,19 @@ class Schemas:
     def __init__(self, archive: Path) -> None:
         self.by_path: dict[str, dict[str, Any]] = {}
         self.examples: dict[str, Any] = {}
+        self.contexts: dict[str, Any] = {}
         self.mended = 0
         with tarfile.open(archive) as opened:
             for member in opened.getmembers():
                 file = opened.extractfile(member)
                 path = member.name.removeprefix("./")
-                if file is None or not path.endswith(".json"):
+                if file is None or not path.endswith((".json", ".jsonld")):
                     continue
                 text = file.read().decode()
                 if "/example/" in path:
                     self.examples[path] = json.loads(text)
+                elif path.endswith(".jsonld"):
+                    self.contexts[path] = json.loads(text)
                 elif path.endswith("-schema.json"):
                     # Three transfer schemas lack the slash that makes the fragment a JSON pointer.
                     self.mended += text.count(BROKEN)
@@ -62,6 +65,11 @@ class Schemas:
 
     def _validator(self, path: str) -> Draft201909Validator:
         return Draft201909Validator(self.by_path[path], registry=self._registry)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ``@type`` of every message that has a schema."""
+        return tuple(_FILES)
 
     def schema(self, name: str) -> dict[str, Any]:
         """The schema of a message."""

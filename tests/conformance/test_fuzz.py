@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from tests.conformance.attacked import Attacked, running
 from tests.conformance.official import Schemas
 from tests.conformance.process import MOVES
 from tests.conformance.two_participants import MINE
-
-schemathesis = pytest.importorskip("schemathesis")
 
 CASES = 5
 MODES = ("POSITIVE", "NEGATIVE")

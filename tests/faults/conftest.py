@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from tests.conftest import missing
 
 from xinglin.sample import read_heart_disease
 from xinglin.sample.hospital import SampleHospital
@@ -91,7 +92,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     def mounted(size_mib: int) -> Path:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", folder]
         if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
-            pytest.skip("mounting needs root and a kernel that allows it")
+            missing("mount", "mounting needs root and a kernel that allows it")
         return folder
 
     yield mounted

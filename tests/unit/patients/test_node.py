@@ -236,7 +236,6 @@ def test_matching_without_its_library_says_what_to_install(clinic: Clinic, monke
 
 
 def test_matching_puts_pairs_under_review_and_links_none(clinic: Clinic) -> None:
-    pytest.importorskip("splink")
     unsure = {**WANG, "national_id": None, "address": "北京市朝阳区建国路1号"}
     clinic.persons.took(
         1,

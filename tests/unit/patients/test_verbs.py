@@ -81,5 +81,4 @@ def test_people_get_two_records_side_by_side(folder: Path) -> None:
     assert "nothing waits" in CliRunner().invoke(app, ["review", "--state", "deferred", "--folder", str(folder)]).stdout
     shown = CliRunner().invoke(app, ["history", "Patient/3", "--folder", str(folder)])
     assert "national_id" in shown.stdout and "Person/3" in shown.stdout
-    pytest.importorskip("splink")
     assert "opened" in CliRunner().invoke(app, ["match", "--folder", str(folder)]).stdout
