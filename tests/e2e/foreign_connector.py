@@ -23,7 +23,7 @@ from xinglin.connector.dcp_wallet import Held, Wallet
 from xinglin.connector.model import ConnectorSettings, Patience, World
 from xinglin.connector.sending import HttpSender
 from xinglin.connector.trusting import KeptNotes, UnsafeAllowEverything
-from xinglin.hub.connector import RULES
+from xinglin.connector.assembly import RULES
 from xinglin.kernel.instants import system_clock
 from xinglin.stores.connector_memory import MemoryConnectorStore
 from xinglin.stores.tls import client_context

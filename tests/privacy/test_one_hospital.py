@@ -30,8 +30,8 @@ from tests.privacy.test_law import closed_now
 
 from xinglin.catalogue.eligible import NO, YES, StudyFacts
 from xinglin.catalogue.entry import Listing
+from xinglin.connector.entry_terms import HELD, CatalogueTerms
 from xinglin.hub.catalogue_desk import CatalogueDesk
-from xinglin.hub.connector_terms import HELD, CatalogueTerms
 from xinglin.hub.runs import Coordinator
 from xinglin.kernel.codec import encode_msgpack
 from xinglin.kernel.instants import system_clock

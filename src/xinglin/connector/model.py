@@ -16,6 +16,26 @@ from xinglin.wire.dsp.ports import Authenticate, ConnectorStore, Decide, Offers,
 
 BASE = "/dsp/2025-1"
 OPEN_PROCESSES = Limit("open processes of a participant", 1_000, "processes")
+BEGUN_PROCESSES = Limit("processes that a participant begins within an hour", 5_000, "processes")
+BEGUN_WITHIN_MS = 3_600_000
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How a process of the space is reached over the protocol: the settings ``dsp_…`` of a hub and of a node.
+
+    ``address``: its public URL (empty: it is not reached). ``issuers``: DIDs whose credentials strangers may show
+    (empty: members alone are let in); ``credentials``: types of which each has to be shown. ``rules``: file of
+    auto-pilot rules. ``open_most``: open processes of one participant; ``begun_most``: those it begins within an hour.
+    ``trial``: plain http and local addresses are called.
+    """
+
+    address: str
+    issuers: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ("Membership",)
+    rules: str = ""
+    open_most: int = OPEN_PROCESSES.value
+    begun_most: int = BEGUN_PROCESSES.value
+    trial: bool = False
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -38,7 +58,8 @@ class ConnectorSettings(msgspec.Struct, frozen=True):
     """``root``: the public URL without a path. ``strict_parties``: an agreement names its two parties exactly.
 
     ``any_format``: a transfer's format is not looked at (all are pulled). ``triggers``: the conformance kit's two URLs.
-    ``open_most``: processes of one participant that have not ended. ``token_life_ms``: how long a token fetches data.
+    ``open_most``: processes of one participant that have not ended; ``begun_most``: those that it began within an hour,
+    ended or not. ``token_life_ms``: how long a token fetches data.
     ``contexts``: of messages that carry a policy.
     """
 
@@ -53,6 +74,7 @@ class ConnectorSettings(msgspec.Struct, frozen=True):
     token_life_ms: int = 3_600_000
     page_size: int = 100
     open_most: int = OPEN_PROCESSES.value
+    begun_most: int = BEGUN_PROCESSES.value
     contexts: tuple[str, ...] = POLICY_CONTEXTS
     auth: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 

@@ -15,11 +15,11 @@ from xinglin.catalogue.entry import CatalogueEntry, Listing, check_listing, entr
 from xinglin.catalogue.ports import CatalogueStore
 from xinglin.catalogue.search import Found, Search, search
 from xinglin.catalogue.search_index import SearchIndex
+from xinglin.connector.entry_offers import offer_of
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, deny
-from xinglin.terms.odrl import to_odrl
 from xinglin.wire.calls import DataSetListing
 from xinglin.wire.catalogue import FRESH_MS, CompareCall, DcatCall, DcatPage, EntryCall, EntryView
 from xinglin.wire.errors import Refused
@@ -160,13 +160,6 @@ class CatalogueDesk:
         if entry is None:
             raise Refused(deny("hub.unknown_data_set", "There is no such data set.").reasons, status=404)
         return entry
-
-
-def offer_of(entry: CatalogueEntry) -> dict[str, object] | None:
-    """The entry's terms as an ODRL offer without target; ``None`` where it has none."""
-    if entry.policy is None or not (entry.policy.permissions or entry.policy.prohibitions):
-        return None
-    return to_odrl(entry.policy, "Offer", f"urn:xinglin:offer:{entry.policy.digest()[7:39]}:{entry.name}")
 
 
 def _own(study: StudyFacts | None, asker: str) -> StudyFacts | None:

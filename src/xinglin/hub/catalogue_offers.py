@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from xinglin.catalogue.entry import CatalogueEntry
 from xinglin.connector.catalog import ListedOffers
-from xinglin.hub.catalogue_desk import CatalogueDesk, offer_of
+from xinglin.connector.entry_offers import offered
+from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.wire.catalogue import EntryCall
 from xinglin.wire.dsp.ports import Caller, Entry, Page, Wanted
 from xinglin.wire.errors import Refused
@@ -51,12 +52,3 @@ class CatalogueOffers:
 
 CALLERS_KEPT = 64
 """Callers whose list is kept between two pages."""
-
-
-def offered(entry: CatalogueEntry) -> Entry | None:
-    """An entry as the protocol's catalog has it; ``None`` where it has no offer. Audiences are not told."""
-    offer = offer_of(entry)
-    if offer is None:
-        return None
-    labels = {"title": entry.title, "description": entry.words or entry.title, "publisher": entry.institution}
-    return Entry(entry.entry_id, (offer,), keywords=(*entry.keywords, *entry.tables), labels=labels)

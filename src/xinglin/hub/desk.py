@@ -7,9 +7,9 @@ import asyncio
 import msgspec
 
 from xinglin.connector.addresses import check_address
+from xinglin.connector.assembly import Assembled
+from xinglin.connector.operating import CONNECTOR_VERBS, act_of_connector
 from xinglin.hub.access_operator import OPERATOR_VERBS, act_of_operator
-from xinglin.hub.connector import HubConnector
-from xinglin.hub.connector_desk import CONNECTOR_VERBS, act_of_connector
 from xinglin.hub.members import INVITE_LIFE_MS
 from xinglin.hub.services import Hub
 from xinglin.kernel.errors import MalformedMessage
@@ -18,7 +18,7 @@ from xinglin.wire.desk import DeskAnswer, DeskCall
 
 
 async def answer_at_desk(
-    hub: Hub, call: DeskCall, stop: asyncio.Event, connector: HubConnector | None = None
+    hub: Hub, call: DeskCall, stop: asyncio.Event, connector: Assembled | None = None
 ) -> DeskAnswer:
     """``status``, ``invite``, ``federate``, ``stop`` or an operator's act; anything else is refused with the list."""
     if call.verb == "status":

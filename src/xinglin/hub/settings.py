@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from xinglin.connector.model import OPEN_PROCESSES
+from xinglin.connector.model import BEGUN_PROCESSES, OPEN_PROCESSES, Reach
 from xinglin.hub.runs import Patience
 from xinglin.stores.settings_file import Loaded, folder_settings
 
@@ -25,7 +25,8 @@ class HubSettings(msgspec.Struct, frozen=True):
     ``dsp_address``: public URL under which the hub speaks the Dataspace Protocol (empty: it does not).
     ``dsp_issuers``: DIDs whose credentials strangers may show (empty: members alone are let in); ``dsp_credentials``:
     types of which each has to be shown. ``dsp_rules``: file of auto-pilot rules that come before the hub's own.
-    ``dsp_open_most``: open processes of one participant. ``dsp_ca``: PEM file for calls to other connectors.
+    ``dsp_open_most``: open processes of one participant; ``dsp_begun_most``: those
+    it begins within an hour. ``dsp_ca``: PEM file for calls to other connectors.
     ``dsp_trial``: plain http and local addresses are called; for a trial on one machine alone.
     """
 
@@ -45,8 +46,22 @@ class HubSettings(msgspec.Struct, frozen=True):
     dsp_credentials: tuple[str, ...] = ("Membership",)
     dsp_rules: str = ""
     dsp_open_most: int = OPEN_PROCESSES.value
+    dsp_begun_most: int = BEGUN_PROCESSES.value
     dsp_ca: str = ""
     dsp_trial: bool = False
+
+    @property
+    def reach(self) -> Reach:
+        """How the hub is reached over the Dataspace Protocol."""
+        return Reach(
+            self.dsp_address,
+            self.dsp_issuers,
+            self.dsp_credentials,
+            self.dsp_rules,
+            self.dsp_open_most,
+            self.dsp_begun_most,
+            self.dsp_trial,
+        )
 
     @property
     def patience(self) -> Patience:

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
+from xinglin.connector.assembly import Assembled
 from xinglin.evidence.policy import parse_policy
 from xinglin.hub.access_desk import AccessDesk
 from xinglin.hub.access_reviews import Reviews
@@ -20,7 +21,7 @@ from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.catalogue_federated import Federation
 from xinglin.hub.catalogue_routes import catalogue_routes
 from xinglin.hub.catalogue_sources import DspCatalogs
-from xinglin.hub.connector import Around, HubConnector, make_connector
+from xinglin.hub.connector import Around, make_connector
 from xinglin.hub.doorway import on_error, on_http_error
 from xinglin.hub.founding import CARD_FILE, founded_space, log_signer, open_keys
 from xinglin.hub.log import LogService, LogSettings
@@ -66,7 +67,7 @@ class HubParts(msgspec.Struct, frozen=True):
     witness_client: httpx.AsyncClient
     card: WitnessCard
     regulator: KeyRegistration
-    connector: HubConnector | None = None
+    connector: Assembled | None = None
 
 
 def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: Clock = system_clock) -> HubParts:

@@ -13,14 +13,16 @@ import pytest
 from msgspec.structs import replace
 
 from xinglin.catalogue.entry import CatalogueEntry
+from xinglin.connector.assembly import BadSettings
 from xinglin.connector.dcp_door import ClaimsPolicy
+from xinglin.connector.entry_offers import offer_of
+from xinglin.connector.entry_terms import CatalogueTerms
+from xinglin.connector.leaves import KINDS, Leaves, NoProducts
+from xinglin.connector.member_door import PROVEN_MS, MemberDoor
 from xinglin.evidence.commitments import derive_salt, open_commitment
 from xinglin.evidence.entry import decode_entry
-from xinglin.hub.catalogue_desk import offer_of
-from xinglin.hub.connector import BadSettings, make_connector
-from xinglin.hub.connector_door import PROVEN_MS, HubDoor
-from xinglin.hub.connector_evidence import KINDS, LogEvidence, NoProducts
-from xinglin.hub.connector_terms import CatalogueTerms
+from xinglin.hub.connector import make_connector
+from xinglin.hub.connector_evidence import LogEvidence
 from xinglin.hub.desk import answer_at_desk
 from xinglin.hub.settings import HubSettings, hub_settings
 from xinglin.kernel.errors import MalformedMessage
@@ -166,11 +168,13 @@ class Silent:
         raise Unreachable("Nobody.")
 
 
-def door_of(hub: OpenHub, *issuers: str) -> tuple[HubDoor, Signer]:
+def door_of(hub: OpenHub, *issuers: str) -> tuple[MemberDoor, Signer]:
     signer = Signer.of(hub.hub.keys, "did:web:hub.example")
     policy = ClaimsPolicy(("Membership",), frozenset(issuers))
     members, clock = hub.hub.members, hub.clock
-    return HubDoor(members, signer, Silent(), policy, hub.hub.store, scheme="https", clock=clock), signer
+    return MemberDoor(
+        lambda: members.directory, signer, Silent(), policy, hub.hub.store, scheme="https", clock=clock
+    ), signer
 
 
 async def test_members_are_let_in_by_the_key_in_the_log(tmp_path: Path) -> None:
@@ -212,8 +216,9 @@ async def test_a_note_is_one_leaf_that_only_the_hub_can_open(tmp_path: Path) -> 
         assert not set(first.commitments.values()) & set(second.commitments.values())
         salt = derive_salt(bytes(32), f"urn:uuid:1 {note.kind} {NOW} 7 participant")
         open_commitment(first.commitments["participant"], salt, CALLER.participant)
+        leaves = Leaves(hub.hub.keys.did, lambda _did: False, bytes(32))
         for kind in KINDS:
-            assert evidence.leaf(replace(note, kind=kind)).kind == KINDS[kind]
+            assert leaves.leaf(replace(note, kind=kind)).kind == KINDS[kind]
 
 
 @pytest.mark.parametrize(
@@ -223,6 +228,7 @@ async def test_a_note_is_one_leaf_that_only_the_hub_can_open(tmp_path: Path) -> 
         {"dsp_address": "https://hub.example/path"},
         {"dsp_address": "https://hub.example", "dsp_credentials": ()},
         {"dsp_address": "https://hub.example", "dsp_open_most": 0},
+        {"dsp_address": "https://hub.example", "dsp_begun_most": 0},
     ],
 )
 def test_settings_that_are_not_to_be_trusted_are_refused(told: dict[str, Any], tmp_path: Path) -> None:
@@ -245,7 +251,7 @@ async def test_a_hub_without_a_connector_says_so(tmp_path: Path) -> None:
         assert (await hub.http.post("/dsp/2025-1/catalog/request")).status_code == 404
         with pytest.raises(Refused) as found:
             await answer_at_desk(hub.hub, DeskCall("dsp-list"), asyncio.Event(), hub.parts.connector)
-        assert found.value.reasons[0].code == "hub.no_connector"
+        assert found.value.reasons[0].code == "dsp.no_connector"
 
 
 async def test_the_hubs_own_calls_stay_what_they_are_beside_the_connector(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from tests.unit.terms.uses import FACTS, NOW, PLAN, REQUEST, RESEARCHER, TERMS, 
 
 from xinglin.catalogue.eligible import NO, StudyFacts, standing
 from xinglin.catalogue.entry import CatalogueEntry
+from xinglin.connector.entry_offers import offer_of
+from xinglin.connector.entry_terms import CatalogueTerms
 from xinglin.gate.model import Use
-from xinglin.hub.catalogue_desk import offer_of
-from xinglin.hub.connector_terms import CatalogueTerms
 from xinglin.kernel.verdict import Allowed, Denied
 from xinglin.node.decider import recipient_classes
 from xinglin.node.decisions import decided_of

@@ -1,4 +1,4 @@
-"""Who stands at the hub's connector, and what is proven of them (port ``Authenticate``).
+"""Who stands at a connector of the space, and what is proven of them (port ``Authenticate``).
 
 A member of the space shows itself by the key that the log holds; anybody else by credentials of issuers whom the
 operator named. What a caller has proven is remembered for a while: the auto-pilot decides after the call has ended.
@@ -6,11 +6,12 @@ operator named. What a caller has proven is remembered for a while: the auto-pil
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from xinglin.connector.dcp_door import ClaimsDoor, ClaimsPolicy, TokenDoor
 from xinglin.connector.dcp_resolving import Resolver
-from xinglin.hub.members import Members
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant
 from xinglin.kernel.limits import Limit
@@ -18,6 +19,7 @@ from xinglin.kernel.verdict import Denied
 from xinglin.trust.dcp_documents import DidDocument, make_document, read_document
 from xinglin.trust.dcp_tokens import Signer, claimed_holder
 from xinglin.trust.ports import ReplayStore
+from xinglin.trust.registry import KeyDirectory
 from xinglin.wire.dsp.ports import Caller, Sender
 
 REMEMBERED = Limit("callers whose claims are remembered", 4_096, "callers")
@@ -28,24 +30,24 @@ PROVEN_MS = 3_600_000
 class MemberDocuments(Resolver):
     """DID documents of members from the log; everybody else's where ``did:web`` says that it lies."""
 
-    def __init__(self, members: Members, sender: Sender, *, scheme: str, clock: Clock) -> None:
+    def __init__(self, directory: Callable[[], KeyDirectory], sender: Sender, *, scheme: str, clock: Clock) -> None:
         super().__init__(sender, scheme=scheme, clock=clock)
-        self._members = members
+        self._directory = directory
 
     async def document(self, did: str) -> DidDocument:
         """See ``Resolver``; a member whose keys have ended has none."""
         if not did.startswith("did:xinglin:"):
             return await super().document(did)
-        public = self._members.directory.keys(did)
+        public = self._directory().keys(did)
         return read_document(msgspec.json.encode(make_document(did, public.ed25519)), did)
 
 
-class HubDoor:
+class MemberDoor:
     """Port ``Authenticate``; ``proven`` tells what is known of a participant now."""
 
     def __init__(
         self,
-        members: Members,
+        directory: Callable[[], KeyDirectory],
         signer: Signer,
         sender: Sender,
         policy: ClaimsPolicy,
@@ -54,8 +56,8 @@ class HubDoor:
         scheme: str,
         clock: Clock,
     ) -> None:
-        self.tokens = TokenDoor(signer, MemberDocuments(members, sender, scheme=scheme, clock=clock), replay, clock)
-        self._members, self._clock, self._policy = members, clock, policy
+        self.tokens = TokenDoor(signer, MemberDocuments(directory, sender, scheme=scheme, clock=clock), replay, clock)
+        self._directory, self._clock, self._policy = directory, clock, policy
         self._strangers = ClaimsDoor(self.tokens, sender, policy)
         self._proven: dict[str, tuple[Instant, Caller]] = {}
 
@@ -84,7 +86,7 @@ class HubDoor:
             token = await self.tokens.admit(header)
             if isinstance(token, Denied):
                 return None
-            roles = self._members.directory.roles(token.holder)
+            roles = self._directory().roles(token.holder)
         except XinglinError:
             return None
         return Caller(token.holder, tuple(("Membership.roles", role) for role in sorted(roles))) if roles else None

@@ -1,6 +1,6 @@
-"""The space's terms at the hub's connector (port ``Decide``): the same evaluator as on every other path.
+"""The space's terms at a connector (port ``Decide``): the same evaluator as on every other path.
 
-The hub binds itself in a hospital's name in one case alone: the entry is of grade L1, the offer is the hospital's own
+A connector binds its hospital by itself in one case alone: the entry is of grade L1, the offer is the hospital's own
 published one, nothing in it asks for somebody's approval, and every constraint holds by facts that are proven here.
 Everything else that is not forbidden outright is held until the hospital decides, outside the connector.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from xinglin.catalogue.entry import CatalogueEntry
-from xinglin.hub.catalogue_desk import offer_of
+from xinglin.connector.entry_offers import offer_of
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, from_text
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
@@ -73,7 +73,7 @@ class CatalogueTerms:
         if await self._released.find(wanted) is None:
             return deny(
                 "dsp.no_product",
-                "The hub holds no released product of this data set: results leave a hospital sealed to the parties of "
+                "No released product of this data set is held here: results leave a hospital sealed to the parties of "
                 "their study, and no product of grade L1 was deposited here.",
                 "Ask its hospital to release a product.",
             )

@@ -1,4 +1,4 @@
-"""What the operator's desk asks of the hub's connector: look, negotiate as consumer, ask for data, end."""
+"""What the people of a process ask of its connector: look, negotiate as consumer, ask for data, answer, end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from xinglin.connector.asking import data_set
+from xinglin.connector.assembly import Assembled
 from xinglin.connector.opening import negotiate, transfer
-from xinglin.hub.connector import HubConnector
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.verdict import deny
 from xinglin.wire.desk import DeskCall
@@ -24,16 +24,16 @@ PLAIN = (
 )
 
 
-async def act_of_connector(found: HubConnector | None, call: DeskCall) -> Any:
+async def act_of_connector(found: Assembled | None, call: DeskCall) -> Any:
     """``dsp-list``, ``dsp-show``, ``dsp-negotiate``, ``dsp-transfer``, ``dsp-complete`` or ``dsp-terminate``."""
     if found is None:
         raise Refused(
-            deny("hub.no_connector", "This hub does not speak the Dataspace Protocol.", "Set 'dsp_address'.").reasons
+            deny("dsp.no_connector", "The Dataspace Protocol is not spoken here.", "Set 'dsp_address'.").reasons
         )
     return await _VERBS[call.verb](found, call.arguments)
 
 
-async def _list(found: HubConnector, given: Mapping[str, str]) -> list[dict[str, Any]]:
+async def _list(found: Assembled, given: Mapping[str, str]) -> list[dict[str, Any]]:
     kinds = [given["kind"]] if given.get("kind") else list(TABLES)
     if not set(kinds) <= set(TABLES):
         raise MalformedMessage(f"There is no process of kind {kinds[0][:40]!r}.", remedy=f"Name {' or '.join(TABLES)}.")
@@ -41,7 +41,7 @@ async def _list(found: HubConnector, given: Mapping[str, str]) -> list[dict[str,
     return [_plain(row) for kind in kinds for row in store.processes(kind, given.get("after", ""), SHOWN)]
 
 
-async def _show(found: HubConnector, given: Mapping[str, str]) -> dict[str, Any]:
+async def _show(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
     row = _row(found, given)
     contract = found.connector.world.store.contract(row.agreement, row.side) if row.agreement else None
     told = _plain(row) | {"owed": _owed(found, row.pid), "address": row.address}
@@ -52,7 +52,7 @@ async def _show(found: HubConnector, given: Mapping[str, str]) -> dict[str, Any]
     return told
 
 
-async def _negotiate(found: HubConnector, given: Mapping[str, str]) -> dict[str, Any]:
+async def _negotiate(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
     """Ask for the counterparty's own offer of a data set, as it stands: the one named, or the first."""
     sender, present = found.sender, found.present
     participant, address, wanted = (_said(given, name) for name in ("participant", "address", "data_set"))
@@ -66,7 +66,7 @@ async def _negotiate(found: HubConnector, given: Mapping[str, str]) -> dict[str,
     return _plain(await negotiate(found.connector.desk, participant, address, wanted, offers[0]["@id"], rules))
 
 
-async def _transfer(found: HubConnector, given: Mapping[str, str]) -> dict[str, Any]:
+async def _transfer(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
     contract = found.connector.world.store.contract(_said(given, "agreement"), CONSUMER)
     row = found.connector.world.store.process(contract.negotiation) if contract is not None else None
     if contract is None or row is None:
@@ -83,12 +83,12 @@ async def _transfer(found: HubConnector, given: Mapping[str, str]) -> dict[str, 
     return _plain(asked)
 
 
-async def _terminate(found: HubConnector, given: Mapping[str, str]) -> dict[str, Any]:
+async def _terminate(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
     row = _row(found, given)
     return _plain(await found.connector.desk.do(row.pid, "terminate", reason=given.get("reason", "")))
 
 
-async def _complete(found: HubConnector, given: Mapping[str, str]) -> dict[str, Any]:
+async def _complete(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
     return _plain(await found.connector.desk.do(_row(found, given).pid, "complete"))
 
 
@@ -103,7 +103,7 @@ _VERBS = {
 CONNECTOR_VERBS = tuple(_VERBS)
 
 
-def _row(found: HubConnector, given: Mapping[str, str]) -> ProcessRow:
+def _row(found: Assembled, given: Mapping[str, str]) -> ProcessRow:
     row = found.connector.world.store.process(_said(given, "pid"))
     if row is None:
         raise Refused(
@@ -116,7 +116,7 @@ def _plain(row: ProcessRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in PLAIN}
 
 
-def _owed(found: HubConnector, pid: str) -> str:
+def _owed(found: Assembled, pid: str) -> str:
     owed = found.connector.world.store.owed(pid)
     return owed.event if owed is not None else ""
 
