@@ -15,6 +15,7 @@ from granian.server.embed import Server
 from litestar import Litestar, Response, get
 
 from xinglin.connector.app import Connector
+from xinglin.connector.assembly import RULES
 from xinglin.connector.catalog import ListedOffers
 from xinglin.connector.dcp_door import ClaimsDoor, ClaimsPolicy, ClaimsPresent, TokenDoor
 from xinglin.connector.dcp_resolving import Resolver
@@ -23,7 +24,6 @@ from xinglin.connector.dcp_wallet import Held, Wallet
 from xinglin.connector.model import ConnectorSettings, Patience, World
 from xinglin.connector.sending import HttpSender
 from xinglin.connector.trusting import KeptNotes, UnsafeAllowEverything
-from xinglin.connector.assembly import RULES
 from xinglin.kernel.instants import system_clock
 from xinglin.stores.connector_memory import MemoryConnectorStore
 from xinglin.stores.tls import client_context
