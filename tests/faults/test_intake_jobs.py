@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.e2e.intake_home import IntakeHome
-from tests.unit.feeds.bulk_server import Answer, Asked, BulkServer, HttpServer, Reply, serving
+from tests.unit.feeds.bulk_server import Asked, BulkServer, Reply
+from tests.unit.node.fhir_home import served
 
 ROWS, CHUNK = 6_000, 100
 MAPPING = """
@@ -137,29 +136,6 @@ def test_a_schedule_pulls_by_itself_and_what_is_cancelled_goes_on_later(home: In
     assert home.stop() == 0
 
 
-@contextmanager
-def server(answer: Answer) -> Iterator[HttpServer]:
-    """A server in a thread of this process."""
-    ready: list[HttpServer] = []
-    loop = asyncio.new_event_loop()
-    over = asyncio.Event()
-
-    async def serve() -> None:
-        async with serving(answer) as found:
-            ready.append(found)
-            await over.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    try:
-        while not ready:
-            time.sleep(0.01)
-        yield ready[0]
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-
-
 class Slow:
     """A bulk server that is slow once, with one file: then the test does what it came for."""
 
@@ -187,7 +163,7 @@ def test_an_export_goes_on_where_it_was_through_kill_9(home: IntakeHome) -> None
     bulk = BulkServer(files, listed={"output": [("Patient", name) for name in names]})
     bulk.busy = 0
     slow = Slow(bulk, "c.ndjson")
-    with server(slow) as found:
+    with served(slow) as found:
         bulk.base = found.url
         (home.folder / "ehr.token").write_text("t0ken-t0ken\n")
         home.sources(FHIR.format(url=found.url))

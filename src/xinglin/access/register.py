@@ -15,8 +15,8 @@ from xinglin.access.form import Form
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.states import StateTable
 
-PERMIT_STATES = StateTable(
-    "permit",
+REGISTER_STATES = StateTable(
+    "register",
     "GRANTED",
     (
         ("GRANTED", "amend", "AMENDED"),
@@ -25,12 +25,15 @@ PERMIT_STATES = StateTable(
         ("GRANTED", "expire", "EXPIRED"),
     ),
 )
-"""AMENDED and RENEWED are final for this id: what follows has an id of its own."""
+"""One line of the register, by the approval's digest. AMENDED and RENEWED say that another line has replaced it, and
+are final: unlike a permit as the face of an agreement (``contract.faces.permit``), which is AMENDED once it is itself
+what came of an amendment.
+"""
 _EVENTS = {"amendment": "amend", "renewal": "renew", "revoked": "revoke", "lapsed": "expire"}
 
 
 class PermitEntry(msgspec.Struct, frozen=True):
-    """One permit as the public sees it. ``status``: of ``PERMIT_STATES``; ``until`` is when it ended or will end."""
+    """One permit as the public sees it. ``status``: of ``REGISTER_STATES``; ``until`` is when it ended or will end."""
 
     permit: str
     status: str
@@ -70,9 +73,9 @@ def status_of(logged: Logged, now: Instant) -> tuple[str, Instant]:
     if now >= logged.notice.expires:
         happened.append((logged.notice.expires, "expire"))
     if not happened:
-        return PERMIT_STATES.start, logged.notice.expires
+        return REGISTER_STATES.start, logged.notice.expires
     at, event = min(happened)
-    return PERMIT_STATES.move(PERMIT_STATES.start, event), at
+    return REGISTER_STATES.move(REGISTER_STATES.start, event), at
 
 
 def permit_entry(logged: Logged, form: Form, names: Mapping[str, str], committee: str, now: Instant) -> PermitEntry:

@@ -14,7 +14,7 @@ import msgspec
 
 from xinglin.access.committee import Charter, conflict
 from xinglin.access.errors import NotThisMotion
-from xinglin.access.form import RELATIONS
+from xinglin.access.form import RELATIONS, Form
 from xinglin.access.ports import Registry
 from xinglin.evidence.commitments import commit, new_salt, open_commitment
 from xinglin.evidence.errors import CommitmentMismatch
@@ -24,6 +24,7 @@ from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.states import StateTable
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
+from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.request import is_did, is_digest, is_name
 from xinglin.trust.envelope import Signed, open_signed, sign
 from xinglin.trust.keys import PrivateKeys, PublicKeys
@@ -65,6 +66,18 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variables_digest: str
     purposes: tuple[str, ...]
     operations: tuple[str, ...]
+
+
+def scope_of(form: Form, terms: AgreedTerms) -> Scope:
+    """What an approval of ``form`` covers; ``terms``: those that the form asks each hospital for."""
+    return Scope(
+        form.study,
+        (form.data.data_set,),
+        terms.cohort_digest,
+        terms.variables_digest,
+        terms.purposes,
+        terms.operations,
+    )
 
 
 class Motion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

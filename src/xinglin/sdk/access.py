@@ -28,11 +28,11 @@ from xinglin.access.register import Logged, PermitEntry
 from xinglin.access.review import (
     Ballot,
     Motion,
-    Scope,
     ballot_of,
     cast_vote,
     consolidate,
     open_motion,
+    scope_of,
     sign_motion,
     sign_recusal,
     unseal_opening,
@@ -169,14 +169,6 @@ class Access:
         form = self.application(application).application.form
         found, charter, now = self.application(application).application, self._charter(committee), self._space.clock()
         terms = agreed_terms(form, tuple(member.did for member in form.people.members), now)
-        scope = Scope(
-            form.study,
-            (form.data.data_set,),
-            terms.cohort_digest,
-            terms.variables_digest,
-            terms.purposes,
-            terms.operations,
-        )
         motion = Motion(
             committee=charter.digest(),
             application=application,
@@ -184,7 +176,7 @@ class Access:
             applicant=found.applicant,
             institution=form.people.institution,
             named=tuple(sorted(member.did for member in form.people.members)),
-            scope=scope,
+            scope=scope_of(form, terms),
             expires=min(expires or form.project.ends, form.project.ends),
             closes=now + round(vote_days * DAY_MS),
             conditions=tuple(conditions),

@@ -23,7 +23,7 @@ from xinglin.terms.request import Plan, UseRequest
 from xinglin.terms.thresholds import DisclosureRules
 
 NOW = 1_790_000_000_000
-_HOUR = 3_600_000
+HOUR_MS = 3_600_000
 _BY_FACTS = ("authorised_institution", "agreement", "release_allowance", "named_study")
 
 Use = tuple[UseRequest, Plan, Facts]
@@ -40,11 +40,11 @@ def named_digest(name: str) -> str:
     return "sha256:" + hashlib.sha256(name.encode()).hexdigest()
 
 
-_HOSPITALS = tuple(sorted(named_did(name) for name in ("north", "south", "east", "west")))
-_NODE, *_OTHERS = _HOSPITALS
-_ASKER, _INSTITUTE = named_did("researcher"), named_did("institute")
-_KEYS = {one: named_digest("keys of " + one) for one in _HOSPITALS}
-_AGREEMENTS = {one: named_digest("agreement of " + one) for one in _HOSPITALS}
+HOSPITALS = tuple(sorted(named_did(name) for name in ("north", "south", "east", "west")))
+NODE, *OTHERS = HOSPITALS
+ASKER, INSTITUTE = named_did("researcher"), named_did("institute")
+KEYS = {one: named_digest("keys of " + one) for one in HOSPITALS}
+AGREEMENTS = {one: named_digest("agreement of " + one) for one in HOSPITALS}
 
 POLICY = Policy(
     permissions=(
@@ -71,11 +71,11 @@ def allowed_use(grade: str, operation: str) -> Use:
         variables=("heart.age", "heart.num", "heart.sex"),
         purposes=("health-research",),
         operations=(operation,),
-        not_before=NOW - _HOUR,
-        expires=NOW + 100 * _HOUR,
+        not_before=NOW - HOUR_MS,
+        expires=NOW + 100 * HOUR_MS,
         allowance=20,
-        recipients=(_ASKER,),
-        peers=tuple(Peer(one, _KEYS[one]) for one in _OTHERS),
+        recipients=(ASKER,),
+        peers=tuple(Peer(one, KEYS[one]) for one in OTHERS),
         policy=POLICY,
     )
     plan = Plan(
@@ -84,54 +84,54 @@ def allowed_use(grade: str, operation: str) -> Use:
         sql="SELECT age, num > 0 AS disease FROM cohort",
         algorithm="glm",
         params={"formula": "disease ~ age", "family": "binomial"},
-        roster=_HOSPITALS,
-        as_of=NOW - _HOUR,
-        agreements=_AGREEMENTS,
+        roster=HOSPITALS,
+        as_of=NOW - HOUR_MS,
+        agreements=AGREEMENTS,
         rules=DisclosureRules(),
     )
     request = UseRequest(
         plan=plan.digest(),
-        requester=_ASKER,
+        requester=ASKER,
         study=plan.study,
         purpose="health-research",
         operation=operation,
         nonce="nonce-0123456789abcdef",
         issued=NOW - 1000,
-        expires=NOW + _HOUR,
-        recipients=(_ASKER,),
-        nodes=_HOSPITALS,
+        expires=NOW + HOUR_MS,
+        recipients=(ASKER,),
+        nodes=HOSPITALS,
     )
     return request, plan, _facts(grade, operation, terms)
 
 
 def _facts(grade: str, operation: str, terms: AgreedTerms) -> Facts:
     held = AgreementFacts(
-        digest=_AGREEMENTS[_NODE],
+        digest=AGREEMENTS[NODE],
         state="active",
-        provider=_NODE,
-        consumer=_INSTITUTE,
+        provider=NODE,
+        consumer=INSTITUTE,
         study="heart-study",
         data_set="heart",
         terms=terms,
     )
     return Facts(
         now=NOW,
-        node=_NODE,
-        signer=_ASKER,
+        node=NODE,
+        signer=ASKER,
         key_status="active",
-        institution=_INSTITUTE,
+        institution=INSTITUTE,
         authorised=True,
         nonce_seen=False,
         agreement=held,
-        roster_keys=_KEYS,
+        roster_keys=KEYS,
         touched=(TouchedColumn("heart", "age", grade), TouchedColumn("heart", "num", grade)),
         algorithm_operation=operation,
         allowance_left=20,
         answers_left=200,
         checkpoint_age_ms=500,
         protections=frozenset(REQUIREMENTS) - {*_BY_FACTS, "ethics_approval", "security_assessment"},
-        approval=ApprovalFacts("heart-study", terms.cohort_digest, terms.variables_digest, NOW + _HOUR),
-        assessment_expires=NOW + _HOUR,
+        approval=ApprovalFacts("heart-study", terms.cohort_digest, terms.variables_digest, NOW + HOUR_MS),
+        assessment_expires=NOW + HOUR_MS,
         place="CN-SH",
         uses_so_far=3,
         output_types=("statistic",),
@@ -180,7 +180,7 @@ MISSING: dict[str, Callable[[Use], Use]] = {
     "nothing is missing": lambda use: use,
     "the request is not signed by its requester": _fact(signer=""),
     "the requester's key is revoked": _fact(key_status="revoked"),
-    "the request has expired": _fact(now=NOW + 2 * _HOUR, approval=None),
+    "the request has expired": _fact(now=NOW + 2 * HOUR_MS, approval=None),
     "the request was seen before": _fact(nonce_seen=True),
     "the plan is another than the signed one": _asked(plan=named_digest("another plan")),
     "the institution is not authorised": _fact(authorised=False),
@@ -200,8 +200,8 @@ MISSING: dict[str, Callable[[Use], Use]] = {
     "a column is of a higher grade than agreed": _terms(grade="L1"),
     "a column has no grade": _fact(touched=(TouchedColumn("heart", "age", ""),)),
     "the snapshot lies in the future": _planned(as_of=NOW + 1),
-    "too few hospitals": _planned(roster=_HOSPITALS[:2], agreements={one: _AGREEMENTS[one] for one in _HOSPITALS[:2]}),
-    "a peer's keys changed": _fact(roster_keys={**_KEYS, _OTHERS[0]: named_digest("new keys")}),
+    "too few hospitals": _planned(roster=HOSPITALS[:2], agreements={one: AGREEMENTS[one] for one in HOSPITALS[:2]}),
+    "a peer's keys changed": _fact(roster_keys={**KEYS, OTHERS[0]: named_digest("new keys")}),
     "the rules are looser than agreed": _planned(rules=DisclosureRules(min_cell=5)),
     "the agreement's answers are used up": _fact(allowance_left=0),
     "the data set's answers are used up": _fact(answers_left=0),

@@ -20,7 +20,7 @@ from xinglin.access.form import (
     SafeSettings,
     agreed_terms,
 )
-from xinglin.access.review import Ballot, Motion, Scope, ballot_of, cast_vote, unseal_opening
+from xinglin.access.review import Ballot, Motion, ballot_of, cast_vote, scope_of, unseal_opening
 from xinglin.kernel.verdict import Denied
 from xinglin.terms.agreed import CohortView
 from xinglin.trust.envelope import Signed
@@ -118,14 +118,7 @@ MOTION = Motion(
     applicant=RESEARCHER.did,
     institution=INSTITUTE.did,
     named=(RESEARCHER.did,),
-    scope=Scope(
-        FORM.study,
-        ("cardiology",),
-        TERMS.cohort_digest,
-        TERMS.variables_digest,
-        ("health-research",),
-        ("statistics",),
-    ),
+    scope=scope_of(FORM, TERMS),
     expires=NOW + 365 * DAY_MS,
     closes=NOW + 10 * DAY_MS,
     conditions=("Publish within 18 months.",),

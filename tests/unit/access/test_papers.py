@@ -21,7 +21,7 @@ from tests.unit.access.people import (
 from xinglin.access.application import Accept, Application, Ask, Submit
 from xinglin.access.approval import notice_of
 from xinglin.access.dossier import KINDS, dossier, to_markdown
-from xinglin.access.register import PERMIT_STATES, Logged, permit_entry, status_of
+from xinglin.access.register import REGISTER_STATES, Logged, permit_entry, status_of
 from xinglin.access.screening import screen
 from xinglin.access.waiting import Review, tasks, why_waiting
 from xinglin.kernel.states import IllegalMove
@@ -116,7 +116,7 @@ def test_what_everybody_may_know_and_nothing_else() -> None:
 def test_permits_do_not_come_back() -> None:
     for state in ("REVOKED", "EXPIRED", "RENEWED", "AMENDED"):
         with pytest.raises(IllegalMove):
-            PERMIT_STATES.move(state, "renew")
+            REGISTER_STATES.move(state, "renew")
 
 
 # --- the machine's look -----------------------------------------------------------------------------------

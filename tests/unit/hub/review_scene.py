@@ -17,14 +17,7 @@ from xinglin.access.approval import Resolution, sign_end, sign_notice, sign_reso
 from xinglin.access.clocks import DAY_MS
 from xinglin.access.committee import Charter, sign_charter
 from xinglin.access.form import Form, Member, agreed_terms
-from xinglin.access.review import (
-    Motion,
-    Scope,
-    ballot_of,
-    cast_vote,
-    sign_motion,
-    unseal_opening,
-)
+from xinglin.access.review import Motion, ballot_of, cast_vote, scope_of, sign_motion, unseal_opening
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.submission import sign_batch
 from xinglin.hub.founding import founded_space
@@ -148,18 +141,10 @@ class Scene:
         form, charter = found.form, self.charter
         assert charter is not None
         terms = agreed_terms(form, (found.applicant,), self.now)
-        scope = Scope(
-            form.study,
-            (form.data.data_set,),
-            terms.cohort_digest,
-            terms.variables_digest,
-            terms.purposes,
-            terms.operations,
-        )
         motion = Motion(
             charter.digest(), application, form.digest(), found.applicant, form.people.institution,
-            tuple(one.did for one in form.people.members), scope, form.project.ends, self.now + 10 * DAY_MS, (),
-            self.now, form.replaces, form.relation,
+            tuple(one.did for one in form.people.members), scope_of(form, terms), form.project.ends,
+            self.now + 10 * DAY_MS, (), self.now, form.replaces, form.relation,
         )  # fmt: skip
         return replace(motion, **change)
 

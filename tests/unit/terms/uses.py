@@ -1,99 +1,48 @@
-"""One use that is allowed, for tests to spoil: request, plan and facts that fit together."""
+"""One use that is allowed, for tests to spoil: the decision table's use of L2 for statistics, but without a policy."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
+from msgspec import UNSET
 from msgspec.structs import replace
 
-from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
-from xinglin.terms.facts import AgreementFacts, ApprovalFacts, Facts, TouchedColumn
+from xinglin.terms.facts import ApprovalFacts, Facts, TouchedColumn
 from xinglin.terms.request import Plan, UseRequest
-from xinglin.terms.thresholds import DisclosureRules
-
-NOW = 1_760_000_000_000
-HOUR = 3_600_000
-
-
-def did(name: str) -> str:
-    """A well-spelled DID for ``name``."""
-    digest = hashlib.sha256(name.encode()).digest()[:16]
-    return "did:xinglin:" + base64.b32encode(digest).decode().rstrip("=").lower()
-
-
-def digest(name: str) -> str:
-    """A well-spelled digest for ``name``."""
-    return "sha256:" + hashlib.sha256(name.encode()).hexdigest()
-
-
-HOSPITALS = tuple(sorted(did(name) for name in ("north", "south", "east", "west")))
-NODE, *OTHERS = HOSPITALS
-RESEARCHER, INSTITUTE = did("researcher"), did("institute")
-KEYS = {one: digest("keys of " + one) for one in HOSPITALS}
-AGREEMENTS = {one: digest("agreement of " + one) for one in HOSPITALS}
-
-TERMS = AgreedTerms(
-    grade="L2",
-    cohort=(CohortView("cohort", "SELECT age, sex, num FROM heart"),),
-    variables=("heart.age", "heart.num", "heart.sex"),
-    purposes=("health-research",),
-    operations=("statistics",),
-    not_before=NOW - HOUR,
-    expires=NOW + 100 * HOUR,
-    allowance=20,
-    recipients=(RESEARCHER,),
-    peers=tuple(Peer(one, KEYS[one]) for one in OTHERS),
-    rules=DisclosureRules(),
+from xinglin.testing.decision_table import (
+    AGREEMENTS,
+    ASKER,
+    HOSPITALS,
+    HOUR_MS,
+    INSTITUTE,
+    KEYS,
+    NODE,
+    NOW,
+    OTHERS,
+    allowed_use,
+    named_did,
+    named_digest,
 )
-PLAN = Plan(
-    study="heart-study",
-    data_set="heart",
-    sql="SELECT age, num > 0 AS disease FROM cohort",
-    algorithm="glm",
-    params={"formula": "disease ~ age", "family": "binomial"},
-    roster=HOSPITALS,
-    as_of=NOW - HOUR,
-    agreements=AGREEMENTS,
-    rules=DisclosureRules(),
-)
-REQUEST = UseRequest(
-    plan=PLAN.digest(),
-    requester=RESEARCHER,
-    study=PLAN.study,
-    purpose="health-research",
-    operation="statistics",
-    nonce="nonce-0123456789abcdef",
-    issued=NOW - 1000,
-    expires=NOW + HOUR,
-    recipients=(RESEARCHER,),
-    nodes=HOSPITALS,
-)
-FACTS = Facts(
-    now=NOW,
-    node=NODE,
-    signer=RESEARCHER,
-    key_status="active",
-    institution=INSTITUTE,
-    authorised=True,
-    nonce_seen=False,
-    agreement=AgreementFacts(
-        digest=AGREEMENTS[NODE],
-        state="active",
-        provider=NODE,
-        consumer=INSTITUTE,
-        study=PLAN.study,
-        data_set="heart",
-        terms=TERMS,
-    ),
-    roster_keys=KEYS,
-    touched=(TouchedColumn("heart", "age", "L2"), TouchedColumn("heart", "num", "L2")),
-    algorithm_operation="statistics",
-    allowance_left=20,
-    answers_left=200,
-    checkpoint_age_ms=500,
+
+__all__ = (
+    "AGREEMENTS", "FACTS", "HOSPITALS", "HOUR", "INSTITUTE", "KEYS", "NODE", "NOW", "OTHERS", "PLAN", "REQUEST",
+    "RESEARCHER", "TERMS", "did", "digest", "on_l3", "with_agreement", "with_plan", "with_terms",
+)  # fmt: skip
+
+HOUR, RESEARCHER = HOUR_MS, ASKER
+did, digest = named_did, named_digest
+REQUEST, PLAN, _all = allowed_use("L2", "statistics")
+assert _all.agreement is not None
+TERMS = replace(_all.agreement.terms, policy=UNSET)
+FACTS = replace(
+    _all,
+    agreement=replace(_all.agreement, terms=TERMS),
     protections=frozenset({"evidence", "secure_sum", "differencing_guard", "disclosure_pack"}),
+    approval=None,
+    assessment_expires=None,
+    place=None,
+    uses_so_far=None,
+    output_types=None,
 )
+"""What an agreement without a policy asks for, and no more."""
 
 
 def with_plan(**changes: object) -> tuple[UseRequest, Plan]:
