@@ -228,6 +228,10 @@ class Node:
         """What admission finds (``Preparations``)."""
         return SimpleNamespace(touched=(TouchedColumn("cardiac", "age", "L2"),))
 
+    async def left_since(self, _use: Use, _agreement: Any) -> bool:
+        """Nobody here chose anything."""
+        return False
+
     def study_word(self, _study: str) -> None:
         """The hospital said nothing of the study."""
 

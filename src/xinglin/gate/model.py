@@ -94,7 +94,7 @@ class Record(msgspec.Struct, frozen=True):
     ``reasons`` or ``stopped``: the use will end without a release; written before anything follows from it.
     ``authenticated``: the request was found signed by its requester. ``index``: of the node's own
     release-authorised leaf (−1: none). ``commitment``: the salted digest of the
-    result. ``charge``: none, reserved, spent or returned.
+    result. ``charge``: none, reserved, spent or returned. ``admitted``: when its `admitted` leaf was in (−1: not yet).
     """
 
     run: str
@@ -112,6 +112,7 @@ class Record(msgspec.Struct, frozen=True):
     charge: str = "none"
     authenticated: bool = False
     version: int = 1
+    admitted: Instant = -1
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):

@@ -187,7 +187,7 @@ class Gate:
             "agreement": use.plan.agreements[self._node],
         }
         await self._ports.evidence.append(use, "admitted", _commitments(record, named))
-        return await self._move(record, "admit")
+        return await self._move(record, "admit", admitted=self._clock())
 
     async def _compute(self, use: Use, record: Record) -> Record:
         if _is_no(record) or record.state != "admitted":

@@ -30,6 +30,7 @@ from xinglin.terms.consent import (
     check_choice,
     person_filter,
 )
+from xinglin.terms.consent_since import leaves
 from xinglin.terms.consent_use import StudyWord, check_study_word, use_of
 from xinglin.wire.errors import Refused
 
@@ -177,6 +178,7 @@ class NodeConsent:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder, self._clock = folder, clock
         self._register: ConsentRegister | None = None
+        self._left: dict[str, tuple[int, StudyWord | None, bool]] = {}
 
     def persons(self, use: Use, agreement: Agreement, since: Instant) -> PersonFilter:
         """The filter of a run; a register that cannot be read raises, and nothing is computed."""
@@ -194,6 +196,30 @@ class NodeConsent:
         """
         register = self._known()
         return register is not None and register.read_anew(use.run, use.plan.study)
+
+    def left_since(self, use: Use, agreement: Agreement, since: Instant) -> bool:
+        """Whether somebody whose rows a run may see has left it since it read, by a choice or word that binds it.
+
+        Choices that came since are what is looked for; a permission that only lapses holds to the end of the run.
+        """
+        register = self._known()
+        if register is None:
+            return False
+        read, last, word = register.read_by(use.run), register.last(), register.word(use.plan.study)
+        if read is not None and (read.number, read.word) == (last, word):
+            return False
+        found = self._left.get(use.run)
+        if found is None or found[:2] != (last, word):
+            purpose, at = use.request.purpose, self._clock()
+            first, number, said = (read.at, read.number, read.word) if read is not None else (at, 0, None)
+            before = person_filter(register.choices(number), consent_use(said, agreement, purpose, since, first))
+            after = person_filter(register.choices(last), consent_use(word, agreement, purpose, since, at))
+            found = self._left[use.run] = (last, word, leaves(before, after))
+        return found[2]
+
+    def forget(self, run: str) -> None:
+        """The run is over."""
+        self._left.pop(run, None)
 
     def word(self, study: str) -> StudyWord | None:
         """The hospital's newest word on a study."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xinglin.contract import Agreement
 from xinglin.gate import Use
-from xinglin.kernel.instants import Clock
+from xinglin.kernel.instants import Clock, Instant
 from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
@@ -15,7 +15,7 @@ from xinglin.node.logview import LogView
 from xinglin.node.prepared import Preparations
 from xinglin.node.site import Site
 from xinglin.stores.node_database import NodeDatabase
-from xinglin.terms.facts import AgreementFacts, Facts, KeyStatus
+from xinglin.terms.facts import RUN_TIME, AgreementFacts, Facts, KeyStatus
 from xinglin.terms.policy_facts import algorithm_digest
 from xinglin.terms.request import USE_REQUEST
 from xinglin.trust.envelope import open_signed
@@ -75,7 +75,9 @@ class NodeDecider:
         clock: Clock,
         site: Site | None = None,
         decisions: NodeDecisions | None = None,
+        run_limit_ms: int = RUN_TIME.value,
     ) -> None:
+        self._run_limit_ms = run_limit_ms
         self._decisions = decisions
         self._site = site or Site()
         self._node, self._view, self._agreements = node, view, agreements
@@ -91,6 +93,10 @@ class NodeDecider:
         refused = prepared.reasons if isinstance(prepared, Denied) else ()
         touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
         left = self._left(use, held)
+        # What is said once the release-authorised leaf may be out holds from the next run on.
+        left_since = False
+        if below is None and agreement is not None:
+            left_since = await self._preparations.left_since(use, agreement)
         word = self._preparations.study_word(use.plan.study)
         approval = self._approvals.facts(held, below)
         law = self._law.judge(use, agreement, self._site, word, approval)
@@ -126,12 +132,22 @@ class NodeDecider:
             law_packs=law.packs,
             recipient_classes=recipient_classes(use.request.recipients, directory),
             k_anonymity=_k_anonymity(use),
+            admitted=self._admitted(use),
+            run_limit_ms=self._run_limit_ms,
+            withdrawn_since=left_since,
         )
 
     def decided(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
         """See the port."""
         if self._decisions is not None:
             self._decisions.keep(use, facts, verdict, stage)
+
+    def _admitted(self, use: Use) -> Instant | None:
+        """When the run was admitted; a record of before this was kept tells when it was opened."""
+        record = self._database.record(use.run)
+        if record is None or record.state in ("asked", "allowed", "charged", "refused"):
+            return None
+        return record.admitted if record.admitted >= 0 else record.opened
 
     def _held(self, use: Use, below: int | None) -> tuple[Agreement, AgreementFacts] | tuple[None, None]:
         digest = use.plan.agreements.get(self._node, "")

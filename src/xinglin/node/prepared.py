@@ -77,8 +77,19 @@ class Preparations:
         """What the hospital says of a study: its basis and its law packs."""
         return self._consent.word(study)
 
+    async def left_since(self, use: Use, agreement: Agreement) -> bool:
+        """Whether a choice that binds an admitted run took somebody out since it read; one to be admitted reads anew.
+
+        Whoever computes on after that would release an answer about a person who said no before the release.
+        """
+        if self._unadmitted(use):
+            return False
+        row = self._database.agreement(agreement.digest())
+        return await asyncio.to_thread(self._consent.left_since, use, agreement, row.since if row else 0)
+
     async def forget(self, use: Use) -> None:
         """The run is over: its rows leave the memory."""
+        self._consent.forget(use.run)
         self._known.pop(use.run, None)
         await self._engine.unload(use.run)
 

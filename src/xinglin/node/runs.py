@@ -9,12 +9,14 @@ from xinglin.gate import Computed, Ended, Gate, Paused, Refused, Released, Stopp
 from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.codec import decode_json, decode_msgpack
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.node.computer import Computation, Conclusion, Desk, Incoming, hub_stopped
 from xinglin.node.halting import Halts
 from xinglin.node.release import NodeReleaser
 from xinglin.stores.node_rows import RunRow
+from xinglin.terms.facts import RUN_TIME
 from xinglin.terms.request import Plan, UseRequest, check_plan, check_request
 from xinglin.trust.envelope import Signed
 from xinglin.wire.channel import RunEnd, RunOrder
@@ -33,8 +35,11 @@ _POOLED_FAILURES = frozenset(
 class NodeRuns:
     """Starts, feeds, resumes and ends the runs of this node. Also the gate's ``Computer``."""
 
-    def __init__(self, desk: Desk, releaser: NodeReleaser) -> None:
+    def __init__(
+        self, desk: Desk, releaser: NodeReleaser, clock: Clock = system_clock, run_limit_ms: int = RUN_TIME.value
+    ) -> None:
         self._desk, self._releaser = desk, releaser
+        self._clock, self._run_limit_ms = clock, min(run_limit_ms, RUN_TIME.value)
         self._halts = Halts(desk.outbox)
         desk.view.on_trusted.append(self._halts.wake)
         self.gate: Gate | None = None
@@ -148,14 +153,29 @@ class NodeRuns:
                 log.info("run %s waits in '%s': %s", use.run, answer.state, answer.reason)
                 self._desk.outbox.waiting(use.run, answer.reason, answer.words)
                 await asyncio.sleep(_AGAIN_S)
-                end = self._ends.get(use.run)
-                if end is None:
+                stopped = self._stopped(use)
+                if stopped is None:
                     continue
-                answer = await gate.stop(use, hub_stopped(end))
+                answer = await gate.stop(use, stopped)
                 if isinstance(answer, Paused):
                     continue
             self._tell(use, answer)
             return
+
+    def _stopped(self, use: Use) -> Stopped | None:
+        """Why a use that waits is not waited for: the hub ended the run, or it had its time and is not authorised."""
+        end = self._ends.get(use.run)
+        if end is not None:
+            return hub_stopped(end)
+        record = self._desk.database.record(use.run)
+        if record is None or record.state not in ("admitted", "computed", "protected"):
+            return None
+        since = record.admitted if record.admitted >= 0 else record.opened
+        if self._clock() - since <= self._run_limit_ms:
+            return None
+        words = "The run took longer from its admission to its release than this hospital allows."
+        self._desk.outbox.stopped(use.run, "terms.run_too_long", words)
+        return Stopped("terms.run_too_long", words)
 
     def _tell(self, use: Use, answer: Released | Refused | Withheld | Ended) -> None:
         if isinstance(answer, Refused):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from xinglin.stores.settings_file import Loaded, folder_settings
+from xinglin.terms.facts import RUN_TIME
 
 SETTINGS_FILE = "node.toml"
 
@@ -23,7 +24,8 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ``intake``: ``auto`` runs the feeds of ``sources.toml`` as a child process, ``off`` leaves them to somebody else.
     ``answers_cap``: exact answers a data set gives over all studies. ``place`` (``CN-SH``), ``network``
     (``10.1.0.0/16``) and ``environment`` in which this node computes, for policies that ask for them; an empty one is
-    unknown, and such a policy denies. Memory in MB, times in seconds.
+    unknown, and such a policy denies. ``run_limit_s``: from a run's admission to its release, an hour at most: so long
+    a run keeps what it read of persons' choices. Memory in MB, times in seconds.
     """
 
     proxy: str = ""
@@ -35,6 +37,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
     place: str = ""
     network: str = ""
     environment: Literal["node", "sandbox"] = "node"
+    run_limit_s: float = RUN_TIME.value / 1000
     engine_memory_mb: int = 2048
     engine_request_s: float = 120.0
     engine_idle_s: float = 60.0

@@ -129,7 +129,12 @@ class ConsentRegister:
         value = b"" if word is None else encode_msgpack(word)
         self._database.write(sql.PUT_READ, run=run, number=self.last(), at=at, word=value)
         (row,) = self._database.rows(sql.READ, key=run)
-        return Reading(row["number"], row["at"], _word(row["word"]) if row["word"] else None)
+        return Reading(row["number"], row["at"], _given(row["word"]))
+
+    def read_by(self, run: str) -> Reading | None:
+        """What a run has read, if it has."""
+        found = self._database.rows(sql.READ, key=run)
+        return Reading(found[0]["number"], found[0]["at"], _given(found[0]["word"])) if found else None
 
     def read_anew(self, run: str, study: str) -> bool:
         """Forget what a run read, where choices or a word on its study came since or it read nothing; whether so."""
@@ -151,6 +156,10 @@ class ConsentRegister:
 def _choice(value: bytes) -> Choice:
     _known_version(value, "A recorded choice")
     return decode_msgpack(bytes(value), Choice)
+
+
+def _given(value: bytes) -> StudyWord | None:
+    return _word(value) if value else None
 
 
 def _word(value: bytes) -> StudyWord:

@@ -6,7 +6,8 @@
 4. The columns lie inside the agreement, and what their grade requires is there; the agreement's policy allows the use.
 5. The roster is the one this hospital agreed to be summed with, by keys and by number.
 6. The law packs, fences and pilot that this hospital set up for itself have nothing against it.
-7. The rules are at least the agreed ones, and answers are left.
+7. The rules are at least the agreed ones, answers are left, and what was admitted is neither too old nor overtaken
+   by a withdrawal that binds it.
 8. Nothing that this rests on is revoked, and the node's view of the log is fresh.
 
 Every broken rule gives its reason, with what would have to change; the order of rules changes nothing
@@ -20,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.evaluate import Asked, compile_policy
-from xinglin.terms.facts import CHECKPOINT_STALE_MS, CLOCK_SKEW_MS, AgreementFacts, Facts
+from xinglin.terms.facts import CHECKPOINT_STALE_MS, CLOCK_SKEW_MS, RUN_TIME, AgreementFacts, Facts
 from xinglin.terms.grades import REQUIREMENTS, highest, required
 from xinglin.terms.policy import Policy
 from xinglin.terms.policy_facts import judge_policy
@@ -43,6 +44,7 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
         *facts.law,
         *_roster(request, plan, facts),
         *_limits(plan, facts),
+        *_since_admission(facts),
         *_log(request, plan, facts),
     ]
     if reasons:
@@ -234,6 +236,15 @@ def _limits(plan: Plan, facts: Facts) -> Iterator[Reason]:
         yield Reason("terms.no_answers", words, "Use the answers given so far, or another data set.")
     if plan.as_of > facts.now:
         yield Reason("terms.future_snapshot", "The snapshot lies in the future.", "Name an instant that has passed.")
+
+
+def _since_admission(facts: Facts) -> Iterator[Reason]:
+    if facts.admitted is not None and facts.now - facts.admitted > min(facts.run_limit_ms, RUN_TIME.value):
+        words = "The run took longer from its admission to its release than this hospital allows."
+        yield Reason("terms.run_too_long", words, "Ask again: persons' choices are then read anew.")
+    if facts.withdrawn_since:
+        words = "A choice that binds this use was made after the run read whose rows it may see."
+        yield Reason("terms.withdrawn_since", words, "Ask again: persons' choices are then read anew.")
 
 
 def _log(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:

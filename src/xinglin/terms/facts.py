@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from xinglin.kernel.instants import Instant
+from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
 from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.purposes import Diseases
@@ -16,6 +17,9 @@ CHECKPOINT_STALE_MS = 30_000
 
 CLOCK_SKEW_MS = 60_000
 """How far ahead of this node's clock a request's issue may lie."""
+
+RUN_TIME = Limit("time from a run's admission to its release", 3_600_000, "milliseconds")
+"""So long at most a run keeps what it read of persons' choices; a hospital may allow less."""
 
 KeyStatus = Literal["active", "revoked", "unknown"]
 """What the quorum-cosigned log says of a party's keys."""
@@ -72,6 +76,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``recipient_classes``; ``output_types``; ``k_anonymity``; ``privacy_budget`` spent with this use (an exact decimal);
     ``algorithm_names``: the names and digests by which the algorithm is known here; ``onward_transfer``.
 
+    ``admitted``: when this run was admitted here, ``None`` before; it has ``run_limit_ms`` (at most ``RUN_TIME``) from
+    then. ``withdrawn_since``: a choice that binds this use took somebody out after the run read whose rows it may see.
+
     ``law``: what this node's law packs, fences and pilot have against the use; ``law_packs`` only where nothing is.
     """
 
@@ -112,3 +119,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     privacy_budget: str | None = None
     onward_transfer: bool | None = None
     diseases: Diseases | None = None
+    admitted: Instant | None = None
+    run_limit_ms: int = RUN_TIME.value
+    withdrawn_since: bool = False

@@ -16,7 +16,7 @@ from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
 from xinglin.terms.decide import decide, decide_read
 from xinglin.terms.evaluate import Asked
-from xinglin.terms.facts import AgreementFacts, ApprovalFacts, Facts, TouchedColumn
+from xinglin.terms.facts import RUN_TIME, AgreementFacts, ApprovalFacts, Facts, TouchedColumn
 from xinglin.terms.grades import GRADES, OPERATIONS, REQUIRED, REQUIREMENTS
 from xinglin.terms.policy import Constraint, Duty, Permission, Policy, Prohibition
 from xinglin.terms.request import Plan, UseRequest
@@ -205,6 +205,8 @@ MISSING: dict[str, Callable[[Use], Use]] = {
     "the rules are looser than agreed": _planned(rules=DisclosureRules(min_cell=5)),
     "the agreement's answers are used up": _fact(allowance_left=0),
     "the data set's answers are used up": _fact(answers_left=0),
+    "the run was admitted too long ago": _fact(admitted=NOW - RUN_TIME.value - 1),
+    "a withdrawal since it was admitted binds": _fact(admitted=NOW - 1000, withdrawn_since=True),
     "the study is revoked": _fact(revoked=frozenset({"heart-study"})),
     "the node's view of the log is stale": _fact(checkpoint_age_ms=30_001),
     **{f"no {name}: {words}": _without(name) for name, words in REQUIREMENTS.items() if name not in _BY_FACTS},
