@@ -87,7 +87,7 @@ class Connector:
         while notes := self.world.store.notes():
             for note in notes:
                 await self._evidence(note)
-                self.world.store.drop_note(note.number)
+                await self.outbox.writer.drop_note(note.number)
                 taken += 1
         return taken
 

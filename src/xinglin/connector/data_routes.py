@@ -11,11 +11,12 @@ import msgspec
 from litestar import Response, get
 from litestar.response import Stream
 
+from xinglin.connector.answers import known_of
 from xinglin.connector.desk import Desk
 from xinglin.connector.doorway import HttpRequest, answer
 from xinglin.connector.drafting import digest_of, item_of
 from xinglin.kernel.verdict import Denied
-from xinglin.wire.dsp.ports import Caller, Item, NoteRow, ProcessRow
+from xinglin.wire.dsp.ports import Item, NoteRow, ProcessRow
 from xinglin.wire.dsp.states import PROVIDER
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -46,7 +47,7 @@ def data_route(desk: Desk) -> Any:
         whole = (start, end) == (0, item.size_bytes)
         if not whole:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{item.size_bytes}"
-        _note(desk, row, item, start, end)
+        await _note(desk, row, item, start, end)
         return Stream(
             desk.world.released.read(item, start, end) if end > start else _nothing(),
             status_code=200 if whole else 206,
@@ -80,8 +81,8 @@ async def _allowed(desk: Desk, row: ProcessRow) -> bool:
     contract = desk.world.store.contract(row.agreement, PROVIDER)
     if contract is None or not desk.in_force(contract):
         return False
-    policy = msgspec.json.decode(contract.document)
-    return not isinstance(await desk.world.decide("fetch", Caller(row.participant), row.data_set, policy), Denied)
+    policy, caller = msgspec.json.decode(contract.document), known_of(desk.world, contract)
+    return not isinstance(await desk.world.decide("fetch", caller, row.data_set, policy), Denied)
 
 
 def _part(request: HttpRequest, item: Item) -> tuple[int, int] | None:
@@ -100,7 +101,7 @@ def _part(request: HttpRequest, item: Item) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
-def _note(desk: Desk, row: ProcessRow, item: Item, start: int, end: int) -> None:
+async def _note(desk: Desk, row: ProcessRow, item: Item, start: int, end: int) -> None:
     """Evidence first: kept before a byte leaves."""
     values = {
         "participant": row.participant,
@@ -110,7 +111,8 @@ def _note(desk: Desk, row: ProcessRow, item: Item, start: int, end: int) -> None
         "start": start,
         "end": end,
     }
-    desk.world.store.add_note(NoteRow("transfer-data", row.pid, desk.world.clock(), msgspec.json.encode(values)))
+    note = NoteRow("transfer-data", row.pid, desk.world.clock(), msgspec.json.encode(values))
+    await desk.outbox.writer.add_note(note)
 
 
 async def _nothing() -> AsyncIterator[bytes]:

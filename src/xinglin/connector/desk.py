@@ -13,14 +13,18 @@ our owed move proves that the move has arrived.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
 from weakref import WeakValueDictionary
 
 import msgspec
 
+from xinglin.connector.answers import answer_to, answers, is_held, known_of, note_of, vouched
 from xinglin.connector.drafting import Draft, digest_of, draft, is_published, state_url
 from xinglin.connector.errors import NotPossible
-from xinglin.connector.model import World
+from xinglin.connector.model import BEGUN_WITHIN_MS, World
 from xinglin.connector.outbox import Outbox
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied
@@ -28,7 +32,7 @@ from xinglin.wire.dsp import messages as m
 from xinglin.wire.dsp.autopilot import ACTIONS, BINDING, Situation, choose
 from xinglin.wire.dsp.errors import BadMessage, Busy, NotAllowed, NotThere, TooMany, Unreachable
 from xinglin.wire.dsp.offered import check_offer_policy
-from xinglin.wire.dsp.ports import Answer, Caller, ContractRow, NoteRow, OwedRow, ProcessRow, Sender, Step
+from xinglin.wire.dsp.ports import Answer, AnswerRow, Caller, ContractRow, NoteRow, OwedRow, ProcessRow, Sender, Step
 from xinglin.wire.dsp.states import CONSUMER, ENDS, PROVIDER, START, may_move, move, other_side
 
 log = logging.getLogger("xinglin.connector")
@@ -46,6 +50,8 @@ class Desk:
         self.outbox = outbox
         self._sender = sender
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._coming: Counter[str] = Counter()
+        self.on_held: list[Callable[[ProcessRow], None]] = []
 
     def lock(self, key: str) -> asyncio.Lock:
         """The lock of a process (or of an opening); kept while anybody holds or awaits it."""
@@ -156,30 +162,53 @@ class Desk:
         if owed is None:
             row, drafted = await self._reaction(row, contract)
         row = msgspec.structs.replace(row, changed=self.world.clock(), version=row.version + 1)
-        step = Step(row, owed, contract, token, note)
-        if not self.world.store.put(_with(step, drafted)):
+        step = _with(Step(row, owed, contract, token, note), drafted)
+        if not await self.outbox.writer.put(step, lambda: self._kept(row, drafted)):
             raise Busy
-        self.outbox.put(drafted.owed if drafted is not None else None)
         return row
+
+    def _kept(self, row: ProcessRow, drafted: Draft | None) -> None:
+        """What follows once a change is on the disk: our message is sent, and who asks people hears what is held."""
+        self.outbox.put(drafted.owed if drafted is not None else None)
+        if is_held(row):
+            for tell in self.on_held:
+                tell(row)
 
     async def admit(self, row: ProcessRow) -> ProcessRow | None:
         """Keep a process that a counterparty opened; None where the counterparty's id is known already.
 
-        ``TooMany`` where it has as many open as one may have: what is held for a person must not pile up for ever.
+        ``TooMany`` where it has as many open as one may have, or began as many within the hour as one may: what is held
+        for a person must not pile up for ever, and what has ended leaves a row and a leaf as well.
         """
         row, drafted = await self._reaction(row, None)
-        if self.world.store.open_processes(row.participant) >= self.world.settings.open_most:
-            raise TooMany(self.world.settings.open_most)
-        if not self.world.store.add(_with(Step(row), drafted)):
-            return None
-        self.outbox.put(drafted.owed if drafted is not None else None)
+        with self._room_for(row.participant):
+            if not await self.outbox.writer.add(_with(Step(row), drafted), lambda: self._kept(row, drafted)):
+                return None
         return row
+
+    @contextlib.contextmanager
+    def _room_for(self, participant: str) -> Iterator[None]:
+        """Room for one more process of a participant; those that are just being written down take room too."""
+        store, settings, coming = self.world.store, self.world.settings, self._coming
+        if store.open_processes(participant) + coming[participant] >= settings.open_most:
+            raise TooMany(settings.open_most)
+        since = self.world.clock() - BEGUN_WITHIN_MS
+        if store.begun(participant, since) + coming[participant] >= settings.begun_most:
+            raise TooMany(settings.begun_most, "begun within the hour", "Ask again later.")
+        coming[participant] += 1
+        try:
+            yield
+        finally:
+            coming[participant] -= 1
+            if not coming[participant]:
+                del coming[participant]
 
     async def _reaction(self, row: ProcessRow, contract: ContractRow | None) -> tuple[ProcessRow, Draft | None]:
         """What the auto-pilot does now."""
         if not self.world.rules or row.state in ENDS or row.state == START:
             return row, None
         published = await is_published(self.world, row, contract or self._contract_after(row))
+        published = published or answer_to(self.world.store, row) is not None
         found = Situation(
             row.kind,
             row.side,
@@ -202,15 +231,23 @@ class Desk:
             return msgspec.structs.replace(row, trouble=error.what), None
         return made.row, made
 
-    async def _permitted(self, row: ProcessRow, event: str) -> None:
-        """What binds us, and what lets data out, is decided by the terms first; ``NotAllowed`` with every reason."""
+    async def _permitted(self, row: ProcessRow, event: str, answer: AnswerRow | None = None) -> None:
+        """What binds us, and what lets data out, is decided by the terms first; ``NotAllowed`` with every reason.
+
+        Where a person answered, the facts that this person vouches for count, and a person's agreement is asked for no
+        more; everything else is judged as ever.
+        """
         if row.side != PROVIDER or event not in BINDING | {"start"}:
             return
-        step, policy = "agree", row.offer
         if row.kind == "transfer":
             contract = self.world.store.contract(row.agreement, PROVIDER)
             step, policy = "transfer", contract.document if contract is not None else b"{}"
-        verdict = await self.world.decide(step, Caller(row.participant), row.data_set, msgspec.json.decode(policy))
+            caller = known_of(self.world, contract) if contract is not None else Caller(row.participant)
+        else:
+            answer = answer or answer_to(self.world.store, row)
+            step, policy = "accept" if answer is not None else "agree", row.offer
+            caller = Caller(row.participant, vouched(answer))
+        verdict = await self.world.decide(step, caller, row.data_set, msgspec.json.decode(policy))
         if isinstance(verdict, Denied):
             raise NotAllowed(verdict)
 
@@ -232,16 +269,25 @@ class Desk:
         """Begin a process of our own with a first message; its state is ``START`` until that is acknowledged."""
         made = await draft(self.world, row, event)
         async with self.lock(row.pid):
-            if not self.world.store.add(Step(made.row, made.owed, made.contract, made.token)):
+            step = Step(made.row, made.owed, made.contract, made.token)
+            if not await self.outbox.writer.add(step, lambda: self.outbox.put(made.owed)):
                 raise NotPossible("There is a process with this id already.")
-            self.outbox.put(made.owed)
         return made.row
 
-    async def do(self, pid: str, action: str, *, reason: str = "", offer: m.Document | None = None) -> ProcessRow:
+    async def do(
+        self,
+        pid: str,
+        action: str,
+        *,
+        reason: str = "",
+        offer: m.Document | None = None,
+        answer: AnswerRow | None = None,
+    ) -> ProcessRow:
         """Make a move of ours (a word of ``ACTIONS``); it is owed when this returns.
 
-        Raises ``NotPossible`` while another message of ours is on its way (a termination takes its place), and
-        ``BadMove`` where the state does not take it.
+        ``answer``: a person's, kept and noted for the log with the move that it is the ground of. Raises
+        ``NotPossible`` while another message of ours is on its way (a termination takes its place), and ``BadMove``
+        where the state does not take it.
         """
         event = ACTIONS.get(action, "")
         async with self.lock(pid):
@@ -250,14 +296,17 @@ class Desk:
                 raise NotPossible(f"There is no process {pid}." if event else f"{action!r} is no move.")
             self._free_for(row, event)
             move(row.kind, row.state, event, row.side)
-            await self._permitted(row, event)
+            if answer is not None and not answers(answer, row):
+                raise NotPossible("The answer is to another offer.", remedy="Look at what is on the table now.")
+            await self._permitted(row, event, answer)
             if offer is not None:
                 row = msgspec.structs.replace(row, offer=msgspec.json.encode({**offer, "target": row.data_set}))
             made = await draft(self.world, row, event, reason)
             row = msgspec.structs.replace(made.row, changed=self.world.clock(), version=made.row.version + 1)
-            if not self.world.store.put(Step(row, made.owed, made.contract, made.token)):
+            note = note_of(answer, row) if answer is not None else None
+            step = Step(row, made.owed, made.contract, made.token, note, answer)
+            if not await self.outbox.writer.put(step, lambda: self.outbox.put(made.owed)):
                 raise Busy
-            self.outbox.put(made.owed)
             return row
 
     def _free_for(self, row: ProcessRow, event: str) -> None:
@@ -320,7 +369,7 @@ class Desk:
         if row.state == START:
             row = self._moved(row, ["TERMINATED"])
         row = msgspec.structs.replace(row, trouble=words, changed=self.world.clock(), version=row.version + 1)
-        if not self.world.store.put(Step(row, None, self._contract_after(row), None, self._note(row))):
+        if not await self.outbox.writer.put(Step(row, None, self._contract_after(row), None, self._note(row))):
             raise Busy
 
     async def _took_it(self, row: ProcessRow, owed: OwedRow) -> bool:

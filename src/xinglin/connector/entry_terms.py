@@ -2,14 +2,16 @@
 
 A connector binds its hospital by itself in one case alone: the entry is of grade L1, the offer is the hospital's own
 published one, nothing in it asks for somebody's approval, and every constraint holds by facts that are proven here.
-Everything else that is not forbidden outright is held until the hospital decides, outside the connector.
+Everything else that is not forbidden outright is held until a person of the hospital answers (``answers``): the terms
+are asked then once more, with the facts that this person vouches for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from xinglin.catalogue.entry import CatalogueEntry
+from xinglin.connector.answers import OWN_FACTS, VOUCHED
 from xinglin.connector.entry_offers import offer_of
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, from_text
@@ -59,6 +61,8 @@ class CatalogueTerms:
             return _negotiable(terms, values)
         if step == "agree":
             return _bindable(terms, values, entry, policy)
+        if step == "accept":
+            return _acceptable(terms, values, entry, policy)
         if step in ("transfer", "fetch"):
             return await self._fetchable(terms, values, entry, caller)
         return deny("dsp.unknown_step", f"'{step}' is nothing that the terms decide.")
@@ -88,11 +92,21 @@ class CatalogueTerms:
             "grade": entry.grade or None,
             "elapsedTime": elapsed(_agreed_at(policy), now) if step in ("transfer", "fetch") else None,
         }
-        claims = caller.claims or self._proven(caller.participant).claims
+        own = tuple(one for one in caller.claims if not one[0].startswith(VOUCHED))
+        proven = own or self._proven(caller.participant).claims
         for operand in CLAIMED:
-            said = tuple(sorted({text for name, text in claims if name.rpartition(".")[2] == operand}))
-            values[operand] = said[0] if len(said) == 1 else said or None
+            values[operand] = _said(text for name, text in proven if name.rpartition(".")[2] == operand)
+        # A person's word adds to what is proven, and replaces nothing.
+        for claim in {name for name, _ in caller.claims if name.startswith(VOUCHED)}:
+            operand = claim.removeprefix(VOUCHED)
+            if operand not in OWN_FACTS and values.get(operand) is None:
+                values[operand] = _said(text for name, text in caller.claims if name == claim)
         return {name: value for name, value in values.items() if value is not None}
+
+
+def _said(texts: Iterable[str]) -> Value | None:
+    found = tuple(sorted(set(texts)))
+    return found[0] if len(found) == 1 else found or None
 
 
 def _negotiable(terms: Policy, values: dict[str, Value]) -> Verdict:
@@ -118,6 +132,15 @@ def _bindable(terms: Policy, values: dict[str, Value], entry: CatalogueEntry, po
         words = f"Held for the hospital: the offer's duties {', '.join(sorted(duties & APPROVALS))} come first."
         reasons.append(Reason(HELD, words, "Wait for its decision."))
     reasons += _unmet(terms, values)
+    return Denied(tuple(dict.fromkeys(reasons))) if reasons else Allowed()
+
+
+def _acceptable(terms: Policy, values: dict[str, Value], entry: CatalogueEntry, policy: Document) -> Verdict:
+    """Whether a person may agree, all facts counted: by the offer's own terms, and never past the published ones."""
+    published = offer_of(entry)
+    reasons = [*_ungraded(entry), *_unmet(terms, values)]
+    if published is not None and policy_digest(policy) != policy_digest(published):
+        reasons += _unmet(from_odrl({**published, "target": entry.entry_id}), values)
     return Denied(tuple(dict.fromkeys(reasons))) if reasons else Allowed()
 
 

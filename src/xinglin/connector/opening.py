@@ -5,11 +5,15 @@ A first message is idempotent on the counterparty's id: the same message again g
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from xinglin.connector.addresses import check_address
+from xinglin.connector.answers import known_of
 from xinglin.connector.desk import Desk, understood
 from xinglin.connector.errors import NotPossible
+from xinglin.connector.model import World
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.verdict import Denied
 from xinglin.wire.dsp import messages as m
@@ -29,24 +33,7 @@ async def requested(desk: Desk, caller: Caller, message: m.ContractRequestMessag
     data_set = await _data_set_of(desk, caller, message.offer)
     offer = {**message.offer, "target": data_set}
     await _admissible(desk, caller, data_set, offer)
-    now = world.clock()
-    row = ProcessRow(
-        world.new_id(),
-        "negotiation",
-        PROVIDER,
-        caller.participant,
-        "REQUESTED",
-        peer_pid=message.consumer_pid,
-        address=message.callback_address,
-        trail="REQUESTED",
-        data_set=data_set,
-        offer=msgspec.json.encode(offer),
-        asked=policy_digest(offer),
-        opening=canonical_digest([offer, message.callback_address]),
-        created=now,
-        changed=now,
-    )
-    return await _once(desk, row)
+    return await _once(desk, _begun(world, caller, PROVIDER, message.consumer_pid, message.callback_address, offer))
 
 
 async def offered(desk: Desk, caller: Caller, message: m.ContractOfferMessage) -> ProcessRow:
@@ -55,22 +42,7 @@ async def offered(desk: Desk, caller: Caller, message: m.ContractOfferMessage) -
         raise BadMessage("A first offer names a 'callbackAddress'.")
     check_address(message.callback_address)
     understood(message.offer)
-    now = desk.world.clock()
-    row = ProcessRow(
-        desk.world.new_id(),
-        "negotiation",
-        CONSUMER,
-        caller.participant,
-        "OFFERED",
-        peer_pid=message.provider_pid,
-        address=message.callback_address,
-        trail="OFFERED",
-        data_set=message.offer["target"],
-        offer=msgspec.json.encode(message.offer),
-        opening=canonical_digest([message.offer, message.callback_address]),
-        created=now,
-        changed=now,
-    )
+    row = _begun(desk.world, caller, CONSUMER, message.provider_pid, message.callback_address, message.offer)
     return await _once(desk, row)
 
 
@@ -83,12 +55,12 @@ async def transfer_requested(desk: Desk, caller: Caller, message: m.TransferRequ
         entry = await world.offers.entry(caller, contract.data_set)
         if entry is None or message.format not in entry.formats:
             raise BadMessage("The data set is not transferred in this format.", remedy="Take one that its entry names.")
-    verdict = await world.decide("transfer", caller, contract.data_set, msgspec.json.decode(contract.document))
+    known = known_of(world, contract, caller)
+    verdict = await world.decide("transfer", known, contract.data_set, msgspec.json.decode(contract.document))
     if isinstance(verdict, Denied):
         raise NotAllowed(verdict)
-    now = world.clock()
-    row = ProcessRow(
-        world.new_id(),
+    row = _row(
+        world,
         "transfer",
         PROVIDER,
         caller.participant,
@@ -100,8 +72,6 @@ async def transfer_requested(desk: Desk, caller: Caller, message: m.TransferRequ
         agreement=contract.agreement,
         format=message.format,
         opening=canonical_digest([message.agreement_id, message.format, message.callback_address]),
-        created=now,
-        changed=now,
     )
     return await _once(desk, row)
 
@@ -129,10 +99,9 @@ async def offer_to(desk: Desk, participant: str, address: str, data_set: str) ->
 async def transfer(desk: Desk, participant: str, address: str, agreement: str, format_: str) -> ProcessRow:
     """As consumer, ask for the data of an agreement."""
     check_address(address)
-    now = desk.world.clock()
     contract = desk.world.store.contract(agreement, CONSUMER)
-    row = ProcessRow(
-        desk.world.new_id(),
+    row = _row(
+        desk.world,
         "transfer",
         CONSUMER,
         participant,
@@ -141,16 +110,38 @@ async def transfer(desk: Desk, participant: str, address: str, agreement: str, f
         data_set=contract.data_set if contract is not None else agreement,
         agreement=agreement,
         format=format_,
-        created=now,
-        changed=now,
     )
     return await desk.open(row, "request")
 
 
+def _row(world: World, kind: str, side: str, participant: str, state: str, **parts: Any) -> ProcessRow:
+    """A process that begins now, under an id of ours."""
+    now = world.clock()
+    return ProcessRow(world.new_id(), kind, side, participant, state, created=now, changed=now, **parts)
+
+
+def _begun(world: World, caller: Caller, side: str, peer_pid: str, address: str, offer: Document) -> ProcessRow:
+    """A negotiation that the counterparty opens; what it asked for is remembered where it asks."""
+    state = "REQUESTED" if side == PROVIDER else "OFFERED"
+    return _row(
+        world,
+        "negotiation",
+        side,
+        caller.participant,
+        state,
+        peer_pid=peer_pid,
+        address=address,
+        trail=state,
+        data_set=offer["target"],
+        offer=msgspec.json.encode(offer),
+        asked=policy_digest(offer) if side == PROVIDER else "",
+        opening=canonical_digest([offer, address]),
+    )
+
+
 def _ours(desk: Desk, side: str, participant: str, address: str, offer: Document) -> ProcessRow:
-    now = desk.world.clock()
-    return ProcessRow(
-        desk.world.new_id(),
+    return _row(
+        desk.world,
         "negotiation",
         side,
         participant,
@@ -159,8 +150,6 @@ def _ours(desk: Desk, side: str, participant: str, address: str, offer: Document
         data_set=offer["target"],
         offer=msgspec.json.encode(offer),
         asked=policy_digest(offer),
-        created=now,
-        changed=now,
     )
 
 

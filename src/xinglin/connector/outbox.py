@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from xinglin.connector.model import Patience
+from xinglin.connector.writing import Writer
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.wire.dsp.errors import Unreachable
@@ -45,6 +46,7 @@ class Outbox:
         self, store: ConnectorStore, sender: Sender, present: Present, clock: Clock, patience: Patience
     ) -> None:
         self._store, self._sender, self._present = store, sender, present
+        self.writer = Writer(store)
         self._clock, self._patience = clock, patience
         self._hears: Hears | None = None
         self._tried: set[str] = set()
@@ -90,6 +92,7 @@ class Outbox:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
+        await self.writer.finish()
 
     def _schedule(self, owed: OwedRow) -> None:
         if not self._open:
@@ -172,5 +175,5 @@ class Outbox:
         asked_ms = int(answer.retry_after_s * 1000) if answer is not None else 0
         wait_ms = min(max(wait_ms, asked_ms), patience.most_ms)
         later = msgspec.structs.replace(owed, attempts=owed.attempts + 1, next_at=now + wait_ms)
-        self._store.postpone(later)
+        await self.writer.postpone(later)
         self._schedule(later)

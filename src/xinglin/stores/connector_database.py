@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import URL
 
+from xinglin.kernel.instants import Instant
 from xinglin.stores import connector_tables as t
 from xinglin.stores.database import Database, Work, sqlite_url
-from xinglin.wire.dsp.ports import ContractRow, NoteRow, OwedRow, ProcessRow, Step, TokenRow
+from xinglin.wire.dsp.ports import AnswerRow, Change, ContractRow, NoteRow, OwedRow, ProcessRow, Step, TokenRow
 
 
 class ConnectorDatabase:
     """What was acknowledged to a counterparty, and what is owed to one, is on the disk when a call returns."""
+
+    waits = True
 
     def __init__(self, url: str | URL, *, accept_loss: bool = False) -> None:
         self._kept = Database(url, t.SCHEMA)
@@ -29,26 +33,25 @@ class ConnectorDatabase:
         """Close every connection."""
         self._kept.close()
 
-    def add(self, step: Step) -> bool:
+    def apply(self, changes: Sequence[Change]) -> list[bool]:
         """See the port."""
         with self._kept.alone() as work:
-            if work.write(t.ADD_PROCESS, **msgspec.structs.asdict(step.row)) != 1:
-                return False
-            _keep(work, step)
-            return True
+            return [_applied(work, one) for one in changes]
+
+    def add(self, step: Step) -> bool:
+        """See the port."""
+        return self.apply((Change("add", step),))[0]
 
     def put(self, step: Step) -> bool:
         """See the port."""
-        row = step.row
-        values = {f"new_{name}": value for name, value in msgspec.structs.asdict(row).items() if name != "pid"}
+        return self.apply((Change("put", step),))[0]
+
+    def remember(self, key: str, until: Instant, now: Instant) -> bool:
+        """Port ``xinglin.trust.ports.ReplayStore``."""
         with self._kept.alone() as work:
-            taken = work.one(t.TAKEN, kind=row.kind, side=row.side, participant=row.participant, peer_pid=row.peer_pid)
-            if taken is not None and taken["pid"] != row.pid:
+            if not work.write(t.REMEMBER, token=key, until=until):
                 return False
-            if work.write(t.PUT_PROCESS, key=row.pid, before=row.version - 1, **values) != 1:
-                return False
-            work.write(t.DROP_OWED, key=row.pid)
-            _keep(work, step)
+            work.write(t.FORGET, now=now)
             return True
 
     def process(self, pid: str) -> ProcessRow | None:
@@ -70,6 +73,11 @@ class ConnectorDatabase:
         found = self._kept.one(t.OPEN, participant=participant)
         return int(found["count"]) if found else 0
 
+    def begun(self, participant: str, since: Instant) -> int:
+        """See the port."""
+        found = self._kept.one(t.BEGUN, participant=participant, since=since)
+        return int(found["count"]) if found else 0
+
     def owed(self, pid: str) -> OwedRow | None:
         """See the port."""
         found = self._kept.one(t.OWED, key=pid)
@@ -81,7 +89,7 @@ class ConnectorDatabase:
 
     def postpone(self, row: OwedRow) -> None:
         """See the port."""
-        self._kept.write(t.POSTPONE, key=row.pid, same=row.body, tried=row.attempts, then=row.next_at)
+        self.apply((Change("postpone", owed=row),))
 
     def contract(self, agreement: str, side: str) -> ContractRow | None:
         """See the port."""
@@ -101,9 +109,14 @@ class ConnectorDatabase:
         found = self._kept.one(t.TOKEN, key=transfer)
         return TokenRow(**found) if found else None
 
+    def answer(self, pid: str) -> AnswerRow | None:
+        """See the port."""
+        found = self._kept.one(t.ANSWER, key=pid)
+        return AnswerRow(**(found | {"accepted": bool(found["accepted"])})) if found else None
+
     def add_note(self, row: NoteRow) -> None:
         """See the port."""
-        self._kept.write(t.ADD_NOTE, **_note(row))
+        self.apply((Change("note", note=row),))
 
     def notes(self, most: int = 100) -> tuple[NoteRow, ...]:
         """See the port."""
@@ -111,7 +124,38 @@ class ConnectorDatabase:
 
     def drop_note(self, number: int) -> None:
         """See the port."""
-        self._kept.write(t.DROP_NOTE, key=number)
+        self.apply((Change("drop", number=number),))
+
+
+def _applied(work: Work, change: Change) -> bool:
+    if change.step is not None:
+        return _added(work, change.step) if change.do == "add" else _put(work, change.step)
+    if change.owed is not None:
+        row = change.owed
+        return bool(work.write(t.POSTPONE, key=row.pid, same=row.body, tried=row.attempts, then=row.next_at))
+    if change.note is not None:
+        return bool(work.write(t.ADD_NOTE, **_note(change.note)))
+    return bool(work.write(t.DROP_NOTE, key=change.number))
+
+
+def _added(work: Work, step: Step) -> bool:
+    if work.write(t.ADD_PROCESS, **msgspec.structs.asdict(step.row)) != 1:
+        return False
+    _keep(work, step)
+    return True
+
+
+def _put(work: Work, step: Step) -> bool:
+    row = step.row
+    values = {f"new_{name}": value for name, value in msgspec.structs.asdict(row).items() if name != "pid"}
+    taken = work.one(t.TAKEN, kind=row.kind, side=row.side, participant=row.participant, peer_pid=row.peer_pid)
+    if taken is not None and taken["pid"] != row.pid:
+        return False
+    if work.write(t.PUT_PROCESS, key=row.pid, before=row.version - 1, **values) != 1:
+        return False
+    work.write(t.DROP_OWED, key=row.pid)
+    _keep(work, step)
+    return True
 
 
 def _keep(work: Work, step: Step) -> None:
@@ -123,6 +167,8 @@ def _keep(work: Work, step: Step) -> None:
         work.write(t.PUT_TOKEN, **msgspec.structs.asdict(step.token))
     if step.note is not None:
         work.write(t.ADD_NOTE, **_note(step.note))
+    if step.answer is not None:
+        work.write(t.PUT_ANSWER, **msgspec.structs.asdict(step.answer) | {"accepted": int(step.answer.accepted)})
 
 
 def _note(row: NoteRow) -> dict[str, object]:

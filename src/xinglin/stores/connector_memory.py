@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from xinglin.wire.dsp.ports import ContractRow, NoteRow, OwedRow, ProcessRow, Step, TokenRow
+from xinglin.kernel.instants import Instant
+from xinglin.wire.dsp.ports import AnswerRow, Change, ContractRow, NoteRow, OwedRow, ProcessRow, Step, TokenRow
 from xinglin.wire.dsp.states import ENDS
 
 
 class MemoryConnectorStore:
     """Dictionaries; nothing survives the process."""
+
+    waits = False
 
     def __init__(self) -> None:
         self._processes: dict[str, ProcessRow] = {}
@@ -19,7 +24,23 @@ class MemoryConnectorStore:
         self._tokens: dict[str, TokenRow] = {}
         self._notes: dict[int, NoteRow] = {}
         self._open: dict[str, set[str]] = {}
+        self._answers: dict[str, AnswerRow] = {}
         self._last = 0
+
+    def apply(self, changes: Sequence[Change]) -> list[bool]:
+        """See the port."""
+        return [self._applied(one) for one in changes]
+
+    def _applied(self, change: Change) -> bool:
+        if change.step is not None:
+            return self.add(change.step) if change.do == "add" else self.put(change.step)
+        if change.owed is not None:
+            self.postpone(change.owed)
+        elif change.note is not None:
+            self.add_note(change.note)
+        else:
+            self.drop_note(change.number)
+        return True
 
     def add(self, step: Step) -> bool:
         """See the port."""
@@ -56,6 +77,8 @@ class MemoryConnectorStore:
             self._tokens[step.token.transfer] = step.token
         if step.note is not None:
             self.add_note(step.note)
+        if step.answer is not None:
+            self._answers[step.answer.pid] = step.answer
 
     def process(self, pid: str) -> ProcessRow | None:
         """See the port."""
@@ -74,6 +97,11 @@ class MemoryConnectorStore:
     def open_processes(self, participant: str) -> int:
         """See the port."""
         return len(self._open.get(participant, ()))
+
+    def begun(self, participant: str, since: Instant) -> int:
+        """See the port."""
+        rows = self._processes.values()
+        return sum(row.participant == participant and row.created >= since and row.opening != "" for row in rows)
 
     def owed(self, pid: str) -> OwedRow | None:
         """See the port."""
@@ -104,6 +132,10 @@ class MemoryConnectorStore:
     def token(self, transfer: str) -> TokenRow | None:
         """See the port."""
         return self._tokens.get(transfer)
+
+    def answer(self, pid: str) -> AnswerRow | None:
+        """See the port."""
+        return self._answers.get(pid)
 
     def add_note(self, row: NoteRow) -> None:
         """See the port."""

@@ -50,6 +50,7 @@ process = Table(
     ),
     Index("process_kind", "kind", "pid"),
     Index("process_participant", "participant", "state"),
+    Index("process_begun", "participant", "created"),
 )
 owed = Table(
     "owed",
@@ -82,6 +83,19 @@ token = Table(
     words("digest"),
     number("expires"),
 )
+answer = Table(
+    "answer",
+    meta,
+    words("pid", key=True),
+    number("accepted"),
+    words("by"),
+    words("ground"),
+    octets("facts"),
+    words("offer"),
+    number("at"),
+    octets("signed"),
+)
+seen = Table("seen", meta, words("token", key=True), number("until"))
 note = Table(
     "note",
     meta,
@@ -129,6 +143,15 @@ OPEN = (
     .select_from(process)
     .where(and_(process.c.participant == bindparam("participant"), *(process.c.state != one for one in sorted(ENDS))))
 )
+BEGUN = (
+    select(func.count().label("count"))
+    .select_from(process)
+    .where(
+        (process.c.participant == bindparam("participant"))
+        & (process.c.created >= bindparam("since"))
+        & (process.c.opening != "")
+    )
+)
 PUT_OWED = insert_or(owed, "pid", replace=True)
 OWED = select(owed).where(owed.c.pid == bindparam("key"))
 ALL_OWED = select(owed).order_by(owed.c.next_at, owed.c.pid)
@@ -150,6 +173,10 @@ CONTRACT = select(contract).where((contract.c.agreement == bindparam("key")) & (
 CONTRACTS = select(contract).order_by(contract.c.agreement, contract.c.side)
 PUT_TOKEN = insert_or(token, "transfer", replace=True)
 TOKEN = select(token).where(token.c.transfer == bindparam("key"))
+PUT_ANSWER = insert_or(answer, "pid", replace=True)
+ANSWER = select(answer).where(answer.c.pid == bindparam("key"))
+REMEMBER = insert_or(seen, "token", replace=False)
+FORGET = delete(seen).where(seen.c.until < bindparam("now"))
 ADD_NOTE = insert(note).values({name: bindparam(name) for name in ("kind", "subject", "at", "values")})
 NOTES = select(note).order_by(note.c.number).limit(bindparam("most"))
 DROP_NOTE = delete(note).where(note.c.number == bindparam("key"))

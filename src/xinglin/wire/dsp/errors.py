@@ -71,15 +71,13 @@ class Busy(DspError):
 
 
 class TooMany(DspError):
-    """A participant that has as many processes open as one may have."""
+    """A participant that has as many processes open as one may have, or began as many within the hour."""
 
     code = "dsp.too_many_open"
     status = 429
 
-    def __init__(self, most: int) -> None:
-        super().__init__(
-            f"You have {most} processes open, and no more is admitted.", remedy="End some, then ask again."
-        )
+    def __init__(self, most: int, what: str = "open", remedy: str = "End some, then ask again.") -> None:
+        super().__init__(f"You have {most} processes {what}, and no more is admitted.", remedy=remedy)
 
 
 class Unreachable(DspError):

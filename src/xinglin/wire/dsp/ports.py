@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -88,10 +88,27 @@ class NoteRow(msgspec.Struct, frozen=True):
     number: int = 0
 
 
+class AnswerRow(msgspec.Struct, frozen=True):
+    """A person's answer to what was held: who, when, on what ground, and the facts that the person vouches for.
+
+    ``facts``: operand to values (JSON). ``offer``: digest of the rules that are answered. ``signed``: the hospital's
+    signed answer, where it came from elsewhere.
+    """
+
+    pid: str
+    accepted: bool
+    by: str
+    ground: str
+    facts: bytes = b"{}"
+    offer: str = ""
+    at: Instant = 0
+    signed: bytes = b""
+
+
 class Step(msgspec.Struct, frozen=True):
     """One change of a process with all that belongs to it: written whole or not at all.
 
-    ``owed`` None: nothing is owed any more. ``contract`` and ``token`` replace those of the same key.
+    ``owed`` None: nothing is owed any more. ``contract``, ``token`` and ``answer`` replace those of the same key.
     """
 
     row: ProcessRow
@@ -99,10 +116,29 @@ class Step(msgspec.Struct, frozen=True):
     contract: ContractRow | None = None
     token: TokenRow | None = None
     note: NoteRow | None = None
+    answer: AnswerRow | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One write: a process added or put (``step``), an owed message postponed, a note kept, or dropped by number."""
+
+    do: Literal["add", "put", "postpone", "note", "drop"]
+    step: Step | None = None
+    owed: OwedRow | None = None
+    note: NoteRow | None = None
+    number: int = 0
 
 
 class ConnectorStore(Protocol):
-    """Keeps processes, owed messages, agreements, tokens and notes; each call is one transaction."""
+    """Keeps processes, owed messages, agreements, tokens, answers and notes; each call is one transaction.
+
+    ``waits``: whether a write waits for a disk or a server. Safe from several threads where it does.
+    """
+
+    waits: bool
+
+    def apply(self, changes: Sequence[Change]) -> list[bool]:
+        """Several writes in their order, in one transaction; for each what its own call would have told."""
 
     def add(self, step: Step) -> bool:
         """Keep a new process; False, and nothing kept, where its id or its counterparty's id is known."""
@@ -121,6 +157,9 @@ class ConnectorStore(Protocol):
 
     def open_processes(self, participant: str) -> int:
         """How many negotiations and transfers with this counterparty have not ended."""
+
+    def begun(self, participant: str, since: Instant) -> int:
+        """How many processes this counterparty opened since then, ended or not."""
 
     def owed(self, pid: str) -> OwedRow | None:
         """What is owed in this process."""
@@ -142,6 +181,9 @@ class ConnectorStore(Protocol):
 
     def token(self, transfer: str) -> TokenRow | None:
         """The token of a transfer."""
+
+    def answer(self, pid: str) -> AnswerRow | None:
+        """What a person answered in this process."""
 
     def add_note(self, row: NoteRow) -> None:
         """Keep a note by itself."""
@@ -241,8 +283,8 @@ class Decide(Protocol):
     async def __call__(self, step: str, caller: Caller, data_set: str, policy: Document) -> Verdict:
         """Whether ``step`` is allowed under ``policy`` (an offer or an agreement).
 
-        ``negotiate``: it may be talked about; ``agree``: we may bind ourselves without a person; ``transfer``;
-        ``fetch``.
+        ``negotiate``: it may be talked about; ``agree``: we may bind ourselves without a person; ``accept``: we may,
+        a person having agreed, whose facts are among the caller's claims; ``transfer``; ``fetch``.
         """
 
 
