@@ -301,6 +301,17 @@ class Persons(Protocol):
         ...
 
 
+class Consents(Protocol):
+    """The register of persons' choices: what they say in what comes in binds before its rows can be seen."""
+
+    def took(self, batch: int) -> None:
+        """Record what the objects of a planned batch, and of every batch before it, say. Twice is once.
+
+        Raises ``IntakeError`` where it cannot be recorded: the batch waits.
+        """
+        ...
+
+
 class HeldFact(msgspec.Struct, frozen=True):
     """A fact in the lake: its keys, and the instants that order its versions."""
 

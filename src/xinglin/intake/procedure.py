@@ -20,7 +20,7 @@ import msgspec
 
 from xinglin.catalogue.canonical_tables import canonical_table
 from xinglin.evidence.commitments import commit, derive_salt
-from xinglin.intake.errors import BatchRefused, RawDamaged, RawErased, RawMissing, ReaderFailed
+from xinglin.intake.errors import BatchRefused, IntakeError, RawDamaged, RawErased, RawMissing, ReaderFailed
 from xinglin.intake.gathering import Due, Gathering
 from xinglin.intake.model import (
     NO_READER,
@@ -35,7 +35,19 @@ from xinglin.intake.model import (
     Plan,
     TakenBack,
 )
-from xinglin.intake.ports import Evidence, Judged, Ledger, Persons, Prepared, Preparer, Quality, RawStore, Tables, Work
+from xinglin.intake.ports import (
+    Consents,
+    Evidence,
+    Judged,
+    Ledger,
+    Persons,
+    Prepared,
+    Preparer,
+    Quality,
+    RawStore,
+    Tables,
+    Work,
+)
 from xinglin.intake.preparing import Origin
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage, XinglinError
@@ -71,7 +83,7 @@ UNREADABLE = (RecordsError, ReaderFailed, LimitExceeded, MalformedMessage, RawMi
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Everything outside that an intake uses; ``quality`` and ``persons`` where they are configured."""
+    """Everything outside that an intake uses; ``quality``, ``persons`` and ``consents`` where they are configured."""
 
     raw: RawStore
     ledger: Ledger
@@ -79,6 +91,7 @@ class Ports(msgspec.Struct, frozen=True):
     tables: Tables
     quality: Quality | None = None
     persons: Persons | None = None
+    consents: Consents | None = None
 
 
 class Intake:
@@ -105,7 +118,7 @@ class Intake:
         3. map: resources to rows of the canonical tables by the views, and their codes to standard codes.
         4. match: every row is said of a person by the source's own key; who is who is the patient index's.
         5. check: findings become flags; only what cannot be read or attributed is quarantined.
-        6. commit: planned in the ledger, written to the tables, committed in the ledger.
+        6. commit: planned in the ledger; what persons chose recorded; written to the tables; committed in the ledger.
         7. log: an entry of digests and counts waits in the outbox (``post_outbox``).
 
         ``linger``: wait for more objects, up to ``linger_ms``, while the batch has room. ``stopped`` is asked
@@ -350,6 +363,8 @@ class Intake:
 
     def _write(self, number: int, tables: Mapping[str, Any]) -> None:
         ports = self._ports
+        if ports.consents is not None:
+            self._heard(ports.consents, number)
         checked = dict(tables) if ports.quality is None else ports.quality.check(number, tables)
         try:
             versions = ports.tables.append_batch(number, checked) if checked else {}
@@ -360,6 +375,14 @@ class Intake:
             ports.persons.took(number, checked["patient"])
         ports.ledger.written(number, versions)
         self._step("written")
+
+    def _heard(self, consents: Consents, number: int) -> None:
+        try:
+            consents.took(number)
+        except (IntakeError, OSError) as error:
+            words = "What persons chose could not be recorded: no row of the batch is written before it is."
+            raise BatchRefused(words, why=str(error), remedy="Call again.") from error
+        self._step("heard")
 
     def _settle(self, number: int) -> BatchState:
         state = self._ports.ledger.committed(number, self._clock())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xinglin.catalogue.canonical_tables import canonical_table
+from xinglin.intake.consents import Heard, WithConsents
 from xinglin.intake.ports import Terms
 from xinglin.intake.preparing import Origin, Steps
 from xinglin.kernel.instants import Instant
@@ -36,9 +37,9 @@ def shape_rows(table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, re
     return shape(table, rows, batch, recorded_at)
 
 
-def standard_readers() -> tuple[Reader, ...]:
-    """One of each kind."""
-    messages = (WithTexts(WithLinked(FhirReader())), WithTexts(WithLinked(Hl7v2Reader())))
+def standard_readers(heard: Heard | None = None) -> tuple[Reader, ...]:
+    """One of each kind; ``heard`` is told of Consents (``WithConsents``)."""
+    messages = (WithConsents(WithTexts(WithLinked(FhirReader())), heard), WithTexts(WithLinked(Hl7v2Reader())))
     others = (*messages, DicomReader(), CdaReader(), DocumentReader(), VcfReader())
     return (*others, WithPacked(WithVcf(WithOmop(TabularReader())), others))
 

@@ -338,14 +338,18 @@ def _undone(choices: Sequence[Choice]) -> set[str]:
 
 
 def _superseded(choice: Choice, choices: Sequence[Choice], denial: bool) -> bool:
-    """Whether a newer version of its document speaks instead; a denial gives way to a checked one alone."""
+    """Whether a newer version of its document speaks instead; a denial gives way to a checked one alone.
+
+    Of versions that nobody can put in order, a permission gives way to one that says nothing any more.
+    """
     if not choice.document or len(choices) == 1:
         return False
     return any(
         one.document == choice.document
-        and one.ordered_at > choice.ordered_at
-        and (not denial or (one.identity is not None and not one.flags))
+        and (one.ordered_at > choice.ordered_at or (one.rule is None and one.ordered_at == choice.ordered_at))
+        and (not denial or (one.identity is not None and not one.flags and one.ordered_at > choice.ordered_at))
         for one in choices
+        if one is not choice
     )
 
 

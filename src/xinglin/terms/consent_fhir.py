@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Instant, from_text
 from xinglin.terms.consent import EVERYTHING, Choice, Decision, Delegate, IdentityCheck, Rule, Where
@@ -19,8 +21,8 @@ from xinglin.terms.consent_provisions import NotRead, Provisions, codes_of, list
 from xinglin.terms.errors import TermsError
 
 _SILENT_STATUS = frozenset({"inactive", "entered-in-error", "draft", "proposed", "not-done"})
-_KNOWN_R4 = frozenset(
-    [
+_KNOWN = frozenset(
+    {
         "resourceType",
         "id",
         "meta",
@@ -31,33 +33,27 @@ _KNOWN_R4 = frozenset(
         "extension",
         "identifier",
         "status",
-        "scope",
         "category",
+        "sourceAttachment",
+        "sourceReference",
+        "verification",
+        "provision",
+    }
+)
+"""Elements that both releases have."""
+_KNOWN_R4 = _KNOWN | frozenset(
+    {
+        "scope",
         "patient",
         "dateTime",
         "performer",
         "organization",
-        "sourceAttachment",
-        "sourceReference",
         "policy",
         "policyRule",
-        "verification",
-        "provision",
-    ]
+    }
 )
-_KNOWN_R5 = frozenset(
-    [
-        "resourceType",
-        "id",
-        "meta",
-        "implicitRules",
-        "language",
-        "text",
-        "contained",
-        "extension",
-        "identifier",
-        "status",
-        "category",
+_KNOWN_R5 = _KNOWN | frozenset(
+    {
         "subject",
         "date",
         "period",
@@ -65,15 +61,11 @@ _KNOWN_R5 = frozenset(
         "grantee",
         "manager",
         "controller",
-        "sourceAttachment",
-        "sourceReference",
         "regulatoryBasis",
         "policyBasis",
         "policyText",
-        "verification",
         "decision",
-        "provision",
-    ]
+    }
 )
 _HARMLESS = ("implicitRules", "modifierExtension")
 """Elements that change what all others mean; none of them is known here."""
@@ -103,10 +95,26 @@ def read_fhir_consent(
         if _about_care(resource, release):
             return ()
         choice = _choice(resource, release, person, source, related or {})
-        return (choice,) if choice.rule is not None or choice.document else ()
+        found = _of_namespace(choice, namespace)
+        return (found,) if found.rule is not None or found.document else ()
     except (NotRead, MalformedMessage, ValueError, TypeError, AttributeError, OverflowError) as error:
         flag = f"{error.place}: {error.what}" if isinstance(error, NotRead) else "Consent: not readable"
-        return (_denying(resource, person, source, flag),)
+        return (_of_namespace(_denying(resource, person, source, flag), namespace),)
+
+
+def not_understood(resource: Mapping[str, Any], *, source: str, namespace: str = "", flag: str) -> Choice:
+    """What stands for a Consent that cannot be kept as it was read: it denies everything, and ``flag`` says why.
+
+    Raises ``NobodysConsent``.
+    """
+    return _of_namespace(_denying(resource, _person(resource, namespace), source, flag), namespace)
+
+
+def _of_namespace(choice: Choice, namespace: str) -> Choice:
+    """Two sources may number their Consents alike: each document is known by its source's namespace as well."""
+    if not namespace or not choice.document:
+        return choice
+    return msgspec.structs.replace(choice, document=f"{namespace}/{choice.document}")
 
 
 def _release(resource: Mapping[str, Any]) -> str:

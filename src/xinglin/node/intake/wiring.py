@@ -16,10 +16,12 @@ from xinglin.intake.procedure import Intake, Ports
 from xinglin.intake.quality import BatchQuality
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.lake.delta import Lake
+from xinglin.node.consent_intake import ConsentIntake, search_with
 from xinglin.node.intake.keys import open_ring
 from xinglin.node.intake.persons import ErasableIndex, NodePersons, Outbox, WatchedTables, open_key, read_policy
 from xinglin.node.settings import NodeSettings
 from xinglin.node.vault import Vault
+from xinglin.stores.consent_arrivals import ConsentArrivals
 from xinglin.stores.consent_register import ConsentRegister
 from xinglin.stores.grade_words import GradeWords
 from xinglin.stores.intake_accounts import IntakeAccounts
@@ -28,6 +30,7 @@ from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.intake_preparer import ChildPreparer
 from xinglin.stores.intake_watermarks import IntakeWatermarks
 from xinglin.stores.law_words import LawWords
+from xinglin.stores.looking import Looker, open_looker
 from xinglin.stores.patient_index import PatientStore
 from xinglin.stores.raw_store import OpenedReader, RawFolder, open_raw_reader, open_raw_store
 from xinglin.stores.terms_steps import TERMS_STEPS
@@ -51,10 +54,12 @@ class OpenIntake(msgspec.Struct, frozen=True):
     accounts: IntakeAccounts
     marks: IntakeWatermarks
     persons: NodePersons
+    looker: Looker
 
     def close(self) -> None:
-        """End the reading child and close every store."""
+        """End the reading children and close every store."""
         self.preparer.close()
+        self.looker.close()
         self.marks.close()
         self.persons.store.close()
         self.ledger.close()
@@ -80,9 +85,11 @@ def open_intake(
     lake = open_lake(folder, settings)
     preparer = ChildPreparer(ledger.key(), TERMS_STEPS, argument=str(folder.resolve() / TERMS_FILE))
     persons = open_persons(folder, settings, keys, clock, ledger)
-    ports = Ports(raw, ledger, preparer, WatchedTables(lake, persons), BatchQuality(), persons)
+    looker = open_looker()
+    consents = ConsentIntake(ledger, raw, search_with(looker), clock)
+    ports = Ports(raw, ledger, preparer, WatchedTables(lake, persons), BatchQuality(), persons, consents)
     intake = Intake(ports, limits, clock)
-    return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger), marks, persons)
+    return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger), marks, persons, looker)
 
 
 def open_persons(
@@ -155,6 +162,14 @@ def open_consent_register(folder: Path) -> ConsentRegister:
 def known_consent_register(folder: Path) -> ConsentRegister | None:
     """The register of a node that has a ledger; None where nothing was ever taken in or recorded."""
     return open_consent_register(folder) if (folder / LEDGER_FILE).exists() else None
+
+
+def known_consent_arrivals(folder: Path) -> tuple[IntakeLedger, ConsentArrivals] | None:
+    """How far what came in was heard for choices, with the ledger to close behind it; None where nothing came in."""
+    if not (folder / LEDGER_FILE).exists():
+        return None
+    ledger = IntakeLedger.in_folder(folder)
+    return ledger, ConsentArrivals(ledger)
 
 
 def open_law_words(folder: Path) -> LawWords:
