@@ -7,28 +7,42 @@ from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.breach_verbs import Answer, As, BreachWords, By, Close, Suspend, What, breach_step, case_lines
 from xinglin.cli.options import Folder
 from xinglin.cli.output import ends, facts, printer
 
 app = typer.Typer()
+agreements_app = typer.Typer(invoke_without_command=True)
+app.add_typer(agreements_app, name="agreements")
 
 AgreementId = Annotated[str, typer.Argument(help="The agreement's id (sha256:…), or enough of its beginning.")]
 
 
-@app.command()
+@agreements_app.callback()
 @ends
-def agreements(folder: Folder = Path("node")) -> None:
-    """Every agreement: what it would allow, and how it stands."""
+def agreements(context: typer.Context, folder: Folder = Path("node")) -> None:
+    """Every agreement: what it would allow, and how it stands; ``show`` tells all of one."""
+    if context.invoked_subcommand is not None:
+        return
     value = asked(folder, "agreements")
     printer.value(value, lambda: "\n\n".join(_agreement(one) for one in value) or "nothing")
+
+
+@agreements_app.command()
+@ends
+def show(agreement: AgreementId, folder: Folder = Path("node")) -> None:
+    """One agreement, the study's application that it follows from, and its breaches."""
+    value = asked(folder, "agreement", id=whole(folder, agreement))
+    printer.value(
+        value, lambda: _agreement(value) + _application(value.get("application")) + case_lines(value["cases"])
+    )
 
 
 @app.command()
 @ends
 def approve(agreement: AgreementId, folder: Folder = Path("node")) -> None:
     """Countersign an offered agreement; active once its leaf in the log has a quorum."""
-    value = asked(folder, "approve", id=whole(folder, agreement))
-    printer.value(value, lambda: _agreement(value))
+    _done(folder, "approve", agreement)
 
 
 @app.command()
@@ -39,8 +53,7 @@ def refuse(
     folder: Folder = Path("node"),
 ) -> None:
     """Refuse an offered agreement, in words that the asker reads."""
-    value = asked(folder, "refuse", id=whole(folder, agreement), words=words)
-    printer.value(value, lambda: _agreement(value))
+    _done(folder, "refuse", agreement, words=words)
 
 
 @app.command()
@@ -51,52 +64,55 @@ def end(
     folder: Folder = Path("node"),
 ) -> None:
     """End an agreement in force: it holds for every use whose own leaf comes later."""
-    whole_id = whole(folder, agreement)
     if preview:
-        radius = asked(folder, "radius", id=whole_id)
+        radius = asked(folder, "radius", id=whole(folder, agreement))
         printer.value(radius, lambda: _radius(radius))
         return
-    value = asked(folder, "end", id=whole_id)
-    printer.value(value, lambda: _agreement(value))
+    _done(folder, "end", agreement)
 
 
 @app.command()
 @ends
 def suspend(agreement: AgreementId, folder: Folder = Path("node")) -> None:
     """Suspend an agreement: it allows no use until it is resumed."""
-    value = asked(folder, "suspend", id=whole(folder, agreement))
-    printer.value(value, lambda: _agreement(value))
+    _done(folder, "suspend", agreement)
 
 
 @app.command()
 @ends
 def resume(agreement: AgreementId, folder: Folder = Path("node")) -> None:
     """Lift this hospital's suspension; one by the other party or a regulator stands."""
-    value = asked(folder, "resume", id=whole(folder, agreement))
-    printer.value(value, lambda: _agreement(value))
+    _done(folder, "resume", agreement)
 
 
 @app.command()
 @ends
 def breach(
     agreement: AgreementId,
-    what: Annotated[str, typer.Option(help="What was broken: a word of the list.")] = "",
-    words: Annotated[str, typer.Option(help="What happened, for the other party.")] = "",
-    answer_by: Annotated[str, typer.Option(help="Until when an answer is asked for (RFC 3339).")] = "",
-    answer: Annotated[str, typer.Option(help="Answer the notice with this digest.")] = "",
-    close: Annotated[str, typer.Option(help="Close this hospital's notice with this digest.")] = "",
-    out: Annotated[Path | None, typer.Option(help="Write the paper here, to hand it over.", dir_okay=False)] = None,
+    what: What = "",
+    words: BreachWords = "",
+    by: By = "",
+    answer: Answer = "",
+    as_: As = "",
+    close: Close = "",
+    also_suspend: Suspend = False,
     folder: Folder = Path("node"),
 ) -> None:
-    """Give a notice of breach, answer one, or close one; the log holds its digest, the paper is handed over."""
-    step = "answer" if answer else "close" if close else "notice"
-    given = {"step": step, "about": answer or close, "what": what, "words": words, "answer_by": answer_by}
+    """Give a notice of breach, answer one, or close one; the other party is sent it, the log holds its digest."""
+    given = breach_step(what, words, by, answer, as_, close, also_suspend)
     value = asked(folder, "breach", id=whole(folder, agreement), **given)
-    if out is not None and "notice" in value:
-        import msgspec
+    printer.value(value, lambda: case_lines([value]).strip())
 
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(value["notice"]), indent=2))
-    printer.value(value, lambda: _agreement(value) + (f"\nnotice {value['digest']}" if "digest" in value else ""))
+
+@app.command()
+@ends
+def breaches(
+    agreement: Annotated[str, typer.Argument(help="Of this agreement; default all.")] = "",
+    folder: Folder = Path("node"),
+) -> None:
+    """Notices of breach given and received: how each stands, and what is due when."""
+    value = asked(folder, "breaches", id=whole(folder, agreement) if agreement else "")
+    printer.value(value, lambda: case_lines(value).strip() or "nothing")
 
 
 def asked(folder: Path, verb: str, **arguments: str) -> Any:
@@ -112,6 +128,32 @@ def whole(folder: Path, given: str) -> str:
     start = "sha256:" + given.removeprefix("sha256:")
     found = [one["id"] for one in asked(folder, "agreements") if one["id"].startswith(start)]
     return found[0] if len(found) == 1 else given
+
+
+def _done(folder: Path, verb: str, agreement: str, **given: str) -> None:
+    """Do one thing to one agreement, and show it."""
+    value = asked(folder, verb, id=whole(folder, agreement), **given)
+    printer.value(value, lambda: _agreement(value))
+
+
+def _application(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return "\nit follows from no application"
+    from xinglin.kernel.instants import to_text
+
+    study = one["study"]
+    shown = {
+        "application": one["digest"],
+        "title": study["title"],
+        "requester": study["requester"],
+        "institution": study["institution"],
+        "purpose": study["purpose"],
+        "basis": study["basis"],
+        "template": one["template"],
+        "made": to_text(one["made"]),
+        "asked the same": f"{len(one['hospitals'])} hospitals",
+    }
+    return "\n" + facts(shown)
 
 
 def _agreement(one: dict[str, Any]) -> str:
@@ -133,6 +175,7 @@ def _agreement(one: dict[str, Any]) -> str:
         "rules": f"{rules['min_cell']} persons a cell, {rules['min_hospitals']} hospitals",
         "peers": f"{len(terms['peers'])} hospitals",
         "until": to_text(terms["expires"]),
+        "follows from": one["application"] if isinstance(one.get("application"), str) else "",
     }
     if "law" in one:
         law = one["law"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xinglin.cli import contract_verbs
+from xinglin.cli import breach_verbs, contract_verbs
 from xinglin.cli.contract_verbs import cohort_view
 from xinglin.cli.given import account_space, given
 from xinglin.cli.options import Title
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Studies: propose one to hospitals, see who agreed.")
 app.add_typer(contract_verbs.app)
+app.add_typer(breach_verbs.app)
 Wait = Annotated[float, typer.Option(help="Wait this many seconds for the hospitals' answers.")]
 _SHOWN = ("hospital", "state", "allowance", "min_cell", "until", "why")
 

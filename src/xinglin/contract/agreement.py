@@ -23,15 +23,16 @@ from xinglin.trust.ports import Directory
 AGREEMENT = "agreement/1"
 """Signing context of an agreement."""
 
-VERSIONS = (1, 2)
-"""Known versions: 2 has terms with a policy."""
+VERSIONS = (1, 2, 3)
+"""Known versions: 2 has terms with a policy, 3 names the application that it follows from."""
 
 
 class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who agrees with whom, for which study, on which data set, on what terms.
 
     ``provider`` and ``consumer``: DIDs, each with the digest of its keys. ``made``: when it was written.
-    ``replaces``: digest of the agreement that this one amends or renews, or empty.
+    ``replaces``: digest of the agreement that this one amends or renews, or empty. ``application``: digest of the
+    study's application that the offer follows from; in version 3 alone, and in the bytes of no earlier one.
     """
 
     provider: str
@@ -44,6 +45,12 @@ class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     made: Instant
     replaces: str = ""
     version: int = 1
+    application: str | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def applied(self) -> str:
+        """The digest of the application that it follows from; "" where it names none."""
+        return "" if isinstance(self.application, msgspec.UnsetType) else self.application
 
     def digest(self) -> str:
         """``sha256:…`` of the canonical bytes: the agreement's name."""
@@ -63,9 +70,12 @@ def check_agreement(agreement: Agreement) -> Verdict:
     terms = check_agreed(agreement.terms)
     if isinstance(terms, Denied):
         reasons += terms.reasons
-    if agreement.version in VERSIONS and agreement.version != agreement.terms.version:
-        words = "Version 2 of an agreement has a policy, version 1 has none."
+    named = not isinstance(agreement.application, msgspec.UnsetType)
+    if agreement.version in VERSIONS and agreement.version != (3 if named else agreement.terms.version):
+        words = "Version 3 of an agreement names its application, version 2 has a policy, version 1 has neither."
         reasons.append(_reason(words, "Write the version that the terms need."))
+    if named and not is_digest(agreement.applied):
+        reasons.append(_reason("An application is named by its digest.", "Name the digest, or nothing."))
     if agreement.version not in VERSIONS:
         reasons.append(_reason(f"Version {agreement.version} of an agreement is not known here.", "Upgrade."))
     if not is_did(agreement.provider) or not is_did(agreement.consumer) or agreement.provider == agreement.consumer:

@@ -23,6 +23,12 @@ class NotThisStudy(ContractError):
     code = "contract.not_this_study"
 
 
+class NotThisNotice(ContractError):
+    """A notice of breach or an answer that is not well formed, or is by somebody else."""
+
+    code = "contract.not_this_notice"
+
+
 class NotThisChange(ContractError):
     """A change of an agreement that is not well formed, or by somebody who may not make it."""
 

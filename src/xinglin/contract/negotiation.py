@@ -41,10 +41,30 @@ BREACH_STATES = StateTable(
     (
         ("noticed", "answer", "answered"),
         ("noticed", "close", "closed"),
+        ("answered", "answer", "answered"),
         ("answered", "close", "closed"),
     ),
 )
-"""A notice is answered by the party that it accuses, and closed by the one that gave it, or by a regulator."""
+"""A notice as the log has it: answered by the party that it accuses, and closed by the one that gave it, or by a
+regulator."""
+
+CASE_STATES = StateTable(
+    "case",
+    "noticed",
+    (
+        ("noticed", "accept", "accepted"),
+        ("noticed", "contest", "contested"),
+        ("noticed", "remedy", "remedied"),
+        ("noticed", "close", "closed"),
+        ("accepted", "remedy", "remedied"),
+        ("accepted", "close", "closed"),
+        ("contested", "accept", "accepted"),
+        ("contested", "remedy", "remedied"),
+        ("contested", "close", "closed"),
+        ("remedied", "close", "closed"),
+    ),
+)
+"""A notice as its parties read it, by the papers that the log bears out."""
 
 
 class Standing(msgspec.Struct, frozen=True):

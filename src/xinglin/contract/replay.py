@@ -25,17 +25,19 @@ AGREEMENT_KINDS = frozenset({"agreement", *EVENTS})
 """Kinds of leaves that this replay reads."""
 
 BREACHES = Limit("notices of breach of an agreement", 64, "notices")
+ANSWERS_TO = Limit("answers to a notice of breach", 8, "answers")
 
 Key = tuple[str, str, str]
 """An agreement's digest, its provider, its consumer."""
 
 
 class Breach(msgspec.Struct, frozen=True):
-    """A notice (its digest) that ``by`` gave, and its state."""
+    """A notice (its digest) that ``by`` gave, its state, and the digests of its answers in order."""
 
     notice: str
     by: str
     state: str = BREACH_STATES.start
+    answers: tuple[str, ...] = ()
 
 
 class History(msgspec.Struct, frozen=True):
@@ -90,6 +92,8 @@ def _may_breach(history: History, change: Change, by: str, regulator: bool) -> V
         return deny("contract.no_such_notice", "There is no such notice of breach.", "Name its digest.")
     if change.step not in BREACH_STATES.events(breach.state):
         return deny("contract.not_now", f"The breach is {breach.state}.")
+    if change.step == "answer" and (change.document in breach.answers or len(breach.answers) >= ANSWERS_TO.value):
+        return deny("contract.answer_seen", "This answer was given before, or too many were.")
     mine = breach.by == by
     if (change.step == "answer" and mine) or (change.step == "close" and not mine and not regulator):
         words = "A notice is answered by the other party, and closed by who gave it or by a regulator."
@@ -110,8 +114,11 @@ def apply_change(history: History, change: Change, by: str, index: int) -> Histo
 def _breached(breaches: tuple[Breach, ...], change: Change, by: str) -> tuple[Breach, ...]:
     if change.step == "notice":
         return (*breaches, Breach(change.document, by))
+    answers = (change.document,) if change.step == "answer" else ()
     return tuple(
-        Breach(one.notice, one.by, BREACH_STATES.move(one.state, change.step)) if one.notice == change.about else one
+        Breach(one.notice, one.by, BREACH_STATES.move(one.state, change.step), (*one.answers, *answers))
+        if one.notice == change.about
+        else one
         for one in breaches
     )
 

@@ -75,6 +75,7 @@ async def _close(parts: HubParts, server: Server, tasks: tuple[asyncio.Task[obje
     await parts.witness_client.aclose()
     parts.database.close()
     parts.access_database.close()
+    parts.papers.close()
     await parts.hub.federation.close()
     parts.log_store.close()
 

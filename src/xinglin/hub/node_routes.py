@@ -26,6 +26,7 @@ from xinglin.wire.channel import (
     AgreementAnswer,
     CosignAnswer,
     LogSubmission,
+    PaperReport,
     Poll,
     Published,
     Report,
@@ -116,6 +117,8 @@ async def _act(hub: Hub, node: str, report: Report) -> None:
             await hub.publish(node, report.descriptions, report.listings)
         elif isinstance(report, AgreementAnswer):
             await hub.agreements.answered(node, report)
+        elif isinstance(report, PaperReport):
+            hub.agreements.paper(node, report.agreement_id, report.kind, Signed.from_bytes(report.signed))
         else:
             await hub.runs.take(node, report)
     except StoreUnavailable:

@@ -19,6 +19,7 @@ from xinglin.wire.calls import (
     AgreementCall,
     EnrolCall,
     Enrolled,
+    PaperCall,
     Participant,
     RunCall,
 )
@@ -108,7 +109,7 @@ def door_routes(hub: Hub) -> Router:
     async def offer(request: Request[Any, Any, Any]) -> Response[bytes]:
         await at_door(hub, request, "agreements")
         call = decode_json(await body_of(request, JSON_BYTES), AgreementCall)
-        return json_answer(hub.agreements.offer(call.signed))
+        return json_answer(hub.agreements.offer(call))
 
     @get("/agreements")
     async def agreements(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -118,6 +119,16 @@ def door_routes(hub: Hub) -> Router:
     async def agreement(request: Request[Any, Any, Any], agreement_id: str, wait: float = 0.0) -> Response[bytes]:
         asker = await at_door(hub, request, "agreements")
         return json_answer(await hub.agreements.view(agreement_id, asker, _hold(wait)))
+
+    @get("/agreements/{agreement_id:str}/papers")
+    async def papers(request: Request[Any, Any, Any], agreement_id: str) -> Response[bytes]:
+        return json_answer(hub.agreements.papers(await at_door(hub, request, "agreements"), agreement_id))
+
+    @post("/agreements/{agreement_id:str}/papers", status_code=200)
+    async def give_paper(request: Request[Any, Any, Any], agreement_id: str) -> Response[bytes]:
+        asker = await at_door(hub, request, "agreements")
+        call = decode_json(await body_of(request, JSON_BYTES), PaperCall)
+        return json_answer(hub.agreements.paper(asker, agreement_id, call.kind, call.signed))
 
     @post("/runs", status_code=200)
     async def ask(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -139,7 +150,8 @@ def door_routes(hub: Hub) -> Router:
     async def cancel(request: Request[Any, Any, Any], run_id: str) -> Response[bytes]:
         return json_answer(await hub.runs.cancel(run_id, await at_door(hub, request, "runs")))
 
-    return Router("/v1", route_handlers=[datasets, offer, agreements, agreement, ask, run, result, cancel])
+    calls = [datasets, offer, agreements, agreement, papers, give_paper, ask, run, result, cancel]
+    return Router("/v1", route_handlers=calls)
 
 
 def _participant(hub: Hub, did: str) -> Participant:

@@ -42,7 +42,8 @@ from xinglin.kernel.limits import MESSAGE_BYTES
 from xinglin.stores.access_database import AccessDatabase
 from xinglin.stores.catalogue_database import CatalogueDatabase
 from xinglin.stores.connector_database import ConnectorDatabase
-from xinglin.stores.hub_database import HubDatabase
+from xinglin.stores.contract_papers import ContractPapers
+from xinglin.stores.hub_database import SCHEMA, HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
 from xinglin.stores.tls import client_context
 from xinglin.trust.leaves import KeyRegistration
@@ -63,6 +64,7 @@ class HubParts(msgspec.Struct, frozen=True):
     app: NodeDoor
     database: HubDatabase
     access_database: AccessDatabase
+    papers: ContractPapers
     log_store: SqliteLogStore | PostgresLogStore
     witness_client: httpx.AsyncClient
     card: WitnessCard
@@ -91,7 +93,8 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     mailboxes = Mailboxes(clock, uuid.uuid4().hex)
     reviews = Reviews(access, members, log, mailboxes, clock)
     witnesses = NodeWitnesses(mailboxes)
-    agreements = Agreements(members, database, mailboxes)
+    papers = _papers(folder, settings.database_url)
+    agreements = Agreements(members, database, mailboxes, papers, clock)
     line = Line(mailboxes.put, lambda did: mailboxes.of(did).connected)
     runs = RunDesk(members, database, line, clock, settings.patience)
     entries = CatalogueDatabase(settings.database_url) if settings.database_url else CatalogueDatabase.in_folder(folder)
@@ -122,7 +125,9 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     ca = Path(settings.witness_ca) if settings.witness_ca else None
     client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30, trust_env=False)
     regulator = decode_json(card.registration, KeyRegistration)
-    return HubParts(hub, NodeDoor(hub, rest), database, access_database, log_store, client, card, regulator, connector)
+    return HubParts(
+        hub, NodeDoor(hub, rest), database, access_database, papers, log_store, client, card, regulator, connector
+    )
 
 
 def connect_parts(parts: HubParts) -> None:
@@ -160,6 +165,10 @@ def connect_parts(parts: HubParts) -> None:
     hub.members.record.on_member.append(on_member)
     hub.log.on_checkpoint(on_checkpoint)
     hub.mailboxes.on_arrival.append(on_arrival)
+
+
+def _papers(folder: Path, url: str) -> ContractPapers:
+    return ContractPapers(url, SCHEMA) if url else ContractPapers.in_folder(folder)
 
 
 def _connector_store(folder: Path, url: str) -> ConnectorDatabase:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from xinglin.contract.breach import BreachNotice, check_notice
 from xinglin.kernel.instants import from_text
-from xinglin.kernel.verdict import Denied
 from xinglin.node.autopilot import shown
 from xinglin.node.blast import blast_radius
+from xinglin.node.breaches import shown as shown_case
 from xinglin.node.wiring import Node
 from xinglin.wire.desk import DeskCall
-from xinglin.wire.errors import Refused
 
 AGREEMENT_VERBS = (
-    "agreements", "approve", "refuse", "end", "suspend", "resume", "breach", "radius", "explain",
+    "agreements", "agreement", "approve", "refuse", "end", "suspend", "resume", "breach", "breaches", "radius",
+    "explain",
 )  # fmt: skip
 
 
@@ -32,6 +31,10 @@ async def answer_about_agreements(node: Node, call: DeskCall) -> object:
         return await agreements.change(agreement_id, _CHANGES[call.verb])
     if call.verb == "breach":
         return await _breach(node, agreement_id, call.arguments)
+    if call.verb == "breaches":
+        return [shown_case(one) for one in node.breaches.cases(agreement_id)]
+    if call.verb == "agreement":
+        return _one(node, agreement_id)
     if call.verb == "radius":
         found = blast_radius(node.database, agreements, node.keys.did, agreement_id)
         return {**msgspec.to_builtins(found), "nothing": found.nothing}
@@ -44,25 +47,28 @@ _CHANGES = {"end": "terminate", "suspend": "suspend", "resume": "resume"}
 
 
 async def _breach(node: Node, agreement_id: str, given: dict[str, str]) -> object:
-    """Give a notice, answer one, or close one; the paper comes back to be handed over, the log has its digest."""
-    row = node.agreements.row_of(agreement_id)
-    step = given.get("step", "notice")
+    """Give a notice, answer one, or close one; the paper goes to the other party, and its digest into the log."""
+    step, about, words = given.get("step", "notice"), given.get("about", ""), given.get("words", "")
+    by = from_text(given["by"]) if given.get("by") else 0
     if step == "close":
-        return await node.agreements.change(agreement_id, "breach", step=step, about=given.get("about", ""))
-    notice = BreachNotice(
-        agreement=agreement_id,
-        by=node.keys.did,
-        against=row.consumer,
-        what=given.get("what", ""),
-        words=given.get("words", ""),
-        made=node.clock(),
-        answer_by=from_text(given["answer_by"]) if given.get("answer_by") else 0,
-        notice=given.get("about", "") if step == "answer" else "",
-    )
-    verdict = check_notice(notice)
-    if isinstance(verdict, Denied):
-        raise Refused(verdict.reasons)
-    stands = await node.agreements.change(
-        agreement_id, "breach", step=step, document=notice.digest(), about=notice.notice
-    )
-    return {**stands, "notice": msgspec.to_builtins(notice), "digest": notice.digest()}
+        case = await node.breaches.close(agreement_id, about)
+    elif step == "answer":
+        case = await node.breaches.answer(agreement_id, about, given.get("answer", ""), words, remedy_by=by)
+    else:
+        suspend = given.get("suspend") == "yes"
+        what = given.get("what", "")
+        case = await node.breaches.notice(agreement_id, what, words, answer_by=by, suspend=suspend)
+    return {**shown_case(case), "agreement_state": _state(node, agreement_id)}
+
+
+def _one(node: Node, agreement_id: str) -> object:
+    """One agreement with the application that it follows from and its cases."""
+    found = node.agreements.shown(agreement_id)
+    application = node.agreements.application_of(node.agreements.offer(agreement_id))
+    if application is not None:
+        found["application"] = {"digest": application.digest(), **msgspec.to_builtins(application)}
+    return {**found, "cases": [shown_case(one) for one in node.breaches.cases(agreement_id)]}
+
+
+def _state(node: Node, agreement_id: str) -> object:
+    return node.agreements.shown(agreement_id)["state"]

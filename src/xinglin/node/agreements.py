@@ -11,24 +11,29 @@ from xinglin.contract import (
     AGREEMENT_STATES,
     KIND_OF,
     Agreement,
+    Application,
     Change,
     History,
     SignedAgreement,
     Standing,
     agreement_facts,
+    check_offer_of,
     check_replacement,
     may_change,
     open_agreement,
+    open_application,
     open_offer,
     replacement_event,
     sign_agreement,
     sign_change,
     standing_at,
 )
+from xinglin.contract.breach import APPLICATION_KIND
 from xinglin.evidence.entry import Entry
 from xinglin.gate import NotNow
-from xinglin.kernel.canonical import canonical_digest
+from xinglin.kernel.canonical import canonical_digest, sha256_digest
 from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.node.channel import Channel
@@ -36,8 +41,10 @@ from xinglin.node.evidence import NodeEvidence
 from xinglin.node.house_policy import HousePolicy
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
+from xinglin.stores.contract_papers import ContractPapers, PaperRow
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import AgreementRow
+from xinglin.terms.agreed import Peer
 from xinglin.terms.facts import CLOCK_SKEW_MS, AgreementFacts
 from xinglin.terms.law_kept import AgreementCheck
 from xinglin.trust.envelope import Signed
@@ -58,12 +65,16 @@ class NodeAgreements:
         self.channel: Channel | None = None
         self.law: NodeLaw | None = None
         self.house: HousePolicy | None = None
+        self.papers: ContractPapers | None = None
+        self._cleared: set[str] = set()
         self._verified: dict[tuple[object, ...], Agreement] = {}
 
     def offered(self, order: AgreementOrder) -> str:
         """Keep an offer for the officer, and give its digest; a known one changes nothing but is answered again ("").
 
-        One that was made in the future, or would replace an agreement which it cannot replace, is refused at once.
+        One that was made in the future, says something else than its application, or would replace an agreement which
+        it cannot replace, is refused at once. An application that is not the offer's own is the carrier's doing: such
+        an order is not taken, so that a true one can follow.
         """
         signed = Signed.from_bytes(order.signed)
         agreement = open_offer(signed, self._view.record.directory)
@@ -74,6 +85,7 @@ class NodeAgreements:
         if held is not None:
             self._answer(held)
             return ""
+        application = self._application(agreement, order.application)
         row = AgreementRow(
             digest,
             AGREEMENT_STATES.start,
@@ -85,8 +97,7 @@ class NodeAgreements:
         )
         self._database.put_agreement(row)
         log.info("agreement %s is offered", digest)
-        early = self._not_yet(agreement)
-        cannot = early if early is not None else self._cannot_replace(agreement)
+        cannot = self._cannot(agreement, application, fresh=True)
         if cannot is None:
             return digest
         self._refuse(row, cannot.reasons)
@@ -95,6 +106,10 @@ class NodeAgreements:
     def list(self) -> list[dict[str, object]]:
         """Every agreement for the officer's eyes: what it would allow, and how it stands."""
         return [self._shown(row) for row in self._database.agreements()]
+
+    def shown(self, agreement_id: str) -> dict[str, object]:
+        """One agreement as ``list`` shows it; ``Refused`` (404) where there is none."""
+        return self._shown(self.row_of(agreement_id))
 
     async def approve(self, agreement_id: str, data_set: DataSetDescription | None) -> dict[str, object]:
         """Countersign an offer: the hospital can expose it, its own policy and no law of its file is against it.
@@ -112,16 +127,15 @@ class NodeAgreements:
         if isinstance(exposed, Denied):
             raise Refused(exposed.reasons)
         if row.state == "offered":
-            cannot = self._cannot_replace(agreement)
+            cannot = self._cannot(agreement, self.application_of(agreement))
             if cannot is not None:
                 raise Refused(cannot.reasons)
-            accepted = self.house.accepts(agreement) if self.house is not None else None
-            if isinstance(accepted, Denied):
-                raise Refused(accepted.reasons)
-            if self.law is not None:
-                self.law.agree(agreement)
+            self._check_rules(agreement)
             mine = sign_agreement(self._keys, agreement)
             row = self._move(row, "countersign", countersigned=mine.to_bytes())
+            self._cleared.add(row.agreement_id)
+        elif row.state == "countersigned" and row.agreement_id not in self._cleared:
+            await self._check_again(row, agreement)
         if row.state == "countersigned":
             index = await self._log(row, agreement)
             row = self._move(row, "log", index)
@@ -185,8 +199,25 @@ class NodeAgreements:
             if row.state == "countersigned":
                 try:
                     await self.approve(row.agreement_id, data_sets.get(row.data_set))
-                except (NotNow, Refused) as error:
+                except XinglinError as error:
                     log.warning("agreement %s waits: %s", row.agreement_id, error.code)
+
+    def withheld(self) -> frozenset[str]:
+        """Subjects of leaves that are not sent again: house policy and law are asked anew first, or said no."""
+        rows = self._database.agreements()
+        held = [
+            row
+            for row in rows
+            if row.state == "withdrawn" or (row.state == "countersigned" and row.agreement_id not in self._cleared)
+        ]
+        return frozenset(name for row in held for name in (row.agreement_id, _offered(row).replaces) if name)
+
+    def application_of(self, agreement: Agreement) -> Application | None:
+        """The study's application that an offer names, as it was verified and kept; None where it names none."""
+        if not agreement.applied or self.papers is None:
+            return None
+        row = self.papers.one(agreement.digest(), agreement.applied)
+        return decode_json(Signed.from_bytes(row.signed).payload, Application) if row is not None else None
 
     def facts(self, digest: str, below: int | None = None) -> tuple[Agreement, AgreementFacts] | None:
         """The agreement with this digest and what ``decide`` needs of it, both signatures verified anew; or None.
@@ -264,7 +295,8 @@ class NodeAgreements:
         """The index of the leaf that puts the agreement in force, under a quorum."""
         parties = (agreement.provider, agreement.consumer)
         if not agreement.replaces:
-            return await self._evidence.record(self._evidence.entry("agreement", row.agreement_id, parties))
+            body: dict[str, object] = {"application": agreement.applied} if agreement.applied else {}
+            return await self._evidence.record(self._evidence.entry("agreement", row.agreement_id, parties, body))
         done = self._history(row.agreement_id, row.consumer)
         if done is None:
             cannot = self._cannot_replace(agreement)
@@ -285,6 +317,67 @@ class NodeAgreements:
         change = Change(event, agreement.replaces, made, row.agreement_id, canonical_digest(both))
         parties = (agreement.provider, agreement.consumer)
         return self._evidence.entry(KIND_OF[event], agreement.replaces, parties, sign_change(self._keys, change))
+
+    def _check_rules(self, agreement: Agreement) -> None:
+        """``Refused`` where the hospital's own policy or an article of its law packs is against an agreement."""
+        accepted = self.house.accepts(agreement) if self.house is not None else None
+        if isinstance(accepted, Denied):
+            raise Refused(accepted.reasons)
+        if self.law is not None:
+            self.law.agree(agreement)
+
+    async def _check_again(self, row: AgreementRow, agreement: Agreement) -> None:
+        """House policy and law, asked anew after a stop between signing and logging: what they refuse is withdrawn.
+
+        The other party never had the signature. A leaf that reached the log before the stop is ended in the log too.
+        """
+        try:
+            self._check_rules(agreement)
+        except Refused as refused:
+            if "terms.law_unreadable" in refused.codes:
+                raise  # nobody said no: it waits until the rules can be read
+            self._move(row, "withdraw")
+            log.warning("agreement %s is withdrawn: %s", row.agreement_id, refused.code)
+            if self.channel is not None:
+                self.channel.report(AgreementAnswer(row.agreement_id, False, reasons=refused.reasons))
+            history = self._history(row.agreement_id, row.consumer)
+            if history is not None and "terminate" in AGREEMENT_STATES.events(history.standing.state):
+                change = Change("terminate", row.agreement_id, self._instant(history))
+                parties, body = (history.provider, history.consumer), sign_change(self._keys, change)
+                await self._evidence.record(self._evidence.entry(KIND_OF["terminate"], row.agreement_id, parties, body))
+            raise
+        self._cleared.add(row.agreement_id)
+
+    def _application(self, agreement: Agreement, sent: bytes) -> Application | None:
+        """The application that an offer names, verified and kept; ``Refused`` where it is not the one that came."""
+        if not sent and not agreement.applied:
+            return None
+        signed = Signed.from_bytes(sent) if sent else None
+        if signed is None or sha256_digest(signed.payload) != agreement.applied:
+            words = "The study's application did not come with the offer that names it, or another one came."
+            raise Refused(deny("node.other_application", words, "Have the offer carried anew with its own.").reasons)
+        application = open_application(signed, self._view.record.directory)
+        if self.papers is not None:
+            digest, now = agreement.digest(), self._clock()
+            self.papers.keep(PaperRow(digest, agreement.applied, APPLICATION_KIND, signed.signer, now, sent))
+        log.info("agreement %s follows from application %s", agreement.digest(), agreement.applied)
+        return application
+
+    def _not_applied(self, agreement: Agreement, application: Application | None) -> Denied | None:
+        """Why an offer is not what the study applied for; None when it is, or names no application."""
+        if not agreement.applied:
+            return None
+        if application is None:
+            return deny("node.no_application", "The study's application is not kept here.", "Have it offered anew.")
+        here = Peer(self._keys.did, self._keys.public.digest())
+        verdict = check_offer_of(application, agreement, here, self._clock())
+        return verdict if isinstance(verdict, Denied) else None
+
+    def _cannot(self, agreement: Agreement, application: Application | None, *, fresh: bool = False) -> Denied | None:
+        """Why an offer cannot be agreed whatever the officer says; None when it can be."""
+        found = [self._not_yet(agreement)] if fresh else []
+        found += [self._not_applied(agreement, application), self._cannot_replace(agreement)]
+        return next((one for one in found if one is not None), None)
 
     def _not_yet(self, agreement: Agreement) -> Denied | None:
         """What an offer says of its own making is the consumer's word: rules on when it begins rest on it."""
@@ -342,6 +435,7 @@ class NodeAgreements:
             "data_set": row.data_set,
             "terms": msgspec.to_builtins(agreement.terms),
             "index": row.index,
+            **({"application": agreement.applied} if agreement.applied else {}),
             **_replacement(agreement, self._history(row.agreement_id, row.consumer)),
             **(_lawful(self.law.check_of(row.agreement_id)) if self.law is not None else {}),
         }

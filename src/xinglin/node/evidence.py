@@ -24,6 +24,7 @@ from xinglin.wire.channel import LogSubmission, LogTicket
 log = logging.getLogger("xinglin.node.evidence")
 RUNS_REMEMBERED = Limit("runs whose leaves are remembered", 4096, "runs")
 REFUSALS_PER_MINUTE = 30
+_MAKES_AGREEMENT = frozenset({"agreement", "agreement-amendment", "agreement-renewal"})
 _RUN_KINDS = frozenset({"release-authorised", "ended"})
 
 
@@ -125,10 +126,13 @@ class NodeEvidence:
         for reason in ticket.reasons:
             log.warning("submission %r refused: %r", ticket.ticket[:64], reason.code[:64])  # the hub's own texts
 
-    def resubmit(self) -> None:
-        """Send again what was meant to be logged and is not known to be: after a start of either side."""
+    def resubmit(self, withheld: frozenset[str] = frozenset()) -> None:
+        """Send again what was meant to be logged and is not known to be: after a start of either side.
+
+        ``withheld``: subjects whose agreement's leaf waits until house policy and law were asked again.
+        """
         for row in self._database.receipts():
-            if row.index < 0:
+            if row.index < 0 and not (row.kind in _MAKES_AGREEMENT and row.subject in withheld):
                 self._submit(row.entry)
 
     def lost(self) -> list[int]:

@@ -26,6 +26,7 @@ from xinglin.wire.channel import (
     CosignOrder,
     LogTicket,
     Order,
+    PaperOrder,
     RunEnd,
     RunOrder,
     RunRelay,
@@ -56,7 +57,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     child = IntakeChild(folder, passphrase)
     feeding = asyncio.create_task(child.run()) if settings.intake == "auto" else None
     channel.report(Listings(folder, node.tables, node.house).publication())
-    node.evidence.resubmit()
+    node.evidence.resubmit(node.agreements.withheld())
     await asyncio.wait((talking, stopping), return_when=asyncio.FIRST_COMPLETED)
     if feeding is not None:
         await child.stop()
@@ -72,6 +73,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     node.database.close()
     node.documents.close()
     node.terms.close()
+    node.papers.close()
     node.memory.close()
     if not stop.is_set():
         talking.result()
@@ -98,7 +100,8 @@ class Dispatch:
 
     def new_hub(self) -> None:
         """The hub was started anew: tell it again what it may have lost."""
-        self._node.evidence.resubmit()
+        self._node.evidence.resubmit(self._node.agreements.withheld())
+        self._node.breaches.resend()
 
     def trusted(self) -> None:
         """A checkpoint is trusted: what waited for the log is looked at again, and at first what a stop left open."""
@@ -109,6 +112,7 @@ class Dispatch:
             self._resumed = True
             self._node.runs.resume()
             self._start(self._node.agreements.finish_countersigning(self._node.tables.published))
+            self._node.breaches.resend()
             lost = self._node.evidence.lost()
             if lost:
                 log.error("the log no longer holds what receipts %s prove: tell the regulator", lost[:10])
@@ -127,6 +131,8 @@ class Dispatch:
             node.evidence.take_ticket(order)
         elif isinstance(order, ApprovalOrder):
             node.approvals.given(order)
+        elif isinstance(order, PaperOrder):
+            node.breaches.given(order)
         elif isinstance(order, AgreementOrder):
             offered = node.agreements.offered(order)
             if offered:

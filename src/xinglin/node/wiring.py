@@ -17,6 +17,7 @@ from xinglin.kernel.instants import Clock, system_clock
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
 from xinglin.node.autopilot import NodeAutopilot
+from xinglin.node.breaches import NodeBreaches
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.consent import NodeConsent
@@ -41,8 +42,9 @@ from xinglin.node.site import Site
 from xinglin.node.tables import Tables
 from xinglin.node.vault import Vault
 from xinglin.stores.access_database import ApprovalDocuments
+from xinglin.stores.contract_papers import ContractPapers
 from xinglin.stores.log_fetch import BundleReader
-from xinglin.stores.node_database import NodeDatabase
+from xinglin.stores.node_database import SCHEMA, NodeDatabase
 from xinglin.stores.node_terms import NodeTerms
 from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context
@@ -64,6 +66,8 @@ class Node(msgspec.Struct, frozen=True):
     view: LogView
     evidence: NodeEvidence
     agreements: NodeAgreements
+    papers: ContractPapers
+    breaches: NodeBreaches
     approvals: NodeApprovals
     law: NodeLaw
     documents: ApprovalDocuments
@@ -93,6 +97,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     law = NodeLaw(folder, NodePilots(keys.did, folder, view, database, clock), _site(settings), clock)
     agreements = NodeAgreements(keys, view, evidence, database, clock)
     agreements.law = law
+    papers = agreements.papers = _papers(folder, settings)
+    breaches = NodeBreaches(keys, view, agreements, papers, clock)
     terms = open_node_terms(folder, settings)
     decisions = NodeDecisions(terms)
     house = agreements.house = HousePolicy(terms, decisions, clock)
@@ -121,8 +127,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     )
     runs.gate = Gate(keys.did, ports, clock)
     return Node(
-        folder, space, keys, settings, client, database, memory, view, evidence, agreements, approvals, law, documents,
-        terms, house,
+        folder, space, keys, settings, client, database, memory, view, evidence, agreements, papers, breaches,
+        approvals, law, documents, terms, house,
         NodeAutopilot(folder, agreements, tables),
         NodeFeasibility(folder, agreements, tables, database, clock), tables, desk, runs,
         outbox, clock, lazy.prepare,
@@ -134,6 +140,7 @@ def connect_channel(node: Node, channel: Channel) -> None:
     node.outbox.channel = channel
     node.evidence.channel = channel
     node.agreements.channel = channel
+    node.breaches.channel = channel
 
 
 def lines_to_hub(node: Node) -> tuple[Line, Line]:
@@ -158,6 +165,10 @@ def open_node_terms(folder: Path, settings: NodeSettings) -> NodeTerms:
     """Decisions and policy acts of a joined node, wherever its settings put its database."""
     joined_space(folder)
     return NodeTerms(settings.database_url) if settings.database_url else NodeTerms.in_folder(folder)
+
+
+def _papers(folder: Path, settings: NodeSettings) -> ContractPapers:
+    return ContractPapers(settings.database_url, SCHEMA) if settings.database_url else ContractPapers.in_folder(folder)
 
 
 def _approval_documents(folder: Path, settings: NodeSettings) -> ApprovalDocuments:

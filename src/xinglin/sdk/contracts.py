@@ -47,7 +47,7 @@ def apply_for(
     allowance: int = 0,
     hospitals: Sequence[str] | None = None,
 ) -> Applied:
-    """Sign one application of a study by a packaged template, and offer what follows from it to every hospital.
+    """Sign one application of a study by a packaged template, and send it with what follows from it to every hospital.
 
     ``hospitals``: DIDs, by default all that publish ``data_set``. Raises ``NoAgreement``, ``NotThisStudy``,
     ``NotThisAgreement`` and ``BadRules``; then nothing was sent.
@@ -73,13 +73,14 @@ def apply_for(
     )
     made = offers(application, written)
     signed = sign_application(space.account.keys, application)
-    return Applied(signed, application, tuple(_offer(space, one) for one in made))
+    return Applied(signed, application, tuple(_offer(space, one, signed) for one in made))
 
 
 def replace_agreement(space: Session, held: Held, *, days: float = 0, **terms: Any) -> AgreementView:
     """Offer what replaces an agreement in force: ``days`` longer is a renewal (once), other terms an amendment.
 
-    Peers are pinned to the keys that the log holds now. Raises ``Refused`` with every reason why it cannot be.
+    Peers are pinned to the keys that the log holds now, and it names no application, from which it departs. Raises
+    ``Refused`` with every reason why it cannot be.
     """
     space.log.refresh()
     directory, old, now = space.log.record.directory, held.agreement, space.clock()
@@ -94,6 +95,7 @@ def replace_agreement(space: Session, held: Held, *, days: float = 0, **terms: A
         made=max(now, old.made + 1),
         replaces=old.digest(),
         version=new_terms.version,
+        application=msgspec.UNSET,
     )
     standing = _history(space, held).standing
     verdict = check_replacement(old, new, state=standing.state, renewed=standing.renewed, now=now)
@@ -136,6 +138,6 @@ def _history(space: Session, held: Held) -> History:
     return found
 
 
-def _offer(space: Session, agreement: Agreement) -> AgreementView:
+def _offer(space: Session, agreement: Agreement, application: Signed | None = None) -> AgreementView:
     signed = sign_agreement(space.account.keys, agreement)
-    return space.client.post("/v1/agreements", AgreementCall(signed), AgreementView)
+    return space.client.post("/v1/agreements", AgreementCall(signed, application), AgreementView)

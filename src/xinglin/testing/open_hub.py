@@ -55,6 +55,7 @@ class OpenHub:
         await self.parts.witness_client.aclose()
         self.parts.database.close()
         self.parts.access_database.close()
+        self.parts.papers.close()
         await self.hub.federation.close()
         self.parts.log_store.close()
 

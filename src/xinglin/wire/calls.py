@@ -1,9 +1,9 @@
 """Hub calls: what people, their tools and newcomers ask of the hub over HTTP (JSON).
 
 ``POST /v1/enrol`` · ``POST /v1/door`` · ``GET /v1/participants`` · ``GET /v1/datasets`` ·
-``POST /v1/agreements`` · ``GET /v1/agreements/{id}`` · ``POST /v1/runs`` · ``GET /v1/runs/{id}`` ·
-``GET /v1/runs/{id}/result`` · ``POST /v1/runs/{id}/cancel``. What needs no token, the log's tiles and receipts among
-it, is in ``hub.log_routes``.
+``POST /v1/agreements`` · ``GET /v1/agreements/{id}`` · ``GET|POST /v1/agreements/{id}/papers`` ·
+``POST /v1/runs`` · ``GET /v1/runs/{id}`` · ``GET /v1/runs/{id}/result`` · ``POST /v1/runs/{id}/cancel``. What needs
+no token, the log's tiles and receipts among it, is in ``hub.log_routes``.
 """
 
 from __future__ import annotations
@@ -52,9 +52,13 @@ class DataSetListing(msgspec.Struct, frozen=True):
 
 
 class AgreementCall(msgspec.Struct, frozen=True):
-    """An agreement offered to its provider, signed by the consumer."""
+    """An agreement offered to its provider, signed by the consumer.
+
+    ``application``: the study's application that the offer names, signed by its requester.
+    """
 
     signed: Signed
+    application: Signed | None = None
 
 
 class AgreementView(msgspec.Struct, frozen=True):
@@ -66,6 +70,22 @@ class AgreementView(msgspec.Struct, frozen=True):
     offered: Signed
     countersigned: Signed | None = None
     reasons: tuple[Reason, ...] = ()
+    application: Signed | None = None
+
+
+class PaperCall(msgspec.Struct, frozen=True):
+    """A paper about an agreement in force: ``kind`` is one of ``PAPER_KINDS``, ``signed`` its party's envelope."""
+
+    kind: str
+    signed: Signed
+
+
+class PaperView(msgspec.Struct, frozen=True):
+    """A paper as its parties read it, and when the hub took it in."""
+
+    kind: str
+    signed: Signed
+    at: Instant
 
 
 class RunCall(msgspec.Struct, frozen=True):

@@ -112,6 +112,14 @@ class AgreementAnswer(msgspec.Struct, frozen=True, tag="agreement-answer"):
     reasons: tuple[Reason, ...] = ()
 
 
+class PaperReport(msgspec.Struct, frozen=True, tag="paper-report"):
+    """A paper of this node's about an agreement (``Signed`` as bytes), for the other party."""
+
+    agreement_id: str
+    kind: str
+    signed: bytes
+
+
 Report = (
     RunAdmitted
     | RunRefused
@@ -123,6 +131,7 @@ Report = (
     | CosignAnswer
     | Published
     | AgreementAnswer
+    | PaperReport
 )
 
 
@@ -193,9 +202,21 @@ class LogTicket(msgspec.Struct, frozen=True, tag="log-ticket"):
 
 
 class AgreementOrder(msgspec.Struct, frozen=True, tag="agreement-order"):
-    """An agreement that a study offers (``Signed`` as bytes), waiting for the hospital's word."""
+    """An agreement that a study offers (``Signed`` as bytes), waiting for the hospital's word.
+
+    ``application``: the study's application that the offer names (``Signed`` as bytes), or empty.
+    """
 
     agreement_id: str
+    signed: bytes
+    application: bytes = b""
+
+
+class PaperOrder(msgspec.Struct, frozen=True, tag="paper-order"):
+    """A paper of the other party about an agreement (``Signed`` as bytes); ``kind`` is one of ``PAPER_KINDS``."""
+
+    agreement_id: str
+    kind: str
     signed: bytes
 
 
@@ -215,6 +236,7 @@ Order = (
     | CheckpointOrder
     | LogTicket
     | AgreementOrder
+    | PaperOrder
     | ApprovalOrder
 )
 

@@ -11,7 +11,9 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from xinglin.contract import KIND_OF, Agreement, Change, sign_agreement, sign_change
+from xinglin.contract.errors import NotThisNotice
 from xinglin.evidence.entry import Entry
+from xinglin.kernel.instants import from_text
 from xinglin.lake.delta import Lake
 from xinglin.node.agreement_desk import answer_about_agreements
 from xinglin.node.blast import blast_radius
@@ -370,15 +372,17 @@ async def test_the_desk_answers_about_agreements(hub: HostileHub, asker: Asker) 
 
     radius = await ask("radius")
     assert (radius["state"], radius["nothing"]) == ("active", True)
-    noticed = await ask("breach", what="not-deleted", words="Still there.", answer_by="2099-01-01T00:00:00Z")
-    assert list(noticed["breaches"]) == [{"notice": noticed["digest"], "by": at.did, "state": "noticed"}]
-    assert noticed["notice"]["against"] == asker.did
-    with pytest.raises(Refused):
+    noticed = await ask("breach", what="not-deleted", words="Still there.", by="2099-01-01T00:00:00Z")
+    assert (noticed["state"], noticed["logged"], noticed["against"]) == ("noticed", True, asker.did)
+    assert noticed["due"] == from_text("2099-01-01T00:00:00Z")
+    with pytest.raises(NotThisNotice):
         await ask("breach", what="rudeness", words="No greeting.")
     with pytest.raises(Refused):
-        await ask("breach", step="answer", about=noticed["digest"], what="other", words="Own notice.")
-    closed = await ask("breach", step="close", about=noticed["digest"])
-    assert closed["breaches"][0]["state"] == "closed"
+        await ask("breach", step="answer", about=noticed["notice"], answer="contested", words="Own notice.")
+    closed = await ask("breach", step="close", about=noticed["notice"])
+    assert (closed["state"], closed["agreement_state"]) == ("closed", "active")
+    assert [one["notice"] for one in await ask("breaches")] == [noticed["notice"]]
+    assert (await ask("agreement"))["cases"][0]["state"] == "closed"
     assert (await ask("suspend"))["state"] == "suspended"
     assert (await ask("resume"))["state"] == "active"
     assert (await ask("explain"))["do"] == "hold"

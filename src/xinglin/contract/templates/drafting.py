@@ -19,8 +19,10 @@ from xinglin.contract.errors import BadRules, NotThisAgreement
 from xinglin.contract.study import Application, Study, check_study
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.instants import Instant
+from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
+from xinglin.terms.facts import CLOCK_SKEW_MS
 from xinglin.terms.grades import GRADES, OPERATIONS, REQUIRED
 from xinglin.terms.policy import Constraint, Duty, Permission, Policy, Prohibition
 from xinglin.terms.purposes import check_purpose, covers
@@ -31,6 +33,7 @@ NAMES = ("aggregates", "statistics", "training", "extract", "public-health", "ge
 """Packaged templates."""
 
 DAY_MS = 86_400_000
+APPLICATION_DAYS = Limit("days in which an application may be offered", 180, "days")
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,8 +102,12 @@ def draft(
     peers: Sequence[Peer],
     now: Instant,
     replaces: str = "",
+    application: str = "",
 ) -> Agreement:
-    """The agreement of one hospital, made ``now``; ``NotThisAgreement`` names what cannot be agreed so."""
+    """The agreement of one hospital, made ``now``; ``NotThisAgreement`` names what cannot be agreed so.
+
+    ``application``: the digest of the application that it follows from, or empty.
+    """
     asked = check_ask(template, study, ask)
     days, allowance = ask.days or template.days, ask.allowance or template.allowance
     terms = AgreedTerms(
@@ -127,7 +134,8 @@ def draft(
         terms=terms,
         made=now,
         replaces=replaces,
-        version=terms.version,
+        version=3 if application else terms.version,
+        application=application or msgspec.UNSET,
     )
     agreeable = check_agreement(made)
     reasons = [*(asked.reasons if isinstance(asked, Denied) else ())]
@@ -153,6 +161,7 @@ def offers(application: Application, template: Template) -> tuple[Agreement, ...
         application.allowance,
         application.recipients,
     )
+    digest = application.digest()
     return tuple(
         draft(
             template,
@@ -162,6 +171,7 @@ def offers(application: Application, template: Template) -> tuple[Agreement, ...
             consumer=application.consumer,
             peers=application.hospitals,
             now=application.made,
+            application=digest,
         )
         for one in application.hospitals
     )
@@ -173,6 +183,33 @@ def is_offer_of(application: Application, template: Template, agreement: Agreeme
         return Allowed()
     words = "The offer says something else than the study's application."
     return deny("contract.not_of_application", words, "Ask the study for the offer that it applied for.")
+
+
+def check_offer_of(application: Application, agreement: Agreement, at: Peer, now: Instant) -> Verdict:
+    """Whether the hospital ``at`` may take an offer as the one that a study applied for, with every reason why not.
+
+    1. The offer names this application. 2. The application names this hospital, by its keys, and the offer's data set.
+    3. It is not from the future, nor older than ``APPLICATION_DAYS``. 4. Its template is known here, word for word.
+    5. The offer follows from it to the letter.
+    """
+    reasons = []
+    if agreement.applied != application.digest():
+        words = "The offer names another application than the one that came with it."
+        reasons.append(Reason("contract.other_application", words, "Have it offered anew with its own."))
+    if at not in application.hospitals or agreement.provider != at.did:
+        words = "The application does not name this hospital by the keys that it has."
+        reasons.append(Reason("contract.not_applied_here", words, "Apply to this hospital too."))
+    if agreement.data_set != application.data_set:
+        words = "The application is for another data set."
+        reasons.append(Reason("contract.other_data_set", words, "Apply for this data set."))
+    if not application.made - CLOCK_SKEW_MS <= now < application.made + APPLICATION_DAYS.value * DAY_MS:
+        words = f"An application is offered within {APPLICATION_DAYS.value} days of the instant at which it was made."
+        reasons.append(Reason("contract.application_expired", words, "Apply anew."))
+    try:
+        found = is_offer_of(application, load_template(application.template), agreement)
+    except (BadRules, NotThisAgreement) as error:
+        found = deny("contract.not_of_application", error.what, error.remedy or "Apply anew.")
+    return Denied((*reasons, *found.reasons)) if isinstance(found, Denied) else _allowed_unless(reasons)
 
 
 def check_ask(template: Template, study: Study, ask: Ask) -> Verdict:
@@ -205,6 +242,10 @@ def policy_of(template: Template, study: Study) -> Policy:
             duties=template.duties,
         )
     )
+
+
+def _allowed_unless(reasons: list[Reason]) -> Verdict:
+    return Denied(tuple(reasons)) if reasons else Allowed()
 
 
 def _tagged(value: Any) -> Any:
