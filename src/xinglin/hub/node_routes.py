@@ -115,6 +115,9 @@ async def _act(hub: Hub, node: str, report: Report) -> None:
             await hub.submit(node, report)
         elif isinstance(report, Published):
             await hub.publish(node, report.descriptions, report.listings)
+        elif isinstance(report, HeldAnswer):
+            if hub.held is not None:
+                await hub.held.answered(node, report)
         elif isinstance(report, AgreementAnswer):
             await hub.agreements.answered(node, report)
         elif isinstance(report, PaperReport):

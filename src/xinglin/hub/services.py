@@ -15,6 +15,7 @@ from xinglin.hub.access_reviews import Reviews
 from xinglin.hub.agreements import Agreements
 from xinglin.hub.catalogue_desk import DATA_SETS
 from xinglin.hub.catalogue_federated import Federation
+from xinglin.hub.connector_held import HeldOffers
 from xinglin.hub.log import LogService
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
@@ -98,6 +99,7 @@ class Hub:
             clock,
         )
         self.access, self.reviews = access, reviews
+        self.held: HeldOffers | None = None
         self._sends: dict[str, dict[str, int]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 

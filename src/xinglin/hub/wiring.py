@@ -19,9 +19,11 @@ from xinglin.hub.access_routes import access_routes
 from xinglin.hub.agreements import Agreements
 from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.catalogue_federated import Federation
+from xinglin.hub.catalogue_offers import CatalogueOffers
 from xinglin.hub.catalogue_routes import catalogue_routes
 from xinglin.hub.catalogue_sources import DspCatalogs
 from xinglin.hub.connector import Around, make_connector
+from xinglin.hub.connector_held import HeldOffers
 from xinglin.hub.doorway import on_error, on_http_error
 from xinglin.hub.founding import CARD_FILE, founded_space, log_signer, open_keys
 from xinglin.hub.log import LogService, LogSettings
@@ -108,6 +110,8 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     hub = Hub(
         space, keys, database, log, members, mailboxes, witnesses, agreements, runs, access, reviews, clock, federation
     )
+    if connector is not None:
+        hub.held = HeldOffers(connector, CatalogueOffers(catalogue).entry_of, members, mailboxes, clock)
     rest = Litestar(
         [
             open_routes(hub),
@@ -156,6 +160,8 @@ def connect_parts(parts: HubParts) -> None:
     def on_arrival(node: str, runs: tuple[str, ...]) -> None:
         on_member(hub.members.directory.participants[node])  # asked at once, not after the back-off
         hub.agreements.arrived(node)
+        if hub.held is not None:
+            hub.held.arrived(node)
         hub.reviews.arrived(node)
         hub.runs.arrived(node, runs)
         newest = hub.log.latest_with_quorum()

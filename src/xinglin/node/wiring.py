@@ -42,6 +42,7 @@ from xinglin.node.site import Site
 from xinglin.node.tables import Tables
 from xinglin.node.vault import Vault
 from xinglin.stores.access_database import ApprovalDocuments
+from xinglin.stores.connector_database import ConnectorDatabase
 from xinglin.stores.contract_papers import ContractPapers
 from xinglin.stores.log_fetch import BundleReader
 from xinglin.stores.node_database import SCHEMA, NodeDatabase
@@ -169,6 +170,11 @@ def open_node_terms(folder: Path, settings: NodeSettings) -> NodeTerms:
 
 def _papers(folder: Path, settings: NodeSettings) -> ContractPapers:
     return ContractPapers(settings.database_url, SCHEMA) if settings.database_url else ContractPapers.in_folder(folder)
+
+
+def open_connector_store(folder: Path, settings: NodeSettings) -> ConnectorDatabase:
+    """What the node's own connector keeps, wherever its settings put its database."""
+    return ConnectorDatabase(settings.database_url) if settings.database_url else ConnectorDatabase.in_folder(folder)
 
 
 def _approval_documents(folder: Path, settings: NodeSettings) -> ApprovalDocuments:

@@ -14,6 +14,7 @@ import msgspec
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
+from xinglin.wire.held_offers import HeldAnswer, HeldOrder
 
 REPORTS_CONTEXT = "node-reports/1"
 POLL_CONTEXT = "node-poll/1"
@@ -121,7 +122,8 @@ class PaperReport(msgspec.Struct, frozen=True, tag="paper-report"):
 
 
 Report = (
-    RunAdmitted
+    HeldAnswer
+    | RunAdmitted
     | RunRefused
     | RunMessage
     | RunReleased
@@ -228,7 +230,8 @@ class ApprovalOrder(msgspec.Struct, frozen=True, tag="approval-order"):
 
 
 Order = (
-    RunOrder
+    HeldOrder
+    | RunOrder
     | RunRelay
     | RunReleases
     | RunEnd
