@@ -34,6 +34,7 @@ from xinglin.wire.channel import (
     Taken,
 )
 from xinglin.wire.errors import Problem, Refused
+from xinglin.wire.held_offers import HeldAnswer
 
 log = logging.getLogger("xinglin.hub.nodes")
 POLL_BYTES = Limit("poll size", 64 * 1024, "bytes")

@@ -11,6 +11,8 @@ from pathlib import Path
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.node.channel import Channel
+from xinglin.node.connector_held import NodeHeld
+from xinglin.node.connector_life import NodeDsp
 from xinglin.node.desk import answer_at_desk
 from xinglin.node.intake.child import IntakeChild
 from xinglin.node.intake.posting import IntakeEvidence, keep_posting
@@ -32,6 +34,7 @@ from xinglin.wire.channel import (
     RunRelay,
     RunReleases,
 )
+from xinglin.wire.held_offers import HeldOrder
 
 log = logging.getLogger("xinglin.node")
 EARLY_ORDERS = Limit("orders that wait for the log", 256, "orders")
@@ -50,7 +53,10 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     )  # fmt: skip
     connect_channel(node, channel)
     node.view.on_trusted.append(dispatch.trusted)
-    desk = await serve_desk(folder, lambda call: answer_at_desk(node, channel, call, stop))
+    dsp = NodeDsp(node, channel)
+    dispatch.held = dsp.held
+    desk = await serve_desk(folder, lambda call: answer_at_desk(node, channel, call, stop, dsp.desk))
+    dsp.start()
     talking = asyncio.create_task(channel.run())
     stopping = asyncio.create_task(stop.wait())
     posting = asyncio.create_task(keep_posting(folder, IntakeEvidence(node.keys.did, node.evidence)))
@@ -62,6 +68,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     if feeding is not None:
         await child.stop()
         await asyncio.wait((feeding,), timeout=5)
+    await dsp.stop()
     await node.runs.drain(settings.drain_s)
     await channel.drain(settings.drain_s)
     for task in (talking, stopping, posting):
@@ -87,6 +94,7 @@ class Dispatch:
         self._tasks: set[asyncio.Task[None]] = set()
         self._resumed = False
         self._early: list[Order] = []
+        self.held: NodeHeld | None = None
 
     def take(self, order: Order) -> None:
         """One order of the hub. What somebody signed whom the trusted log does not name yet waits for the log."""
@@ -129,6 +137,9 @@ class Dispatch:
             self._start(node.view.take_checkpoint(order.note))
         elif isinstance(order, LogTicket):
             node.evidence.take_ticket(order)
+        elif isinstance(order, HeldOrder):
+            if self.held is not None:
+                self.held.take(order)
         elif isinstance(order, ApprovalOrder):
             node.approvals.given(order)
         elif isinstance(order, PaperOrder):
