@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from xinglin.connector.asking import data_set
+from xinglin.connector.answers import MOVES, is_held, make_answer
 from xinglin.connector.assembly import Assembled
 from xinglin.connector.opening import negotiate, transfer
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.verdict import deny
 from xinglin.wire.desk import DeskCall
 from xinglin.wire.dsp.ports import ProcessRow
-from xinglin.wire.dsp.states import CONSUMER, TABLES
+from xinglin.wire.dsp.states import CONSUMER, PROVIDER, TABLES
 from xinglin.wire.errors import Refused
 
 SHOWN = 1_000
@@ -24,13 +25,33 @@ PLAIN = (
 )
 
 
-async def act_of_connector(found: Assembled | None, call: DeskCall) -> Any:
-    """``dsp-list``, ``dsp-show``, ``dsp-negotiate``, ``dsp-transfer``, ``dsp-complete`` or ``dsp-terminate``."""
+async def act_of_connector(found: Assembled | None, call: DeskCall, *, hospital: bool = False) -> Any:
+    """One of ``CONNECTOR_VERBS``. ``hospital``: whether who asks here may answer for the data sets that are offered."""
     if found is None:
         raise Refused(
             deny("dsp.no_connector", "The Dataspace Protocol is not spoken here.", "Set 'dsp_address'.").reasons
         )
+    if call.verb in ANSWERS and not hospital:
+        _not_anothers(_row(found, call.arguments))
     return await _VERBS[call.verb](found, call.arguments)
+
+
+def _not_anothers(row: ProcessRow) -> None:
+    """Nobody answers in the name of the hospital whose data set it is."""
+    if row.side == PROVIDER:
+        words = "The offer is held for the hospital whose data set it is; it answers at its own node."
+        raise Refused(
+            deny("dsp.not_yours", words, "Wait for it, or end the negotiation: xinglin dsp terminate.").reasons
+        )
+
+
+def said_in(given: Mapping[str, str]) -> tuple[str, str, dict[str, tuple[str, ...]]]:
+    """Who answers, on what ground, and the facts that the person vouches for, as a desk's call has them."""
+    try:
+        facts = msgspec.json.decode(given.get("facts") or "{}", type=dict[str, tuple[str, ...]])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedMessage("'facts' is not an object of names and values.") from error
+    return given.get("by", ""), given.get("ground", ""), facts
 
 
 async def _list(found: Assembled, given: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -44,9 +65,13 @@ async def _list(found: Assembled, given: Mapping[str, str]) -> list[dict[str, An
 async def _show(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
     row = _row(found, given)
     contract = found.connector.world.store.contract(row.agreement, row.side) if row.agreement else None
+    answer = found.connector.world.store.answer(row.pid)
     told = _plain(row) | {"owed": _owed(found, row.pid), "address": row.address}
     told["offer"] = msgspec.json.decode(row.offer) if row.offer else None
     told["document"] = msgspec.json.decode(contract.document) if contract is not None else None
+    if answer is not None:
+        told["answer"] = {name: getattr(answer, name) for name in ("accepted", "by", "ground", "at")}
+        told["answer"]["facts"] = msgspec.json.decode(answer.facts)
     if row.side == CONSUMER and row.data_address:
         told["data_address"] = msgspec.json.decode(row.data_address)
     return told
@@ -88,6 +113,26 @@ async def _terminate(found: Assembled, given: Mapping[str, str]) -> dict[str, An
     return _plain(await found.connector.desk.do(row.pid, "terminate", reason=given.get("reason", "")))
 
 
+async def _accept(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
+    return _plain(await _answered(found, given, True))
+
+
+async def _refuse(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
+    return _plain(await _answered(found, given, False))
+
+
+async def _answered(found: Assembled, given: Mapping[str, str], accepted: bool) -> ProcessRow:
+    """A person's answer to what is held: the move that it stands for, judged with the person's facts, and noted."""
+    row = _row(found, given)
+    if not is_held(row):
+        words = f"The {row.kind} is {row.state} and waits for nobody here."
+        raise Refused(deny("dsp.not_held", words, "See what is held: xinglin dsp list.").reasons)
+    by, ground, facts = said_in(given)
+    answer = make_answer(row, accepted, by, ground, facts, found.connector.world.clock())
+    move = MOVES[row.side, row.state] if accepted else "terminate"
+    return await found.connector.desk.do(row.pid, move, reason="" if accepted else ground, answer=answer)
+
+
 async def _complete(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
     return _plain(await found.connector.desk.do(_row(found, given).pid, "complete"))
 
@@ -99,8 +144,11 @@ _VERBS = {
     "dsp-transfer": _transfer,
     "dsp-complete": _complete,
     "dsp-terminate": _terminate,
+    "dsp-accept": _accept,
+    "dsp-refuse": _refuse,
 }
 CONNECTOR_VERBS = tuple(_VERBS)
+ANSWERS = ("dsp-accept", "dsp-refuse")
 
 
 def _row(found: Assembled, given: Mapping[str, str]) -> ProcessRow:

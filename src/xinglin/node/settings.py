@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from xinglin.connector.model import BEGUN_PROCESSES, OPEN_PROCESSES, Reach
 from xinglin.stores.settings_file import Loaded, folder_settings
 from xinglin.terms.facts import RUN_TIME
 
@@ -47,6 +48,31 @@ class NodeSettings(msgspec.Struct, frozen=True):
     log_wait_s: float = 20.0
     merge_delay_s: float = 60.0
     drain_s: float = 10.0
+    dsp_address: str = ""
+    dsp_listen: str = "127.0.0.1"
+    dsp_port: int = 8444
+    dsp_certificate: str = ""
+    dsp_key: str = ""
+    dsp_issuers: tuple[str, ...] = ()
+    dsp_credentials: tuple[str, ...] = ("Membership",)
+    dsp_rules: str = ""
+    dsp_open_most: int = OPEN_PROCESSES.value
+    dsp_begun_most: int = BEGUN_PROCESSES.value
+    dsp_ca: str = ""
+    dsp_trial: bool = False
+
+    @property
+    def reach(self) -> Reach:
+        """How the node is reached over the Dataspace Protocol."""
+        return Reach(
+            self.dsp_address,
+            self.dsp_issuers,
+            self.dsp_credentials,
+            self.dsp_rules,
+            self.dsp_open_most,
+            self.dsp_begun_most,
+            self.dsp_trial,
+        )
 
 
 def node_settings(
