@@ -12,7 +12,6 @@ from xinglin.kernel.codec import decode_json
 from xinglin.kernel.verdict import deny
 from xinglin.node.agreement_desk import AGREEMENT_VERBS, answer_about_agreements
 from xinglin.node.channel import Channel
-from xinglin.node.connector_desk import DSP, NodeDspDesk
 from xinglin.node.listings import Listings
 from xinglin.node.policy_desk import answer_about_policy
 from xinglin.node.tables import Tables
@@ -22,14 +21,10 @@ from xinglin.wire.desk import DeskAnswer, DeskCall
 VERBS = ("status", "tables", "publish", "list", *AGREEMENT_VERBS, "policy", "runs", "receipts", "pilot", "stop")
 
 
-async def answer_at_desk(
-    node: Node, channel: Channel, call: DeskCall, stop: asyncio.Event, dsp: NodeDspDesk | None = None
-) -> DeskAnswer:
+async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
     """One of ``VERBS``; anything else is refused with the list."""
     if call.verb == "status":
         return DeskAnswer(_status(node, channel))
-    if dsp is not None and call.verb.startswith(DSP):
-        return DeskAnswer(await dsp.answer(call))
     if call.verb == "tables":
         return DeskAnswer(msgspec.to_builtins(tuple(node.tables.published.values())))
     if call.verb == "publish":

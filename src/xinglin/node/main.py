@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 
 from xinglin.kernel.errors import XinglinError
@@ -55,7 +56,8 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     node.view.on_trusted.append(dispatch.trusted)
     dsp = NodeDsp(node, channel)
     dispatch.held = dsp.held
-    desk = await serve_desk(folder, lambda call: answer_at_desk(node, channel, call, stop, dsp.desk))
+    others = partial(answer_at_desk, node, channel, stop=stop)
+    desk = await serve_desk(folder, lambda call: dsp.desk.answer_at_desk(call, others))
     dsp.start()
     talking = asyncio.create_task(channel.run())
     stopping = asyncio.create_task(stop.wait())
