@@ -93,17 +93,17 @@ class Preparation:
         """See the port."""
         reader = self._steps.readers[work.media_type]
         context = work.source.context(work.kept.received_at)
-        waiting: Read | None = None
-        number = 0
+        gathered, whole, number = _Gathered(), False, 0
         try:
             for read in reader.read(body, context):
-                if waiting is not None:
+                if whole:
                     if number >= work.skip:
-                        yield self._part(work, waiting, last=False)
-                    number += 1
-                waiting = read
+                        yield self._part(work, gathered, last=False)
+                    gathered, number = _Gathered(), number + 1
+                self._gather(gathered, read, work.source, mapped=number >= work.skip)
+                whole = not read.open
             if number >= work.skip:
-                yield self._part(work, waiting or Read(0), last=True)
+                yield self._part(work, gathered, last=True)
         except RecordsError:
             raise
         except BROKEN_INPUT as error:
@@ -176,20 +176,26 @@ class Preparation:
         """See the port."""
         self._parts.clear()
 
-    def _part(self, work: Work, read: Read, *, last: bool) -> Prepared:
-        """One part: 2. checked, 3. mapped, 4. translated, 5. attributed, and digested."""
+    def _gather(self, gathered: _Gathered, read: Read, source: Source, *, mapped: bool) -> None:
+        """What a reader gave: 2. checked, 3. mapped. Its resources are let go at once."""
         _must_add_up(read)
-        resources, unread = self._checked(read.resources, work.source), list(read.unread)
-        mapped, failed = self._mapped(resources)
-        unread += failed
-        mapped += read.mapped
+        gathered.received += read.received
+        if not mapped:
+            return
+        resources = self._checked(read.resources, source)
+        rows, failed = self._mapped(resources)
+        gathered.take(read, resources, (*rows, *read.mapped), failed)
+
+    def _part(self, work: Work, gathered: _Gathered, *, last: bool) -> Prepared:
+        """One part: 4. translated, 5. attributed, and digested."""
+        mapped, unread = gathered.mapped(), gathered.unread
         if self._steps.terms is not None:
             mapped = self._steps.terms.translate(mapped, work.source.name)
         attributed = _Attribution(self._key, work.source, self._erased)
-        mapped = attributed.sort(mapped, Counter(one.place for one in resources))
+        mapped = attributed.sort(mapped, Counter(gathered.places))
         unread += attributed.unread
-        received, ignored = read.received, sum(read.ignored.values())
-        tableless = sum(one.place not in attributed.numbers for one in resources) - len(failed)
+        received, ignored = gathered.received, gathered.ignored
+        tableless = sum(place not in attributed.numbers for place in gathered.places) - gathered.failed
         kept = [one for one in mapped if one.rows]
         rows = self._keys(work, kept, attributed.numbers)
         self._parts.append(_Part(_origin(work), [_versioned(one, work.kept.received_at) for one in kept]))
@@ -248,6 +254,29 @@ class Preparation:
                 )
             )
         return tuple(found)
+
+
+class _Gathered:
+    """What is known of the records of a part that is not whole yet."""
+
+    def __init__(self) -> None:
+        self.received, self.ignored, self.failed = 0, 0, 0
+        self.places: list[str] = []
+        self.unread: list[Unread] = []
+        self._rows: dict[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], list[tuple[Any, ...]]] = {}
+
+    def take(self, read: Read, resources: list[Resource], mapped: Iterable[Mapped], failed: list[Unread]) -> None:
+        """One more read, and the rows of its resources."""
+        self.ignored += sum(read.ignored.values())
+        self.failed += len(failed)
+        self.places += [one.place for one in resources]
+        self.unread += (*read.unread, *failed)
+        for one in mapped:
+            self._rows.setdefault((one.table, one.columns, one.kinds), []).extend(one.rows)
+
+    def mapped(self) -> list[Mapped]:
+        """The rows, those of the same columns together."""
+        return [Mapped(table, columns, rows, kinds) for (table, columns, kinds), rows in self._rows.items()]
 
 
 class _Attribution:

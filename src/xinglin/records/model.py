@@ -81,7 +81,8 @@ class Read(msgspec.Struct, frozen=True):
     """A part of what one object gave; a large object gives several. ``received`` counts the records of the part.
 
     Each received record is a resource, a record behind ``mapped`` rows, unread, or ``ignored`` (kept raw, with no
-    table of its own; counted by the words of why).
+    table of its own; counted by the words of why). ``open``: the next one belongs to the same part; a reader gives
+    its parts in pieces so that each is checked and mapped while the processor still holds it near.
     """
 
     received: int
@@ -90,6 +91,7 @@ class Read(msgspec.Struct, frozen=True):
     accepted: int = 0
     unread: tuple[Unread, ...] = ()
     ignored: dict[str, int] = {}
+    open: bool = False
 
 
 class Reader(Protocol):

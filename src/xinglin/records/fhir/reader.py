@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from xinglin.records.errors import Unreadable
-from xinglin.records.fhir.bounds import BUNDLE_BYTES, PART_RESOURCES, RESOURCE_BYTES
+from xinglin.records.fhir.bounds import BUNDLE_BYTES, PART_RESOURCES, READ_RESOURCES, RESOURCE_BYTES
 from xinglin.records.fhir.contained import lift_medication
 from xinglin.records.fhir.definitions import RELEASES, knows_type, left_types
 from xinglin.records.fhir.entries import Found, records_of, refused
@@ -47,29 +47,35 @@ class FhirReader:
             body = body[len(_BOM) :]
         lines = _lines(body)
         if lines is None:
-            whole = _parse_whole(body)
             measured = len(body) > RESOURCE_BYTES.value
-            yield from self._parts(list(records_of(whole, "")), context, measured)
+            yield from self._parts(list(records_of(_parse_whole(body), "")), context, measured)
             return
         part: list[Found] = []
         for number, line in lines:
             part.extend(_line(line, f"line {number}"))
             if len(part) >= PART_RESOURCES.value:
                 yield from self._parts(part, context)
-                part = []
         if part:
             yield from self._parts(part, context)
 
     def _parts(self, found: list[Found], context: ReadContext, measured: bool = False) -> Iterator[Read]:
+        """Parts of all that was found, which is empty afterwards."""
         patients = [f.body for f in found if f.body is not None and f.body.get("resourceType") == "Patient"]
         references = References(self._bases, patients)
         for each in found:
             if each.full_url and each.body is not None:
                 references.add(each.full_url, f"{each.body['resourceType']}/{each.body['id']}")
-        for start in range(0, max(1, len(found)), PART_RESOURCES.value):
-            yield self._part(found[start : start + PART_RESOURCES.value], references, context, measured)
+        # What has been given away is let go: a resource is checked and mapped while the processor still holds it near.
+        found.reverse()
+        for size in _sizes(len(found), PART_RESOURCES.value):
+            pieces = _sizes(size, READ_RESOURCES.value)
+            for number, piece in enumerate(pieces, 1):
+                mine = [found.pop() for _ in range(piece)]
+                yield self._part(mine, references, context, measured, goes_on=number < len(pieces))
 
-    def _part(self, found: list[Found], references: References, context: ReadContext, measured: bool) -> Read:
+    def _part(
+        self, found: list[Found], references: References, context: ReadContext, measured: bool, *, goes_on: bool
+    ) -> Read:
         resources: list[Resource] = []
         unread: list[Unread] = []
         ignored: dict[str, int] = {}
@@ -84,7 +90,7 @@ class FhirReader:
                 unread.append(what)
             else:
                 ignored[str(what)] = ignored.get(str(what), 0) + 1
-        return Read(len(found), tuple(resources), unread=tuple(unread), ignored=ignored)
+        return Read(len(found), tuple(resources), unread=tuple(unread), ignored=ignored, open=goes_on)
 
     def _finish(
         self, found: Found, references: References, context: ReadContext, measured: bool
@@ -127,6 +133,11 @@ class FhirReader:
         if type(person) is dict and "reference" not in person:
             references.name_patient(person)
         return check(body, release) if self._checked else ()
+
+
+def _sizes(whole: int, most: int) -> list[int]:
+    """Of the pieces of at most ``most``; nothing is one piece, too."""
+    return [min(most, whole - start) for start in range(0, max(1, whole), most)]
 
 
 def _strange(place: str, kind: str, release: str) -> Unread:

@@ -1,9 +1,9 @@
 """A reader of resources around which linked ones are joined, as far as one object goes.
 
-1. Of each part it is noted what its resources tell of others. 2. Conditions and Patients of whom something is told
-are mapped here, and their rows filled. 3. What is told of a resource that is not in the part makes a partial row at
-the place of the one who tells it. 4. Prescriptions get the code of their Medication; of a bundle they wait for it until
-its end.
+1. Of each part it is noted what its resources tell of others; those that may be told of are held until its end.
+2. Conditions and Patients of whom something is told are mapped here, and their rows filled. 3. What is told of a
+resource that is not in the part makes a partial row at the place of the one who tells it. 4. Prescriptions get the code
+of their Medication; of a bundle they wait for it until its end.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ class WithLinked:
     def read(self, body: bytes, context: ReadContext) -> Iterator[Read]:
         """The inner reader's parts; prescriptions that waited come last. Raises what the inner one raises."""
         join = _Join(self._map)
-        for part in self._inner.read(body, context):
-            yield join.part(part) if part.resources else part
+        for read in self._inner.read(body, context):
+            yield from join.take(read)
+        yield from join.close()
         if join.waiting:
             yield join.rest()
 
@@ -60,30 +61,34 @@ class _Join:
         self._given = map_resources
         self._told: dict[str, list[Told]] = {}
         self._medicines: dict[str, dict[str, Any]] = {}
+        self._tellers: list[tuple[str, Told, Resource]] = []
+        self._medicated: list[Resource] = []
+        self._held: list[Resource] = []
         self.waiting: list[Resource] = []
 
-    def part(self, part: Read) -> Read:
-        """The part, joined."""
-        told, medicated = self._listen(part.resources)
-        held = self._medicate(medicated) if medicated else set()
-        if not told and not held and not self._told:
-            return part
-        mine: list[Resource] = []
-        rest: list[Resource] = []
-        for one in part.resources:
-            if one.place in held and one.body.get("resourceType") in MEDICATED:
-                continue
-            key = _key(one)
-            (mine if key and key in self._told else rest).append(one)
-        here = {_key(one) for one in mine}
-        mapped = (*part.mapped, *self._filled(mine), *_partial(told, here))
-        return msgspec.structs.replace(
-            part,
-            received=part.received - len(held),
-            resources=tuple(rest),
-            mapped=mapped,
-            accepted=part.accepted + len(mine),
-        )
+    def take(self, read: Read) -> Iterator[Read]:
+        """The read without those of whom something may still be told in its part; they come when that ends."""
+        held = self._listen(read.resources)
+        if held:
+            passing = tuple([one for one in read.resources if id(one) not in held])
+            read = msgspec.structs.replace(read, received=read.received - len(held), resources=passing)
+        if read.open or not (self._held or self._medicated or self._tellers):
+            yield read
+        else:
+            yield msgspec.structs.replace(read, open=True)
+            yield from self.close()
+
+    def close(self) -> Iterator[Read]:
+        """The end of a part: those who were held, with what was told of them; some prescriptions wait on."""
+        told, medicated, held = self._tellers, self._medicated, self._held
+        if not (told or medicated or held):
+            return
+        self._tellers, self._medicated, self._held = [], [], []
+        here = held + [one for one in medicated if not self._waits(one)]
+        mine = [one for one in held if _key(one) in self._told] if self._told else []
+        rest = tuple([one for one in here if _key(one) not in self._told]) if self._told else tuple(here)
+        mapped = (*self._filled(mine), *_partial(told, {_key(one) for one in mine}))
+        yield Read(len(here), rest, mapped=mapped, accepted=len(mine))
 
     def rest(self) -> Read:
         """The prescriptions that waited, with their code where it came."""
@@ -92,41 +97,44 @@ class _Join:
                 give_medicine(one.body, code)
         return Read(len(self.waiting), tuple(self.waiting))
 
-    def _listen(self, resources: Iterable[Resource]) -> tuple[list[tuple[str, Told, Resource]], list[Resource]]:
-        """What is told of whom and by whom, and who refers to a Medication."""
-        told: list[tuple[str, Told, Resource]] = []
-        medicated = []
+    def _listen(self, resources: Iterable[Resource]) -> set[int]:
+        """Notes what is told of whom and by whom; the identities of those that are held, since they may be told of."""
+        held = set()
         for one in resources:
             body = one.body
             kind = body.get("resourceType")
             if kind == "Observation":
                 if "valueCodeableConcept" in body and (found := cause_of(body)):
-                    told.append((*found, one))
+                    self._tell(*found, one)
             elif kind == "Encounter":
-                if "diagnosis" in body:
-                    told += [(each.condition, each.told, one) for each in diagnoses_of(body)]
+                for each in diagnoses_of(body) if "diagnosis" in body else ():
+                    self._tell(each.condition, each.told, one)
             elif kind in MEDICATED:
-                if "medicationCodeableConcept" not in body:
-                    medicated.append(one)
-            elif kind == "Medication" and (medicine := medicine_of(body)) and len(self._medicines) < REMEMBERED.value:
-                self._medicines[medicine[0]] = medicine[1]
-        for key, columns, _ in told:
-            if len(self._told) < REMEMBERED.value:
-                self._told.setdefault(key, []).append(columns)
-        return told, medicated
-
-    def _medicate(self, resources: Iterable[Resource]) -> set[str]:
-        """Gives codes to those that refer to a Medication; the places of those that wait for one."""
-        held = set()
-        for one in resources:
-            key = medication_key(one.body)
-            code = self._medicines.get(key) if key else None
-            if code:
-                give_medicine(one.body, code)
-            elif key and one.place.startswith(_ENTRY) and len(self.waiting) < WAITING.value:
-                self.waiting.append(one)
-                held.add(one.place)
+                if "medicationCodeableConcept" not in body and medication_key(body):
+                    self._medicated.append(one)
+                    held.add(id(one))
+            elif kind == "Medication":
+                if (medicine := medicine_of(body)) and len(self._medicines) < REMEMBERED.value:
+                    self._medicines[medicine[0]] = medicine[1]
+            elif _key(one):
+                self._held.append(one)
+                held.add(id(one))
         return held
+
+    def _tell(self, key: str, columns: Told, by: Resource) -> None:
+        self._tellers.append((key, columns, by))
+        if len(self._told) < REMEMBERED.value:
+            self._told.setdefault(key, []).append(columns)
+
+    def _waits(self, one: Resource) -> bool:
+        """Gives a prescription the code of its Medication; whether it has to wait for that until the end."""
+        code = self._medicines.get(medication_key(one.body))
+        if code:
+            give_medicine(one.body, code)
+        elif one.place.startswith(_ENTRY) and len(self.waiting) < WAITING.value:
+            self.waiting.append(one)
+            return True
+        return False
 
     def _filled(self, resources: list[Resource]) -> list[Mapped]:
         """The rows of resources of whom something was told, with it, where their views left a column empty."""

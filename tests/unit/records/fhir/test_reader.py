@@ -227,12 +227,16 @@ def test_a_damaged_first_line_does_not_hide_the_others() -> None:
     assert unread(parts) == [("line 1", "fhir.json")]
 
 
-def test_bulk_files_come_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert bounds.PART_RESOURCES.value == 2000
-    parts = read(b"\n".join(orjson.dumps(weight(id=f"o{n}")) for n in range(4001)))
-    assert [part.received for part in parts] == [2000, 2000, 1]
-    parts = read(bundle(*(entry(weight(id=f"o{n}")) for n in range(2001))))
-    assert [part.received for part in parts] == [2000, 1]
+def test_bulk_files_come_in_parts_and_parts_in_pieces() -> None:
+    assert (bounds.PART_RESOURCES.value, bounds.READ_RESOURCES.value) == (2000, 32)
+    part = [(32, True)] * 62 + [(16, False)]
+    for many, parts in (
+        (4001, read(b"\n".join(orjson.dumps(weight(id=f"o{n}")) for n in range(4001)))),
+        (2001, read(bundle(*(entry(weight(id=f"o{n}")) for n in range(2001))))),
+    ):
+        assert [(one.received, one.open) for one in parts] == part * (many // 2000) + [(1, False)]
+        assert [each.body["id"] for each in resources(parts)] == [f"o{n}" for n in range(many)]
+    assert [(one.received, one.open) for one in read(bundle())] == [(0, False)]
 
 
 @pytest.mark.parametrize(
