@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from xinglin.connector.asking import data_set
 from xinglin.connector.answers import MOVES, is_held, make_answer
+from xinglin.connector.asking import data_set
 from xinglin.connector.assembly import Assembled
 from xinglin.connector.opening import negotiate, transfer
 from xinglin.kernel.errors import MalformedMessage

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from xinglin.kernel.verdict import deny
 from xinglin.node.connector_held import NodeHeld
-from xinglin.wire.desk import DeskCall
+from xinglin.wire.desk import DeskAnswer, DeskCall
 from xinglin.wire.errors import Refused
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ class NodeDspDesk:
 
     def __init__(self, held: NodeHeld, connector: NodeConnector | None) -> None:
         self._held, self._connector = held, connector
+
+    async def answer_at_desk(self, call: DeskCall, others: Callable[[DeskCall], Awaitable[DeskAnswer]]) -> DeskAnswer:
+        """What a call at the node's desk is answered; what is not of the protocol goes to ``others``."""
+        return DeskAnswer(await self.answer(call)) if call.verb.startswith(DSP) else await others(call)
 
     async def answer(self, call: DeskCall) -> Any:
         """One of the verbs ``dsp-…``."""

@@ -110,7 +110,9 @@ class NodeHeld:
         found = self._open.get(pid)
         if found is None:
             words = "Nothing is held under this id for this hospital."
-            raise Refused(deny("node.not_held", words, "See what is: xinglin dsp list --folder FOLDER.").reasons, 404)
+            raise Refused(
+                deny("node.not_held", words, "See what is: xinglin dsp list --folder FOLDER.").reasons, status=404
+            )
         return found
 
     def _report(self, answer: HeldAnswer) -> None:
