@@ -1,4 +1,4 @@
-"""``xinglin dsp …``: the Dataspace Protocol at a running hub; ``dsp-tck-profile`` serves its conformance kit."""
+"""``xinglin dsp …``: the Dataspace Protocol at a running hub or node; ``dsp-tck-profile`` serves its official kit."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def rules(file: Annotated[Path, typer.Argument(help="A file of auto-pilot rules 
     printer.value(found, lambda: columns(found, names))
 
 
-# --- a running connector, by its hub's folder --------------------------------------------------------
+# --- a running connector, by its hub's or node's folder --------------------------------------------------------
 
 
 @app.command("list")
@@ -64,7 +64,7 @@ def list_(
     folder: Folder = Path("hub"),
     kind: Annotated[str, typer.Option(help="negotiation or transfer; both by default.")] = "",
 ) -> None:
-    """List negotiations and transfers of the running hub's connector, with what is held and why."""
+    """List negotiations and transfers of a running hub or node, with what is held and why."""
     found = _asked(folder, "dsp-list", kind=kind)
     names = ("pid", "kind", "side", "state", "participant", "data_set", "agreement", "trouble")
     printer.value(found, lambda: columns(found, names))
@@ -119,6 +119,36 @@ def fetch(
 
 @app.command()
 @ends
+def accept(
+    pid: Annotated[str, typer.Argument(help="Id of a held negotiation, as 'list' shows it.")],
+    by: Annotated[str, typer.Option(help="Who agrees.")],
+    ground: Annotated[str, typer.Option(help="What it rests on: a resolution, an approval, a decision.")],
+    fact: Annotated[
+        list[str] | None, typer.Option(help="A fact that this person vouches for, as operand=value; again for more.")
+    ] = None,
+    folder: Folder = Path("node"),
+) -> None:
+    """Agree to what is held for this hospital; the terms are asked once more, with the facts of this person."""
+    given = {"pid": pid, "by": by, "ground": ground, "facts": _facts(fact or [])}
+    found = _asked(folder, "dsp-accept", **given)
+    printer.value(found, lambda: facts(found))
+
+
+@app.command()
+@ends
+def refuse(
+    pid: Annotated[str, typer.Argument(help="Id of a held negotiation, as 'list' shows it.")],
+    reason: Annotated[str, typer.Option(help="What the counterparty is told.")],
+    by: Annotated[str, typer.Option(help="Who refuses.")] = "the hospital",
+    folder: Folder = Path("node"),
+) -> None:
+    """Refuse what is held for this hospital; the negotiation ends."""
+    found = _asked(folder, "dsp-refuse", pid=pid, by=by, ground=reason)
+    printer.value(found, lambda: facts(found))
+
+
+@app.command()
+@ends
 def terminate(
     pid: Annotated[str, typer.Argument(help="Our id of a process.")],
     reason: Annotated[str, typer.Option(help="What the counterparty is told.")] = "",
@@ -127,6 +157,19 @@ def terminate(
     """End a negotiation or a transfer."""
     found = _asked(folder, "dsp-terminate", pid=pid, reason=reason)
     printer.value(found, lambda: facts(found))
+
+
+def _facts(said: list[str]) -> str:
+    """``operand=value`` words as the desk takes them."""
+    import msgspec
+
+    found: dict[str, list[str]] = {}
+    for word in said:
+        name, equals, value = word.partition("=")
+        if not (name and equals and value):
+            raise typer.BadParameter(f"{word!r} is not operand=value.")
+        found.setdefault(name, []).append(value)
+    return msgspec.json.encode(found).decode()
 
 
 def _asked(folder: Path, verb: str, **given: str) -> Any:
