@@ -146,6 +146,7 @@ def test_a_revocation_in_the_middle_stops_the_run(review: ReviewSpace) -> None:
     with pytest.raises(Refused) as refused:
         data.describe("age")
     assert "access.approval_revoked" in refused.value.codes
+    assert "terms.not_met_ethics_approval" in refused.value.codes  # its agreement says so itself
     assert {e.permit: e.status for e in review.access().register()}[approval] == "REVOKED"
 
 

@@ -17,6 +17,7 @@ from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.facts import ApprovalFacts
+from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.trust.envelope import Signed, open_signed, sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.ports import Directory
@@ -178,6 +179,11 @@ def covers(
         words = "The variables are not exactly the approved ones."
         reasons.append(Reason("access.other_variables", words, "Ask for the approved variables, or have them amended."))
     return Denied(tuple(reasons)) if reasons else Allowed()
+
+
+def approved_policy(operation: str, approval: str) -> Policy:
+    """The policy of an agreement that is offered on an approval (digest): its operation, while the approval stands."""
+    return Policy((Permission(operation, (Constraint("ethicsApproval", "eq", approval),)),))
 
 
 def approval_facts_of(notice: Notice) -> ApprovalFacts:

@@ -62,9 +62,10 @@ class NodeApprovals:
         return approval_facts_of(found.notice) if found is not None else None
 
     def names(self, study: str, below: int | None = None) -> tuple[str, ...]:
-        """Digests of the study's approvals that stand here, verified."""
-        standing = self.record.standing(study, self._clock(), below)
-        return tuple(sorted(one.notice.approval for one in standing if self._holds(one)))
+        """Digests of the study's approvals that stand here, verified; with those that they renew."""
+        now = self._clock()
+        held = [one for one in self.record.standing(study, now, below) if self._holds(one)]
+        return tuple(sorted({name for one in held for name in self.record.names(one, now, below)}))
 
     def faults(self, held: AgreementFacts | None, below: int | None = None) -> tuple[Reason, ...]:
         """Why a study that needs its approval has none here; nothing for a study the log knows no approval of."""

@@ -15,6 +15,7 @@ import msgspec
 from xinglin.access.application import Act, Answer, Ask, Decide, Deed, Submit, Withdraw, sign_act
 from xinglin.access.approval import (
     Resolution,
+    approved_policy,
     open_approval,
     sign_end,
     sign_notice,
@@ -129,7 +130,11 @@ class Access:
         return dossier(self.application(application).application.form, self._space.names(), outside_china)
 
     def offer(self, application: str) -> list[AgreementView]:
-        """Offer every hospital of a decided application the agreement it was approved for."""
+        """Offer every hospital of a decided application the agreement it was approved for.
+
+        Where a committee approved it, the agreement's policy says so: it allows nothing once the approval lapses, is
+        revoked or gives way to an amendment, and goes on under a renewal.
+        """
         found = self.application(application).application
         if found.outcome != "positive":
             raise Refused(deny("access.not_decided", "The application has no positive decision.", "Wait.").reasons)
@@ -140,6 +145,7 @@ class Access:
             grade=form.data.grade,
             operations=(form.settings.operation,),
             rules=DisclosureRules(min_cell=form.outputs.min_cell),
+            policy=approved_policy(form.settings.operation, found.resolution) if found.resolution else None,
         )
         cohort = {view.name: view.select for view in form.data.cohort}
         variables = tuple(form.data.variables)

@@ -109,6 +109,15 @@ class ApprovalRecord:
         found = [one for one in known if self.state(one.notice.approval, now, below) == "standing"]
         return tuple(sorted(found, key=lambda one: -one.notice.expires))
 
+    def names(self, logged: Logged, now: Instant, below: int | None = None) -> tuple[str, ...]:
+        """Digests that an approval answers to: its own, and that of the one it renews unless that was revoked.
+
+        A renewal changes nothing but the term, so what was agreed under the earlier one goes on.
+        """
+        own, earlier = logged.notice.approval, logged.notice.replaces
+        renews = logged.notice.relation == "renewal" and self.state(earlier, now, below) != "revoked"
+        return (own, earlier) if renews else (own,)
+
     def may_end(self, ending: Ending, by: str, at: Instant) -> bool:
         """Whether ``by`` may end the approval so: its chairs and regulators revoke, and what expired has lapsed."""
         logged = self.logged.get(ending.approval)

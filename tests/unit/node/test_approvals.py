@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests.unit.access.people import TERMS
 from tests.unit.hub.review_scene import VOTERS, Scene
 
-from xinglin.access.approval import Resolution, sign_end, sign_notice, sign_resolution
+from xinglin.access.approval import Resolution, approved_policy, sign_end, sign_notice, sign_resolution
 from xinglin.access.clocks import DAY_MS
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.submission import sign_batch
@@ -24,6 +24,7 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.node.approvals import DOCUMENT_BYTES, NodeApprovals
 from xinglin.node.halting import STALE, Halts
 from xinglin.stores.access_database import ApprovalDocuments
+from xinglin.terms.evaluate import Asked, compile_policy
 from xinglin.terms.facts import AgreementFacts
 from xinglin.testing.open_hub import OpenHub
 from xinglin.trust.errors import UnknownParticipant, WrongContext
@@ -171,6 +172,51 @@ async def test_an_amendment_takes_the_place_of_what_it_replaces(scene: Scene, no
     node.given(scene.reviews.document(second, scene.people["researcher"].did))
     assert node.codes(held()) == ("access.other_variables",)
     assert node.codes(held(terms=replace(TERMS, variables=("cardiac.age",)))) == ()
+
+
+async def test_what_was_offered_on_an_approval_goes_on_under_its_renewal_alone(scene: Scene, node: Node) -> None:
+    first = await scene.approved()
+    judge = compile_policy(approved_policy("statistics", first)).judge
+
+    def allowed() -> bool:
+        node.follow()
+        return bool(judge(Asked("statistics", {"ethicsApproval": node.approvals.names("study-heart")})))
+
+    assert not allowed()  # the document is not here yet
+    node.given(scene.reviews.document(first, scene.people["researcher"].did))
+    assert allowed()
+    assert not judge(Asked("training", {"ethicsApproval": (first,)})) and not judge(Asked("statistics", {}))
+
+    form = scene.form(replaces=first, relation="renewal")
+    longer = replace(form, project=replace(form.project, ends=form.project.ends + 365 * DAY_MS))
+    second = await scene.approved("application-2", longer)
+    assert not allowed()
+    node.given(scene.reviews.document(second, scene.people["researcher"].did))
+    assert allowed()
+    scene.open.clock.off_ms += 366 * DAY_MS
+    assert allowed()  # the first would have lapsed
+    scene.open.clock.off_ms = 0
+    fewer = scene.form(replaces=second, relation="amendment", data=replace(form.data, variables=("cardiac.age",)))
+    third = await scene.approved("application-3", fewer)
+    node.follow()
+    node.given(scene.reviews.document(third, scene.people["researcher"].did))
+    assert node.approvals.names("study-heart") == (third,)
+    assert not allowed()
+
+
+async def test_a_revoked_approval_is_not_meant_by_its_renewal(scene: Scene, node: Node) -> None:
+    first = await scene.approved()
+    form = scene.form(replaces=first, relation="renewal")
+    longer = replace(form, project=replace(form.project, ends=form.project.ends + 365 * DAY_MS))
+    second = await scene.approved("application-2", longer)
+    node.follow()
+    for one in (first, second):
+        node.given(scene.reviews.document(one, scene.people["researcher"].did))
+    assert node.approvals.names("study-heart") == tuple(sorted((first, second)))
+    signed = sign_end(scene.people["deputy"], first, "revoked")
+    await scene.leaf("revocation", "end", signed, scene.people["deputy"])
+    node.follow()
+    assert node.approvals.names("study-heart") == (second,)
 
 
 # --- stopping in the middle --------------------------------------------------------------------------------
