@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from xinglin.cli.given import given
 from xinglin.cli.options import Folder
 from xinglin.cli.output import columns, ends, facts, printer
 from xinglin.cli.quality_verbs import BadChoice
@@ -38,13 +41,8 @@ Identity = Annotated[str, typer.Option(help="How identity was checked: asked for
 By = Annotated[str, typer.Option("--by", help="Who checked it: a name that stays in the record.")]
 
 
-@consent.command("record")
-@ends
-def record_verb(
-    decision: Annotated[str, typer.Argument(help="permit or deny.")],
-    person: Person,
-    folder: Folder = Path("node"),
-    source: Source = "desk",
+@contextmanager
+def _where(
     purpose: Purposes = None,
     institution: Institutions = None,
     category: Categories = None,
@@ -52,6 +50,35 @@ def record_verb(
     records: Classes = None,
     commercial: Commercial = False,
     until: Until = "",
+) -> Iterator[Where]:
+    """What a choice is about; everything where nothing is given."""
+    from xinglin.kernel.instants import from_text
+    from xinglin.terms.consent import Where
+
+    yield Where(
+        purposes=_named(purpose),
+        institutions=_named(institution),
+        categories=_named(category),
+        studies=_named(study),
+        classes=_named(records),
+        commercial=commercial,
+        until=from_text(until) if until else None,
+    )
+
+
+def _named(words: list[str] | None) -> tuple[str, ...]:
+    return tuple(sorted(set(words or ())))
+
+
+@consent.command("record")
+@ends
+@given("where", _where)
+def record_verb(
+    decision: Annotated[str, typer.Argument(help="permit or deny.")],
+    person: Person,
+    where: Where,
+    folder: Folder = Path("node"),
+    source: Source = "desk",
     guardian: Guardian = "",
     at: Annotated[str, typer.Option(help="When it was said, with its zone; else now.")] = "",
     identity: Identity = "",
@@ -60,28 +87,22 @@ def record_verb(
     """Record what a person chose, and confirm it at once."""
     from xinglin.node.consent import record
 
-    where = _where(purpose, institution, category, study, records, commercial, until)
     _told(record(folder, [_choice(decision, person, source, where, guardian, at, identity, by)])[0])
 
 
 @consent.command("withdraw")
 @ends
+@given("where", _where)
 def withdraw_verb(
     person: Person,
+    where: Where,
     folder: Folder = Path("node"),
     source: Source = "desk",
-    purpose: Purposes = None,
-    institution: Institutions = None,
-    category: Categories = None,
-    study: Studies = None,
-    records: Classes = None,
-    commercial: Commercial = False,
     guardian: Guardian = "",
 ) -> None:
     """The person withdraws consent, or objects: from the next run on, wherever the law lets it bind."""
     from xinglin.node.consent import withdraw
 
-    where = _where(purpose, institution, category, study, records, commercial, "")
     _told(withdraw(folder, person, source, where, delegate=_delegate(guardian)))
 
 
@@ -160,19 +181,27 @@ def import_verb(
         raise typer.Exit(1)
 
 
+@consent.command("unheard")
+@ends
+def unheard_verb(folder: Folder = Path("node")) -> None:
+    """Objects that came in and could not be looked through for Consents: read them again once that is mended."""
+    from xinglin.kernel.instants import to_text
+    from xinglin.node.intake.wiring import unheard_consents
+
+    rows = [msgspec.to_builtins(one) | {"at": to_text(one.at)} for one in unheard_consents(folder)]
+    printer.value(rows, lambda: columns(rows, ("sequence", "digest", "code", "at")))
+    if rows:
+        raise typer.Exit(1)
+
+
 @consent.command("preview")
 @ends
+@given("where", _where)
 def preview_verb(
     decision: Annotated[str, typer.Argument(help="permit or deny.")],
     person: Person,
+    where: Where,
     folder: Folder = Path("node"),
-    purpose: Purposes = None,
-    institution: Institutions = None,
-    category: Categories = None,
-    study: Studies = None,
-    records: Classes = None,
-    commercial: Commercial = False,
-    until: Until = "",
     guardian: Guardian = "",
     identity: Identity = "",
     by: By = "",
@@ -182,7 +211,6 @@ def preview_verb(
     from xinglin.node.consent_preview import preview
     from xinglin.node.settings import node_settings
 
-    where = _where(purpose, institution, category, study, records, commercial, until)
     choice = _choice(decision, person, "preview", where, guardian, "", identity, by)
     rows = [
         msgspec.to_builtins(one) | {"changes": one.changes, "since": to_text(one.since) if one.since else ""}
@@ -252,33 +280,6 @@ def _choice(
         delegate=_delegate(guardian),
         identity=_identity(identity, by),
     )
-
-
-def _where(
-    purpose: list[str] | None,
-    institution: list[str] | None,
-    category: list[str] | None,
-    study: list[str] | None,
-    records: list[str] | None,
-    commercial: bool,
-    until: str,
-) -> Where:
-    from xinglin.kernel.instants import from_text
-    from xinglin.terms.consent import Where
-
-    return Where(
-        purposes=_named(purpose),
-        institutions=_named(institution),
-        categories=_named(category),
-        studies=_named(study),
-        classes=_named(records),
-        commercial=commercial,
-        until=from_text(until) if until else None,
-    )
-
-
-def _named(words: list[str] | None) -> tuple[str, ...]:
-    return tuple(sorted(set(words or ())))
 
 
 def _identity(how: str, by: str) -> IdentityCheck | None:

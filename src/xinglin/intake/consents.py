@@ -1,4 +1,4 @@
-"""Consents among what comes in: who says what, found in the reading child, so that it is recorded before any row is.
+"""Consents among what readers give: what cannot be understood is told, and who listens hears of them all.
 
 A Consent makes no row. One that cannot be understood, or said of anybody, is quarantined like any record that cannot be
 read; what was not understood denies all the same (``terms.consent_fhir``).
@@ -6,21 +6,16 @@ read; what was not understood denies all the same (``terms.consent_fhir``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import msgspec
 
-from xinglin.intake.model import READER_FAILED
-from xinglin.intake.ports import Work
-from xinglin.intake.preparing import BROKEN_INPUT
-from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Denied
-from xinglin.records.errors import RecordsError
 from xinglin.records.model import Read, ReadContext, Reader, Resource, Unread
 from xinglin.records.sniffing import PACKED
 from xinglin.terms.consent import Choice, check_choice
-from xinglin.terms.consent_fhir import NobodysConsent, not_understood, read_fhir_consent
+from xinglin.terms.consent_fhir import NobodysConsent, read_fhir_consent
 
 CONSENT, RELATED = "Consent", "RelatedPerson"
 NOT_UNDERSTOOD = "consent.not_understood"
@@ -109,60 +104,8 @@ def may_hold_consents(media_type: str, body: bytes) -> bool:
     return media_type in _JSON and (b"Consent" in body or b"\\u00" in body)
 
 
-def searched(given: bytes, body: bytes) -> bytes:
-    """Answers a packed ``Work`` with ``FoundConsents``: a task of the looking child."""
-    return encode_msgpack(find_consents(decode_msgpack(given, Work), body))
-
-
-def find_consents(work: Work, body: bytes) -> FoundConsents:
-    """Every Consent of one object; where it breaks off in the middle, those before."""
-    from xinglin.intake.standard import by_media_type, standard_readers
-
-    heard: list[Resource] = []
-    reader = by_media_type(standard_readers(heard.append)).get(work.media_type)
-    cut = ""
-    try:
-        for _ in reader.read(body, work.source.context(work.kept.received_at)) if reader is not None else ():
-            pass
-    except RecordsError as error:
-        cut = error.code
-    except BROKEN_INPUT:
-        cut = READER_FAILED
-    return FoundConsents(tuple(_found(heard, work)), cut)
-
-
-def _found(heard: Sequence[Resource], work: Work) -> Iterator[FoundConsent]:
-    related = {f"{RELATED}/{one.body.get('id')}": one.body for one in heard if one.body["resourceType"] == RELATED}
-    source, namespace = f"FHIR {work.source.name}", work.source.namespace
-    for one in heard:
-        if one.body["resourceType"] != CONSENT:
-            continue
-        document = f"{namespace}/{CONSENT}/{one.body.get('id')}" if namespace else f"{CONSENT}/{one.body.get('id')}"
-        if _deleted(one):
-            yield FoundConsent(one.place, document, deleted_at=one.version_at or work.kept.received_at)
-            continue
-        try:
-            read = read_fhir_consent(one.body, source=source, namespace=namespace, related=related)
-        except NobodysConsent as error:
-            yield FoundConsent(one.place, document, code=error.code)
-            continue
-        choices = tuple(_kept(choice, one, source, namespace) for choice in read)
-        code = NOT_UNDERSTOOD if any(choice.flags for choice in choices) else ""
-        yield FoundConsent(one.place, document, choices, code=code)
-
-
-def _kept(choice: Choice, one: Resource, source: str, namespace: str) -> Choice:
-    """A choice that may be recorded: what has too many rules, or names what is none, is not understood."""
-    if isinstance(check_choice(choice, imported=True), Denied):
-        choice = not_understood(one.body, source=source, namespace=namespace, flag="Consent: more than can be recorded")
-    meta = one.body.get("meta")
-    if one.version_at and not (isinstance(meta, dict) and meta.get("lastUpdated")):
-        return msgspec.structs.replace(choice, version_at=one.version_at)
-    return choice
-
-
 def _why_held(one: Resource) -> Unread | None:
-    if _deleted(one):
+    if is_deleted(one):
         return None
     try:
         read = read_fhir_consent(one.body)
@@ -174,5 +117,6 @@ def _why_held(one: Resource) -> Unread | None:
     return None
 
 
-def _deleted(one: Resource) -> bool:
+def is_deleted(one: Resource) -> bool:
+    """Whether a Consent is a deletion by its source."""
     return one.partial and one.body.get("status") == _DELETED

@@ -22,7 +22,7 @@ from xinglin.intake.ports import RawStore, Work
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage
 from xinglin.kernel.instants import Clock, Instant, system_clock
-from xinglin.stores.consent_arrivals import ConsentArrivals, Unheard
+from xinglin.stores.consent_arrivals import ConsentArrivals
 from xinglin.stores.consent_register import ConsentRegister
 from xinglin.stores.intake_ledger import IntakeLedger
 from xinglin.stores.looking import Looker, LookError
@@ -30,7 +30,7 @@ from xinglin.terms.consent import Choice
 
 log = logging.getLogger("xinglin.consent")
 
-TASK = "xinglin.intake.consents:searched"
+TASK = "xinglin.intake.consent_search:searched"
 AT_ONCE = 10_000
 ID_BYTES = 16
 Search = Callable[[Work, bytes], FoundConsents]
@@ -54,14 +54,16 @@ class ConsentIntake:
         self,
         ledger: IntakeLedger,
         raw: RawStore,
+        register: ConsentRegister,
+        arrivals: ConsentArrivals,
         search: Search,
         clock: Clock = system_clock,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._ledger, self._raw, self._search = ledger, raw, search
         self._clock, self._entropy = clock, entropy
-        self._register, self._arrivals = ConsentRegister(ledger), ConsentArrivals(ledger)
-        self._place = self._arrivals.place()
+        self._register, self._arrivals = register, arrivals
+        self._place = arrivals.place()
 
     def took(self, batch: int) -> None:
         """See the port."""
@@ -95,7 +97,7 @@ class ConsentIntake:
             return ()
         except (LookError, RawMissing, RawDamaged, LimitExceeded, MalformedMessage) as error:
             log.warning("object %s was not looked through for Consents: %s", part.digest, error.code)
-            self._arrivals.hold(Unheard(part.sequence, part.digest, error.code, self._clock()))
+            self._arrivals.hold(part.sequence, part.digest, error.code, self._clock())
             return ()
         self._arrivals.heard(part.sequence)
         return found

@@ -93,9 +93,9 @@ class ConsentArrivals:
         found = self._database.one(_DELETED, key=name)
         return int(found["at"]) if found else None
 
-    def hold(self, unheard: Unheard) -> None:
-        """An object could not be looked through."""
-        self._database.write(_HOLD, **msgspec.structs.asdict(unheard))
+    def hold(self, sequence: int, digest: str, code: str, at: Instant) -> None:
+        """An object could not be looked through; ``code``: of why."""
+        self._database.write(_HOLD, sequence=sequence, digest=digest, code=code, at=at)
 
     def heard(self, sequence: int) -> None:
         """An object was looked through."""

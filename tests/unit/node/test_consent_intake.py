@@ -11,8 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.intake.hospital import LAB, Hospital, results
+from typer.testing import CliRunner
 
-from xinglin.intake.consents import NOT_UNDERSTOOD, FoundConsents, find_consents, may_hold_consents
+from xinglin.cli.app import app
+from xinglin.intake.consent_search import find_consents
+from xinglin.intake.consents import NOT_UNDERSTOOD, FoundConsents, may_hold_consents
 from xinglin.intake.digests import person_digest
 from xinglin.intake.errors import BatchRefused, IntakeError
 from xinglin.intake.model import Source
@@ -69,10 +72,10 @@ class Node(Hospital):
             self.searched.append(work.kept.digest)
             return search(work, body)
 
-        heard = ConsentIntake(self.ledger, self.raw, watched)
+        self.register, self.arrivals = ConsentRegister(self.ledger), ConsentArrivals(self.ledger)
+        heard = ConsentIntake(self.ledger, self.raw, self.register, self.arrivals, watched)
         self.ports = msgspec.structs.replace(self.ports, consents=heard)
         self.intake = Intake(self.ports, step=self._step)
-        self.register, self.arrivals = ConsentRegister(self.ledger), ConsentArrivals(self.ledger)
         for source in (EHR, LAB):
             self.ledger.register(source, 1)
 
@@ -110,7 +113,7 @@ def test_a_consent_in_a_bundle_is_a_choice_with_its_evidence(node: Node) -> None
     assert [one["id"] for one in node.rows("patient")] == ["Patient/1"]
     (entry,) = [one for one in node.ledger.outbox() if one.subject == choice.digest()]
     told = repr((entry.kind, entry.subject, commitments(entry)))
-    assert entry.kind == "change" and "Patient" not in told and "c1" not in told
+    assert entry.kind == "change" and "Patient" not in told and "Consent/c1" not in told
     settled = node.accounts.object(kept.digest)
     assert settled is not None and settled.tally.adds_up and settled.tally.accepted == 2
     assert not node.arrivals.unheard() and node.arrivals.place() == 1
@@ -315,6 +318,8 @@ def test_an_object_that_cannot_be_looked_through_waits_and_is_heard_when_it_is_r
     kept = node.fhir(bundle(patient(), consent()))
     (waits,) = node.arrivals.unheard()
     assert (waits.digest, waits.code) == (kept.digest, "intake.look_too_long") and node.choices() == []
+    listed = CliRunner().invoke(app, ["consent", "unheard", "--folder", str(tmp_path), "--json"])
+    assert listed.exit_code == 1 and json.loads(listed.output)[0]["code"] == "intake.look_too_long"
     slow = False
     node.intake.read_again([kept.sequence])
     assert not node.arrivals.unheard() and len(node.choices()) == 1

@@ -21,7 +21,8 @@ from xinglin.node.intake.keys import open_ring
 from xinglin.node.intake.persons import ErasableIndex, NodePersons, Outbox, WatchedTables, open_key, read_policy
 from xinglin.node.settings import NodeSettings
 from xinglin.node.vault import Vault
-from xinglin.stores.consent_arrivals import ConsentArrivals
+from xinglin.stores.assessment_register import AssessmentRegister
+from xinglin.stores.consent_arrivals import ConsentArrivals, Unheard
 from xinglin.stores.consent_register import ConsentRegister
 from xinglin.stores.grade_words import GradeWords
 from xinglin.stores.intake_accounts import IntakeAccounts
@@ -86,7 +87,7 @@ def open_intake(
     preparer = ChildPreparer(ledger.key(), TERMS_STEPS, argument=str(folder.resolve() / TERMS_FILE))
     persons = open_persons(folder, settings, keys, clock, ledger)
     looker = open_looker()
-    consents = ConsentIntake(ledger, raw, search_with(looker), clock)
+    consents = ConsentIntake(ledger, raw, ConsentRegister(ledger), ConsentArrivals(ledger), search_with(looker), clock)
     ports = Ports(raw, ledger, preparer, WatchedTables(lake, persons), BatchQuality(), persons, consents)
     intake = Intake(ports, limits, clock)
     return OpenIntake(folder, raw, ledger, lake, preparer, intake, IntakeAccounts(ledger), marks, persons, looker)
@@ -164,12 +165,12 @@ def known_consent_register(folder: Path) -> ConsentRegister | None:
     return open_consent_register(folder) if (folder / LEDGER_FILE).exists() else None
 
 
-def known_consent_arrivals(folder: Path) -> tuple[IntakeLedger, ConsentArrivals] | None:
-    """How far what came in was heard for choices, with the ledger to close behind it; None where nothing came in."""
+def unheard_consents(folder: Path) -> tuple[Unheard, ...]:
+    """What came in and could not be looked through for Consents; none where nothing came in."""
     if not (folder / LEDGER_FILE).exists():
-        return None
-    ledger = IntakeLedger.in_folder(folder)
-    return ledger, ConsentArrivals(ledger)
+        return ()
+    with contextlib.closing(IntakeLedger.in_folder(folder)) as ledger:
+        return ConsentArrivals(ledger).unheard()
 
 
 def open_law_words(folder: Path) -> LawWords:
@@ -180,6 +181,16 @@ def open_law_words(folder: Path) -> LawWords:
 def known_law_words(folder: Path) -> LawWords | None:
     """The answers of a node that has a ledger; None where nothing was ever taken in or answered."""
     return open_law_words(folder) if (folder / LEDGER_FILE).exists() else None
+
+
+def open_assessments(folder: Path) -> AssessmentRegister:
+    """Third-party security assessments, in the database of the node's ledger, whose outbox tells the log."""
+    return AssessmentRegister(IntakeLedger.in_folder(folder))
+
+
+def known_assessments(folder: Path) -> AssessmentRegister | None:
+    """The assessments of a node that has a ledger; None where nothing was ever taken in or registered."""
+    return open_assessments(folder) if (folder / LEDGER_FILE).exists() else None
 
 
 def grade_words(folder: Path, data_set: str) -> tuple[GradeConfirmation, ...]:
