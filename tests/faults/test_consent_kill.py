@@ -1,4 +1,4 @@
-"""kill -9 around the recording of Consents that come in: each choice is there once, and before the rows of its batch."""
+"""kill -9 around the recording of Consents that come in: each choice is there once, before the rows of its batch."""
 
 from __future__ import annotations
 
