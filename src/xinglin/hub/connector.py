@@ -7,16 +7,17 @@ from pathlib import Path
 import msgspec
 
 from xinglin.connector.assembly import Assembled, Ground, assemble, check_reach
-from xinglin.connector.leaves import NoProducts
 from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.catalogue_offers import CatalogueOffers
 from xinglin.hub.connector_evidence import LogEvidence
 from xinglin.hub.log import LogService
 from xinglin.hub.members import Members
 from xinglin.hub.ports import HubStore
+from xinglin.hub.product_offers import HubProducts, ProductOffers
 from xinglin.hub.settings import HubSettings
 from xinglin.kernel.instants import Clock
 from xinglin.stores.connector_files import salt_secret
+from xinglin.stores.product_database import ProductDatabase
 from xinglin.stores.tls import client_context
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.dsp.ports import ConnectorStore
@@ -30,6 +31,7 @@ class Around(msgspec.Struct, frozen=True):
     catalogue: CatalogueDesk
     log: LogService
     database: HubStore
+    products: ProductDatabase
     clock: Clock
 
 
@@ -37,7 +39,7 @@ def make_connector(folder: Path, settings: HubSettings, hub: Around, store: Conn
     """The connector that ``settings`` ask for; ``BadSettings`` where they are not to be trusted."""
     check_reach(settings.reach)
     ca = Path(settings.dsp_ca) if settings.dsp_ca else None
-    offers = CatalogueOffers(hub.catalogue)
+    offers = ProductOffers(hub.catalogue, CatalogueOffers(hub.catalogue), hub.products)
     ground = Ground(
         keys=hub.keys,
         title=hub.members.name_of(hub.keys.did),
@@ -46,7 +48,7 @@ def make_connector(folder: Path, settings: HubSettings, hub: Around, store: Conn
         store=store,
         offers=offers,
         entry_of=offers.entry_of,
-        released=NoProducts(),
+        released=HubProducts(hub.products),
         evidence=LogEvidence(hub.log, hub.members, hub.keys.did, salt_secret(folder)),
         verify=client_context("", ca) if ca else True,
         clock=hub.clock,

@@ -32,6 +32,9 @@ from xinglin.hub.log_witnesses import http_transport
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
 from xinglin.hub.node_routes import NodeDoor
+from xinglin.hub.product_desk import ProductDesk
+from xinglin.hub.product_proof import Proof
+from xinglin.hub.product_routes import product_routes
 from xinglin.hub.routes import door_routes, open_routes
 from xinglin.hub.run_desk import RunDesk
 from xinglin.hub.runs import Line
@@ -47,6 +50,7 @@ from xinglin.stores.connector_database import ConnectorDatabase
 from xinglin.stores.contract_papers import ContractPapers
 from xinglin.stores.hub_database import SCHEMA, HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
+from xinglin.stores.product_database import ProductDatabase
 from xinglin.stores.tls import client_context
 from xinglin.trust.leaves import KeyRegistration
 from xinglin.trust.registry import Participant
@@ -71,6 +75,7 @@ class HubParts(msgspec.Struct, frozen=True):
     witness_client: httpx.AsyncClient
     card: WitnessCard
     regulator: KeyRegistration
+    products: ProductDatabase
     connector: Assembled | None = None
 
 
@@ -101,9 +106,10 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     runs = RunDesk(members, database, line, clock, settings.patience)
     entries = CatalogueDatabase(settings.database_url) if settings.database_url else CatalogueDatabase.in_folder(folder)
     catalogue = CatalogueDesk(entries, clock, members.name_of, space.hub_url, database.publications)
+    products = _products(folder, settings.database_url)
     connector = None
     if settings.dsp_address:
-        around = Around(keys, members, catalogue, log, database, clock)
+        around = Around(keys, members, catalogue, log, database, products, clock)
         connector = make_connector(folder, settings, around, _connector_store(folder, settings.database_url))
     catalogs = DspCatalogs(connector.sender, connector.present) if connector is not None else DspCatalogs()
     federation = Federation(catalogue, catalogs, clock)
@@ -117,6 +123,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
             open_routes(hub),
             door_routes(hub),
             catalogue_routes(hub),
+            product_routes(hub, _product_desk(hub, products)),
             *access_routes(hub),
             log_router(log, members.check_batch),
             *([connector.router] if connector is not None else ()),
@@ -130,7 +137,17 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30, trust_env=False)
     regulator = decode_json(card.registration, KeyRegistration)
     return HubParts(
-        hub, NodeDoor(hub, rest), database, access_database, papers, log_store, client, card, regulator, connector
+        hub,
+        NodeDoor(hub, rest),
+        database,
+        access_database,
+        papers,
+        log_store,
+        client,
+        card,
+        regulator,
+        products,
+        connector,
     )
 
 
@@ -175,6 +192,15 @@ def connect_parts(parts: HubParts) -> None:
 
 def _papers(folder: Path, url: str) -> ContractPapers:
     return ContractPapers(url, SCHEMA) if url else ContractPapers.in_folder(folder)
+
+
+def _product_desk(hub: Hub, store: ProductDatabase) -> ProductDesk:
+    proof = Proof(hub.members, hub.store, hub.log)
+    return ProductDesk(hub.members, hub.log, proof, store, CatalogueOffers(hub.catalogue), hub.clock)
+
+
+def _products(folder: Path, url: str) -> ProductDatabase:
+    return ProductDatabase(url, folder / "products") if url else ProductDatabase.in_folder(folder)
 
 
 def _connector_store(folder: Path, url: str) -> ConnectorDatabase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,12 @@ class Data:
     def __repr__(self) -> str:
         columns = ", ".join(f"{column.name} ({column.kind})" for column in self.scope.columns)
         return f"Data of {self.study.title!r} at {len(self.scope.roster)} hospitals: {columns}"
+
+    def for_everyone(self) -> Data:
+        """The same rows, asked under the L1 pack: what is released may be deposited as a product and read by anyone."""
+        found = copy.copy(self)
+        found.scope = self.scope.for_everyone()
+        return found
 
     @functools.cached_property
     def columns(self) -> tuple[str, ...]:

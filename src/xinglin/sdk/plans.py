@@ -14,7 +14,7 @@ from xinglin.kernel.verdict import Denied
 from xinglin.sdk.asked import Asked, keep
 from xinglin.sdk.errors import NotVerified, Refused, Unreachable
 from xinglin.sdk.run import Run
-from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan, check_request
+from xinglin.terms.request import PLAN_PACKS, USE_REQUEST, Plan, UseRequest, check_plan, check_request
 from xinglin.trust.envelope import sign
 from xinglin.wire.calls import RunCall, RunView
 from xinglin.wire.runs import run_id_of
@@ -39,7 +39,7 @@ def algorithm_of(scope: Scope, name: str, params: dict[str, Any]) -> Algorithm:
 def build_plan(
     study: str, data_set: str, sql: str, scope: Scope, name: str, params: dict[str, Any], as_of: Instant
 ) -> Plan:
-    """The plan of one statistic: equal questions at one instant give equal plans.
+    """The plan of one statistic: equal questions at one instant give equal plans. An open scope names the L1 pack.
 
     Raises the analysis room's errors (unknown column, formula refused …) and ``Refused`` for a plan not well formed.
     """
@@ -55,6 +55,7 @@ def build_plan(
         as_of=as_of,
         agreements={did: one.agreement.digest() for did, one in sorted(scope.held.items())},
         rules=scope.rules,
+        packs=PLAN_PACKS if scope.opened else PLAN_PACKS[:1],
     )
     verdict = check_plan(plan)
     if isinstance(verdict, Denied):

@@ -12,6 +12,7 @@ from xinglin.catalogue.views import study_view
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.sdk.errors import NoAgreement, Refused
 from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.open_release import open_rules
 from xinglin.terms.thresholds import DisclosureRules, strictest
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Scope(msgspec.Struct, frozen=True):
     """The admitted query: its columns and domain (the same at every hospital), and the agreements it runs under.
 
     ``variables``: published columns that the agreements expose. ``rules``: the strictest of all agreements.
+    ``opened``: its releases shall pass the L1 pack, so that anyone may read them.
     """
 
     held: dict[str, Held]
@@ -33,11 +35,16 @@ class Scope(msgspec.Struct, frozen=True):
     grade: str
     variables: tuple[str, ...]
     rules: DisclosureRules
+    opened: bool = False
 
     @property
     def roster(self) -> tuple[str, ...]:
         """DIDs of the hospitals, sorted."""
         return tuple(sorted(self.held))
+
+    def for_everyone(self) -> Scope:
+        """The same scope under the L1 pack: stricter rules, tables of statistics alone."""
+        return msgspec.structs.replace(self, rules=open_rules(self.rules), opened=True)
 
     @property
     def allowance(self) -> int:

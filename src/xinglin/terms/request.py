@@ -15,13 +15,14 @@ from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
+from xinglin.terms.open_release import L1_PACK, check_open
 from xinglin.terms.thresholds import DisclosureRules
 from xinglin.trust.keys import check_did
 
 USE_REQUEST = "use-request/1"
 """Signing context of a use request."""
 
-PLAN_PACKS = ("disclosure/1",)
+PLAN_PACKS = ("disclosure/1", L1_PACK)
 """Rule packs that a plan may name; the first is what every plan of statistics names."""
 
 SQL_BYTES = Limit("SQL size", 20_000, "bytes")
@@ -54,7 +55,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     as_of: Instant
     agreements: dict[str, str]
     rules: DisclosureRules
-    packs: tuple[str, ...] = PLAN_PACKS
+    packs: tuple[str, ...] = PLAN_PACKS[:1]
     rounds: int = 50
     version: int = 1
 
@@ -123,6 +124,7 @@ def check_plan(plan: Plan) -> Verdict:
         *_dids("roster", plan.roster, ROSTER),
         *_agreements(plan),
         *_packs(plan.packs),
+        *check_open(plan.packs, plan.algorithm, plan.rules),
     ]
     if not 1 <= plan.rounds <= ROUNDS.value:
         reasons.append(_malformed("A run has 1 to 200 rounds.", "State a number of rounds in that range."))

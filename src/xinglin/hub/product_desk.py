@@ -1,0 +1,179 @@
+"""Products at the hub: deposited by who holds a released result, withdrawn by any party to it, told to who may know."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from xinglin.catalogue.entry import CatalogueEntry
+from xinglin.connector.entry_offers import offer_of
+from xinglin.evidence.entry import Entry
+from xinglin.hub.catalogue_offers import CatalogueOffers
+from xinglin.hub.log import LogService
+from xinglin.hub.members import Members
+from xinglin.hub.product_proof import Proof
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import MalformedMessage
+from xinglin.kernel.instants import Clock, Instant
+from xinglin.kernel.verdict import Denied, deny
+from xinglin.stores.product_database import ProductDatabase
+from xinglin.terms.policy import Policy
+from xinglin.terms.vocabulary import includes
+from xinglin.trust.envelope import Signed, open_signed
+from xinglin.wire.errors import Refused
+from xinglin.wire.products import (
+    DEPOSIT_BYTES,
+    DEPOSIT_CONTEXT,
+    DEPOSIT_LIFE_MS,
+    LEAVES,
+    PRODUCT_BYTES,
+    TITLE,
+    WITHDRAW_CONTEXT,
+    Deposit,
+    Product,
+    Withdrawal,
+    product_id,
+)
+
+HANDED_OUT_AS = ("read", "transfer")
+
+
+class ProductDesk:
+    """Every call fails closed; what was logged once is logged once, however often it is asked for."""
+
+    def __init__(
+        self,
+        members: Members,
+        log: LogService,
+        proof: Proof,
+        store: ProductDatabase,
+        offers: CatalogueOffers,
+        clock: Clock,
+    ) -> None:
+        self._members, self._log, self._proof, self.store = members, log, proof, store
+        self._offers, self._clock = offers, clock
+
+    async def deposit(self, signed: Signed) -> Product:
+        """Take a released result in; the same again is the same product. ``Refused`` with every reason."""
+        call = decode_json(open_signed(signed, DEPOSIT_CONTEXT, self._members.directory), Deposit, DEPOSIT_BYTES)
+        self._check_form(call.version, call.at)
+        PRODUCT_BYTES.check(len(call.content))
+        TITLE.check(len(call.title))
+        LEAVES.check(len(call.leaves))
+        entry = self._entry(call.data_set, signed.signer)
+        proven = self._proof.check(call, signed.signer, self._clock())
+        if isinstance(proven, Denied):
+            raise Refused(proven.reasons)
+        if entry.provider not in proven.hospitals or entry.name != proven.plan.data_set:
+            words = "The result is not of this data set, or not of this hospital's rows."
+            raise Refused(deny("hub.other_data_set", words, "Name the data set of a hospital in the result.").reasons)
+        product = Product(
+            product=product_id(call.run_id, entry.entry_id),
+            entry=entry.entry_id,
+            title=call.title or entry.title,
+            depositor=signed.signer,
+            run_id=call.run_id,
+            digest=hashlib.sha256(call.content).hexdigest(),
+            size_bytes=len(call.content),
+            hospitals=proven.hospitals,
+            leaves=tuple(sorted(set(call.leaves))),
+            leaf=-1,
+            at=call.at,
+        )
+        known = self.store.one(product.product)
+        if known is not None:
+            return _still(known)
+        room = self.store.room(signed.signer)
+        if isinstance(room, Denied):
+            raise Refused(room.reasons)
+        leaf = await self._logged("deposited", product, signed.signer, call.at)
+        self.store.keep(_with_leaf(product, leaf), call.content)
+        return _still(self.store.one(product.product) or product)
+
+    async def withdraw(self, signed: Signed) -> Product:
+        """Nobody gets it from now on. By its depositor, a hospital whose rows are in it, operator or regulator."""
+        call = decode_json(open_signed(signed, WITHDRAW_CONTEXT, self._members.directory), Withdrawal)
+        self._check_form(call.version, call.at)
+        found = self.store.one(call.product)
+        if found is None or not (signed.signer in self._may_withdraw(found) or self._is_regulator(signed.signer)):
+            raise Refused(deny("hub.unknown_product", "There is no such product of yours.").reasons, status=404)
+        if found.withdrawn:
+            return found
+        # Withdrawn first: whatever becomes of the leaf, nobody gets it any more.
+        after = self.store.withdraw(found, signed.signer, call.at)
+        await self._logged("withdrawn", after, signed.signer, call.at)
+        return after
+
+    def visible(self, asker: str) -> tuple[Product, ...]:
+        """Products that stand of data sets that ``asker`` may know of, and all of its own."""
+        return tuple(one for one in self.store.all() if self._shown(one, asker))
+
+    def _shown(self, one: Product, asker: str) -> bool:
+        own = asker in self._may_withdraw(one)
+        return own or (not one.withdrawn and self._offers.entry_of(one.entry, asker) is not None)
+
+    def _may_withdraw(self, found: Product) -> tuple[str, ...]:
+        return (found.depositor, *found.hospitals, self._operator)
+
+    @property
+    def _operator(self) -> str:
+        return self._members.directory.operator
+
+    def _is_regulator(self, did: str) -> bool:
+        return "regulator" in self._members.directory.roles(did)
+
+    def _check_form(self, version: int, at: Instant) -> None:
+        if version != 1:
+            raise MalformedMessage(f"Version {version} of this message is not known here.", remedy="Update the hub.")
+        if abs(self._clock() - at) > DEPOSIT_LIFE_MS:
+            words = "It was signed longer than five minutes ago, or is from the future."
+            raise Refused(deny("hub.not_now", words, "Set the clock, and sign it anew.").reasons)
+
+    def _entry(self, entry_id: str, asker: str) -> CatalogueEntry:
+        """The entry that it is deposited under, which must be offered to be read or handed out."""
+        entry = self._offers.entry_of(entry_id, asker)
+        if entry is None:
+            raise Refused(deny("hub.unknown_data_set", "There is no such data set.").reasons, status=404)
+        if offer_of(entry) is None or not _handed_out(entry.policy):
+            words = "The data set's published terms permit neither 'read' nor 'transfer'."
+            raise Refused(deny("hub.not_offered", words, "Ask its hospital to publish terms for products.").reasons)
+        return entry
+
+    async def _logged(self, event: str, product: Product, by: str, at: Instant) -> int:
+        body = {
+            "event": event,
+            "grade": product.grade,
+            "sha256": product.digest,
+            "size_bytes": product.size_bytes,
+            "run": product.run_id,
+            "rests_on": list(product.leaves),
+        }
+        entry = Entry(
+            kind="publication",
+            at=at,
+            submitter=self._operator,
+            parties=tuple(dict.fromkeys((self._operator, by))),
+            subject=product.product,
+            body=body,
+        )
+        data = entry.to_bytes()
+        (index,) = await self._log.append([data], hashlib.sha256(b"product:" + data).digest())
+        self._members.catch_up()
+        return index
+
+
+def _handed_out(policy: Policy | None) -> bool:
+    rules = policy.permissions if policy is not None else ()
+    return any(includes(rule.action, action) for rule in rules for action in HANDED_OUT_AS)
+
+
+def _with_leaf(product: Product, leaf: int) -> Product:
+    return msgspec.structs.replace(product, leaf=leaf)
+
+
+def _still(found: Product) -> Product:
+    if found.withdrawn:
+        words = "This product was withdrawn, and is not taken in again."
+        raise Refused(deny("hub.product_withdrawn", words, "Ask for a new result.").reasons)
+    return found
