@@ -40,7 +40,8 @@ RULES: dict[str, Any] = {
     ]
 }
 CONTENT = b"year,cases\n" + b"".join(b"%d,%d\n" % (year, year * 7) for year in range(1900, 2900))
-QUICK = Patience(first_ms=5, most_ms=100, unknown_ms=400, give_up_ms=2_000, settle_ms=500, courtesy_ms=0)
+QUICK = Patience(first_ms=5, most_ms=100, unknown_ms=5_000, give_up_ms=20_000, settle_ms=500, courtesy_ms=0)
+"""Quick to try again, and slow to give up, so that a busy machine changes nothing."""
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +129,7 @@ class Town:
             transport=self.wire, base_url=f"http://{host}/dsp/2025-1", headers={"authorization": header}
         )
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
         """What a condition gives as soon as it is true."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:

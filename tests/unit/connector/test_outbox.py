@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.unit.connector.conftest import ALICE, BOB, DATA, OFFER_ID, RULES, Town, entry, message, state_of
+from msgspec.structs import replace
+from tests.unit.connector.conftest import ALICE, BOB, DATA, OFFER_ID, QUICK, RULES, Town, entry, message, state_of
 from tests.unit.connector.test_two_connectors import BOB_AT, CONSUMER_RULES, PROVIDER_RULES, finalized, pair
 
 from xinglin.connector.errors import NotPossible
@@ -146,7 +147,7 @@ async def test_a_refusal_of_what_had_arrived_is_no_refusal(town: Town) -> None:
 
 
 async def test_unknown_is_tried_for_a_short_time_only(town: Town) -> None:
-    alice = town.add("alice", ALICE)
+    alice = town.add("alice", ALICE, patience=replace(QUICK, unknown_ms=1_500))
     town.add("bob", BOB)
     row = await negotiate(alice.desk, BOB, BOB_AT, DATA, OFFER_ID, RULES)
     await town.until(lambda: state_of(alice, row.pid) == "TERMINATED")
@@ -154,10 +155,9 @@ async def test_unknown_is_tried_for_a_short_time_only(town: Town) -> None:
 
 
 async def test_silence_is_given_up_in_the_end(town: Town) -> None:
-    alice = town.add("alice", ALICE)
+    alice = town.add("alice", ALICE, patience=replace(QUICK, give_up_ms=2_000))
     row = await negotiate(alice.desk, BOB, BOB_AT, DATA, OFFER_ID, RULES)
-    await asyncio.sleep(0.1)
-    assert alice.world.store.owed(row.pid).attempts > 1
+    await town.until(lambda: (owed := alice.world.store.owed(row.pid)) is not None and owed.attempts > 1)
     await town.until(lambda: state_of(alice, row.pid) == "TERMINATED")
     assert "no answer" in alice.world.store.process(row.pid).trouble
 

@@ -95,7 +95,9 @@ async def test_more_than_may_wait_is_not_kept(
         monkeypatch.setattr(module, "WAITING_BYTES", replace(raw_gather.WAITING_BYTES, value=30_000))
     with store._writer.lock:  # nothing is written meanwhile
         tasks = [asyncio.create_task(store.keep(received(b"%d" % n + bytes(size_bytes)))) for n in range(40)]
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(20):
+            while sum(task.done() for task in tasks) < 20:
+                await asyncio.sleep(0.01)
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     refused = [each for each in outcomes if isinstance(each, NotKept)]
     assert 20 <= len(refused) < 40
