@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from xinglin.catalogue import DataSetDescription
 from xinglin.contract import Agreement
 from xinglin.gate import Use
 from xinglin.kernel.instants import Clock, Instant
 from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
+from xinglin.node.assessments import NodeAssessments
 from xinglin.node.chains import chain_of
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
+from xinglin.node.population import populations
 from xinglin.node.prepared import Preparations
 from xinglin.node.site import Site
 from xinglin.stores.node_database import NodeDatabase
@@ -76,7 +81,10 @@ class NodeDecider:
         site: Site | None = None,
         decisions: NodeDecisions | None = None,
         run_limit_ms: int = RUN_TIME.value,
+        assessments: NodeAssessments | None = None,
+        described: Callable[[str], DataSetDescription | None] = lambda _name: None,
     ) -> None:
+        self._assessments, self._described = assessments, described
         self._run_limit_ms = run_limit_ms
         self._decisions = decisions
         self._site = site or Site()
@@ -93,6 +101,7 @@ class NodeDecider:
         refused = prepared.reasons if isinstance(prepared, Denied) else ()
         touched = None if prepared is None or isinstance(prepared, Denied) else prepared.touched
         left = self._left(use, held)
+        assessed = self._assessments.standing(use.plan.data_set, below) if self._assessments is not None else ()
         # What is said once the release-authorised leaf may be out holds from the next run on.
         left_since = False
         if below is None and agreement is not None:
@@ -135,12 +144,21 @@ class NodeDecider:
             admitted=self._admitted(use),
             run_limit_ms=self._run_limit_ms,
             withdrawn_since=left_since,
+            assessments=tuple(one.name for one in assessed),
+            assessment_expires=max((one.expires for one in assessed), default=None),
+            population=self._population(use, held),
+            onward_transfer=_onward(use, agreement, directory),
         )
 
     def decided(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
         """See the port."""
         if self._decisions is not None:
             self._decisions.keep(use, facts, verdict, stage)
+
+    def _population(self, use: Use, held: AgreementFacts | None) -> tuple[str, ...] | None:
+        if held is None:
+            return None
+        return populations(held.terms.cohort, self._described(use.plan.data_set))
 
     def _admitted(self, use: Use) -> Instant | None:
         """When the run was admitted; a record of before this was kept tells when it was opened."""
@@ -191,6 +209,21 @@ def recipient_classes(recipients: tuple[str, ...], directory: KeyDirectory) -> t
             return None
         found |= {CLASS_OF_ROLE[role] for role in named}
     return tuple(sorted(found)) or None
+
+
+def _onward(use: Use, agreement: Agreement | None, directory: KeyDirectory) -> bool | None:
+    """Whether the result goes to anybody but the agreement's consumer and the people of that institution.
+
+    What they do with it later nobody here knows: policies forbid that by ``redistribute``.
+    """
+    if agreement is None:
+        return None
+    homes = set()
+    for did in use.request.recipients:
+        if directory.status(did) != "active":
+            return None
+        homes.add(did if did == agreement.consumer else directory.participants[did].institution)
+    return homes != {agreement.consumer}
 
 
 def _k_anonymity(use: Use) -> int | None:

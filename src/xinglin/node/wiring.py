@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from xinglin.catalogue import DataSetDescription
 from xinglin.evidence.notes import parse_vkey
 from xinglin.evidence.replica import FollowedLog
 from xinglin.evidence.witnessing import Witness
@@ -16,6 +17,7 @@ from xinglin.gate import Gate, Ports
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
+from xinglin.node.assessments import NodeAssessments
 from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.breaches import NodeBreaches
 from xinglin.node.channel import Channel
@@ -49,6 +51,7 @@ from xinglin.stores.node_database import SCHEMA, NodeDatabase
 from xinglin.stores.node_terms import NodeTerms
 from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context
+from xinglin.terms.facts import RUN_TIME
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.policy import cosigner
 from xinglin.wire.space import Space
@@ -115,10 +118,15 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     )
     desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys))
     releaser = NodeReleaser(keys, view, outbox, database)
-    runs = NodeRuns(desk, releaser)
+    run_limit_ms = round(settings.run_limit_s * 1000)
+    RUN_TIME.check(run_limit_ms)
+    runs = NodeRuns(desk, releaser, clock, run_limit_ms)
     ports = Ports(
         decider=NodeDecider(
-            keys.did, view, agreements, preparations, database, approvals, law, clock, _site(settings), decisions
+            *(keys.did, view, agreements, preparations, database, approvals, law, clock, _site(settings), decisions),
+            run_limit_ms,
+            NodeAssessments(keys.did, folder, space, view, clock),
+            partial(_described, tables),
         ),
         ledger=NodeLedger(database, agreements, keys.did),
         computer=runs,
@@ -149,6 +157,10 @@ def lines_to_hub(node: Node) -> tuple[Line, Line]:
     settings, space = node.settings, node.space
     context = client_context(space.certificate_pem, Path(settings.ca_file) if settings.ca_file else None)
     return Line(space.hub_url, context, settings.proxy), Line(space.hub_url, context, settings.proxy)
+
+
+def _described(tables: Tables, name: str) -> DataSetDescription | None:
+    return tables.published.get(name)
 
 
 def _site(settings: NodeSettings) -> Site:

@@ -20,9 +20,10 @@ from collections.abc import Iterator, Sequence
 
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.asker import asker_reasons
 from xinglin.terms.evaluate import Asked, compile_policy
-from xinglin.terms.facts import CHECKPOINT_STALE_MS, CLOCK_SKEW_MS, RUN_TIME, AgreementFacts, Facts
-from xinglin.terms.grades import REQUIREMENTS, highest, required
+from xinglin.terms.facts import CHECKPOINT_STALE_MS, RUN_TIME, AgreementFacts, Facts
+from xinglin.terms.grades import REMEDIES, REQUIREMENTS, highest, required
 from xinglin.terms.policy import Policy
 from xinglin.terms.policy_facts import judge_policy
 from xinglin.terms.purposes import NO_DISEASES, check_purpose, covers
@@ -37,7 +38,7 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
     policy = judge_policy(request, plan, facts)
     reasons = [
         *_form(request, plan),
-        *_requester(request, facts),
+        *asker_reasons(request, facts),
         *_agreement(request, plan, facts),
         *_columns(request, plan, facts),
         *_policy(policy),
@@ -81,20 +82,6 @@ def _form(request: UseRequest, plan: Plan) -> Iterator[Reason]:
         yield Reason("terms.other_roster", "Request and plan name different hospitals.", "Name the plan's roster.")
     if PLAN_PACKS[0] not in plan.packs:
         yield Reason("terms.no_disclosure", "The plan names no disclosure rules.", f"Name the pack {PLAN_PACKS[0]}.")
-
-
-def _requester(request: UseRequest, facts: Facts) -> Iterator[Reason]:
-    if not facts.signer or facts.signer != request.requester:
-        yield Reason("terms.not_signed", "The request is not signed by its requester.", "Sign it with that key.")
-    if facts.key_status != "active":
-        words = f"The requester's key is {facts.key_status} in the log."
-        yield Reason("terms.key", words, "Register a key, or sign with the one in force.")
-    if facts.now >= request.expires:
-        yield Reason("terms.expired", "The request has expired.", "Issue it anew.")
-    if request.issued > facts.now + CLOCK_SKEW_MS:
-        yield Reason("terms.from_the_future", "The request was issued in the future.", "Set the clock right.")
-    if facts.nonce_seen:
-        yield Reason("terms.replayed", "A request with this nonce was seen before.", "Draw a fresh nonce and sign.")
 
 
 def _agreement(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:
@@ -166,7 +153,8 @@ def _columns(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:
         return
     for name in needs:
         if not _fulfilled(name, plan, facts):
-            yield Reason(f"terms.requires_{name}", f"Grade {grade} requires: {REQUIREMENTS[name]}.", "Provide it.")
+            remedy = REMEDIES.get(name, "Provide it.")
+            yield Reason(f"terms.requires_{name}", f"Grade {grade} requires: {REQUIREMENTS[name]}.", remedy)
 
 
 def _policy(verdict: Verdict) -> tuple[Reason, ...]:

@@ -32,6 +32,15 @@ REQUIREMENTS = {
 }
 """Every requirement with its meaning in words; no other word is known."""
 
+REMEDIES = {
+    "ethics_approval": "Obtain an approval that names this study's cohort and variables, and agree on exactly these.",
+    "security_assessment": "Have the hospital assessed by a third party and the report registered there.",
+    "protected_computation": "Agree on data of grade L2: no node computes under encryption or in an attested enclave.",
+    "output_review": "Ask for statistics: this version gives out no extracts.",
+    "enrolled_workspace": "Ask for statistics: this version gives out no extracts.",
+}
+"""What to do where one is missing that the asker cannot provide alone, or nobody yet."""
+
 _L2 = (
     "evidence",
     "authorised_institution",
