@@ -102,8 +102,10 @@ def fetch(
     folder: Folder = Path("hub"),
     ca: Annotated[Path | None, typer.Option(help="PEM file that the provider's certificate follows from.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the provider to start.")] = 30.0,
+    most_mb: Annotated[int, typer.Option(help="More megabytes than this are refused.")] = 1_024,
+    trial: Annotated[bool, typer.Option(help="Fetch by plain http and from local networks too.")] = False,
 ) -> None:
-    """Ask for the data of an agreement, fetch them, and tell the provider that they are complete."""
+    """Ask for the data of an agreement, fetch and check them, and tell the provider that they are complete."""
     from xinglin.connector.asking import digest_of_file
     from xinglin.wire.errors import Refused
 
@@ -111,7 +113,7 @@ def fetch(
         pid = _asked(folder, "dsp-show", pid=what)["pid"]
     except Refused:
         pid = _asked(folder, "dsp-transfer", agreement=what)["pid"]
-    size = asyncio.run(_download(_started(folder, pid, wait), file, ca))
+    size = asyncio.run(_download(_started(folder, pid, wait), file, ca, trial, most_mb * 1024 * 1024))
     _asked(folder, "dsp-complete", pid=pid)
     value = {"transfer": pid, "file": str(file), "bytes": size, "sha256": digest_of_file(file)}
     printer.value(value, lambda: facts(value))
@@ -192,7 +194,7 @@ def _started(folder: Path, pid: str, wait_s: float) -> Any:
         time.sleep(0.1)
 
 
-async def _download(row: Any, file: Path, ca: Path | None) -> int:
+async def _download(row: Any, file: Path, ca: Path | None, trial: bool, most_bytes: int) -> int:
     import httpx
     import msgspec
 
@@ -203,7 +205,7 @@ async def _download(row: Any, file: Path, ca: Path | None) -> int:
     address = msgspec.json.encode(row["data_address"])
     started = ProcessRow(row["pid"], "transfer", "consumer", row["participant"], "STARTED", data_address=address)
     async with httpx.AsyncClient(verify=client_context("", ca), trust_env=False, timeout=60) as client:
-        return await asking.fetch(client, started, file)
+        return await asking.fetch(client, started, file, trial=trial, most_bytes=most_bytes)
 
 
 @ends

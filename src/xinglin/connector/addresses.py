@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import socket
 from urllib.parse import urlsplit
 
 from xinglin.kernel.limits import Limit
-from xinglin.wire.dsp.errors import BadMessage
+from xinglin.wire.dsp.errors import BadMessage, Unreachable
 
 _CARRY_IPV4 = tuple(ipaddress.IPv6Network(one) for one in ("::/96", "64:ff9b::/96", "2002::/16"))
 """IPv4 addresses written as IPv6: compatible ones, NAT64, 6to4."""
@@ -36,3 +38,18 @@ def is_private(host: str) -> bool:
         inner = found.sixtofour or ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         return not inner.is_global or inner.is_multicast
     return not found.is_global or found.is_multicast
+
+
+async def check_reachable(url: str, *, plain_http: bool, private: bool) -> None:
+    """``Unreachable`` for what may not be called, by scheme and by what the name stands for now."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not plain_http:
+        raise Unreachable("The address is not https.")
+    if private:
+        return
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise Unreachable("The address's name is not known.") from error
+    if not found or any(is_private(str(one[4][0])) for one in found):
+        raise Unreachable("The address lies in a local network.")

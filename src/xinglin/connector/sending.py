@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import ssl
-from urllib.parse import urlsplit
 
 import httpx
 
-from xinglin.connector.addresses import is_private
+from xinglin.connector.addresses import check_reachable
 from xinglin.kernel.limits import Limit
 from xinglin.wire.dsp.errors import Unreachable
 from xinglin.wire.dsp.ports import Answer
@@ -58,7 +55,7 @@ class HttpSender:
         await self._client.aclose()
 
     async def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
-        await self._check(url)
+        await check_reachable(url, plain_http=self._plain_http, private=self._private)
         try:
             async with self._client.stream(method, url, headers=headers, content=body) as response:
                 read = bytearray()
@@ -70,20 +67,6 @@ class HttpSender:
                 return Answer(response.status_code, bytes(read), _retry_after(response), following)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"Nobody answers: {type(error).__name__}.") from error
-
-    async def _check(self, url: str) -> None:
-        """Refuse what may not be called, by scheme and by what the name stands for now."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not self._plain_http:
-            raise Unreachable("The address is not https.")
-        if self._private:
-            return
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise Unreachable("The address's name is not known.") from error
-        if not found or any(is_private(str(one[4][0])) for one in found):
-            raise Unreachable("The address lies in a local network.")
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.unit.connector.conftest import ALICE, BOB, CONTENT, DATA, Town, state_of
@@ -17,6 +19,7 @@ from xinglin.connector.opening import transfer
 from xinglin.connector.released_files import ReleasedFiles
 from xinglin.kernel.verdict import Verdict, deny
 from xinglin.wire.dsp import messages as m
+from xinglin.wire.dsp.errors import Unreachable
 from xinglin.wire.dsp.ports import Caller, Document, Item
 
 
@@ -25,8 +28,6 @@ class Opened:
 
     def __init__(self, town: Town, alice, bob, pid: str) -> None:
         self.town, self.alice, self.bob, self.pid = town, alice, bob, pid
-        import msgspec
-
         self.row = alice.world.store.process(pid)
         self.address = msgspec.json.decode(self.row.data_address, type=m.DataAddress)
         self.token = self.address.value_of("authorization")
@@ -160,7 +161,56 @@ async def test_evidence_is_kept_before_a_byte_leaves(opened: Opened) -> None:
     await opened.bob.hand_over()
     await opened.get(range="bytes=0-9")
     (note,) = opened.bob.world.store.notes()
-    assert (note.kind, b'"start":0,"end":10' in note.values) == ("transfer-data", True)
+    values = msgspec.json.decode(note.values)
+    assert (note.kind, values["size"], values["participant"]) == ("transfer-data", len(CONTENT), ALICE)
+
+
+async def test_a_download_in_parts_is_one_delivery(opened: Opened) -> None:
+    await opened.bob.hand_over()
+
+    def delivered() -> int:
+        return len([one for one in opened.bob.world.store.notes() if one.kind == "transfer-data"])
+
+    await opened.get(range="bytes=0-99")
+    await asyncio.gather(*(opened.get(range=f"bytes={at}-{at + 99}") for at in range(0, 2_000, 100)))
+    assert delivered() == 1
+    await opened.get(range="bytes=2000-")
+    await opened.get(range="bytes=5-9")
+    assert delivered() == 1
+    assert (await opened.get()).status_code == 200  # from the start again, after the end was sent
+    assert delivered() == 2
+
+
+async def test_the_bytes_are_held_against_what_the_provider_says(opened: Opened, tmp_path: Path) -> None:
+    import base64
+    import hashlib
+
+    said = base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()
+    assert (await opened.get()).headers["repr-digest"] == f"sha-256=:{said}:"
+    target = tmp_path / "part"
+    target.write_bytes(b"x" * 1_000)
+    (tmp_path / "part.etag").write_text((await opened.get()).headers["etag"])
+    with pytest.raises(asking.BadAnswer):
+        await asking.fetch(opened.client, opened.row, target, trial=True)
+    assert not target.exists()
+
+
+async def test_more_than_the_limit_is_refused(opened: Opened, tmp_path: Path) -> None:
+    target = tmp_path / "part"
+    assert await asking.fetch(opened.client, opened.row, target, trial=True, most_bytes=len(CONTENT)) == len(CONTENT)
+    target.unlink()
+    with pytest.raises(asking.BadAnswer):
+        await asking.fetch(opened.client, opened.row, target, trial=True, most_bytes=len(CONTENT) - 1)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("address", ["http://bob/data", "https://127.0.0.1/x", "https://10.1.2.3/x", "https://[::1]/x"])
+async def test_the_providers_address_is_checked(opened: Opened, tmp_path: Path, address: str) -> None:
+    moved = replace(opened.address, endpoint=address)
+    row = replace(opened.row, data_address=msgspec.json.encode(moved))
+    with pytest.raises(Unreachable):
+        await asking.fetch(opened.client, row, tmp_path / "part")
+    assert not (tmp_path / "part").exists()
 
 
 async def test_a_broken_fetch_goes_on_where_it_stopped(opened: Opened, tmp_path: Path) -> None:
@@ -168,7 +218,7 @@ async def test_a_broken_fetch_goes_on_where_it_stopped(opened: Opened, tmp_path:
     etag = (await opened.get()).headers["etag"]
     target.write_bytes(CONTENT[:1_000])
     (tmp_path / "part.etag").write_text(etag)
-    assert await asking.fetch(opened.client, opened.row, target) == len(CONTENT)
+    assert await asking.fetch(opened.client, opened.row, target, trial=True) == len(CONTENT)
     assert target.read_bytes() == CONTENT
     assert not (tmp_path / "part.etag").exists()
 
@@ -177,5 +227,5 @@ async def test_a_fetch_of_other_bytes_begins_anew(opened: Opened, tmp_path: Path
     target = tmp_path / "part"
     target.write_bytes(b"x" * 1_000)
     (tmp_path / "part.etag").write_text('"other"')
-    assert await asking.fetch(opened.client, opened.row, target) == len(CONTENT)
+    assert await asking.fetch(opened.client, opened.row, target, trial=True) == len(CONTENT)
     assert target.read_bytes() == CONTENT
