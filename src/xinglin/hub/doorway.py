@@ -21,6 +21,7 @@ _STATUS = {
     "kernel.limit": 413,
     "kernel.malformed": 400,
     "kernel.illegal_move": 409,
+    "contract.not_this_face": 400,
     "trust.unknown_participant": 401,
     "trust.bad_signature": 401,
     "stores.unavailable": 503,

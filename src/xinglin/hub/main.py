@@ -76,6 +76,7 @@ async def _close(parts: HubParts, server: Server, tasks: tuple[asyncio.Task[obje
     parts.database.close()
     parts.access_database.close()
     parts.papers.close()
+    parts.contracts.close()
     parts.products.close()
     await parts.hub.federation.close()
     parts.log_store.close()

@@ -31,6 +31,8 @@ from xinglin.hub.log_routes import log_router
 from xinglin.hub.log_witnesses import http_transport
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
+from xinglin.hub.national import National
+from xinglin.hub.national_routes import national_routes
 from xinglin.hub.node_routes import NodeDoor
 from xinglin.hub.product_desk import ProductDesk
 from xinglin.hub.product_proof import Proof
@@ -50,6 +52,7 @@ from xinglin.stores.connector_database import ConnectorDatabase
 from xinglin.stores.contract_papers import ContractPapers
 from xinglin.stores.hub_database import SCHEMA, HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
+from xinglin.stores.national_database import NationalContracts
 from xinglin.stores.product_database import ProductDatabase
 from xinglin.stores.tls import client_context
 from xinglin.trust.leaves import KeyRegistration
@@ -71,6 +74,7 @@ class HubParts(msgspec.Struct, frozen=True):
     database: HubDatabase
     access_database: AccessDatabase
     papers: ContractPapers
+    contracts: NationalContracts
     log_store: SqliteLogStore | PostgresLogStore
     witness_client: httpx.AsyncClient
     card: WitnessCard
@@ -101,6 +105,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     reviews = Reviews(access, members, log, mailboxes, clock)
     witnesses = NodeWitnesses(mailboxes)
     papers = _papers(folder, settings.database_url)
+    contracts = _contracts(folder, settings.database_url)
     agreements = Agreements(members, database, mailboxes, papers, clock)
     line = Line(mailboxes.put, lambda did: mailboxes.of(did).connected)
     runs = RunDesk(members, database, line, clock, settings.patience)
@@ -125,6 +130,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
             catalogue_routes(hub),
             product_routes(hub, _product_desk(hub, products)),
             *access_routes(hub),
+            national_routes(hub, National(members, database, contracts, log.entries, clock)),
             log_router(log, members.check_batch),
             *([connector.router] if connector is not None else ()),
         ],
@@ -142,6 +148,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         database,
         access_database,
         papers,
+        contracts,
         log_store,
         client,
         card,
@@ -201,6 +208,10 @@ def _product_desk(hub: Hub, store: ProductDatabase) -> ProductDesk:
 
 def _products(folder: Path, url: str) -> ProductDatabase:
     return ProductDatabase(url, folder / "products") if url else ProductDatabase.in_folder(folder)
+
+
+def _contracts(folder: Path, url: str) -> NationalContracts:
+    return NationalContracts(url, SCHEMA) if url else NationalContracts.in_folder(folder)
 
 
 def _connector_store(folder: Path, url: str) -> ConnectorDatabase:

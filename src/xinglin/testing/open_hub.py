@@ -56,6 +56,7 @@ class OpenHub:
         self.parts.database.close()
         self.parts.access_database.close()
         self.parts.papers.close()
+        self.parts.contracts.close()
         self.parts.products.close()
         await self.hub.federation.close()
         self.parts.log_store.close()

@@ -71,7 +71,10 @@ class Scene:
 
     async def agreed(self, study: str = "heart") -> Agreement:
         """In force: the hospital's leaf lies in the log, and the hub has its countersignature."""
-        paper = await self.offer(study)
+        return await self.agreed_again(await self.offer(study))
+
+    async def agreed_again(self, paper: Agreement) -> Agreement:
+        """An offer, put in force."""
         leaf = Entry(
             kind="agreement",
             at=self.hub.clock(),
