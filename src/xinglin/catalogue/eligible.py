@@ -14,6 +14,7 @@ import msgspec
 from xinglin.catalogue.errors import CatalogueError
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
+from xinglin.terms.care import lane_reasons
 from xinglin.terms.constraints import Value
 from xinglin.terms.evaluate import Asked, compile_policy
 from xinglin.terms.grades import OPERATIONS, REQUIREMENTS, required
@@ -82,6 +83,7 @@ def standing(policy: Policy | None, grade: str, study: StudyFacts) -> Standing:
             reasons += needed.reasons
         else:
             asked = tuple(word for word in needed if word in REQUIREMENTS)
+    reasons += lane_reasons(study.action, _texts(study.values.get("purpose")))
     for purpose in _texts(study.values.get("purpose")):
         checked = check_purpose(purpose)
         reasons += checked.reasons if isinstance(checked, Denied) else ()
