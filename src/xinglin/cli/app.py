@@ -26,6 +26,7 @@ from xinglin.cli import (
     map_verbs,
     node_verbs,
     patient_verbs,
+    product_verbs,
     quality_verbs,
     relay_verbs,
     run_verbs,
@@ -82,6 +83,7 @@ app.add_typer(intake_verbs.app, name="intake")
 app.add_typer(lake_verbs.app, name="lake")
 app.add_typer(map_verbs.app, name="map")
 app.add_typer(patient_verbs.app, name="patients")
+app.add_typer(product_verbs.app, name="product")
 app.add_typer(terms_verbs.app, name="terms")
 law_verbs.app.add_typer(law_node_verbs.app)
 app.add_typer(law_verbs.app, name="law")

@@ -14,11 +14,16 @@ from xinglin.node.agreement_desk import AGREEMENT_VERBS, answer_about_agreements
 from xinglin.node.channel import Channel
 from xinglin.node.listings import Listings
 from xinglin.node.policy_desk import answer_about_policy
+from xinglin.node.products import PRODUCT_VERBS, answer_about_products
 from xinglin.node.tables import Tables
 from xinglin.node.wiring import Node
 from xinglin.wire.desk import DeskAnswer, DeskCall
 
-VERBS = ("status", "tables", "publish", "list", *AGREEMENT_VERBS, "policy", "runs", "receipts", "pilot", "stop")
+_ELSEWHERE = {
+    **dict.fromkeys(AGREEMENT_VERBS, answer_about_agreements),
+    **dict.fromkeys(PRODUCT_VERBS, answer_about_products),
+}
+VERBS = ("status", "tables", "publish", "list", *_ELSEWHERE, "policy", "runs", "receipts", "pilot", "stop")
 
 
 async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
@@ -37,8 +42,8 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
         said = listings.keep(decode_json(call.arguments.get("listing", "").encode(), Listing))
         channel.report(listings.publication())
         return DeskAnswer(listed(said))
-    if call.verb in AGREEMENT_VERBS:
-        return DeskAnswer(await answer_about_agreements(node, call))
+    if call.verb in _ELSEWHERE:
+        return DeskAnswer(await _ELSEWHERE[call.verb](node, call))
     if call.verb == "policy":
         answer = answer_about_policy(node, call)
         if call.arguments.get("step") == "confirm":

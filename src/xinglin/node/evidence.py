@@ -89,6 +89,10 @@ class NodeEvidence:
             return deny("gate.agreement_over", words, "Ask that hospital, and start a new run.")
         return found
 
+    def authorised(self, run: str) -> tuple[int, ...]:
+        """Log indices of the leaves that authorise this run's release, whoever's they say they are."""
+        return tuple(index for index, entry in self._leaves.get(run, []) if entry.kind == "release-authorised")
+
     async def note_refusal(self, use: Use, codes: tuple[str, ...]) -> None:
         """See the port. At most 30 a minute; the words stay here, the leaf commits to their codes."""
         now = self._clock()

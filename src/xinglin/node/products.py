@@ -1,0 +1,76 @@
+"""Products of a hospital: what its own gate released at grade L1 is handed to the hub, and taken back by its people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+import msgspec
+
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.verdict import deny
+from xinglin.node.evidence import NodeEvidence
+from xinglin.node.wiring import Node
+from xinglin.stores.node_database import NodeDatabase
+from xinglin.trust.envelope import sign
+from xinglin.trust.keys import PrivateKeys
+from xinglin.wire.desk import DeskCall
+from xinglin.wire.errors import Problem, Refused
+from xinglin.wire.products import DEPOSIT_CONTEXT, WITHDRAW_CONTEXT, Deposit, Product, Withdrawal
+
+
+class HubAway(XinglinError, OSError):
+    """The hub did not answer."""
+
+    code = "node.hub_away"
+
+
+class NodeProducts:
+    """Asks the hub in this hospital's name; only what the gate's record says was delivered is ever handed over."""
+
+    def __init__(
+        self, keys: PrivateKeys, database: NodeDatabase, evidence: NodeEvidence, client: httpx.AsyncClient, clock: Clock
+    ) -> None:
+        self._keys, self._database, self._evidence, self._client = keys, database, evidence, client
+        self._clock = clock
+
+    async def deposit(self, given: Mapping[str, str]) -> dict[str, object]:
+        """``run_id``, ``data_set``, ``title``: hand a released result over. ``Refused`` with the hub's reasons."""
+        run_id = given.get("run_id", "")
+        record = self._database.record(run_id)
+        if record is None or record.computed is None or record.state not in ("delivered", "settled"):
+            words = "This hospital's gate released no result of such a run."
+            raise Refused(deny("node.no_result", words, "Name a run that it took part in.").reasons, status=404)
+        leaves = self._evidence.authorised(run_id)
+        found = record.computed
+        call = Deposit(
+            run_id, given.get("data_set", ""), given.get("title", ""), found.result, found.salt, leaves, self._clock()
+        )
+        return await self._ask("/v1/products", sign(self._keys, DEPOSIT_CONTEXT, call).to_bytes())
+
+    async def withdraw(self, given: Mapping[str, str]) -> dict[str, object]:
+        """``product``: nobody gets it from now on."""
+        call = Withdrawal(given.get("product", ""), self._clock())
+        return await self._ask("/v1/products/withdraw", sign(self._keys, WITHDRAW_CONTEXT, call).to_bytes())
+
+    async def _ask(self, path: str, body: bytes) -> dict[str, object]:
+        try:
+            answer = await self._client.post(path, content=body)
+        except httpx.HTTPError as error:
+            raise HubAway(f"The hub does not answer ({type(error).__name__}).", remedy="Try again.") from error
+        if answer.status_code != httpx.codes.OK:
+            problem = msgspec.json.decode(answer.content, type=Problem)
+            raise Refused(problem.reasons, status=answer.status_code)
+        product = msgspec.json.decode(answer.content, type=Product)
+        return {**msgspec.to_builtins(product), "catalog_id": product.catalog_id}
+
+
+PRODUCT_VERBS = ("product-deposit", "product-withdraw")
+
+
+async def answer_about_products(node: Node, call: DeskCall) -> dict[str, object]:
+    """One of ``PRODUCT_VERBS``."""
+    own = NodeProducts(node.keys, node.database, node.evidence, node.client, node.clock)
+    act = own.deposit if call.verb == "product-deposit" else own.withdraw
+    return await act(call.arguments)

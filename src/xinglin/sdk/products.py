@@ -1,0 +1,36 @@
+"""Products from an account: deposit a released result of grade L1, list, withdraw."""
+
+from __future__ import annotations
+
+from xinglin.sdk.results import COMMITMENT, RECEIPT_KIND, StudyResult
+from xinglin.sdk.session import Session
+from xinglin.trust.envelope import sign
+from xinglin.wire.products import DEPOSIT_CONTEXT, WITHDRAW_CONTEXT, Deposit, Product, Withdrawal
+
+
+def deposit(space: Session, found: StudyResult, data_set: str, title: str = "") -> Product:
+    """Hand a result that was asked for under the L1 pack (``Data.for_everyone``) to the hub, for others to fetch.
+
+    ``data_set``: id of the catalogue's entry whose published terms it is offered under, of a hospital in the result.
+    Raises ``Refused`` with every reason: another grade, no consent of a hospital, no authorisation in the log.
+    """
+    space.log.refresh()
+    authorised = (
+        one.index
+        for one in space.log.about(found.run_id)
+        if one.entry.kind == RECEIPT_KIND and COMMITMENT in one.entry.commitments
+    )
+    call = Deposit(found.run_id, data_set, title, found.outcome, found.salt, tuple(authorised), space.clock())
+    signed = sign(space.account.keys, DEPOSIT_CONTEXT, call)
+    return space.client.post_bytes("/v1/products", signed.to_bytes(), Product)
+
+
+def withdraw(space: Session, product: str) -> Product:
+    """Nobody gets this product from now on; what was fetched before stays with who has it."""
+    signed = sign(space.account.keys, WITHDRAW_CONTEXT, Withdrawal(product, space.clock()))
+    return space.client.post_bytes("/v1/products/withdraw", signed.to_bytes(), Product)
+
+
+def products(space: Session) -> list[Product]:
+    """Products of data sets that this account may know of, and its own withdrawn ones."""
+    return space.client.get("/v1/products", list[Product])
