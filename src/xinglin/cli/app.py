@@ -24,6 +24,7 @@ from xinglin.cli import (
     law_node_verbs,
     law_verbs,
     map_verbs,
+    national_verbs,
     node_verbs,
     patient_verbs,
     product_verbs,
@@ -92,6 +93,7 @@ catalogue_search_verbs.add_to(catalogue_verbs.catalogue)
 app.add_typer(catalogue_verbs.catalogue, name="catalogue")
 app.add_typer(consent_verbs.consent, name="consent")
 app.add_typer(study_verbs.app, name="study")
+app.add_typer(national_verbs.app, name="contract")
 app.add_typer(access_review_verbs.app, name="access")
 app.add_typer(run_verbs.app, name="run")
 connect_verbs.add_to(app)
