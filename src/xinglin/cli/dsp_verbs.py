@@ -195,16 +195,16 @@ def _started(folder: Path, pid: str, wait_s: float) -> Any:
 
 
 async def _download(row: Any, file: Path, ca: Path | None, trial: bool, most_bytes: int) -> int:
-    import httpx
     import msgspec
 
     from xinglin.connector import asking
+    from xinglin.connector.pinning import pinned_client
     from xinglin.stores.tls import client_context
     from xinglin.wire.dsp.ports import ProcessRow
 
     address = msgspec.json.encode(row["data_address"])
     started = ProcessRow(row["pid"], "transfer", "consumer", row["participant"], "STARTED", data_address=address)
-    async with httpx.AsyncClient(verify=client_context("", ca), trust_env=False, timeout=60) as client:
+    async with pinned_client(verify=client_context("", ca), private=trial, timeout_s=60) as client:
         return await asking.fetch(client, started, file, trial=trial, most_bytes=most_bytes)
 
 
