@@ -6,7 +6,7 @@ import ssl
 
 import httpx
 
-from xinglin.connector.addresses import check_reachable
+from xinglin.connector.pinning import pinned_client
 from xinglin.kernel.limits import Limit
 from xinglin.wire.dsp.errors import Unreachable
 from xinglin.wire.dsp.ports import Answer
@@ -16,10 +16,10 @@ JSON = "application/json"
 
 
 class HttpSender:
-    """``plain_http`` and ``private``: whether http, and addresses of local networks, may be called at all."""
+    """``plain_http``: whether http may be called at all; which addresses may, is the client's to refuse."""
 
-    def __init__(self, client: httpx.AsyncClient, *, plain_http: bool = False, private: bool = False) -> None:
-        self._client, self._plain_http, self._private = client, plain_http, private
+    def __init__(self, client: httpx.AsyncClient, *, plain_http: bool = False) -> None:
+        self._client, self._plain_http = client, plain_http
 
     @classmethod
     def fresh(
@@ -30,15 +30,12 @@ class HttpSender:
         timeout_s: float = 15.0,
         verify: ssl.SSLContext | bool = True,
     ) -> HttpSender:
-        """With a client of its own: no proxy from the environment, no redirects."""
-        client = httpx.AsyncClient(
-            verify=verify,
-            timeout=timeout_s,
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
-        )
-        return cls(client, plain_http=plain_http, private=private)
+        """With a client of its own: no proxy from the environment, no redirects, no local network unless ``private``.
+
+        The address that is checked is the one that is called (``pinning``).
+        """
+        client = pinned_client(verify=verify, private=private, timeout_s=timeout_s)
+        return cls(client, plain_http=plain_http)
 
     async def post(self, url: str, body: bytes, authorization: str) -> Answer:
         """See the port."""
@@ -55,7 +52,8 @@ class HttpSender:
         await self._client.aclose()
 
     async def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
-        await check_reachable(url, plain_http=self._plain_http, private=self._private)
+        if not url.startswith("https://") and not self._plain_http:
+            raise Unreachable("The address is not https.")
         try:
             async with self._client.stream(method, url, headers=headers, content=body) as response:
                 read = bytearray()

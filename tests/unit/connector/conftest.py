@@ -117,7 +117,7 @@ class Town:
             read_rules(rules),
         )
         self.notes[host] = KeptNotes()
-        sender = HttpSender(httpx.AsyncClient(transport=self.wire), plain_http=True, private=True)
+        sender = HttpSender(httpx.AsyncClient(transport=self.wire), plain_http=True)
         connector = self.connectors[host] = Connector(world, sender, self.notes[host])
         self.wire.hosts[host] = httpx.ASGITransport(connector.app(), raise_app_exceptions=False)
         connector.start()
