@@ -221,6 +221,9 @@ async def test_a_sender_that_does_not_wait_for_answers_is_not_read() -> None:
 
     async with listening(slowly, limits=DicomLimits(waiting=2)) as (listener, port):
         association = await asyncio.to_thread(flood, port)
+        async with asyncio.timeout(20):
+            while not listener.status().received:
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.5)
         assert listener.status().received == 1
         gate.set()

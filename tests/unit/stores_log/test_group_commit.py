@@ -24,9 +24,11 @@ class Gate(MemoryLogStore):
         self.open.set()
         self.failure: Exception | None = None
         self.calls: list[int] = []
+        self.entered = threading.Event()
 
     def append_groups(self, groups: Sequence[AppendGroup]) -> list[int]:
-        self.open.wait(5)
+        self.entered.set()
+        self.open.wait(60)
         self.calls.append(sum(len(group.entries) for group in groups))
         if self.failure is not None:
             raise self.failure
@@ -38,7 +40,7 @@ async def test_callers_that_wait_share_one_transaction() -> None:
     commit = GroupCommit(store)
     store.open.clear()
     first = asyncio.create_task(commit.append(b"first"))
-    await asyncio.sleep(0.05)
+    await asyncio.to_thread(store.entered.wait, 60)
     others = [asyncio.create_task(commit.append(b"%d" % n)) for n in range(500)]
     await asyncio.sleep(0.05)
     store.open.set()
@@ -86,7 +88,7 @@ async def test_a_caller_that_gives_up_disturbs_nobody() -> None:
     store.open.clear()
     impatient = asyncio.create_task(commit.append(b"impatient"))
     patient = asyncio.create_task(commit.append(b"patient"))
-    await asyncio.sleep(0.02)
+    await asyncio.to_thread(store.entered.wait, 60)
     impatient.cancel()
     store.open.set()
     assert await patient == 1  # the other entry was on its way and is in the log
