@@ -34,6 +34,7 @@ USE_STATES = StateTable(
         ("protected", "withhold", "withheld"),
         ("protected", "end", "ended"),
         ("authorised", "deliver", "delivered"),
+        ("authorised", "withhold", "withheld"),
         ("delivered", "settle", "settled"),
     ),
 )

@@ -105,8 +105,11 @@ class Evidence(Protocol):
 class Releaser(Protocol):
     """Seals and hands over."""
 
-    async def deliver(self, use: Use, result: bytes, commitment: str) -> None:
-        """Seal ``result`` to the request's recipients and hand it over; again for the run is one delivery."""
+    async def deliver(self, use: Use, result: bytes, commitment: str) -> Verdict:
+        """Seal ``result`` to the request's recipients and hand it over; again for the run is one delivery.
+
+        A recipient whose keys were revoked since is left out; ``Denied`` where none is left: nothing is handed over.
+        """
         ...
 
 

@@ -248,7 +248,9 @@ class Gate:
         age_ms = await self._ports.evidence.checkpoint_age_ms()
         if age_ms is None or not 0 <= age_ms <= CHECKPOINT_STALE_MS:
             raise NotNow("stale_checkpoint", "The node has no fresh cosigned checkpoint, and releases nothing.")
-        await self._ports.releaser.deliver(use, _computed(record).result, record.commitment)
+        verdict = await self._ports.releaser.deliver(use, _computed(record).result, record.commitment)
+        if isinstance(verdict, Denied):
+            return await self._mark(record, verdict)
         await self._ports.evidence.append(use, "delivered", {"result": record.commitment})
         return await self._move(record, "deliver")
 
@@ -277,7 +279,7 @@ class Gate:
             await self._ports.ledger.spend(record.run)
         else:
             await self._ports.ledger.give_back(record.run)
-        if record.state != "protected":
+        if record.state not in ("protected", "authorised"):
             # Once protected, the authorisation may be out, and others may have released: the cells stay comparable.
             await self._ports.store.drop_cells(record.run)
         why = record.stopped.code if record.stopped else ",".join(reason.code for reason in record.reasons)

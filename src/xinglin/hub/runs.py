@@ -342,15 +342,27 @@ class Coordinator:
         if any(did not in self._released for did in survivors):
             return
         attested = [self._attestation(did) for did in survivors]
-        if len({(a.kind, a.commitment) for a in attested}) != 1:
-            self._words = "The hospitals do not agree on the outcome."
-            self._end("fail")
-            return
         signed = tuple(decode_msgpack(self._released[did].attestation, Signed) for did in survivors)
+        if len({(a.kind, a.commitment) for a in attested}) != 1:
+            self._conclude_apart(attested, signed)
+            return
         sealed = next((self._released[did].sealed for did in survivors if self._released[did].sealed), {})
         self.result = RunResult(self.run_id, signed, sealed.get(self.row.requester, b""))
         self._words, self._reasons = attested[0].words, attested[0].reasons
         self._end({"result": "deliver", "withheld": "withhold"}.get(attested[0].kind, "end"))
+
+    def _conclude_apart(self, attested: list[Attestation], signed: tuple[Signed, ...]) -> None:
+        """What ended at one hospital alone is withheld, whatever the others say; anything else does not agree."""
+        if len({a.commitment for a in attested if a.kind != "withheld"}) > 1 or all(
+            a.kind != "withheld" for a in attested
+        ):
+            self._words = "The hospitals do not agree on the outcome."
+            self._end("fail")
+            return
+        self.result = RunResult(self.run_id, signed, b"")
+        reasons = (reason for a in attested if a.kind == "withheld" for reason in a.reasons)
+        self._words, self._reasons = "", tuple(dict.fromkeys(reasons))
+        self._end("withhold")
 
     def _attestation(self, did: str) -> Attestation:
         signed = decode_msgpack(self._released[did].attestation, Signed)

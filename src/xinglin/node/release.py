@@ -10,7 +10,7 @@ import msgspec
 
 from xinglin.evidence.commitments import commit
 from xinglin.gate import NotNow, Record, Use
-from xinglin.kernel.verdict import Denied, Reason, Verdict, deny
+from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.chains import chain_of
 from xinglin.node.computer import cell_rows, cells_file
@@ -102,7 +102,7 @@ class NodeReleaser:
     def __init__(self, keys: PrivateKeys, view: LogView, outbox: Outbox, database: NodeDatabase) -> None:
         self._keys, self._view, self._outbox, self._database = keys, view, outbox, database
 
-    async def deliver(self, use: Use, result: bytes, commitment: str) -> None:
+    async def deliver(self, use: Use, result: bytes, commitment: str) -> Verdict:
         """See the port. Every survivor attests; each seals, so that one that vanishes takes no answer with it."""
         record = self._database.record(use.run)
         if record is None or record.computed is None:
@@ -110,8 +110,13 @@ class NodeReleaser:
         salt, survivors = record.computed.salt, record.computed.guard.contributors
         content = msgspec.msgpack.encode(Sealed(use.run, salt, result))
         directory = self._view.record.directory
-        sealed = {did: seal(directory.keys(did), content, SEAL_INFO) for did in use.request.recipients}
+        standing = [did for did in use.request.recipients if directory.status(did) == "active"]
+        if not standing:
+            words = "Every recipient's keys were revoked after the release was authorised."
+            return deny("node.recipients_revoked", words, "Ask anew in the name of a recipient whose keys stand.")
+        sealed = {did: seal(directory.keys(did), content, SEAL_INFO) for did in standing}
         self._attest(use.run, survivors, "result", commitment, sealed)
+        return Allowed()
 
     def withhold(self, use: Use, salt: bytes, survivors: tuple[str, ...], reasons: tuple[Reason, ...]) -> None:
         """Attest that the pooled result may not leave; the reasons are pooled facts that every survivor finds."""

@@ -104,10 +104,13 @@ class Run:
 
     def _said(self, view: RunView) -> Attestation:
         """Why there is no result, in the hospitals' own signed words."""
-        said = self._attested(self._fetched().attestations)
-        if {"withheld": "withheld", "no_result": "failure"}[view.state] != said.kind:
+        opened = self._opened(self._fetched().attestations)
+        kind = {"withheld": "withheld", "no_result": "failure"}[view.state]
+        found = [one for one in opened if one.kind == kind]
+        if not found or (kind == "failure" and len({(one.kind, one.commitment) for one in opened}) != 1):
             raise NotVerified("The hub tells another end of the run than the hospitals signed.", remedy=_TELL)
-        return said
+        reasons = tuple(dict.fromkeys(reason for one in found for reason in one.reasons))
+        return msgspec.structs.replace(found[0], reasons=reasons)
 
     def _open(self, found: RunResult) -> StudyResult:
         """1. Every survivor attested the same outcome. 2. It opens with this account's key. 3. It is that outcome."""
@@ -126,7 +129,17 @@ class Run:
         return StudyResult(self.id, outcome.kind, outcome.payload, receipt, sealed.salt, sealed.outcome)
 
     def _attested(self, signed: tuple[Signed, ...]) -> Attestation:
-        """What every survivor signed alike: hospitals of the roster that this account asked, and enough of them."""
+        """What every survivor signed alike."""
+        opened = self._opened(signed)
+        if len({(a.kind, a.commitment) for a in opened}) != 1:
+            raise NotVerified("Not every taking-part hospital signed the same result.", remedy=_TELL)
+        return opened[0]
+
+    def _opened(self, signed: tuple[Signed, ...]) -> list[Attestation]:
+        """What each survivor signed: hospitals of the roster that this account asked, and enough of them.
+
+        One that withholds is believed alone; a result is one that all of them signed.
+        """
         plan = self.plan
         self._space.log.refresh()
         directory = self._space.log.record.directory
@@ -138,11 +151,11 @@ class Run:
         if not opened or any((a.run_id, a.node) != (self.id, s) for a, s in zip(opened, signers, strict=True)):
             raise NotVerified("An attestation is of another run or another hospital.", remedy=_TELL)
         first = opened[0]
-        if len({(a.kind, a.commitment, a.survivors) for a in opened}) != 1 or set(signers) != set(first.survivors):
+        if len({a.survivors for a in opened}) != 1 or set(signers) != set(first.survivors):
             raise NotVerified("Not every taking-part hospital signed the same result.", remedy=_TELL)
         if not set(signers) <= set(plan.roster) or len(set(signers)) < max(3, plan.rules.min_hospitals):
             raise NotVerified("The result is not of the hospitals that were asked.", remedy=_TELL)
-        return first
+        return opened
 
     def _receipt(self, attested: Attestation, sealed: Sealed) -> Receipt:
         """The receipt of an authorisation; a log that lags behind, as after a start of the hub, is looked at again."""

@@ -103,6 +103,7 @@ class World:
         self.outcome: Computed | Stopped | Denied = COMPUTED
         self.uploads, self.uploading, self.computed = False, True, 0
         self.refusals: dict[str, tuple[str, ...]] = {}
+        self.deliverable: Verdict = Allowed()
         self.others: Callable[[], int | Denied] = lambda: len(self.log) - 1
         self.trap_at, self.passed = -1, 0
         self.trap: Callable[[], BaseException] = Crash
@@ -185,10 +186,13 @@ class World:
         self.step("note refusal")
         self.refusals[use.run] = codes
 
-    async def deliver(self, use: Use, result: bytes, commitment: str) -> None:
+    async def deliver(self, use: Use, result: bytes, commitment: str) -> Verdict:
         self.step("deliver")
+        if isinstance(self.deliverable, Denied):
+            return self.deliverable
         assert self.delivered.setdefault(use.run, result) == result
         self.step("handed over")
+        return Allowed()
 
     async def open(self, fresh: Record) -> Record | Denied:
         self.step("open")

@@ -423,3 +423,21 @@ async def test_the_plan_of_another_roster_is_refused_here() -> None:
 def test_the_states_print_their_diagram() -> None:
     assert USE_STATES.final == {"refused", "ended", "withheld", "settled"}
     assert "authorised --> delivered: deliver" in USE_STATES.diagram()
+
+
+async def test_where_nobody_is_left_to_seal_to_it_ends_with_evidence() -> None:
+    world = World()
+    world.deliverable = deny("node.recipients_revoked", "Every recipient's keys were revoked.")
+    answer = await world.gate().carry(USE)
+    assert isinstance(answer, Withheld) and not answer.given_back
+    assert answer.reasons[0].code == "node.recipients_revoked"
+    assert world.kinds() == ["admitted", "release-authorised", "ended"] and not world.delivered
+    assert world.ledger.book.charge(RUN).state == "spent"  # type: ignore[union-attr]
+    assert RUN in world.store.kept, "others may have released: the cells stay comparable"
+    assert await world.gate().carry(USE) == answer
+
+
+async def test_it_tells_when_it_was_admitted() -> None:
+    world = World()
+    await world.gate().carry(USE)
+    assert world.store.records[RUN].admitted == NOW
