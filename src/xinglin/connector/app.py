@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
@@ -27,6 +28,8 @@ from xinglin.wire.dsp.ports import Evidence, Sender
 log = logging.getLogger("xinglin.connector")
 
 NOTES_EVERY_S = 1.0
+CHORES_EVERY = 30
+"""Rounds of handing notes over between two of the chores: what else is tried again from time to time."""
 
 
 class Connector:
@@ -38,6 +41,7 @@ class Connector:
         self.desk = Desk(world, self.outbox, sender)
         self._evidence = evidence
         self._noting: asyncio.Task[None] | None = None
+        self.chores: list[Callable[[], Awaitable[object]]] = []
 
     def routers(self) -> list[Router]:
         """The protocol's endpoints, the data door, and in the conformance profile the triggers."""
@@ -92,11 +96,16 @@ class Connector:
         return taken
 
     async def _note(self) -> None:
+        rounds = 0
         while True:
             try:
                 await self.hand_over()
+                if rounds % CHORES_EVERY == 0:
+                    for chore in self.chores:
+                        await chore()
             except XinglinError as error:
                 log.warning("evidence waits: %s", error.what)
+            rounds += 1
             await asyncio.sleep(NOTES_EVERY_S)
 
 

@@ -14,8 +14,9 @@ from litestar import Router
 from xinglin.catalogue.entry import CatalogueEntry
 from xinglin.connector.addresses import check_address
 from xinglin.connector.app import Connector
-from xinglin.connector.dcp_door import ClaimsPolicy, ClaimsPresent
-from xinglin.connector.dcp_routes import credential_service_routes, public_routes
+from xinglin.connector.dcp_door import ClaimsPolicy, ClaimsPresent, TokenDoor
+from xinglin.connector.dcp_issuing import Issuer
+from xinglin.connector.dcp_routes import STATUS_PATH, credential_service_routes, issuer_routes, public_routes
 from xinglin.connector.dcp_wallet import Wallet
 from xinglin.connector.entry_terms import CatalogueTerms
 from xinglin.connector.member_door import MemberDoor
@@ -34,7 +35,7 @@ from xinglin.wire.dsp.ports import ConnectorStore, Evidence, Offers, Released
 from xinglin.wire.dsp.states import CONSUMER, PROVIDER
 
 log = logging.getLogger("xinglin.connector")
-WALLET_FILE = "dsp-wallet.json"
+WALLET_FILE, ISSUER_FILE = "dsp-wallet.json", "dsp-issuer.json"
 BY_A_PERSON = "Held: the offer is not the published one, or its terms ask for a person's decision."
 RULES = (
     Rule("REQUESTED", "agree", side=PROVIDER),
@@ -83,6 +84,7 @@ class Assembled(msgspec.Struct, frozen=True):
     did: str
     wallet: Wallet
     door: MemberDoor
+    issuer: Issuer | None = None
 
     async def close(self) -> None:
         """Stop sending; what is owed, to counterparties and to the log, stays in the store."""
@@ -116,11 +118,22 @@ def assemble(folder: Path, reach: Reach, ground: Ground) -> Assembled:
     )
     connector = Connector(world, sender, ground.evidence)
     wallet = Wallet(folder / WALLET_FILE)
+    issuer = _issuer(folder, reach, root, door.tokens, sender) if reach.issues else None
+    if issuer is not None:
+        connector.chores.append(issuer.deliver)
     router = connector.mounted(
         credential_service_routes(door.tokens, wallet, policy.issuers),
-        public_routes(signer, root, also=(ground.keys.did,)),
+        *((issuer_routes(door.tokens, issuer),) if issuer is not None else ()),
+        public_routes(signer, root, issuer, also=(ground.keys.did,)),
     )
-    return Assembled(connector, router, sender, present, signer.did, wallet, door)
+    return Assembled(connector, router, sender, present, signer.did, wallet, door, issuer)
+
+
+def _issuer(folder: Path, reach: Reach, root: str, tokens: TokenDoor, sender: HttpSender) -> Issuer:
+    """Our own issuer; a credential's id in the metadata is its type."""
+    supported = {kind: kind for kind in reach.issues}
+    path = folder / ISSUER_FILE
+    return Issuer(tokens.signer, tokens.resolver, sender, root + STATUS_PATH, supported, path=path, clock=tokens.clock)
 
 
 def check_reach(reach: Reach) -> str:

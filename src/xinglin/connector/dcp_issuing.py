@@ -17,11 +17,18 @@ from xinglin.connector.errors import NotPossible
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.limits import Limit
-from xinglin.trust.credentials import StatusEntry
+from xinglin.trust.credentials import StatusEntry, status_list_parts
 from xinglin.trust.dcp import PROFILE
 from xinglin.trust.dcp_documents import CREDENTIAL_SERVICE
-from xinglin.trust.dcp_messages import HERE, Container, CredentialMessage, encode
-from xinglin.trust.dcp_presentations import issue, issue_status
+from xinglin.trust.dcp_messages import (
+    HERE,
+    Container,
+    CredentialMessage,
+    CredentialObject,
+    CredentialOfferMessage,
+    encode,
+)
+from xinglin.trust.dcp_presentations import issue
 from xinglin.trust.dcp_tokens import Signer, issue_id_token
 from xinglin.trust.status_list import MINIMUM_ENTRIES, StatusList
 from xinglin.wire.dsp.errors import Unreachable
@@ -152,14 +159,33 @@ class Issuer:
         for index in self.state.revoked:
             entries = entries.with_entry(index, True)
         now = self._clock()
-        return issue_status(
-            self.signer,
-            list_id=self.list_url,
-            entries=entries,
-            valid_from=now,
-            valid_until=now + DAY_MS,
-            purpose="revocation",
+        parts = status_list_parts(self.list_url, entries)
+        return issue(self.signer, **parts, valid_from=now, valid_until=now + DAY_MS)
+
+    async def offer(self, holder: str, wanted: tuple[str, ...]) -> None:
+        """Tell a holder what it may ask for; ``Unreachable`` where its Credential Service does not take that."""
+        if not wanted or not set(wanted) <= self.supported.keys():
+            raise NotPossible("These are no credentials that this issuer gives.", remedy=f"It gives {self._given()}.")
+        listed = tuple(msgspec.to_builtins(one) for one in self.listed() if one.id in wanted)
+        message = CredentialOfferMessage(context=HERE, issuer=self.signer.did, credentials=listed)
+        await self._say(holder, "offers", encode(message))
+
+    def listed(self) -> tuple[CredentialObject, ...]:
+        """What this issuer gives, as its metadata have it."""
+        return tuple(
+            CredentialObject(id=name, credential_type=kind, profile=PROFILE) for name, kind in self.supported.items()
         )
+
+    def _given(self) -> str:
+        return ", ".join(sorted(self.supported)) or "nothing"
+
+    async def _say(self, holder: str, path: str, body: bytes, access: str = "") -> None:
+        service = (await self._resolver.document(holder)).service(CREDENTIAL_SERVICE)
+        check_address(service)
+        mine = issue_id_token(self.signer, holder, self._clock(), token=access)
+        answer = await self._sender.post(f"{service.rstrip('/')}/{path}", body, f"Bearer {mine}")
+        if not 200 <= answer.status < 300:
+            raise Unreachable(f"The holder's Credential Service answered {answer.status}.")
 
     def _open(self, request_id: str) -> Request:
         request = self.state.requests.get(request_id)
@@ -178,12 +204,7 @@ class Issuer:
 
     async def _deliver(self, request: Request) -> bool:
         try:
-            service = (await self._resolver.document(request.holder)).service(CREDENTIAL_SERVICE)
-            check_address(service)
-            mine = issue_id_token(self.signer, request.holder, self._clock(), token=request.access)
-            answer = await self._sender.post(f"{service.rstrip('/')}/credentials", request.owed, f"Bearer {mine}")
-            if not 200 <= answer.status < 300:
-                raise Unreachable(f"The holder's Credential Service answered {answer.status}.")
+            await self._say(request.holder, "credentials", request.owed, request.access)
         except XinglinError as error:
             log.warning("request %s is not delivered yet: %s", request.request_id, error.what)
             return False

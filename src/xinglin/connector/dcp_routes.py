@@ -25,7 +25,6 @@ from xinglin.trust.dcp_documents import CREDENTIAL_SERVICE, ISSUER_SERVICE, did_
 from xinglin.trust.dcp_messages import (
     HERE,
     CredentialMessage,
-    CredentialObject,
     CredentialOfferMessage,
     CredentialRequestMessage,
     CredentialStatus,
@@ -238,10 +237,7 @@ def _held(found: JwtCredential, kind: str) -> Held:
 
 
 def _metadata(issuer: Issuer) -> IssuerMetadata:
-    listed = tuple(
-        CredentialObject(id=name, credential_type=kind, profile=PROFILE) for name, kind in issuer.supported.items()
-    )
-    return IssuerMetadata(context=HERE, issuer=issuer.signer.did, credentials_supported=listed)
+    return IssuerMetadata(context=HERE, issuer=issuer.signer.did, credentials_supported=issuer.listed())
 
 
 def _root_of(url: str) -> str:

@@ -76,6 +76,11 @@ class MemberDoor:
             self._remember(found)
         return found
 
+    @property
+    def issuers(self) -> frozenset[str]:
+        """Whose credentials count here."""
+        return self._policy.issuers
+
     def proven(self, participant: str) -> Caller:
         """The participant with what it proved within the hour; without claims where that is longer ago."""
         until, found = self._proven.get(participant, (0, Caller(participant)))

@@ -26,7 +26,7 @@ class Reach(msgspec.Struct, frozen=True):
     ``address``: its public URL (empty: it is not reached). ``issuers``: DIDs whose credentials strangers may show
     (empty: members alone are let in); ``credentials``: types of which each has to be shown. ``rules``: file of
     auto-pilot rules. ``open_most``: open processes of one participant; ``begun_most``: those it begins within an hour.
-    ``trial``: plain http and local addresses are called.
+    ``trial``: plain http and local addresses are called. ``issues``: types of credentials that are issued here.
     """
 
     address: str
@@ -36,6 +36,7 @@ class Reach(msgspec.Struct, frozen=True):
     open_most: int = OPEN_PROCESSES.value
     begun_most: int = BEGUN_PROCESSES.value
     trial: bool = False
+    issues: tuple[str, ...] = ()
 
 
 class Patience(msgspec.Struct, frozen=True):

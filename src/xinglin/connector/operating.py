@@ -10,6 +10,7 @@ import msgspec
 from xinglin.connector.answers import MOVES, is_held, make_answer
 from xinglin.connector.asking import data_set
 from xinglin.connector.assembly import Assembled
+from xinglin.connector.holding import CREDENTIAL_VERBS
 from xinglin.connector.opening import negotiate, transfer
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.verdict import deny
@@ -146,6 +147,7 @@ _VERBS = {
     "dsp-terminate": _terminate,
     "dsp-accept": _accept,
     "dsp-refuse": _refuse,
+    **CREDENTIAL_VERBS,
 }
 CONNECTOR_VERBS = tuple(_VERBS)
 ANSWERS = ("dsp-accept", "dsp-refuse")

@@ -26,7 +26,8 @@ class HubSettings(msgspec.Struct, frozen=True):
     ``dsp_issuers``: DIDs whose credentials strangers may show (empty: members alone are let in); ``dsp_credentials``:
     types of which each has to be shown. ``dsp_rules``: file of auto-pilot rules that come before the hub's own.
     ``dsp_open_most``: open processes of one participant; ``dsp_begun_most``: those
-    it begins within an hour. ``dsp_ca``: PEM file for calls to other connectors.
+    it begins within an hour. ``dsp_issues``: types of credentials that the operator issues to others (none: no issuer
+    is served). ``dsp_ca``: PEM file for calls to other connectors.
     ``dsp_trial``: plain http and local addresses are called; for a trial on one machine alone.
     """
 
@@ -47,6 +48,7 @@ class HubSettings(msgspec.Struct, frozen=True):
     dsp_rules: str = ""
     dsp_open_most: int = OPEN_PROCESSES.value
     dsp_begun_most: int = BEGUN_PROCESSES.value
+    dsp_issues: tuple[str, ...] = ()
     dsp_ca: str = ""
     dsp_trial: bool = False
 
@@ -61,6 +63,7 @@ class HubSettings(msgspec.Struct, frozen=True):
             self.dsp_open_most,
             self.dsp_begun_most,
             self.dsp_trial,
+            self.dsp_issues,
         )
 
     @property

@@ -58,6 +58,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
     dsp_rules: str = ""
     dsp_open_most: int = OPEN_PROCESSES.value
     dsp_begun_most: int = BEGUN_PROCESSES.value
+    dsp_issues: tuple[str, ...] = ()
     dsp_ca: str = ""
     dsp_trial: bool = False
 
@@ -72,6 +73,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
             self.dsp_open_most,
             self.dsp_begun_most,
             self.dsp_trial,
+            self.dsp_issues,
         )
 
 

@@ -162,16 +162,14 @@ def issue_status_list(
     purpose: Purpose = "revocation",
 ) -> Credential:
     """The credential that publishes ``entries`` at the URL ``list_id``."""
+    parts = status_list_parts(list_id, entries, purpose)
+    return issue_credential(private, **parts, valid_from=valid_from, valid_until=valid_until)
+
+
+def status_list_parts(list_id: str, entries: StatusList, purpose: Purpose = "revocation") -> dict[str, Any]:
+    """What any credential that publishes a status list says, whoever's key and form it is issued in."""
     claims = {"type": "BitstringStatusList", "statusPurpose": purpose, "encodedList": entries.encode()}
-    return issue_credential(
-        private,
-        credential_id=list_id,
-        kind=STATUS_LIST_KIND,
-        subject=f"{list_id}#list",
-        claims=claims,
-        valid_from=valid_from,
-        valid_until=valid_until,
-    )
+    return {"credential_id": list_id, "kind": STATUS_LIST_KIND, "subject": f"{list_id}#list", "claims": claims}
 
 
 def open_status_list(

@@ -118,22 +118,6 @@ def issue(
     return made
 
 
-def issue_status(
-    signer: Signer, *, list_id: str, entries: StatusList, valid_from: Instant, valid_until: Instant, purpose: str
-) -> str:
-    """The credential that publishes ``entries`` at the URL ``list_id``."""
-    claims = {"type": "BitstringStatusList", "statusPurpose": purpose, "encodedList": entries.encode()}
-    return issue(
-        signer,
-        credential_id=list_id,
-        kind=STATUS_LIST_KIND,
-        subject=f"{list_id}#list",
-        claims=claims,
-        valid_from=valid_from,
-        valid_until=valid_until,
-    )
-
-
 def present(signer: Signer, credentials: Iterable[str], audience: str, now: Instant, lifetime_s: int = 300) -> str:
     """A presentation of these credentials by their holder, for one verifier."""
     enveloped = [

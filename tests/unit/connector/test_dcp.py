@@ -84,7 +84,7 @@ class ClaimsSpace:
         self.now = NOW
         self.mounts: dict[str, httpx.AsyncBaseTransport] = {}
         self.client = httpx.AsyncClient(transport=_ByHost(self.mounts), trust_env=False)
-        self.sender = HttpSender(self.client, private=True)
+        self.sender = HttpSender(self.client)
         self.holder, self.issuer, self.verifier = (
             Party(self, name, folder) for name in ("holder", "issuer", "verifier")
         )

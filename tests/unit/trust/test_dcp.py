@@ -15,6 +15,7 @@ from tests.unit.trust.conftest import fixed_entropy
 from xinglin.kernel import Denied, LimitExceeded, MalformedMessage
 from xinglin.kernel.instants import to_text
 from xinglin.trust import InMemoryReplayStore, PrivateKeys, StatusEntry, StatusList
+from xinglin.trust.credentials import status_list_parts
 from xinglin.trust.dcp import SCOPES, TYPE_SCOPE, check_scopes
 from xinglin.trust.dcp_documents import (
     AUTHENTICATION,
@@ -32,7 +33,6 @@ from xinglin.trust.dcp_presentations import (
     PRESENTED,
     StatusBits,
     issue,
-    issue_status,
     needed,
     open_status,
     present,
@@ -299,8 +299,9 @@ def bits(*revoked: int, by: Signer = ISSUER, **changes: Any) -> StatusBits | Den
     entries = StatusList()
     for index in revoked:
         entries = entries.with_entry(index, True)
-    parts: dict[str, Any] = {"valid_from": NOW - DAY, "valid_until": NOW + DAY, "purpose": "revocation"}
-    jwt = issue_status(by, list_id=LIST, entries=entries, **parts | changes)
+    listed = status_list_parts(changes.pop("list_id", LIST), entries, changes.pop("purpose", "revocation"))
+    parts: dict[str, Any] = {"valid_from": NOW - DAY, "valid_until": NOW + DAY}
+    jwt = issue(by, **listed, **parts | changes)
     return open_status(jwt, DOCUMENTS, list_id=LIST, issuers=frozenset({ISSUER.did}), now=NOW)
 
 
