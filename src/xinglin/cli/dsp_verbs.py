@@ -26,6 +26,9 @@ class NotStarted(XinglinError):
 def add_to(root: typer.Typer) -> None:
     """Put the verbs of this file where they belong."""
     root.command("dsp-tck-profile")(tck_profile)
+    from xinglin.cli.credential_verbs import app as credentials
+
+    app.add_typer(credentials, name="credential")
     root.add_typer(app, name="dsp")
 
 
