@@ -8,6 +8,7 @@ means that no later fact can help.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -20,7 +21,7 @@ from xinglin.terms.evaluate import Asked, compile_policy
 from xinglin.terms.grades import OPERATIONS, REQUIREMENTS, required
 from xinglin.terms.policy import Policy
 from xinglin.terms.purposes import check_purpose
-from xinglin.terms.vocabulary import OPERANDS, nearest
+from xinglin.terms.vocabulary import OPERANDS, includes, nearest
 
 FACTS = Limit("facts that a study states", 64, "facts")
 FACT_VALUES = Limit("values of a fact", 2_000, "values")
@@ -89,7 +90,7 @@ def standing(policy: Policy | None, grade: str, study: StudyFacts) -> Standing:
         reasons += checked.reasons if isinstance(checked, Denied) else ()
     if policy is None:
         return Standing(NO, tuple(reasons), asked=asked) if reasons else Standing(ASK, asked=asked)
-    judged = _judged(policy, study)
+    judged = prospect(policy, grade, study.action, dict(study.values))
     if isinstance(judged, Denied):
         reasons += judged.reasons
     if reasons:
@@ -103,12 +104,38 @@ def standing(policy: Policy | None, grade: str, study: StudyFacts) -> Standing:
 def purposes_of(policy: Policy, purposes: Mapping[str, object], action: str = "statistics") -> tuple[str, ...]:
     """The purposes for which some study could use a data set with this policy."""
     study = {code: StudyFacts(action, {"purpose": code}) for code in purposes}
-    return tuple(code for code, facts in study.items() if isinstance(_judged(policy, facts), Allowed))
+    compiled = compile_policy(policy)
+    return tuple(
+        code
+        for code, facts in study.items()
+        if isinstance(compiled.prospect(Asked(facts.action, dict(facts.values))), Allowed)
+    )
 
 
-def _judged(policy: Policy, study: StudyFacts) -> Verdict:
-    values: dict[str, Value] = dict(study.values)
-    return compile_policy(policy).prospect(Asked(study.action, values))
+def prospect(policy: Policy, grade: str, action: str, values: dict[str, Value]) -> Verdict:
+    """What a policy says of an action before any use: the same in the catalogue and for an offer.
+
+    A wide action (``use``) is what may be done of it with data of this grade: where each part is forbidden, so is the
+    whole, whatever a permission of the whole says.
+    """
+    compiled = compile_policy(policy)
+    found = [compiled.prospect(Asked(one, values)) for one in parts_of(action, grade)]
+    possible = [one for one in found if isinstance(one, Allowed)]
+    if possible:
+        return Allowed(tuple(dict.fromkeys(condition for one in possible for condition in one.conditions)))
+    return Denied(tuple(dict.fromkeys(reason for one in found if isinstance(one, Denied) for reason in one.reasons)))
+
+
+@lru_cache(maxsize=256)
+def parts_of(action: str, grade: str) -> tuple[str, ...]:
+    """What an action may mean with data of a grade: itself, or the narrower ones that are offered.
+
+    >>> parts_of("use", "L2"), parts_of("statistics", "L2"), parts_of("use", "L1")
+    (('statistics', 'training', 'extract'), ('statistics',), ('read', 'transfer'))
+    """
+    handed_out = ("transfer",) if isinstance(required(grade, "read"), tuple) else ()
+    offered = (*(one for one in OPERATIONS if isinstance(required(grade, one), tuple)), *handed_out)
+    return tuple(one for one in offered if includes(action, one)) or (action,)
 
 
 def _texts(value: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -214,17 +214,21 @@ def warn_unconfirmed(published: dict[str, Any]) -> None:
 
 
 def _described(folder: Path, name: str, title: str, secret: str) -> tuple[str, DataSetDescription]:
+    from xinglin.kernel.instants import system_clock
+    from xinglin.node.consent import published_persons
     from xinglin.node.intake.connecting import describe
     from xinglin.node.joining import open_node_keys
     from xinglin.node.tables import Tables
 
     did = open_node_keys(folder, secret).did
     found = Tables(folder, did).published.get(name)
-    return did, found or describe(node_lake(folder), name, title or name, did)
+    persons = published_persons(folder, system_clock())
+    return did, found or describe(node_lake(folder), name, title or name, did, persons=persons)
 
 
 def _statement(folder: Path, name: str, title: str, words: str, confirmed_by: str, secret: str) -> Any:
     from xinglin.kernel.instants import system_clock
+    from xinglin.node.consent import published_persons
     from xinglin.node.intake.grading import keep_grades, settled_now
     from xinglin.node.intake.quality import make_statement
 
@@ -233,7 +237,9 @@ def _statement(folder: Path, name: str, title: str, words: str, confirmed_by: st
     settled = settled_now(folder, lake, described)
     if confirmed_by:
         settled = keep_grades(folder, name, settled, _asked([], True, settled), confirmed_by, "")
-    return make_statement(lake, described, system_clock(), words=words, grades=settled)
+    now = system_clock()
+    persons = published_persons(folder, now)
+    return make_statement(lake, described, now, words=words, grades=settled, persons=persons)
 
 
 def _asked(given: list[str], every: bool, settled: tuple[SettledGrade, ...]) -> dict[tuple[str, str], str]:

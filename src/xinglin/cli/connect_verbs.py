@@ -273,6 +273,8 @@ def _load_here(folder: Path, proposals: tuple[Proposal, ...], secret: str) -> li
 
 def _publish(folder: Path, name: str, title: str, proposals: tuple[Proposal, ...], secret: str) -> dict[str, Any]:
     from xinglin.cli.catalogue_verbs import publish_description
+    from xinglin.kernel.instants import system_clock
+    from xinglin.node.consent import published_persons
     from xinglin.node.intake.connecting import describe
     from xinglin.node.intake.wiring import open_lake
     from xinglin.node.joining import open_node_keys
@@ -280,7 +282,8 @@ def _publish(folder: Path, name: str, title: str, proposals: tuple[Proposal, ...
 
     did = open_node_keys(folder, secret).did
     suggestions = [one.suggestion for one in proposals if one.suggestion is not None]
-    described = describe(open_lake(folder, node_settings(folder).settings), name, title, did, suggestions=suggestions)
+    lake, persons = open_lake(folder, node_settings(folder).settings), published_persons(folder, system_clock())
+    described = describe(lake, name, title, did, suggestions=suggestions, persons=persons)
     found = publish_description(folder, did, described)
     return {**found, "tables": {table.name: len(table.columns) for table in described.tables}}
 

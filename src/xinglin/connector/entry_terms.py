@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from xinglin.catalogue.eligible import prospect
 from xinglin.catalogue.entry import CatalogueEntry
 from xinglin.connector.answers import OWN_FACTS, VOUCHED
 from xinglin.connector.entry_offers import offer_of
@@ -58,7 +59,7 @@ class CatalogueTerms:
         terms = from_odrl(policy)
         values = self._values(step, caller, entry, policy)
         if step == "negotiate":
-            return _negotiable(terms, values)
+            return _negotiable(terms, values, entry.grade)
         if step == "agree":
             return _bindable(terms, values, entry, policy)
         if step == "accept":
@@ -109,10 +110,9 @@ def _said(texts: Iterable[str]) -> Value | None:
     return found[0] if len(found) == 1 else found or None
 
 
-def _negotiable(terms: Policy, values: dict[str, Value]) -> Verdict:
+def _negotiable(terms: Policy, values: dict[str, Value], grade: str) -> Verdict:
     """Denied where no later fact can help, for any of the actions that the offer is about."""
-    compiled = compile_policy(terms)
-    found = [compiled.prospect(Asked(one.action, values)) for one in terms.permissions]
+    found = [prospect(terms, grade, one.action, values) for one in terms.permissions]
     if not found:
         return deny("dsp.no_permission", "The offer permits nothing.", "Ask for an offer of the catalog.")
     possible = [one for one in found if isinstance(one, Allowed)]

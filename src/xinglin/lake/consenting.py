@@ -43,6 +43,20 @@ def expanded_select(keys: str, links: str) -> str:
     )
 
 
+def kept_where(key: str, persons: PersonFilter) -> str:
+    """The WHERE of a SELECT over ``key`` that leaves out whom the filter removes; empty where it removes nobody.
+
+    >>> kept_where("patient", PersonFilter())
+    ''
+    """
+    rules, own = [], quoted(key)
+    if persons.without:
+        rules.append(f"NOT EXISTS (SELECT 1 FROM {quoted(WITHOUT)} AS w WHERE w.key = {own})")  # noqa: S608 (quoted)
+    if persons.only is not None:
+        rules.append(f"EXISTS (SELECT 1 FROM {quoted(ONLY)} AS o WHERE o.key = {own})")  # noqa: S608 (quoted)
+    return f" WHERE {' AND '.join(rules)}" if rules else ""
+
+
 def let_through(found: str, *, without: bool, only: bool) -> str:
     """``found`` (a SELECT of ``key, person``) without the persons that the filter removes."""
     names, rules = ("key", "person"), []

@@ -15,11 +15,14 @@ from xinglin.catalogue.model import DataSetDescription, TableDescription
 from xinglin.catalogue.profile import LevelCount, TableProfile
 from xinglin.catalogue.statement import AGE_BAND_YEARS, BINS, OLDEST_BAND, BinCount, Measured, Population
 from xinglin.kernel.instants import Instant
+from xinglin.lake.consenting import kept_where
+from xinglin.lake.current import PERSON_LINK
 from xinglin.lake.delta import Lake
 from xinglin.lake.model import NIGHTLY
 from xinglin.lake.profiling import Ask, counted, profile_relation
 from xinglin.lake.quality_days import MOMENTS
 from xinglin.lake.reading import read_current
+from xinglin.terms.consent import PersonFilter
 
 _HOLDS = {"integer": "integer", "number": "number", "date": "date", "instant": "instant", "boolean": "boolean"}
 
@@ -32,8 +35,14 @@ class Counted(msgspec.Struct, frozen=True):
     suggestions: dict[str, tuple[GradeSuggestion, ...]]
 
 
-def count_for_statement(lake: Lake, description: DataSetDescription, at: Instant) -> Counted:
-    """Profiles of the described tables that the lake has, and the population of ``patient``."""
+def count_for_statement(
+    lake: Lake, description: DataSetDescription, at: Instant, persons: PersonFilter | None = None
+) -> Counted:
+    """Profiles of the described tables that the lake has, and the population of ``patient``.
+
+    ``persons``: whose rows are counted; everybody's where nothing is given.
+    """
+    allowed = persons or PersonFilter()
     held = set(lake.names())
     tables = [table for table in description.tables if table.name in held]
     measured: dict[str, Measured] = {}
@@ -41,13 +50,16 @@ def count_for_statement(lake: Lake, description: DataSetDescription, at: Instant
     names = [table.name for table in tables] + (["patient"] if "patient" in held else [])
     if not names:
         return Counted({}, None, {})
+    if not allowed.lets_everybody and PERSON_LINK in held:
+        names.append(PERSON_LINK)
     population = None
-    with read_current(lake, lake.pin_newest(names), NIGHTLY) as session:
+    with read_current(lake, lake.pin_newest(names), NIGHTLY, persons=allowed) as session:
         for table in tables:
             stored = set(session.columns(table.name))
             columns = [one for one in _columns(table) if one.name in stored]
             listed = ", ".join(f'"{one.name}"' for one in columns if one.name != table.patient_key)
             select = f'SELECT "{table.patient_key}"{", " + listed if listed else ""} FROM "{table.name}"'  # noqa: S608
+            select += kept_where(table.patient_key, allowed)
             with counted(session.batches(select), table.name) as ask:
                 profile = profile_relation(ask, table.name, table.name, columns, table.patient_key)
                 measured[table.name] = Measured(profile, _bins(ask, table, profile), _months(ask, table, stored))
@@ -56,7 +68,8 @@ def count_for_statement(lake: Lake, description: DataSetDescription, at: Instant
             wanted = ("patient", "sex", "birth_year", "province", "country")
             stored = set(session.columns("patient"))
             listed = ", ".join(f'"{name}"' for name in wanted if name in stored)
-            with counted(session.batches(f"SELECT {listed} FROM patient"), "patient") as ask:  # noqa: S608
+            select = f"SELECT {listed} FROM patient{kept_where('patient', allowed)}"  # noqa: S608 (known columns)
+            with counted(session.batches(select), "patient") as ask:
                 population = _population(ask, stored & set(wanted), datetime.fromtimestamp(at / 1000, UTC).year)
     return Counted(measured, population, suggestions)
 

@@ -15,6 +15,7 @@ from xinglin.lake.current import PERSON_LINK, rule_of
 from xinglin.lake.delta import Lake
 from xinglin.lake.model import PinnedTable, QueryLimits, Snapshot
 from xinglin.lake.query import QuerySession
+from xinglin.terms.consent import PersonFilter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,19 +26,28 @@ ROWS = "rows_"
 
 @contextmanager
 def read_current(
-    lake: Lake, snapshot: Snapshot, limits: QueryLimits | None = None, *, as_of_recorded: Instant | None = None
+    lake: Lake,
+    snapshot: Snapshot,
+    limits: QueryLimits | None = None,
+    *,
+    as_of_recorded: Instant | None = None,
+    persons: PersonFilter | None = None,
 ) -> Iterator[QuerySession]:
     """A locked session over the snapshot's tables, for the node's own queries; closed at the end.
 
     A table with versions of facts is readable under its name as its current view (``patient`` is the linked
     person where the snapshot has ``person_link``, ``patient_record`` the source's key); every stored row as
-    ``rows_…``. ``as_of_recorded``: what the node knew at that instant. Raises as ``Lake.datasets`` does.
+    ``rows_…``. ``as_of_recorded``: what the node knew at that instant. ``persons``: lists for
+    ``consenting.kept_where``, with the records that are linked to them where the snapshot has links. Raises as
+    ``Lake.datasets`` does.
     """
     session = QuerySession(limits or QueryLimits())
     try:
         opened = {pinned.name: open_rows(lake, session, pinned) for pinned in snapshot.tables}
         if PERSON_LINK in opened:
             session.links(ROWS + PERSON_LINK, as_of_recorded=as_of_recorded)
+        if persons is not None:
+            session.persons(persons)
         for name, schema in opened.items():
             rule = rule_of(name, schema.names)
             if rule is None:

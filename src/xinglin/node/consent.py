@@ -172,6 +172,22 @@ def tables_of(terms: AgreedTerms) -> tuple[str, ...]:
     return tuple(sorted({variable.partition(".")[0] for variable in terms.variables}))
 
 
+def published_persons(folder: Path, at: Instant) -> PersonFilter:
+    """Whose rows a description that every member reads is counted over: nobody's who objected to research.
+
+    No study is known yet, nor whether it is commercial, whose, or which sensitive categories it touches: whoever denies
+    any of these is left out. The regime asks for consent only once there is a study.
+    """
+    register = known_consent_register(folder)
+    if register is None:
+        return PersonFilter()
+    use = ConsentUse(study="", purpose="health-research", institutions=(), at=at, regime="opt-out")
+    try:
+        return person_filter(register.choices(), use)
+    finally:
+        register.close()
+
+
 class NodeConsent:
     """Whose rows a run may see. Once admitted, a run that is taken up again after a stop reads what it read then."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from tests.unit.gate.memory import RUN, USE, World
-from tests.unit.node.test_same_verdict import CLASSES, POLICIES, PURPOSES, in_the_catalogue
+from tests.unit.node.test_same_verdict import CLASSES, POLICIES, PURPOSES, at_the_connector, in_the_catalogue
 from tests.unit.terms.test_care import DOCTOR
 from tests.unit.terms.test_care import FACTS as CARE
 from tests.unit.terms.test_care import REQUEST as LOOKUP
@@ -84,6 +84,35 @@ async def test_what_a_person_said_meanwhile_stops_the_output_with_the_reason_of_
     answer = await world.gate().carry(USE)
     assert isinstance(answer, Withheld) and answer.reasons == expected.reasons
     assert not world.delivered and world.decisions[RUN, "again"] == expected
+
+
+# --- what a wide permission means ----------------------------------------------------------------
+
+NARROWED = {
+    "nothing left": ("use", ("statistics", "training", "extract")),
+    "training left": ("use", ("statistics", "extract")),
+    "not of this grade": ("use", ("read", "transfer")),
+    "the same": ("statistics", ("statistics",)),
+    "the whole": ("use", ("use",)),
+    "another": ("statistics", ("training",)),
+}
+
+
+@pytest.mark.parametrize("name", NARROWED)
+async def test_a_narrower_prohibition_means_the_same_outside(name: str) -> None:
+    """A wide permission whose every part is forbidden is none: in the catalogue, at the connector and at the run."""
+    permitted, forbidden = NARROWED[name]
+    policy = Policy((Permission(permitted),), tuple(Prohibition(action) for action in forbidden))
+    values: dict[str, Any] = {"purpose": PURPOSES[0], "recipient": (DOCTOR,), "grade": "L2"}
+    found = standing(policy, "L2", StudyFacts(permitted, values))
+    offered = await at_the_connector(policy, PURPOSES[0], None)
+    assert (found.answer == NO) == isinstance(offered, Denied)
+    assert (found.answer == NO) == (name in ("nothing left", "the same", "the whole"))
+    if isinstance(offered, Denied):
+        assert set(found.reasons) == set(offered.reasons)
+    run = decide(REQUEST, USE.plan, replace(under(policy, None), checkpoint_age_ms=500))
+    one = standing(policy, "L2", StudyFacts("statistics", values))
+    assert (one.answer == NO) == isinstance(run, Denied)
 
 
 # --- looking a patient up ------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from xinglin.node.intake.looks import APART, DATABASE, TABLE, VOCABULARY, Omop, 
 from xinglin.node.intake.recognise import Found, NotRecognised, of_files
 from xinglin.node.intake.sources import MAPPINGS, SourceFile
 from xinglin.records.sniffing import CSV, EXCEL, GZIP, JSON_LINES, OLD_EXCEL, PARQUET, UNKNOWN, ZIP
+from xinglin.terms.consent import PersonFilter
 
 if TYPE_CHECKING:
     from xinglin.records.tabular.suggestion import Suggestion
@@ -161,14 +162,21 @@ def _as_source(proposal: Proposal) -> Source:
 
 
 def describe(
-    lake: Lake, name: str, title: str, did: str, *, suggestions: Sequence[Suggestion] = (), min_persons: int = 10
+    lake: Lake,
+    name: str,
+    title: str,
+    did: str,
+    *,
+    suggestions: Sequence[Suggestion] = (),
+    min_persons: int = 10,
+    persons: PersonFilter | None = None,
 ) -> DataSetDescription:
     """The public description of what lies in the lake: products by their mapping, canonical tables by their rows.
 
-    Counted inside the hospital; what fewer than ``min_persons`` persons share is not in it. Raises
-    ``NothingToPublish``.
+    Counted inside the hospital; what fewer than ``min_persons`` persons share is not in it. ``persons``: whose rows
+    are counted. Raises ``NothingToPublish``.
     """
-    tables = [*_products(lake, suggestions), *_canonical(lake, min_persons)]
+    tables = [*_products(lake, suggestions), *_canonical(lake, min_persons, persons or PersonFilter())]
     if not tables:
         raise NothingToPublish(
             f"No table has {min_persons} persons or more.", remedy="Load more, or publish a description by hand."
@@ -184,9 +192,11 @@ def _products(lake: Lake, suggestions: Sequence[Suggestion]) -> list[TableDescri
     return [product_description(product) for product in products if product.name in held]
 
 
-def _canonical(lake: Lake, min_persons: int) -> list[TableDescription]:
+def _canonical(lake: Lake, min_persons: int, persons: PersonFilter) -> list[TableDescription]:
     from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
     from xinglin.catalogue.describe import describe_canonical, publishable
+    from xinglin.lake.consenting import kept_where
+    from xinglin.lake.current import PERSON_LINK
     from xinglin.lake.profiling import counted, profile_relation
     from xinglin.lake.reading import read_current
 
@@ -196,12 +206,15 @@ def _canonical(lake: Lake, min_persons: int) -> list[TableDescription]:
         return []
     found = []
     names = [table.name for table in wanted]
+    if not persons.lets_everybody and PERSON_LINK in held:
+        names.append(PERSON_LINK)
     snapshot = lake.pin_current(names, max(lake.versions(name)[-1][1] for name in names))
-    with read_current(lake, snapshot) as session:
+    with read_current(lake, snapshot, persons=persons) as session:
         for table in wanted:
             columns = publishable(table)
             held_columns = ", ".join(f'"{column.name}"' for column in columns)
             select = f'SELECT "patient", {held_columns} FROM "{table.name}"'  # noqa: S608 (canonical names)
+            select += kept_where("patient", persons)
             with counted(session.batches(select), table.name) as ask:
                 profile = profile_relation(ask, table.name, table.name, columns, "patient")
             described = describe_canonical(table, profile, min_persons=min_persons)

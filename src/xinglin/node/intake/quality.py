@@ -29,6 +29,7 @@ from xinglin.lake.quality import last_run
 from xinglin.lake.quality_coverage import count_for_statement
 from xinglin.lake.quality_days import CHINA, DayRow, day_profiles, keep_days, kept_days
 from xinglin.node.intake.comparing import Since, compare
+from xinglin.terms.consent import PersonFilter
 
 HELD_PAGE = 1_000
 BACK_DAYS = 60
@@ -73,10 +74,16 @@ def drift_alarms(lake: Lake, day: str, source: str = "") -> tuple[Alarm, ...]:
 
 
 def make_statement(
-    lake: Lake, description: DataSetDescription, at: Instant, *, words: str = "", grades: Iterable[SettledGrade] = ()
+    lake: Lake,
+    description: DataSetDescription,
+    at: Instant,
+    *,
+    words: str = "",
+    grades: Iterable[SettledGrade] = (),
+    persons: PersonFilter | None = None,
 ) -> DataSetStatement:
-    """The public statement of a described data set, with the newest kept quality run."""
-    counted = count_for_statement(lake, description, at)
+    """The public statement of a described data set, with the newest kept quality run; ``persons``: who is counted."""
+    counted = count_for_statement(lake, description, at, persons)
     card = last_run(lake)
     return data_set_statement(
         description,
