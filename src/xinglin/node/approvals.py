@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from xinglin.access.approval import RESOLUTION, Resolution, approval_facts_of, covers, notice_of, open_approval
+from xinglin.access.errors import NotThisApproval
 from xinglin.access.register import Logged
 from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.codec import decode_json
@@ -19,11 +20,13 @@ from xinglin.node.logview import LogView
 from xinglin.stores.access_database import ApprovalDocuments
 from xinglin.terms.facts import CLOCK_SKEW_MS, AgreementFacts, ApprovalFacts
 from xinglin.trust.envelope import Signed, open_signed
+from xinglin.trust.errors import UnknownParticipant
 from xinglin.wire.approvals import ApprovalRecord
 from xinglin.wire.channel import ApprovalOrder
 
 log = logging.getLogger("xinglin.node.approvals")
 DOCUMENTS = Limit("approvals kept at a node", 10_000, "documents")
+DOCUMENTS_OF_ONE = Limit("approvals of one chair kept at a node", 1_000, "documents")
 DOCUMENT_BYTES = Limit("an approval", 1024 * 1024, "bytes")
 _WORDS = {
     "revoked": ("The ethics approval of this study was revoked.", "Ask its committee."),
@@ -42,15 +45,25 @@ class NodeApprovals:
         self._verified: dict[tuple[str, int], Resolution | None] = {}
 
     def given(self, order: ApprovalOrder) -> None:
-        """Keep a document whose signer the log knows; whether it stands is asked when it is needed."""
+        """Keep a document of a chair whom the log knows; whether it stands is asked when it is needed.
+
+        One of a committee that the log does not name yet waits for the log; one by nobody's chair is not kept.
+        """
         DOCUMENT_BYTES.check(len(order.signed))
         signed = Signed.from_bytes(order.signed)
         payload = open_signed(signed, RESOLUTION, self._view.record.directory, need_pq=True)
         digest, known = sha256_digest(payload), self._documents.known()
         if digest in known:
             return
+        motion = decode_json(payload, Resolution).motion
+        seat = self.record.charters.get(motion.committee)
+        if seat is None:
+            raise UnknownParticipant(motion.committee)
+        if signed.signer not in seat.charter.chairs:
+            raise NotThisApproval("The document was signed by no chair of its committee.")
         DOCUMENTS.check(len(known) + 1)
-        self._documents.keep(digest, decode_json(payload, Resolution).motion.scope.study, order.signed)
+        DOCUMENTS_OF_ONE.check(self._documents.signed_by(signed.signer) + 1)
+        self._documents.keep(digest, motion.scope.study, order.signed, signed.signer)
         log.info("approval %s is kept", digest)
 
     def facts(self, held: AgreementFacts | None, below: int | None = None) -> ApprovalFacts | None:

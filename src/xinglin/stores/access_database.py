@@ -93,9 +93,16 @@ class ApprovalDocuments:
         """Close every connection."""
         self._database.close()
 
-    def keep(self, approval: str, study: str, signed: bytes) -> None:
-        """Keep a document; the same again changes nothing."""
-        self._database.write(t.KEEP_APPROVAL, approval=approval, study=study, signed=signed)
+    def keep(self, approval: str, study: str, signed: bytes, signer: str = "") -> None:
+        """Keep a document and who signed it; the same again changes nothing."""
+        with self._database.alone() as work:
+            work.write(t.KEEP_APPROVAL, approval=approval, study=study, signed=signed)
+            work.write(t.KEEP_SIGNER, approval=approval, signer=signer)
+
+    def signed_by(self, signer: str) -> int:
+        """How many documents of one signer are kept."""
+        found = self._database.one(t.SIGNED_BY, who=signer)
+        return int(found["count"]) if found else 0
 
     def known(self) -> frozenset[str]:
         """Digests of everything kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData, Table, bindparam, delete, select, text
+from sqlalchemy import MetaData, Table, bindparam, delete, func, select, text
 
 from xinglin.stores.columns import number, octets, words
 from xinglin.stores.database import insert_or
@@ -58,6 +58,14 @@ approval_document = Table(
     octets("signed"),
 )
 
+approval_signer = Table(
+    "approval_signer",
+    node_meta,
+    words("approval", key=True),
+    words("signer", index=True),
+)
+"""Who signed a document, so that one member's are counted."""
+
 PUT_DRAFT = insert_or(access_draft, "draft", replace=True)
 DRAFT = select(access_draft).where(access_draft.c.draft == bindparam("key"))
 DRAFTS = (
@@ -82,6 +90,8 @@ ADD_VOTE = text(
 )
 VOTES = select(access_vote).where(access_vote.c.motion == bindparam("of")).order_by(access_vote.c.member)
 KEEP_APPROVAL = insert_or(approval_document, "approval", replace=False)
+KEEP_SIGNER = insert_or(approval_signer, "approval", replace=False)
+SIGNED_BY = select(func.count().label("count")).where(approval_signer.c.signer == bindparam("who"))
 APPROVALS_OF = (
     select(approval_document).where(approval_document.c.study == bindparam("of")).order_by(approval_document.c.approval)
 )

@@ -16,12 +16,13 @@ from tests.unit.hub.review_scene import VOTERS, Scene
 
 from xinglin.access.approval import Resolution, approved_policy, sign_end, sign_notice, sign_resolution
 from xinglin.access.clocks import DAY_MS
+from xinglin.access.errors import NotThisApproval
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.submission import sign_batch
 from xinglin.gate import Stopped
 from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
-from xinglin.node.approvals import DOCUMENT_BYTES, NodeApprovals
+from xinglin.node.approvals import DOCUMENT_BYTES, DOCUMENTS_OF_ONE, NodeApprovals
 from xinglin.node.halting import STALE, Halts
 from xinglin.stores.access_database import ApprovalDocuments
 from xinglin.terms.evaluate import Asked, compile_policy
@@ -158,6 +159,24 @@ async def test_a_document_that_says_other_than_its_notice(scene: Scene, node: No
         node.given(sign_resolution(PrivateKeys.generate(), later))
     with pytest.raises(LimitExceeded):
         node.approvals.given(ApprovalOrder("sha256:", bytes(DOCUMENT_BYTES.value + 1)))
+
+
+async def test_one_chair_does_not_fill_what_a_node_keeps_and_nobody_else_gets_in(scene: Scene, node: Node) -> None:
+    approval = await scene.approved()
+    node.follow()
+    made = scene.reviews._desk.motion_of(scene.desk.access.motions()[0])
+    chair, deputy, member = (scene.people[name] for name in ("chair", "deputy", "third"))
+    for number in range(DOCUMENTS_OF_ONE.value):
+        node.documents.keep(f"sha256:{number}", "another-study", b"", chair.did)
+    with pytest.raises(LimitExceeded):
+        node.given(sign_resolution(chair, Resolution(made, (), (), scene.now)))
+    with pytest.raises(NotThisApproval):  # a member who leads nothing
+        node.given(sign_resolution(member, Resolution(made, (), (), scene.now + 1)))
+    elsewhere = Resolution(replace(made, committee="sha256:" + "0" * 64), (), (), scene.now)
+    with pytest.raises(UnknownParticipant):  # waits for a committee that the log does not name
+        node.given(sign_resolution(deputy, elsewhere))
+    node.given(sign_resolution(deputy, Resolution(made, (), (), scene.now + 2)))  # another chair's share is its own
+    assert approval not in node.documents.known()
 
 
 async def test_an_amendment_takes_the_place_of_what_it_replaces(scene: Scene, node: Node) -> None:
