@@ -30,8 +30,17 @@ An unknown operand, operator, unit, action, duty or value is refused when a poli
 it is offered (an agreement with it cannot be signed) and when a use is decided, with the nearest known word.
 
 A node says where it computes by `place`, `network` and `environment` in `node.toml`: that is the hospital's own word,
-and proves nothing to anybody else. Time, uses, study, variables, grade, operation, purpose, recipients, algorithm and
-minimum cell it knows by itself; the rest is unknown until a part of the space tells it.
+and proves nothing to anybody else. The [table below](#who-supplies-a-fact) says who supplies each fact; what nobody
+supplies is unknown, and denied.
+
+An agreement that amends or renews another one goes on counting: uses and exact answers of the whole chain count against
+what the newest allows. A run has `run_limit_s` in `node.toml` from its admission to its release, an hour at most. A
+third party's security assessment is registered with `xinglin node assessment add STATEMENT.toml REPORT.pdf`: the node
+signs that such a report exists, its digest goes into the log, and it stands until its date, its end
+(`xinglin node assessment end NAME`) or the regulator's freeze of its digest.
+
+Data of grade L3 is refused at every node of this version: nothing here computes under encryption beyond the secure sum,
+or in an attested enclave, and once all else is there `requires_protected_computation` is the one reason that remains.
 
 Before a use, `CompiledPolicy.prospect` says what can still become of it: facts that are not known yet are conditions
 (`open:place`), and a refusal means that no later fact can help.
@@ -59,6 +68,7 @@ def page() -> str:
         [
             HEAD,
             *_operands(),
+            *_supplied(),
             *_actions("Actions", "`use` includes those below it; the others stand for themselves.", ACTIONS.values()),
             *_actions("Duties", "Owed for a permission, or whatever is used.", DUTIES.values()),
             *_purposes(),
@@ -91,6 +101,24 @@ def _operands() -> list[str]:
     ]
     title = ["## Operands", "", f"Version {VERSION} of the vocabulary; it is closed.", ""]
     return [*title, *_table(("operand", "meaning · 含义", "kind", "operators", "values", "IRI"), rows)]
+
+
+def _supplied() -> list[str]:
+    from xinglin.terms.supplied import AT_THE_CONNECTOR, AT_THE_NODE, NOBODY, PERSON
+    from xinglin.terms.vocabulary import OPERANDS
+
+    nobody = "nobody yet: denied"
+    rows = [
+        (f"`{name}`", AT_THE_CONNECTOR.get(name, nobody if name in NOBODY else PERSON), AT_THE_NODE.get(name, nobody))
+        for name in OPERANDS
+    ]
+    words = (
+        "In the catalogue a study states its facts itself, the time and the grade apart; what it does not state stays "
+        "open. A released product of grade L1 is read with the connector's facts. What a hospital declares or vouches "
+        "for is its word, and no more."
+    )
+    title = ["## Who supplies a fact", "", words, ""]
+    return [*title, *_table(("operand", "at the connector", "at a run, its rounds and its release"), rows)]
 
 
 def _actions(title: str, words: str, actions: Iterable[object]) -> list[str]:

@@ -9,6 +9,7 @@ from xinglin.kernel.verdict import Reason
 from xinglin.terms.constraints import Leaf, Values
 from xinglin.terms.policy import Constraint, Duty, Logical, Permission, Prohibition
 from xinglin.terms.reading import shown
+from xinglin.terms.supplied import NOBODY
 from xinglin.terms.vocabulary import ACTIONS, OPERANDS, OPERATORS
 
 _JOINING = {"all": " and ", "sequence": " and ", "any": " or ", "one": " or else "}
@@ -59,7 +60,8 @@ def not_known(leaf: Leaf, values: Values) -> Reason:
     unread = leaf.asked(values) not in (None, ())
     words = f"It cannot be read: {operand.words}." if unread else f"It is not known: {operand.words}."
     needed = constraint_text(leaf.constraint)
-    return Reason(f"terms.unknown_{slug(operand.name)}", words, f"Make it known; the terms ask that {needed}.")
+    remedy = NOBODY.get(operand.name, f"Make it known; the terms ask that {needed}.")
+    return Reason(f"terms.unknown_{slug(operand.name)}", words, remedy)
 
 
 def not_met(leaf: Leaf, values: Values) -> Reason:
