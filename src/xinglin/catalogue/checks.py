@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
+from xinglin.catalogue.canonical_tables import canonical_table
 from xinglin.catalogue.model import KINDS, ROLES, ColumnDescription, DataSetDescription, TableDescription
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
@@ -18,6 +19,8 @@ LEVELS = Limit("levels a column", 1_000, "levels")
 LEVEL_CHARACTERS = Limit("level", 200, "characters")
 WORDS_CHARACTERS = Limit("words of a description", 1_000, "characters")
 
+PERSON = "patient"
+"""The patient key of every canonical table that holds patients."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
 
 
@@ -63,6 +66,12 @@ def _table(table: TableDescription) -> Iterator[Reason]:
     keys = [column.name for column in table.columns if column.role == "person"]
     if keys != [table.patient_key]:
         yield _reason(f"{where} has one column of role person, its patient key.", "Declare the patient key.")
+    canonical = canonical_table(table.name)
+    if canonical is not None and canonical.of_person and table.patient_key != PERSON:
+        words = f"{where} is a canonical table of persons: its patient key is '{PERSON}'."
+        yield _reason(words, "Declare that column as the patient key, or name the table otherwise.")
+    if canonical is not None and not canonical.of_person:
+        yield _reason(f"{where} is a canonical table that holds no patients.", "Leave it out, or name it otherwise.")
     for column in table.columns:
         yield from _column(where, table, column)
 

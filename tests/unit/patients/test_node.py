@@ -27,6 +27,7 @@ from xinglin.node.settings import NodeSettings
 from xinglin.patients import linkage
 from xinglin.patients.deciding import Clerks
 from xinglin.patients.errors import BadPolicy, NoLinkage
+from xinglin.patients.forgetting import remembered_texts
 from xinglin.patients.model import Policy
 from xinglin.records.fhir.references import identifier_key
 from xinglin.stores.intake_ledger import IntakeLedger
@@ -193,7 +194,9 @@ def test_a_lake_older_than_its_index_is_caught_up(tmp_path: Path) -> None:
 def test_an_erased_person_is_in_no_index(clinic: Clinic) -> None:
     carry(clinic, message("A01", 20240101080000, pid("007")), message("A01", 20240101080001, pid("009", "李^四")))
     carry(clinic, A40)
+    assert remembered_texts()
     done = clinic.erasure().erase(["Person/HIS.007"])
+    assert not remembered_texts(), "no name is left in what parses names"
     assert done.persons == 1 and done.rows["patient"] >= 2
     assert [one.key for one in clinic.persons.store.records()] == ["Patient/HIS.009"]
     assert clinic.persons.store.history(SEVEN) == [] and stored_links(clinic.lake) == []

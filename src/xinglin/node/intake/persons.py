@@ -29,6 +29,7 @@ from xinglin.patients.crosswalk import read_crosswalk
 from xinglin.patients.deciding import Clerks
 from xinglin.patients.errors import BadPolicy
 from xinglin.patients.folding import COLUMNS, PLACES, Version
+from xinglin.patients.forgetting import forget_texts
 from xinglin.patients.index import PatientIndex, Taken
 from xinglin.patients.linkage import match
 from xinglin.patients.model import Policy, Publication
@@ -170,6 +171,7 @@ class NodePersons:
         with self.store.alone() as work:
             gone = work.members(persons) | set(keys)
         self.store.forget(gone)
+        forget_texts()
         return len(gone)
 
     def _parts(self, name: str, columns: Sequence[str] = ()) -> Iterator[Any]:
