@@ -32,22 +32,58 @@ results that are out, who can ask no more, and whether the study has too few hos
 xinglin node end sha256:92cf --preview
 xinglin node suspend sha256:92cf
 xinglin node resume sha256:92cf
-xinglin node breach sha256:92cf --what not-deleted --words "Still there in May." --out notice.json
 ```
 
 A consumer does the same from its account: `xinglin study amend | renew | suspend | resume | end`.
 
+A node that stops between its signature and the leaf asks house policy and law packs again before it completes. What
+they refuse by then is *withdrawn*: the other party never had the signature, and where the leaf had reached the log it
+is ended there too. Rules that cannot be read refuse nothing and allow nothing: the agreement waits.
+
 ### Breaches
+
+A notice of breach and its answers are papers, signed by the party that gives them (Ed25519 and ML-DSA-65). The hub
+carries them, both parties verify and keep them, the log holds their digests. A paper that the log does not bear out is
+shown as *unlogged* and counts for nothing. A notice asks for its answer by a date, 30 days after it was made where it
+names none; who accepts says until when it is put right. What is late is shown as overdue, and nothing more.
+
+A breach moves no agreement. Whoever gives the notice may suspend the agreement in the same call, where its state takes
+that. A notice about an agreement that has ended is heard, since deletion and publication are owed after the end, and
+revives nothing; before an agreement was in force nothing of it can be broken.
+
+```sh
+xinglin node breach sha256:92cf --what not-deleted --words "Still there in May." --by 2027-01-31T00:00:00Z --suspend
+xinglin node breach sha256:92cf --answer 5d01 --as contested --words "It was delivered on the 3rd."
+xinglin node breach sha256:92cf --close 5d01
+xinglin node breaches
+xinglin study breach "Heart study" --hospital a --answer 77ab --as accepted --by 2027-02-28T00:00:00Z
+xinglin study breaches "Heart study"
+```
+
+As the parties read it, and below as the leaves have it:
+
+{case}
 
 {breach}
 
 {breaches}
 
+{answers}
+
 ## One application, many hospitals
 
 `xinglin study apply` signs one application of a study by a template. The offer of each hospital follows from the
-application and the template (`contract.offers`): every hospital can check that it was asked the same as the others. An
+application and the template (`contract.offers`), names the application by its digest, and travels with it. An
 application may ask for less than its template gives, never for more.
+
+Each node verifies for itself: both signatures of the requester; that the offer names this very application; that the
+application names this hospital, by its keys, and the data set; that it is at most {application_days} days old, when it
+comes and when the officer approves; that the template is known here word for word; that the offer follows from it to
+the letter. An application that is not the one which the consumer's signature names is the carrier's doing: that order
+is dropped, and a true one can follow. What the consumer itself signed at odds with its application is refused, with
+every reason. The agreement's leaf names the application by its digest. `xinglin node agreements show` tells what was
+applied for, by whom, and to how many hospitals. An offer without an application (versions 1 and 2) still opens, and is
+shown as such; what amends or renews an agreement departs from the application, and names none.
 
 {templates}
 
@@ -80,6 +116,28 @@ them. An id has 47 characters: `C`, node type (1, 2, 3), subject (18, a unified 
 (14), random (8, taken from the digest), check (1). **The check is our reading**: ISO/IEC 7064 MOD 37,36 (GB/T 17710).
 It catches every single changed character, and all but two in a thousand swaps of unlike neighbours.
 
+The six calls are served at the hub, which has the standard's place of a service platform, as `POST /v1/national` with
+the text's own paths, behind the same door as every call of a member (a door token bound to the caller's key). `GET
+/v1/national/contracts` lists what the caller may see. A contract is the face of an agreement, and its status follows
+from that agreement's standing in the log: **no call signs, runs or ends anything**.
+
+{calls}
+
+```sh
+xinglin contract open sha256:92cf --subject 91350100M000100Y43 --area 3101 --node NODE_FOLDER
+xinglin contract file C391350100M --authority did:xinglin:regulator --node NODE_FOLDER
+xinglin contract file C391350100M --accept 2026-17 --witness WITNESS_FOLDER
+xinglin contract list --account ACCOUNT_FOLDER
+```
+
+What we know only second-hand, or the text leaves open as far as it is quoted: the members of every message but its
+path; the form of answers and errors (ours are a contract, or a problem with reasons); who calls on behalf of whom; how
+the platform knows a caller (ours is the space's door, the text's is the identity of NDI-TR-2025-03); what an acceptance
+binds; who the authority of a filing is and which states it has (ours is a regulator of the space, by the table below);
+whether a contract may be executed before it is filed (ours may, since a space need not file); signatures of the calls
+in the SM2 style, and the encrypted archive, which are not here. The provider's credit code in the id is the provider's
+word; nothing proves it. An execution names a use request by a digest that the hub cannot compare with a run.
+
 {national}
 
 {filing}
@@ -101,6 +159,20 @@ renewed permit is not renewed again, and an extension is asked for at least a mo
 
 A date is void while somebody waits for information, and later by as long as the wait was.
 """
+
+CALLS = (
+    ("`contractTemplate`", "a member", "the templates of the space in the codes; nobody adds one"),
+    (
+        "`contractCreate`",
+        "a party",
+        "opens the contract of an agreement; the provider's own code goes before another's",
+    ),
+    ("`contractNegotiate`", "a party", "a counter-proposal or an acceptance, kept as words; the signatures alone bind"),
+    ("`contractRegistrate`", "a party; its authority", "files a signed contract; accepts it by number or returns it"),
+    ("`contractExecution`", "the consumer", "names a use, at hospitals that the agreement names, while it is in force"),
+    ("`contractTerminate`", "a party", "says why it ended, and by which leaf, once the agreement has ended"),
+)
+"""The calls of TC609-6-2025-14 as they are served, in words."""
 
 LEAVES = (
     (
@@ -127,7 +199,7 @@ LEAVES = (
         "`agreement-breach`",
         "(none)",
         "a party; answered by the other; closed by who gave it, or a regulator",
-        "names the digest of a notice, which is handed over outside the log",
+        "names the digest of a notice or an answer, which the hub carries outside the log",
     ),
 )
 """Kinds of leaves (``contract.changes.EVENTS``), in words."""
@@ -136,19 +208,23 @@ LEAVES = (
 def page() -> str:
     """The whole page."""
     from xinglin.contract.autopilot import __doc__ as rules
-    from xinglin.contract.breach import BREACHES
+    from xinglin.contract.breach import ANSWERS, BREACHES
     from xinglin.contract.faces.clocks import STEPS
     from xinglin.contract.faces.national import FILING_STATES, NATIONAL_STATES
     from xinglin.contract.faces.national_words import ACTIONS_ZH, OPERATORS
     from xinglin.contract.faces.permit import PERMIT_STATES
-    from xinglin.contract.negotiation import AGREEMENT_STATES, BREACH_STATES
-    from xinglin.contract.templates.drafting import NAMES, load_template
+    from xinglin.contract.negotiation import AGREEMENT_STATES, BREACH_STATES, CASE_STATES
+    from xinglin.contract.templates.drafting import APPLICATION_DAYS, NAMES, load_template
 
     templates = [load_template(name) for name in NAMES]
     return LIFE.format(
         agreement=_diagram(AGREEMENT_STATES),
         leaves=_table(("leaf", "event", "by", "what it does"), LEAVES),
         breach=_diagram(BREACH_STATES),
+        case=_diagram(CASE_STATES),
+        answers=_table(("answer", "meaning", "中文"), ((f"`{word}`", *words[1:]) for word, words in ANSWERS.items())),
+        application_days=APPLICATION_DAYS.value,
+        calls=_table(("call", "by", "what it does"), CALLS),
         national=_diagram(NATIONAL_STATES),
         filing=_diagram(FILING_STATES),
         permit=_diagram(PERMIT_STATES),
