@@ -10,13 +10,17 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 from tests.privacy.conftest import quiet
-from tests.privacy.one_hospital import Committee, One, codes, kinds, where
+from tests.privacy.one_hospital import Committee, One, codes, kinds, sited, where
 from tests.privacy.test_admitted_runs import held, state
 
 from xinglin.evidence.entry import Entry
 from xinglin.kernel.instants import system_clock, to_text
 from xinglin.node import assessments, decider
+from xinglin.node.consent import say_of_study
+from xinglin.terms.consent_use import StudyWord
 from xinglin.terms.policy import Constraint
+from xinglin.terms.policy_facts import asked_of
+from xinglin.terms.supplied import AT_THE_NODE
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.endings import sign_ending
@@ -168,3 +172,27 @@ async def test_extracts_and_reading_are_never_offered_on_it(one: One) -> None:
     for operation in ("extract", "read"):
         run = await one.ask(plan, one.request(plan, operation=operation))
         assert "terms.not_offered" in codes(run)
+
+
+async def test_every_fact_of_the_table_is_supplied_by_a_real_node(one: One) -> None:
+    """A hospital that says where it computes, applies a pack and spoke of the study: nothing stays unknown."""
+    say_of_study(one.b.folder, StudyWord(one.study, "ethics-waiver", ("gdpr",), "officer", system_clock()))
+    gate: Any = one.b.node.runs.gate
+    seen: list[Any] = []
+    really = gate._ports.decider.decided
+
+    def decided(use: Any, facts: Any, verdict: Any, stage: str) -> None:
+        seen.append(asked_of(use.request, use.plan, facts).values)
+        really(use, facts, verdict, stage)
+
+    gate._ports.decider.decided = decided
+    try:
+        with sited(one.b, place="CN-SH", network="10.1.0.0/16"):
+            plan = one.plan("SELECT age, sex FROM cardiac", "crosstab", {"rows": "sex", "columns": "sex"})
+            recipients = (one.b.did,)
+            await one.ask(plan, one.request(plan, recipients=recipients))
+    finally:
+        del gate._ports.decider.decided
+    (values,) = seen
+    assert set(values) | {"openingHours"} == set(AT_THE_NODE)
+    assert values["securityAssessment"] == (NAME,) and values["onwardTransfer"] == "true"

@@ -169,12 +169,12 @@ async def test_a_stale_checkpoint_releases_nothing(hub: HostileHub, asker: Asker
     late: list[str] = []
 
     def silence(_did: str, order: Order) -> Sequence[Order]:
-        return () if late and isinstance(order, CheckpointOrder) else (order,)
+        return () if len(set(late)) == 4 and isinstance(order, CheckpointOrder) else (order,)
 
     def hold(did: str, report: Report) -> bool:
         if authorises(report):
             late.append(did)
-            if len(late) == 1:
+            if len(set(late)) == 4:
                 for hospital in hub.hospitals.values():
                     hospital.clock.off_ms = 31_000
         return True

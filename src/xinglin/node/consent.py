@@ -213,6 +213,14 @@ class NodeConsent:
         register = self._known()
         return register is not None and register.read_anew(use.run, use.plan.study)
 
+    def said_since(self, use: Use) -> bool:
+        """Whether anything at all was said since a run read: a choice, or a word on its study. Looks at no choice."""
+        register = self._known()
+        if register is None:
+            return False
+        read, now = register.read_by(use.run), (register.last(), register.word(use.plan.study))
+        return now != ((read.number, read.word) if read is not None else (0, None))
+
     def left_since(self, use: Use, agreement: Agreement, since: Instant) -> bool:
         """Whether somebody whose rows a run may see has left it since it read, by a choice or word that binds it.
 
@@ -222,8 +230,6 @@ class NodeConsent:
         if register is None:
             return False
         read, last, word = register.read_by(use.run), register.last(), register.word(use.plan.study)
-        if read is not None and (read.number, read.word) == (last, word):
-            return False
         found = self._left.get(use.run)
         if found is None or found[:2] != (last, word):
             purpose, at = use.request.purpose, self._clock()

@@ -82,7 +82,7 @@ class Preparations:
 
         Whoever computes on after that would release an answer about a person who said no before the release.
         """
-        if self._unadmitted(use):
+        if self._unadmitted(use) or not self._consent.said_since(use):
             return False
         row = self._database.agreement(agreement.digest())
         return await asyncio.to_thread(self._consent.left_since, use, agreement, row.since if row else 0)

@@ -116,6 +116,30 @@ def test_withheld_and_no_result_speak_with_the_hospitals_signed_words(hub: FakeH
         data.describe("age")
 
 
+def test_what_one_hospital_alone_withholds_is_withheld_in_its_words(hub: FakeHub, data: Data) -> None:
+    """The others signed a result, or other words: no result is shown, and the reasons are those that were signed."""
+    said = Reason("terms.agreement_not_active", "The agreement is terminated, not active.", "Renew it.")
+    hub.end = ("withheld", "result", ())
+
+    def apart(answer: RunResult) -> RunResult:
+        first, *others = answer.attestations
+        keys = next(keys for keys in hub.nodes.values() if keys.did == first.signer)
+        value = msgspec.json.decode(first.payload, type=Attestation)
+        own = msgspec.structs.replace(value, kind="withheld", commitment="salted-sha256:other", reasons=(said,))
+        return msgspec.structs.replace(answer, attestations=(sign(keys, ATTESTATION_CONTEXT, own), *others))
+
+    forge(hub, apart)
+    with pytest.raises(Withheld) as withheld:
+        data.describe("age")
+    assert withheld.value.codes == ("terms.agreement_not_active",)
+    hub.end = ("done", "result", ())
+    with pytest.raises(NotVerified):
+        data.describe("age")
+    hub.end = ("no_result", "failure", (said,))
+    with pytest.raises(NotVerified):
+        data.describe("age")
+
+
 @pytest.mark.parametrize("state", ["too_few", "failed", "cancelled"])
 def test_other_ends_are_typed(hub: FakeHub, data: Data, state: str) -> None:
     hub.end = (state, "", ())
