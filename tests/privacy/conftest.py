@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from xinglin.lake.delta import Lake
-from xinglin.sample import data_set, descriptions, generate_space, write_hospital
-from xinglin.testing.asker import Asker, publish
+from xinglin.testing.asker import Asker, furnish
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.wire.channel import Report
 
@@ -26,9 +24,7 @@ GLM = {"formula": "disease ~ age + sex + trestbps", "family": "binomial"}
 async def space(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostileHub]:
     """Four hospitals that publish the generated tables; the hub is honest between tests."""
     async with HostileHub(tmp_path_factory.mktemp("hostile")) as hub:
-        for hospital, sample in zip(hub.hospitals.values(), generate_space(), strict=True):
-            write_hospital(sample, Lake(hospital.folder / "lake"))
-            publish(hospital, data_set(sample.profile, hospital.did, descriptions()))
+        furnish(hub)
         yield hub
 
 

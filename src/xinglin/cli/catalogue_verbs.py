@@ -22,6 +22,7 @@ catalogue = typer.Typer(
 
 DataSet = Annotated[str, typer.Argument(help="Name of the data set; as published, or made of what lies in the lake.")]
 Title = Annotated[str, typer.Option(help="Title, where the data set is not published yet.")]
+Words = Annotated[str, typer.Option(help="Description in a sentence or two.")]
 Out = Annotated[Path | None, typer.Option(help="Write it to this file.")]
 ConfirmedBy = Annotated[
     str, typer.Option(help="Who has looked at every grade: keeps their word on each that nobody confirmed.")
@@ -83,7 +84,7 @@ def statement(
     name: DataSet,
     folder: Folder = Path("node"),
     title: Title = "",
-    words: Annotated[str, typer.Option(help="Description in a sentence or two.")] = "",
+    words: Words = "",
     confirmed_by: ConfirmedBy = "",
     out: Out = None,
     passphrase_file: PassphraseFile = None,
@@ -107,7 +108,7 @@ def export(
     form: Annotated[str, typer.Option("--format", help="healthdcat (JSON-LD), turtle or national.")] = "healthdcat",
     folder: Folder = Path("node"),
     title: Title = "",
-    words: Annotated[str, typer.Option(help="Description in a sentence or two.")] = "",
+    words: Words = "",
     confirmed_by: ConfirmedBy = "",
     out: Out = None,
     passphrase_file: PassphraseFile = None,

@@ -141,6 +141,16 @@ class Asker:
         return outcome
 
 
+def furnish(hub: HostileHub) -> None:
+    """Give each hospital a generated one's rows in its lake, and publish them."""
+    from xinglin.lake.delta import Lake
+    from xinglin.sample import data_set, descriptions, generate_space, write_hospital
+
+    for hospital, sample in zip(hub.hospitals.values(), generate_space(), strict=False):
+        write_hospital(sample, Lake(hospital.folder / "lake"))
+        publish(hospital, data_set(sample.profile, hospital.did, descriptions()))
+
+
 def publish(hospital: Hospital, data_set: DataSetDescription) -> None:
     """Publish ``data_set`` as the hospital's."""
     hospital.node.tables.publish(data_set)

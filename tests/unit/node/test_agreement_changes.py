@@ -14,13 +14,11 @@ from xinglin.contract import KIND_OF, Agreement, Change, sign_agreement, sign_ch
 from xinglin.contract.errors import NotThisNotice
 from xinglin.evidence.entry import Entry
 from xinglin.kernel.instants import from_text
-from xinglin.lake.delta import Lake
 from xinglin.node.agreement_desk import answer_about_agreements
 from xinglin.node.blast import blast_radius
 from xinglin.node.chains import chain_of
-from xinglin.sample import data_set, descriptions, generate_space, write_hospital
 from xinglin.terms.policy import Constraint, Permission, Policy
-from xinglin.testing.asker import Asker, publish
+from xinglin.testing.asker import Asker, furnish
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.channel import AgreementAnswer, AgreementOrder
@@ -38,9 +36,7 @@ SQL, ALGORITHM, PARAMS = "SELECT age, sex FROM cardiac", "describe", {"columns":
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostileHub]:
     async with HostileHub(tmp_path_factory.mktemp("space"), names=("a", "b", "c")) as space:
-        for hospital, sample in zip(space.hospitals.values(), generate_space(), strict=False):
-            write_hospital(sample, Lake(hospital.folder / "lake"))
-            publish(hospital, data_set(sample.profile, hospital.did, descriptions()))
+        furnish(space)
         yield space
 
 

@@ -13,12 +13,10 @@ from msgspec.structs import replace
 from xinglin.contract.agreement import Agreement, sign_agreement
 from xinglin.hub.runs import Coordinator
 from xinglin.kernel.errors import MalformedMessage
-from xinglin.lake.delta import Lake
 from xinglin.node.feasibility import FEASIBILITY_FILE
-from xinglin.sample import data_set, descriptions, generate_space, write_hospital
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
 from xinglin.terms.thresholds import DisclosureRules
-from xinglin.testing.asker import Asker, publish
+from xinglin.testing.asker import Asker, furnish
 from xinglin.testing.hostile_hub import HostileHub
 from xinglin.wire.channel import AgreementOrder
 from xinglin.wire.feasibility import ALGORITHM, DAY_MS, VIEW, question_policy, read_rules, study_of
@@ -36,9 +34,8 @@ SELECT = "SELECT age, sex FROM cardiac WHERE age >= {}"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostileHub]:
     async with HostileHub(tmp_path_factory.mktemp("space"), names=("a", "b", "c")) as space:
-        for hospital, sample in zip(space.hospitals.values(), generate_space(), strict=False):
-            write_hospital(sample, Lake(hospital.folder / "lake"))
-            publish(hospital, data_set(sample.profile, hospital.did, descriptions()))
+        furnish(space)
+        for hospital in space.hospitals.values():
             (hospital.folder / FEASIBILITY_FILE).write_text(RULES, encoding="utf-8")
         yield space
 

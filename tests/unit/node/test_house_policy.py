@@ -16,15 +16,13 @@ from typer.testing import CliRunner
 from xinglin.catalogue.entry import Listing
 from xinglin.cli.app import app
 from xinglin.kernel.codec import decode_json
-from xinglin.lake.delta import Lake
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.desk import answer_at_desk
 from xinglin.node.listings import Listings
 from xinglin.node.policy_desk import answer_about_policy
-from xinglin.sample import data_set, descriptions, generate_space, write_hospital
 from xinglin.stores.desk import serve_desk
 from xinglin.terms.policy import Constraint, Duty, Permission, Policy, Prohibition
-from xinglin.testing.asker import Asker, publish
+from xinglin.testing.asker import Asker, furnish
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.wire.channel import Published
 from xinglin.wire.desk import DeskCall
@@ -43,9 +41,7 @@ CLOSED = Policy((Permission("statistics", (Constraint("purpose", "isA", "public-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostileHub]:
     async with HostileHub(tmp_path_factory.mktemp("space"), names=("a", "b", "c")) as space:
-        for hospital, sample in zip(space.hospitals.values(), generate_space(), strict=False):
-            write_hospital(sample, Lake(hospital.folder / "lake"))
-            publish(hospital, data_set(sample.profile, hospital.did, descriptions()))
+        furnish(space)
         yield space
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.unit.terms_law.cases import OWN
 from typer.testing import CliRunner
 
 from xinglin.cli.law_node_verbs import app
@@ -19,15 +20,7 @@ from xinglin.terms.law.subject import LawSubject
 from xinglin.terms.policy import Constraint, Permission, Policy
 
 NOW = from_text("2026-11-22T00:00:00Z")
-OWN = """version = 1
-name = "own"
-title = "Own rules"
-title_zh = "本院规则"
-status = "standard"
-since = "2026-01-01"
-jurisdiction = "CN-SH"
-source = "The hospital"
-
+RULES = """
 [[rule]]
 id = "no-training"
 article = "Own rule 1"
@@ -51,7 +44,7 @@ valid_days = 30
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "law_packs").mkdir()
-    (tmp_path / "law_packs" / "own.toml").write_text(OWN + 'remedy = "Have one look."\n', encoding="utf-8")
+    (tmp_path / "law_packs" / "own.toml").write_text(OWN + RULES + 'remedy = "Have one look."\n', encoding="utf-8")
     (tmp_path / "law.toml").write_text('packs = ["own"]\n', encoding="utf-8")
     return tmp_path
 

@@ -267,3 +267,23 @@ def answered(yes: bool = True, at: int = NOW) -> tuple[Answer, ...]:
         for rule in load_pack(name).rules
         if rule.question
     )
+
+
+OWN = """version = 1
+name = "own"
+title = "Own rules"
+title_zh = "本院规则"
+status = "standard"
+since = "2026-01-01"
+jurisdiction = "CN-SH"
+source = "The hospital"
+"""
+FEW = """[[rule]]
+id = "few"
+article = "Own rule 1"
+words = "Few persons."
+words_zh = "人数少。"
+check = { fact = "persons", at_most = 100 }
+remedy = "Ask for fewer."
+"""
+"""A hospital's own pack: its head, and a rule."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.terms_law.cases import FEW, OWN
 from typer.testing import CliRunner
 
 from xinglin.cli.law_verbs import app
@@ -32,28 +33,11 @@ by = "data protection officer"
 at = "2026-11-01T00:00:00Z"
 days = 30
 """
-OWN = """version = 1
-name = "own"
-title = "Own rules"
-title_zh = "本院规则"
-status = "standard"
-since = "2026-01-01"
-jurisdiction = "CN-SH"
-source = "The hospital"
-
-[[rule]]
-id = "few"
-article = "Own rule 1"
-words = "Few persons."
-words_zh = "人数少。"
-check = { fact = "persons", at_most = 100 }
-remedy = "Ask for fewer."
-"""
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Any]:
-    (tmp_path / "own.toml").write_text(OWN, encoding="utf-8")
+    (tmp_path / "own.toml").write_text(OWN + FEW, encoding="utf-8")
 
     def call(words: str, terms: str = TERMS, *, as_json: bool = True) -> tuple[int, Any]:
         (tmp_path / "terms.toml").write_text(terms, encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.terms_law.cases import DAY, GOOD, NOW
+from tests.unit.terms_law.cases import DAY, FEW, GOOD, NOW, OWN
 
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.terms.law.answers import record_answer, standing
@@ -19,24 +19,7 @@ from xinglin.terms.law.subject import LawSubject, read_subject, with_terms
 from xinglin.terms.law.withdrawals import strictest_withdrawal, withdrawal, withdrawal_rule
 from xinglin.terms.purposes import BASES
 
-HEAD = """version = 1
-name = "own"
-title = "Own rules"
-title_zh = "本院规则"
-status = "standard"
-since = "2026-01-01"
-jurisdiction = "CN-SH"
-source = "The hospital"
-"""
-RULE = """[[rule]]
-id = "few"
-article = "Own rule 1"
-words = "Few persons."
-words_zh = "人数少。"
-check = { fact = "persons", at_most = 100 }
-remedy = "Ask for fewer."
-"""
-ASKED = RULE.replace(
+ASKED = FEW.replace(
     'check = { fact = "persons", at_most = 100 }', 'judgement = true\nquestion = "Well?"\nquestion_zh = "好吗？"'
 )
 
@@ -48,7 +31,7 @@ def refused(text: str) -> LawError:
 
 
 def test_a_hospitals_own_pack() -> None:
-    pack = read_pack(HEAD + RULE)
+    pack = read_pack(OWN + FEW)
     assert law_reasons(replace(GOOD, persons=100), [pack]) == ()
     (reason,) = law_reasons(replace(GOOD, persons=101), [pack])
     assert reason.code == "terms.law.own.few"
@@ -93,7 +76,7 @@ def test_a_hospitals_own_pack() -> None:
     ],
 )
 def test_what_is_unknown_in_a_pack(old: str, new: str, nearest: str) -> None:
-    text = HEAD + RULE
+    text = OWN + FEW
     assert old in text
     error = refused(text.replace(old, new))
     assert nearest in error.remedy, (str(error), error.remedy)
@@ -101,19 +84,19 @@ def test_what_is_unknown_in_a_pack(old: str, new: str, nearest: str) -> None:
 
 def test_packs_that_are_none() -> None:
     assert "TOML" in refused("= 1").what
-    assert "has rules" in refused(HEAD).what
-    assert "twice" in refused(HEAD + RULE + RULE).what
-    assert "'few'" in refused(HEAD + RULE + RULE).what
+    assert "has rules" in refused(OWN).what
+    assert "twice" in refused(OWN + FEW + FEW).what
+    assert "'few'" in refused(OWN + FEW + FEW).what
     with pytest.raises(LimitExceeded):
-        read_pack(HEAD + RULE + "#" * 262_144)
+        read_pack(OWN + FEW + "#" * 262_144)
     with pytest.raises(LawError, match="not a known law pack"):
         load_pack("piple")
     assert "Did you mean 'pipl'?" in law_reasons(GOOD, ["piple"])[0].remedy
     bad = '[[withdrawal]]\nbasis = "concent"\neffect = "binding"\nregime = "opt-in"\nfrozen = "leaves"\n'
     bad += 'reach = "at once"\narticle = "1"\nwords = "w"\nwords_zh = "w"\n'
-    assert "'consent'" in refused(HEAD + RULE + bad).remedy
-    assert "'effect'" in refused(HEAD + RULE + bad.replace("effect", "efect")).remedy
-    assert "withdrawal cannot be read" in refused(HEAD + RULE + bad.replace('"binding"', '"bindng"')).what
+    assert "'consent'" in refused(OWN + FEW + bad).remedy
+    assert "'effect'" in refused(OWN + FEW + bad.replace("effect", "efect")).remedy
+    assert "withdrawal cannot be read" in refused(OWN + FEW + bad.replace('"binding"', '"bindng"')).what
 
 
 def test_conditions_have_a_depth() -> None:
@@ -210,7 +193,7 @@ def test_terms_tell_what_they_know() -> None:
 
 
 def test_answers_say_who_and_until_when_and_to_which_wording() -> None:
-    pack = read_pack(HEAD + ASKED)
+    pack = read_pack(OWN + ASKED)
     rule = pack.rules[0]
     yes = record_answer(rule, matter="s", yes=True, by="did:example:a", at=NOW, note=" seen ")
     assert (yes.expires, yes.note) == (NOW + 365 * DAY, "seen")
@@ -222,7 +205,7 @@ def test_answers_say_who_and_until_when_and_to_which_wording() -> None:
     assert standing(rule, "s", NOW + 400 * DAY, [replace(yes, expires=NOW + 9999 * DAY)]) is None
     assert standing(rule, "s", NOW, [replace(yes, by=" ")]) is None
     assert standing(rule, "s", NOW, [replace(yes, version=2)]) is None
-    reworded = read_pack(HEAD + ASKED.replace("Well?", "Quite well?")).rules[0]
+    reworded = read_pack(OWN + ASKED.replace("Well?", "Quite well?")).rules[0]
     assert standing(reworded, "s", NOW, [yes]) is None
     no = replace(yes, yes=False)
     assert standing(rule, "s", NOW, [yes, no]) == no == standing(rule, "s", NOW, [no, yes])
@@ -233,7 +216,7 @@ def test_answers_say_who_and_until_when_and_to_which_wording() -> None:
 
 
 def test_answers_that_are_none() -> None:
-    rule, plain = read_pack(HEAD + ASKED).rules[0], read_pack(HEAD + RULE).rules[0]
+    rule, plain = read_pack(OWN + ASKED).rules[0], read_pack(OWN + FEW).rules[0]
     for changed in ({"by": " "}, {"matter": "not plain"}, {"days": 0}, {"days": 366}):
         with pytest.raises(LawError):
             record_answer(rule, **{"matter": "s", "yes": True, "by": "b", "at": NOW, **changed})  # type: ignore[arg-type]
@@ -257,7 +240,7 @@ def test_no_pack_is_no_article() -> None:
 
 
 def test_two_texts_of_one_name_are_both_checked() -> None:
-    loose = read_pack((HEAD + RULE).replace("100", "1000").replace('"own"', '"pipl"'))
+    loose = read_pack((OWN + FEW).replace("100", "1000").replace('"own"', '"pipl"'))
     both = {one.code for one in law_reasons(LawSubject(matter="s", at=NOW), [loose, "pipl"])}
     assert {one.code for one in law_reasons(LawSubject(matter="s", at=NOW), ["pipl"])} < both
 
