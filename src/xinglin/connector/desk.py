@@ -303,7 +303,9 @@ class Desk:
                 row = msgspec.structs.replace(row, offer=msgspec.json.encode({**offer, "target": row.data_set}))
             made = await draft(self.world, row, event, reason)
             row = msgspec.structs.replace(made.row, changed=self.world.clock(), version=made.row.version + 1)
-            note = note_of(answer, row) if answer is not None else None
+            note = None
+            if answer is not None:
+                row, note = msgspec.structs.replace(row, trouble=""), note_of(answer, row)
             step = Step(row, made.owed, made.contract, made.token, note, answer)
             if not await self.outbox.writer.put(step, lambda: self.outbox.put(made.owed)):
                 raise Busy

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from xinglin.wire.dsp.ports import ConnectorStore, ContractRow, NoteRow, OwedRow, ProcessRow, Step, TokenRow
+from xinglin.wire.dsp.ports import (
+    AnswerRow,
+    Change,
+    ConnectorStore,
+    ContractRow,
+    NoteRow,
+    OwedRow,
+    ProcessRow,
+    Step,
+    TokenRow,
+)
 
 ODD = "杏林 'quote\" %s :name ; DROP TABLE process; -- \U0001f333"
 ROW = ProcessRow("p-1", "negotiation", "provider", "did:alice", "REQUESTED", peer_pid="c-1", data_set=ODD, offer=b"{}")
@@ -139,3 +149,39 @@ class ConnectorStoreSuite(ABC):
         store.put(Step(moved(replace(ROW, pid="p-0", peer_pid="c-0"), "TERMINATED")))
         store.put(Step(moved(replace(ROW, pid="p-1", peer_pid="c-1"), "FINALIZED")))
         assert (store.open_processes("did:alice"), store.open_processes("did:nobody")) == (1, 0)
+
+    def test_an_answer_is_kept_with_its_step_or_not_at_all(self, store: ConnectorStore) -> None:
+        answer = AnswerRow("p-1", True, ODD, "Resolution 1", b'{"place":["CN"]}', "digest", 7, b"signed")
+        assert store.answer("p-1") is None
+        store.add(Step(ROW))
+        assert not store.put(Step(replace(moved(ROW, "OFFERED"), version=9), answer=answer))
+        assert store.answer("p-1") is None
+        assert store.put(Step(moved(ROW, "OFFERED"), answer=answer))
+        assert store.answer("p-1") == answer
+
+    def test_what_a_counterparty_opened_since_an_instant_is_counted_whatever_became_of_it(
+        self, store: ConnectorStore
+    ) -> None:
+        for number, (state, created, opening) in enumerate(
+            (("TERMINATED", 10, "x"), ("REQUESTED", 20, "x"), ("FINALIZED", 30, "x"), ("REQUESTED", 30, ""))
+        ):
+            row = replace(ROW, pid=f"p-{number}", peer_pid=f"c-{number}", state=state, created=created, opening=opening)
+            store.add(Step(row))
+        assert [store.begun("did:alice", since) for since in (10, 11, 30, 31)] == [3, 2, 1, 0]
+        assert store.begun("did:bob", 0) == 0
+
+    def test_several_writes_are_one_and_each_is_told(self, store: ConnectorStore) -> None:
+        note = NoteRow("k", "p-1", 1, b"{}")
+        changes = (
+            Change("add", Step(ROW, OWED)),
+            Change("add", Step(ROW)),
+            Change("postpone", owed=replace(OWED, attempts=1, next_at=99)),
+            Change("put", Step(moved(ROW, "OFFERED"), OWED)),
+            Change("put", Step(moved(ROW, "TERMINATED"))),
+            Change("note", note=note),
+        )
+        assert store.apply(changes) == [True, False, True, True, False, True]
+        found = store.process("p-1")
+        assert found is not None and found.state == "OFFERED" and store.owed("p-1") == OWED
+        (kept,) = store.notes()
+        assert store.apply((Change("drop", number=kept.number),)) == [True] and store.notes() == ()
