@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from xinglin.contract.breach import (
@@ -28,6 +29,8 @@ from xinglin.wire.calls import PaperCall, PaperView
 
 if TYPE_CHECKING:
     from xinglin.sdk.session import Held, Session
+
+LOG_WAIT_S = 10.0
 
 
 def notices(space: Session, held: Held) -> tuple[Case, ...]:
@@ -86,7 +89,7 @@ def close_notice(space: Session, held: Held, notice: str) -> Case:
     """Close one's own notice."""
     case = case_of(space, held, notice)
     _refuse_unless(check_next(case, "close"))
-    change_agreement(space, held, "breach", step="close", about=case.notice)
+    _borne_out(space, change_agreement(space, held, "breach", step="close", about=case.notice))
     return case_of(space, held, case.notice)
 
 
@@ -103,8 +106,18 @@ def _give(space: Session, held: Held, kind: str, paper: Paper, step: str, about:
     call = PaperCall(kind, sign_paper(space.account.keys, paper))
     # Handed in first, so that no leaf names a paper that nobody has; and again, for a hospital that was away.
     space.client.post(_path(held), call, list[PaperView])
-    change_agreement(space, held, "breach", step=step, document=paper.digest(), about=about)
+    index = change_agreement(space, held, "breach", step=step, document=paper.digest(), about=about)
     space.client.post(_path(held), call, list[PaperView])
+    _borne_out(space, index)
+
+
+def _borne_out(space: Session, index: int) -> None:
+    """Wait until the verified log has the leaf; after ``LOG_WAIT_S`` the case is shown as it stands."""
+    end = time.monotonic() + LOG_WAIT_S
+    space.log.refresh()
+    while space.log.record.size <= index and time.monotonic() < end:
+        time.sleep(0.1)
+        space.log.refresh()
 
 
 def _history(space: Session, held: Held) -> History:
