@@ -97,9 +97,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         LogSettings(heartbeat_s=settings.heartbeat_s),
     )
     members = Members(space, keys, database, log, clock)
-    access_database = (
-        AccessDatabase(settings.database_url) if settings.database_url else AccessDatabase.in_folder(folder)
-    )
+    access_database = _access(folder, settings.database_url)
     access = AccessDesk(members, ApprovalRecord(members.record), access_database, database, keys, clock)
     mailboxes = Mailboxes(clock, uuid.uuid4().hex)
     reviews = Reviews(access, members, log, mailboxes, clock)
@@ -139,8 +137,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         logging_config=None,
         request_max_body_size=MESSAGE_BYTES.value,
     )
-    ca = Path(settings.witness_ca) if settings.witness_ca else None
-    client = httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30, trust_env=False)
+    client = _witness_client(settings)
     regulator = decode_json(card.registration, KeyRegistration)
     return HubParts(
         hub,
@@ -195,6 +192,15 @@ def connect_parts(parts: HubParts) -> None:
     hub.members.record.on_member.append(on_member)
     hub.log.on_checkpoint(on_checkpoint)
     hub.mailboxes.on_arrival.append(on_arrival)
+
+
+def _witness_client(settings: HubSettings) -> httpx.AsyncClient:
+    ca = Path(settings.witness_ca) if settings.witness_ca else None
+    return httpx.AsyncClient(verify=client_context("", ca) if ca else True, timeout=30, trust_env=False)
+
+
+def _access(folder: Path, url: str) -> AccessDatabase:
+    return AccessDatabase(url) if url else AccessDatabase.in_folder(folder)
 
 
 def _papers(folder: Path, url: str) -> ContractPapers:
