@@ -17,14 +17,15 @@ from xinglin.gate.model import Use
 from xinglin.kernel.verdict import Allowed, Denied
 from xinglin.node.decider import recipient_classes
 from xinglin.node.decisions import decided_of
-from xinglin.terms.decide import decide
+from xinglin.terms.decide import decide, decide_read
+from xinglin.terms.evaluate import Asked
 from xinglin.terms.facts import Facts
 from xinglin.terms.policy import Constraint, Duty, Logical, Permission, Policy, Prohibition
 from xinglin.terms.policy_facts import instant_value
 from xinglin.trust.envelope import Signed
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.registry import KeyDirectory, Participant
-from xinglin.wire.dsp.ports import Caller
+from xinglin.wire.dsp.ports import Caller, Item
 
 EARLIER, LATER = "2025-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
 RESEARCH = Constraint("purpose", "isA", "health-research")
@@ -110,6 +111,50 @@ async def test_three_doors_one_answer(name: str, purpose: str, classes: tuple[st
         assert kept.others == ()
     else:
         assert kept.others == () and isinstance(kept.judged, Denied)
+
+
+class OneProduct:
+    async def find(self, _wanted: object) -> Item:
+        return Item("product-x", 1, "0" * 64, "L1", True)
+
+
+def of_a_product(policy: Policy) -> Policy:
+    """The same rules about handing a product out."""
+    return replace(
+        policy,
+        permissions=tuple(replace(one, action="transfer") for one in policy.permissions),
+        prohibitions=tuple(replace(one, action="transfer") for one in policy.prohibitions),
+    )
+
+
+@pytest.mark.parametrize(("name", "purpose", "classes"), list(product(POLICIES, PURPOSES, CLASSES)))
+async def test_the_transfer_door_says_what_the_terms_say_of_a_released_aggregate(
+    name: str, purpose: str, classes: tuple[str, ...] | None
+) -> None:
+    """When it is agreed to, when it is begun and each time that bytes are asked for; without a product never."""
+    policy = of_a_product(POLICIES[name])
+    said = replace(entry(policy), grade="L1")
+    caller = Caller(RESEARCHER, (("purpose", purpose), *(("recipientClass", one) for one in classes or ())))
+    values: dict[str, Any] = {"purpose": purpose, "recipient": (RESEARCHER,), "grade": "L1", "operation": "transfer"}
+    values |= {"dateTime": instant_value(NOW) or ""} | ({"recipientClass": classes} if classes else {})
+    told = decide_read("L1", Asked("transfer", values), policy)
+    offer = offer_of(said)
+    assert offer is not None
+    asked = {**offer, "target": said.entry_id}
+
+    def doors(grade: str, released: Any) -> CatalogueTerms:
+        shown = replace(said, grade=grade)
+        return CatalogueTerms(lambda _id, _who: shown, lambda _who: caller, released, lambda: NOW)
+
+    for step in ("agree", "transfer", "fetch"):
+        found = await doors("L1", OneProduct())(step, caller, said.entry_id, asked)
+        assert isinstance(found, Denied) == isinstance(told, Denied), (step, found, told)
+        if isinstance(found, Denied) and isinstance(told, Denied):
+            assert set(told.reasons) <= set(found.reasons)
+        raw = await doors("L2", OneProduct())(step, caller, said.entry_id, asked)
+        assert isinstance(raw, Denied) and "dsp.held" in raw.codes
+    for step in ("transfer", "fetch"):
+        assert isinstance(await doors("L1", NoProduct())(step, caller, said.entry_id, asked), Denied)
 
 
 @pytest.mark.parametrize(
