@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xinglin.cli.given import account_space, given
-from xinglin.cli.options import Title
+from xinglin.cli.options import DataSet, Purpose, Title, Variable, View
 from xinglin.cli.output import columns, ends, printer
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def apply(
     space: Space,
     template: Annotated[str, typer.Option(help="Template: statistics, training, extract, public-health, genomes …")],
     basis: Annotated[str, typer.Option(help="Basis in law: consent, ethics-waiver, statutory-duty or permit.")],
-    data_set: Annotated[str, typer.Option(help="Data set that the hospitals publish.")],
-    view: Annotated[list[str], typer.Option(help="A cohort view: NAME=SELECT …, or NAME=@FILE. Repeatable.")],
-    variable: Annotated[list[str], typer.Option(help="A published column, table.column. Repeatable.")],
-    purpose: Annotated[str, typer.Option(help="Purpose of use.")] = "health-research",
+    data_set: DataSet,
+    view: View,
+    variable: Variable,
+    purpose: Purpose = "health-research",
     days: Annotated[int, typer.Option(help="How long; 0: as the template says.")] = 0,
     allowance: Annotated[int, typer.Option(help="Exact answers a hospital; 0: as the template says.")] = 0,
     hospital: Hospital = None,

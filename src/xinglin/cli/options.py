@@ -17,6 +17,10 @@ PassphraseFile = Annotated[
 AskPassphrase = Annotated[bool, typer.Option("--passphrase", help="Ask for the passphrase of the keys.")]
 Study = Annotated[str, typer.Option("--study", "-s", help="Title of the study.")]
 Title = Annotated[str, typer.Argument(help="Title of the study.")]
+DataSet = Annotated[str, typer.Option(help="Data set that the hospitals publish.")]
+View = Annotated[list[str], typer.Option(help="A cohort view: NAME=SELECT …, or NAME=@FILE. Repeatable.")]
+Variable = Annotated[list[str], typer.Option(help="A published column, table.column. Repeatable.")]
+Purpose = Annotated[str, typer.Option(help="Purpose of use.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")]
 
 

@@ -9,7 +9,7 @@ import typer
 from xinglin.cli import breach_verbs, contract_verbs
 from xinglin.cli.contract_verbs import cohort_view
 from xinglin.cli.given import account_space, given
-from xinglin.cli.options import Title
+from xinglin.cli.options import DataSet, Purpose, Title, Variable, View
 from xinglin.cli.output import columns, ends, printer
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ _SHOWN = ("hospital", "state", "allowance", "min_cell", "until", "why")
 def propose(
     title: Title,
     space: Space,
-    data_set: Annotated[str, typer.Option(help="Data set that the hospitals publish.")],
-    view: Annotated[list[str], typer.Option(help="A cohort view: NAME=SELECT …, or NAME=@FILE. Repeatable.")],
-    variable: Annotated[list[str], typer.Option(help="A published column, table.column. Repeatable.")],
-    purpose: Annotated[str, typer.Option(help="Purpose of use.")] = "health-research",
+    data_set: DataSet,
+    view: View,
+    variable: Variable,
+    purpose: Purpose = "health-research",
     days: Annotated[float, typer.Option(help="How long the agreements hold.")] = 365.0,
     allowance: Annotated[int, typer.Option(help="Exact answers a hospital.")] = 50,
     min_cell: Annotated[int, typer.Option(help="Persons a released cell has at least.")] = 10,

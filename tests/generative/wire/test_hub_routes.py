@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from xinglin.contract.faces.national_calls import MESSAGES
 from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.codec import encode_msgpack
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest
@@ -27,6 +28,7 @@ from xinglin.wire.channel import (
     AgreementAnswer,
     CosignAnswer,
     LogSubmission,
+    PaperReport,
     Poll,
     Published,
     Reports,
@@ -41,12 +43,16 @@ CALLS = (
     ("POST", "/v1/enrol"), ("POST", "/v1/door"), ("GET", "/v1/space"), ("GET", "/v1/participants"),
     ("GET", "/v1/policy"),
     ("GET", "/v1/status/1"), ("GET", "/v1/healthz"), ("GET", "/v1/datasets"), ("POST", "/v1/agreements"),
-    ("GET", "/v1/agreements"), ("GET", "/v1/agreements/x"), ("POST", "/v1/runs"), ("GET", "/v1/runs/x"),
+    ("GET", "/v1/agreements"), ("GET", "/v1/agreements/x"), ("GET", "/v1/agreements/x/papers"),
+    ("POST", "/v1/agreements/x/papers"), ("GET", "/v1/national/contracts"), ("GET", "/v1/national/contracts/x"),
+    *(("POST", "/v1/national" + path) for path in MESSAGES), ("POST", "/v1/runs"), ("GET", "/v1/runs/x"),
     ("GET", "/v1/runs/x/result"), ("POST", "/v1/runs/x/cancel"), ("GET", "/checkpoint"), ("GET", "/tile/0/000"),
     ("GET", "/tile/entries/000.p/1"), ("GET", "/receipt/99999"), ("POST", "/submit"), ("POST", "/node/poll"),
     ("POST", "/node/send"),
 )  # fmt: skip
-JSON_BODIES = ("/v1/enrol", "/v1/door", "/v1/agreements", "/v1/runs")
+JSON_BODIES = (
+    "/v1/enrol", "/v1/door", "/v1/agreements", "/v1/agreements/x/papers", "/v1/national/contractCreate", "/v1/runs"
+)  # fmt: skip
 SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 json_like = st.recursive(
@@ -191,6 +197,7 @@ reports = st.one_of(
     st.builds(CosignAnswer, st.text(max_size=8), st.integers(-(2**63), 2**63 - 1), st.binary(max_size=40)),
     st.builds(Published, st.binary(max_size=80) | json_like.map(msgspec.json.encode)),
     st.builds(AgreementAnswer, st.text(max_size=8), st.booleans(), st.binary(max_size=40)),
+    st.builds(PaperReport, st.text(max_size=8), st.text(max_size=8), st.binary(max_size=40)),
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from xinglin.wire.channel import (
     LogTicket,
     Order,
     Orders,
+    PaperOrder,
     RunEnd,
     RunOrder,
     RunRefused,
@@ -52,7 +53,8 @@ orders = st.one_of(
     st.builds(CosignOrder, short, small, small),
     st.builds(CheckpointOrder, small),
     st.builds(LogTicket, short, st.lists(whole, max_size=3).map(tuple), st.just((Reason("a", "b"),))),
-    st.builds(AgreementOrder, short, small),
+    st.builds(AgreementOrder, short, small, small),
+    st.builds(PaperOrder, short, short, small),
 )
 
 
@@ -182,7 +184,8 @@ def test_deep_and_large_orders_are_refused(line: Line) -> None:
     for body in (b"[" * 100_000, b"\x91" * 100_000, b"{" * 70, b"\0" * (1024 * 1024)):
         said = line.deliver(
             RunOrder("run-x", body, body),
-            AgreementOrder("x", body),
+            AgreementOrder("x", body, body),
+            PaperOrder("x", "notice", body),
             CheckpointOrder(body),
             CosignOrder("t", body, body),
         )
