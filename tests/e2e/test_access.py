@@ -5,6 +5,8 @@ Then what has to stop it: a revocation in the middle of a run, a scope that is o
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -26,7 +28,12 @@ pytestmark = pytest.mark.slow
 COLUMNS = ("age", "sex", "trestbps", "thalach", "exang", "disease")
 VOTERS = ("chair", "second", "third")
 PATH_S = 10.0
-"""Processor time that the whole path may take, of every process and of every person's tool together."""
+"""Processor time that the whole path may take, of every process and of every person's tool together.
+
+It is meant for a machine that does ``work`` in ``WORK_S``. A processor that two threads share counts up to twice the
+seconds for the same work, and a slower one more: both are measured beside the path, and a faster one gets no less.
+"""
+WORK_S = 0.058
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +66,19 @@ def machine_s(review: ReviewSpace) -> float:
     return total
 
 
+def work() -> float:
+    """Processor seconds of a fixed piece of work, the middle one of five times."""
+    found = []
+    for _ in range(5):
+        began = time.process_time()
+        for n in range(300):
+            text = json.dumps({str(i): [i, str(i * n)] for i in range(200)})
+            json.loads(text)
+            hashlib.sha256(text.encode()).digest()
+        found.append(time.process_time() - began)
+    return sorted(found)[2]
+
+
 def approved(review: ReviewSpace, title: str, columns: tuple[str, ...] = COLUMNS) -> tuple[str, str]:
     """Application and approval of a study that everybody votes for."""
     applied = review.access().apply(review.form(title, columns)).application.id
@@ -83,7 +103,8 @@ def agreed(review: ReviewSpace, application: str, title: str) -> Study:
 
 
 def test_application_to_first_run(review: ReviewSpace) -> None:
-    began, title = machine_s(review), "From application to result"
+    slow, title = work(), "From application to result"
+    began = machine_s(review)
     mine = review.access()
     form = review.form(title, COLUMNS)
     lacking = msgspec.structs.replace(form, committees=(), data=msgspec.structs.replace(form.data, justification=""))
@@ -121,7 +142,8 @@ def test_application_to_first_run(review: ReviewSpace) -> None:
     assert mine.application(application).waiting == "Everything is done: the study may run."
     (entry,) = [one for one in mine.register() if one.permit == resolved.digest]
     assert entry.status == "GRANTED" and len(entry.hospitals) == 3
-    assert machine_s(review) - began < PATH_S
+    took = machine_s(review) - began
+    assert took < PATH_S * max(1.0, (slow + work()) / 2 / WORK_S), took
 
 
 def test_a_revocation_in_the_middle_stops_the_run(review: ReviewSpace) -> None:
