@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.given import given
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, passphrase
 from xinglin.cli.output import columns, ends, printer
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from xinglin.node.intake.looking import Looking
     from xinglin.node.intake.recognise import Found
     from xinglin.node.intake.servers import Asked
-    from xinglin.node.intake.sources import SourceFile
+    from xinglin.node.intake.sources import Smart, SourceFile
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,11 +27,40 @@ def add_to(app: typer.Typer) -> None:
     app.command()(connect)
 
 
+@contextmanager
+def _smart(
+    smart_client: Annotated[
+        str, typer.Option(help="Of a FHIR server: the id under which it knows this node (SMART Backend Services).")
+    ] = "",
+    smart_token_url: Annotated[str, typer.Option(help="Where that server gives tokens.")] = "",
+    smart_scope: Annotated[str, typer.Option(help="What is asked for there.")] = "system/*.rs",
+    smart_algorithm: Annotated[str, typer.Option(help="Of the key: ES384 or RS384.")] = "ES384",
+) -> Iterator[Smart | None]:
+    """How tokens are asked for with a key of this node; None where nothing is said of it."""
+    import msgspec
+
+    from xinglin.cli.quality_verbs import BadChoice
+    from xinglin.node.intake.sources import Smart
+
+    if bool(smart_client) != bool(smart_token_url):
+        raise BadChoice("Tokens are asked for by a client at a URL.", remedy="Give both --smart-client and its URL.")
+    if not smart_client:
+        yield None
+        return
+    given = {"client_id": smart_client, "token_url": smart_token_url, "key_file": ""}
+    try:
+        yield msgspec.convert({**given, "scope": smart_scope, "algorithm": smart_algorithm}, Smart)
+    except msgspec.ValidationError:
+        raise BadChoice("The key is of no algorithm that is known.", remedy="Write ES384 or RS384.") from None
+
+
 @ends
+@given("smart", _smart)
 def connect(
     what: Annotated[
         str, typer.Argument(help="A file, a folder, mllp://:PORT, dicom://TITLE@:PORT, or a server's URL.")
     ],
+    smart: Smart | None,
     folder: Folder = Path("node"),
     name: Annotated[str, typer.Option(help="Name of the source; by default from what is named.")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take what is proposed without asking.")] = False,
@@ -69,7 +101,8 @@ def connect(
     elif found.way in ("fhir", "sql"):
         from xinglin.node.intake.servers import Asked
 
-        asked = Asked(_secret(secret_file), table, query, watermark, schedule, how, zone, charset, namespace)
+        smart = smart and _keyed(smart, found.name)
+        asked = Asked(_secret(secret_file), table, query, watermark, schedule, how, zone, charset, namespace, smart)
         told |= _connect_server(folder, found, asked, mapping, go)
     else:
         source = _listener(found, zone, charset, namespace)
@@ -103,13 +136,20 @@ def _secret(file: Path | None) -> str:
     return first_line(file) if file is not None else ""
 
 
+def _keyed(smart: Smart, name: str) -> Smart:
+    """With the file of the source's own key."""
+    import msgspec
+
+    return msgspec.structs.replace(smart, key_file=f"{name}.key")
+
+
 def _connect_server(folder: Path, found: Found, asked: Asked, mapping: Path | None, go: _Answers) -> dict[str, Any]:
     """Meet a server or database, show rows, write secret and source; ask it soon or at its time."""
     import asyncio
 
     import msgspec
 
-    from xinglin.node.intake.servers import meet_database, meet_fhir, write_secret
+    from xinglin.node.intake.servers import key_to_register, meet_database, meet_fhir, write_secret
     from xinglin.node.joining import joined_space
     from xinglin.node.settings import node_settings
 
@@ -118,8 +158,15 @@ def _connect_server(folder: Path, found: Found, asked: Asked, mapping: Path | No
             printer.note("The password stood on the command line, where histories keep it: --secret-file is better.")
         met = meet_database(found, asked)
     else:
+        if asked.smart is not None and not (folder / asked.smart.key_file).exists():
+            if not go.on(f"Draw a key for it in {folder}?"):
+                return {}
+            drawn = key_to_register(found, asked, folder)
+            printer.note("A key was drawn. Have the server register its public half, then say the same again:")
+            printer.note(f"  {msgspec.json.encode(drawn).decode()}")
+            return {"register": drawn}
         ca_file = node_settings(folder).settings.ca_file
-        met = asyncio.run(meet_fhir(found, asked, Path(ca_file) if ca_file else None))
+        met = asyncio.run(meet_fhir(found, asked, Path(ca_file) if ca_file else None, folder=folder))
     proposal = met.proposal
     if mapping is not None and proposal.mapping:
         proposal = msgspec.structs.replace(proposal, mapping=mapping.read_text(encoding="utf-8"))

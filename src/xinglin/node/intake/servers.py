@@ -13,7 +13,8 @@ from xinglin.node.intake.connecting import Proposal, Sample, try_body
 from xinglin.node.intake.looking import Looking
 from xinglin.node.intake.pullers import SEARCHED, fhir_client
 from xinglin.node.intake.recognise import Found, NotRecognised
-from xinglin.node.intake.sources import FhirServer, SourceFile, Sql
+from xinglin.node.intake.smart import client_key, smart_access
+from xinglin.node.intake.sources import FhirServer, Smart, SourceFile, Sql
 from xinglin.records.sniffing import FHIR, PARQUET
 from xinglin.stores.tls import write_private
 
@@ -25,7 +26,10 @@ _SAMPLED = ("Patient", "Encounter", "Observation")
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a person gave beside the address. ``secret``: a database's URL, or a bearer token."""
+    """What a person gave beside the address. ``secret``: a database's URL, or a bearer token.
+
+    ``smart``: how this node asks a FHIR server for tokens instead.
+    """
 
     secret: str = ""
     table: str = ""
@@ -36,6 +40,7 @@ class Asked(msgspec.Struct, frozen=True):
     zone: str = "+08:00"
     charset: str = "utf-8"
     namespace: str = ""
+    smart: Smart | None = None
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -121,12 +126,27 @@ def _plain(table: str, otherwise: str) -> str:
 # --- FHIR servers --------------------------------------------------------------------------------
 
 
-async def meet_fhir(found: Found, asked: Asked, ca_file: Path | None, clock: Clock = system_clock) -> Met:
-    """Ask a FHIR server what it is, and for a first page. Raises ``FhirFeedError`` or ``NotRecognised``."""
+def key_to_register(found: Found, asked: Asked, folder: Path) -> dict[str, Any] | None:
+    """The public key that a server has to know before it gives tokens, drawn where there is none; else None."""
+    if asked.smart is None:
+        return None
+    return client_key(folder, SourceFile(found.name, fhir=FhirServer(found.url, smart=asked.smart)))
+
+
+async def meet_fhir(
+    found: Found, asked: Asked, ca_file: Path | None, clock: Clock = system_clock, folder: Path | None = None
+) -> Met:
+    """Ask a FHIR server what it is, and for a first page; ``folder``: where the key lies by which tokens are asked for.
+
+    Raises ``FhirFeedError``, ``BadClientKey`` or ``NotRecognised``.
+    """
     from xinglin.feeds.fhir_session import Bearer, FhirSession
     from xinglin.feeds.fhir_session import FhirServer as Server
 
-    access = Bearer(asked.secret) if asked.secret else None
+    if asked.smart is not None and (asked.secret or folder is None):
+        raise NotRecognised("A server takes a bearer token or a key of this node.", remedy="Give one of them.")
+    bearer = Bearer(asked.secret) if asked.secret else None
+    access = smart_access(asked.smart, folder) if asked.smart is not None and folder is not None else bearer
     async with fhir_client(ca_file) as client:
         session = FhirSession(Server(found.url, access, plain_loopback=True), client, clock)
         capability = await _capability(session)
@@ -135,7 +155,8 @@ async def meet_fhir(found: Found, asked: Asked, ca_file: Path | None, clock: Clo
         how = asked.how or ("export" if exports else "search")
         types = tuple(kind for kind in SEARCHED if not offered or kind in offered)
         page = await _page(session, types)
-    way = FhirServer(found.url, how, types, f"{found.name}.token" if asked.secret else "", schedule=asked.schedule)
+    token_file = f"{found.name}.token" if asked.secret else ""
+    way = FhirServer(found.url, how, types, token_file, schedule=asked.schedule, smart=asked.smart)
     release = "R5" if capability.fhir_version.startswith("5") else "R4B" if capability.fhir_version == "4.3.0" else "R4"
     source = _common(SourceFile(found.name, fhir=way, release=release), asked)
     proposal = Proposal(source, ())
