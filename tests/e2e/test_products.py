@@ -22,7 +22,7 @@ from xinglin.connector.opening import negotiate, transfer
 from xinglin.connector.released_files import ReleasedFiles
 from xinglin.evidence.entry import Entry
 from xinglin.kernel.canonical import sha256_digest
-from xinglin.sample import generate_space
+from xinglin.sample import read_heart_disease
 from xinglin.sdk import Offer, Refused, Study, StudyResult
 from xinglin.sdk.contracts import change_agreement
 from xinglin.sdk.products import deposit, products, withdraw
@@ -101,8 +101,8 @@ class _Cut(httpx.AsyncByteStream):
 
 
 @pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    made = Reached(tmp_path_factory.mktemp("products"), generate_space())
+def space(tmp_path_factory: pytest.TempPathFactory, heart_disease: Path) -> Any:
+    made = Reached(tmp_path_factory.mktemp("products"), read_heart_disease(heart_disease))
     try:
         made.open()
         made.offer(LISTED)
@@ -280,9 +280,9 @@ async def _verb(*words: str) -> Any:
 
 async def test_a_hospital_publishes_what_its_own_gate_released(space: Reached, study: Study) -> None:
     data = space.data(study, COLUMNS).for_everyone()
-    found = await asyncio.to_thread(data.histogram, "age", 8)
+    found = await asyncio.to_thread(data.histogram, "age", 4)
     words = ["--json", "product", "publish", found.run_id, space.entry(), "--folder", str(space.node_folder("a"))]
-    made = await _verb(*words, "--title", "Ages, finer")
+    made = await _verb(*words, "--title", "Ages once more")
     assert made["depositor"] == space.dids["a"] and made["digest"] == hashlib.sha256(found.outcome).hexdigest()
     account = ["--account", str(space.folder / "researcher")]
     listed = await _verb("--json", "product", "list", *account)
