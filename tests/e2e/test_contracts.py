@@ -38,93 +38,94 @@ def xinglin(*words: str, fails: bool = False) -> Any:
     return json.loads(done.stdout) if done.stdout.strip() else done.stderr
 
 
+class Papers:
+    """The verbs of a researcher, of hospital a and of the regulator about one agreement."""
+
+    def __init__(self, space: SampleSpace) -> None:
+        self.space, self.hospital = space, space.dids["a"]
+        self.account, self.node = str(space.folder / "researcher"), str(space.node_folder("a"))
+        self.witness = str(space.witness_folder)
+        self.mine = ""
+
+    def study(self, verb: str, *words: str, fails: bool = False) -> Any:
+        return xinglin("study", verb, TITLE, *words, "--account", self.account, fails=fails)
+
+    def at_node(self, *words: str) -> Any:
+        return xinglin("node", *words, "-f", self.node)
+
+    def apply(self) -> None:
+        """One application to three hospitals; hospital a sees it and countersigns."""
+        what = ("--template", "statistics", "--basis", "ethics-waiver", "--data-set", "cardiology")
+        applied = self.study("apply", *what, "--view", "cardiac=SELECT age FROM cardiac", "--variable", "cardiac.age")
+        by_did = {held.agreement.provider: held.view.agreement_id for held in self.space.sdk.agreements()}
+        assert {one["agreement"] for one in applied["offers"]} == set(by_did.values())
+        assert len(by_did) == 3
+        self.mine = by_did[self.hospital]
+        wait_until(lambda: any(one["id"] == self.mine for one in self.at_node("agreements")), "the offer is there")
+        shown = self.at_node("agreements", "show", self.mine)
+        assert shown["application"]["digest"] == applied["application"]
+        assert shown["application"]["study"]["title"] == TITLE
+        assert self.at_node("approve", self.mine)["state"] == "active"
+
+    def breach_by_hospital(self) -> None:
+        """A notice with a suspension, accepted, remedied, closed; then the agreement goes on."""
+        what = ("--what", "not-deleted", "--words", "Still there.", "--suspend")
+        given = self.at_node("breach", self.mine, *what)
+        assert (given["state"], given["agreement_state"]) == ("noticed", "suspended")
+        wait_until(lambda: self.study("breaches"), "the notice is with the researcher")
+        (case,) = self.study("breaches")
+        assert (case["notice"], case["state"], case["against"]) == (
+            given["notice"], "noticed", self.space.sdk.account.did,
+        )  # fmt: skip
+        answer = ("--hospital", self.hospital, "--answer", case["notice"][7:19], "--words", "So it is.")
+        accepted = self.study("breach", *answer, "--as", "accepted", "--by", "2099-01-01T00:00:00Z")
+        assert (accepted["state"], accepted["answers"][0]["remedy_by"]) == ("accepted", accepted["due"])
+        again = self.study("breach", *answer, "--as", "contested", fails=True)
+        assert "contract.not_now" in json.dumps(again)
+        assert self.study("breach", *answer, "--as", "remedied")["state"] == "remedied"
+        wait_until(
+            lambda: self.at_node("breaches", self.mine)[0]["state"] == "remedied", "the hospital has the answers"
+        )
+        assert self.at_node("breach", self.mine, "--close", case["notice"])["state"] == "closed"
+        assert self.at_node("resume", self.mine)["state"] == "active"
+
+    def breach_by_researcher(self) -> None:
+        """A notice the other way, contested."""
+        what = ("--hospital", self.hospital, "--what", "not-delivered", "--words", "No answer.")
+        theirs = self.study("breach", *what)
+        assert theirs["state"] == "noticed"
+        wait_until(lambda: len(self.at_node("breaches", self.mine)) == 2, "the hospital has the notice")
+        said = ("--answer", theirs["notice"], "--as", "contested", "--words", "It was.")
+        assert self.at_node("breach", self.mine, *said)["state"] == "contested"
+
+    def contract(self) -> None:
+        """The agreement's contract: opened and filed by the hospital, accepted by the regulator, named as executed."""
+        opened = xinglin(
+            "contract", "open", self.mine, "--subject", "91350100M000100Y43", "--area", "3101", "--node", self.node
+        )
+        name = opened["contractId"]
+        assert (opened["status"], len(name)) == ("Signed", 47)
+        regulator = self.space.sdk.account.space.regulator
+        filed = xinglin("contract", "file", name, "--authority", regulator, "--node", self.node)
+        assert filed["filing"]["state"] == "submitted"
+        assert [one["contractId"] for one in xinglin("contract", "list", "--witness", self.witness)] == [name]
+        filed = xinglin("contract", "file", name, "--accept", "备-2026-1", "--witness", self.witness)
+        assert (filed["status"], filed["filing"]["number"]) == ("Filed", "备-2026-1")
+        by_account = ("-a", self.account)
+        request = "sha256:" + "7" * 64
+        assert xinglin("contract", "execute", name, "--request", request, *by_account)["status"] == "Executing"
+        xinglin("contract", "terminate", name, *by_account, fails=True)
+        self.study("end", "--hospital", self.hospital)
+        ended = xinglin("contract", "terminate", name, "--reason", "Done.", *by_account)
+        assert ended["status"] == "Terminated"
+
+
 def test_from_one_application_to_a_settled_breach_and_a_filed_contract(space: SampleSpace) -> None:
-    account = str(space.folder / "researcher")
-    node = str(space.node_folder("a"))
-    applied = xinglin(
-        "study", "apply", TITLE, "--account", account, "--template", "statistics", "--basis", "ethics-waiver",
-        "--data-set", "cardiology", "--view", "cardiac=SELECT age FROM cardiac", "--variable", "cardiac.age",
-    )  # fmt: skip
-    assert len(applied["offers"]) == 3
-    ids = {one["hospital"]: one["agreement"] for one in applied["offers"]}
-    by_did = {held.agreement.provider: held.view.agreement_id for held in space.sdk.agreements()}
-    mine = by_did[space.dids["a"]]
-    assert set(ids.values()) == set(by_did.values())
-
-    wait_until(
-        lambda: any(one["id"] == mine for one in xinglin("node", "agreements", "-f", node)), "the offer is there"
-    )
-    shown = xinglin("node", "agreements", "show", mine, "-f", node)
-    assert shown["application"]["digest"] == applied["application"]
-    assert shown["application"]["study"]["title"] == TITLE
-    assert xinglin("node", "approve", mine, "-f", node)["state"] == "active"
-
-    hospital = space.dids["a"]
-    given = xinglin("node", "breach", mine, "--what", "not-deleted", "--words", "Still there.", "--suspend", "-f", node)
-    assert (given["state"], given["agreement_state"]) == ("noticed", "suspended")
-    wait_until(lambda: xinglin("study", "breaches", TITLE, "--account", account), "the notice is with the researcher")
-    (case,) = xinglin("study", "breaches", TITLE, "--account", account)
-    assert (case["notice"], case["state"], case["against"]) == (given["notice"], "noticed", space.sdk.account.did)
-    answer = (
-        "study",
-        "breach",
-        TITLE,
-        "--hospital",
-        hospital,
-        "--answer",
-        case["notice"][7:19],
-        "--words",
-        "So it is.",
-    )
-    accepted = xinglin(*answer, "--as", "accepted", "--by", "2099-01-01T00:00:00Z", "--account", account)
-    assert (accepted["state"], accepted["answers"][0]["remedy_by"]) == ("accepted", accepted["due"])
-    again = xinglin(*answer, "--as", "contested", "--account", account, fails=True)
-    assert "contract.not_now" in json.dumps(again)
-    assert xinglin(*answer, "--as", "remedied", "--account", account)["state"] == "remedied"
-
-    def settled() -> bool:
-        return bool(xinglin("node", "breaches", mine, "-f", node)[0]["state"] == "remedied")
-
-    wait_until(settled, "the answers are with the hospital")
-    assert xinglin("node", "breach", mine, "--close", case["notice"], "-f", node)["state"] == "closed"
-    assert xinglin("node", "resume", mine, "-f", node)["state"] == "active"
-    theirs = xinglin(
-        "study", "breach", TITLE, "--hospital", hospital, "--what", "not-delivered", "--words", "No answer.",
-        "--account", account,
-    )  # fmt: skip
-    assert theirs["state"] == "noticed"
-    wait_until(lambda: len(xinglin("node", "breaches", mine, "-f", node)) == 2, "the hospital has the notice")
-    said = ("node", "breach", mine, "--answer", theirs["notice"], "--as", "contested", "--words", "It was.", "-f", node)
-    assert xinglin(*said)["state"] == "contested"
-
-    code = ("--subject", "91350100M000100Y43", "--area", "3101")
-    opened = xinglin("contract", "open", mine, *code, "--node", node)
-    name = opened["contractId"]
-    assert (opened["status"], len(name)) == ("Signed", 47)
-    regulator = space.sdk.account.space.regulator
-    assert xinglin("contract", "file", name, "--authority", regulator, "--node", node)["filing"]["state"] == "submitted"
-    witness = str(space.witness_folder)
-    assert [one["contractId"] for one in xinglin("contract", "list", "--witness", witness)] == [name]
-    filed = xinglin("contract", "file", name, "--accept", "备-2026-1", "--witness", witness)
-    assert (filed["status"], filed["filing"]["number"]) == ("Filed", "备-2026-1")
-    request = "sha256:" + "7" * 64
-    assert xinglin("contract", "execute", name, "--request", request, "-a", account)["status"] == "Executing"
-    xinglin("contract", "terminate", name, "-a", account, fails=True)
-    xinglin("study", "end", TITLE, "--hospital", hospital, "--account", account)
-    assert xinglin("contract", "terminate", name, "--reason", "Done.", "-a", account)["status"] == "Terminated"
-    assert xinglin("contract", "templates", "-a", account)["templates"]
-    late = (
-        "study",
-        "breach",
-        TITLE,
-        "--hospital",
-        hospital,
-        "--what",
-        "other",
-        "--words",
-        "Late.",
-        "--account",
-        account,
-    )
-    assert xinglin(*late)["state"] == "noticed"  # what outlives the agreement
-    assert xinglin("node", "agreements", "show", mine, "-f", node)["state"] == "terminated"
+    papers = Papers(space)
+    papers.apply()
+    papers.breach_by_hospital()
+    papers.breach_by_researcher()
+    papers.contract()
+    late = papers.study("breach", "--hospital", papers.hospital, "--what", "other", "--words", "Late.")
+    assert late["state"] == "noticed"  # what outlives the agreement
+    assert papers.at_node("agreements", "show", papers.mine)["state"] == "terminated"
