@@ -13,7 +13,7 @@ import msgspec
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Denied
 from xinglin.records.model import Read, ReadContext, Reader, Resource, Unread
-from xinglin.records.sniffing import PACKED
+from xinglin.records.sniffing import ARCHIVES, PACKED, TABLES
 from xinglin.terms.consent import Choice, check_choice
 from xinglin.terms.consent_fhir import NobodysConsent, read_fhir_consent
 
@@ -89,6 +89,15 @@ class WithConsents:
             else:
                 unread.append(held)
         return msgspec.structs.replace(part, resources=tuple(kept), unread=(*part.unread, *unread)) if unread else part
+
+
+def worth_reading(media_type: str, head: Callable[[], bytes]) -> bool:
+    """Whether an object of this media type is read again at all; ``head``: its first bytes, asked for where they tell.
+
+    >>> worth_reading("application/dicom", lambda: b"PK"), worth_reading("text/csv", lambda: b"a,b")
+    (False, False)
+    """
+    return media_type in _JSON or (media_type in ARCHIVES | TABLES and head().startswith(_ARCHIVES))
 
 
 def may_hold_consents(media_type: str, body: bytes) -> bool:

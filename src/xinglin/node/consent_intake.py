@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from xinglin.intake.consents import FoundConsent, FoundConsents, may_hold_consents
+from xinglin.intake.consents import FoundConsent, FoundConsents, may_hold_consents, worth_reading
 from xinglin.intake.digests import person_digest
 from xinglin.intake.errors import RawDamaged, RawErased, RawMissing
 from xinglin.intake.model import Part, Plan, Source
@@ -89,6 +89,8 @@ class ConsentIntake:
         if kept is None:
             return ()
         try:
+            if not worth_reading(media_type, lambda: next(iter(self._raw.read_stream(part.digest)), b"")):
+                return ()
             body = self._raw.read(part.digest)
             if not may_hold_consents(media_type, body):
                 return ()
