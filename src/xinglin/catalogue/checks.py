@@ -21,6 +21,8 @@ WORDS_CHARACTERS = Limit("words of a description", 1_000, "characters")
 
 PERSON = "patient"
 """The patient key of every canonical table that holds patients."""
+_OWN_PERSON = "person"
+"""A canonical table has no such column: one so named is the hospital's own, and views fail where it is not."""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
 
 
@@ -67,7 +69,7 @@ def _table(table: TableDescription) -> Iterator[Reason]:
     if keys != [table.patient_key]:
         yield _reason(f"{where} has one column of role person, its patient key.", "Declare the patient key.")
     canonical = canonical_table(table.name)
-    if canonical is not None and canonical.of_person and table.patient_key != PERSON:
+    if canonical is not None and canonical.of_person and table.patient_key not in (PERSON, _OWN_PERSON):
         words = f"{where} is a canonical table of persons: its patient key is '{PERSON}'."
         yield _reason(words, "Declare that column as the patient key, or name the table otherwise.")
     if canonical is not None and not canonical.of_person:
