@@ -175,7 +175,7 @@ async def _fetched(hub: HubProcess, foreign: Foreign, file: Path) -> None:
     end = time.monotonic() + 20
     while (found := await _verb(hub, "show", row["pid"]))["state"] != "FINALIZED":
         assert time.monotonic() < end, found
-    told = await _verb(hub, "fetch", found["agreement"], str(file))
+    told = await _verb(hub, "fetch", found["agreement"], str(file), "--trial")
     assert told["bytes"] == len(CONTENT) and file.read_bytes() == CONTENT
 
 

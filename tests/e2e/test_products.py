@@ -290,3 +290,5 @@ async def test_a_hospital_publishes_what_its_own_gate_released(space: Reached, s
     # The researcher did not deposit it, and its rows are none of hers.
     with pytest.raises(Refused):
         await asyncio.to_thread(withdraw, space.sdk, made["product"])
+    gone = await _verb("--json", "product", "revoke", made["product"], "--folder", str(space.hub_folder))
+    assert gone["withdrawn"] and gone["by"] == space.space.operator

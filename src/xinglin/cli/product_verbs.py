@@ -71,7 +71,7 @@ def publish(
 @app.command()
 @ends
 def revoke(product: ProductId, folder: Folder = Path("node")) -> None:
-    """For a hospital: withdraw a product that its rows are in, whoever deposited it, by its running node."""
+    """For a hospital (its node's folder) or the operator (the hub's): withdraw a product, whoever deposited it."""
     _asked(folder, "product-withdraw", product=product)
 
 

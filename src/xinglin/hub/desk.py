@@ -11,6 +11,7 @@ from xinglin.connector.assembly import Assembled
 from xinglin.connector.operating import CONNECTOR_VERBS, act_of_connector
 from xinglin.hub.access_operator import OPERATOR_VERBS, act_of_operator
 from xinglin.hub.members import INVITE_LIFE_MS
+from xinglin.hub.product_desk import PRODUCT_VERB, withdrawn_by_operator
 from xinglin.hub.services import Hub
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.verdict import deny
@@ -32,10 +33,12 @@ async def answer_at_desk(
         return DeskAnswer(_federate(hub, call))
     if call.verb in CONNECTOR_VERBS:
         return DeskAnswer(await act_of_connector(connector, call))
+    if call.verb == PRODUCT_VERB and hub.products is not None:
+        return DeskAnswer(await withdrawn_by_operator(hub.products, hub.keys, call))
     if call.verb == "stop":
         stop.set()
         return DeskAnswer({"stopping": True})
-    known = ", ".join(("status", "invite", *OPERATOR_VERBS, "federate", *CONNECTOR_VERBS, "stop"))
+    known = ", ".join(("status", "invite", *OPERATOR_VERBS, "federate", *CONNECTOR_VERBS, PRODUCT_VERB, "stop"))
     return DeskAnswer(
         None, deny("hub.unknown_verb", f"The hub knows no verb {call.verb!r}.", f"Known: {known}.").reasons
     )

@@ -20,7 +20,9 @@ from xinglin.kernel.verdict import Denied, deny
 from xinglin.stores.product_database import ProductDatabase
 from xinglin.terms.policy import Policy
 from xinglin.terms.vocabulary import includes
-from xinglin.trust.envelope import Signed, open_signed
+from xinglin.trust.envelope import Signed, open_signed, sign
+from xinglin.trust.keys import PrivateKeys
+from xinglin.wire.desk import DeskCall
 from xinglin.wire.errors import Refused
 from xinglin.wire.products import (
     DEPOSIT_BYTES,
@@ -52,7 +54,7 @@ class ProductDesk:
         clock: Clock,
     ) -> None:
         self._members, self._log, self._proof, self.store = members, log, proof, store
-        self._offers, self._clock = offers, clock
+        self._offers, self.clock = offers, clock
 
     async def deposit(self, signed: Signed) -> Product:
         """Take a released result in; the same again is the same product. ``Refused`` with every reason."""
@@ -62,7 +64,7 @@ class ProductDesk:
         TITLE.check(len(call.title))
         LEAVES.check(len(call.leaves))
         entry = self._entry(call.data_set, signed.signer)
-        proven = self._proof.check(call, signed.signer, self._clock())
+        proven = self._proof.check(call, signed.signer, self.clock())
         if isinstance(proven, Denied):
             raise Refused(proven.reasons)
         if entry.provider not in proven.hospitals or entry.name != proven.plan.data_set:
@@ -126,7 +128,7 @@ class ProductDesk:
     def _check_form(self, version: int, at: Instant) -> None:
         if version != 1:
             raise MalformedMessage(f"Version {version} of this message is not known here.", remedy="Update the hub.")
-        if abs(self._clock() - at) > DEPOSIT_LIFE_MS:
+        if abs(self.clock() - at) > DEPOSIT_LIFE_MS:
             words = "It was signed longer than five minutes ago, or is from the future."
             raise Refused(deny("hub.not_now", words, "Set the clock, and sign it anew.").reasons)
 
@@ -161,6 +163,16 @@ class ProductDesk:
         (index,) = await self._log.append([data], hashlib.sha256(b"product:" + data).digest())
         self._members.catch_up()
         return index
+
+
+PRODUCT_VERB = "product-withdraw"
+
+
+async def withdrawn_by_operator(desk: ProductDesk, keys: PrivateKeys, call: DeskCall) -> dict[str, object]:
+    """The operator withdraws ``product``, by its own key as everybody else does."""
+    given = Withdrawal(call.arguments.get("product", ""), desk.clock())
+    found = await desk.withdraw(sign(keys, WITHDRAW_CONTEXT, given))
+    return {**msgspec.to_builtins(found), "catalog_id": found.catalog_id}
 
 
 def _handed_out(policy: Policy | None) -> bool:

@@ -56,6 +56,7 @@ class Proof:
 
     def check(self, deposit: Deposit, depositor: str, now: Instant) -> Proven | Denied:
         """What is proven, or every reason of the first step that fails; never what another party's run is like."""
+        self._members.catch_up()  # an end or a revocation that the log holds already counts
         try:
             found = self._run(deposit)
             if found is None or depositor not in (found.request.requester, *found.hospitals):

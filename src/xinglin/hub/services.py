@@ -20,6 +20,7 @@ from xinglin.hub.log import LogService
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
 from xinglin.hub.ports import HubStore
+from xinglin.hub.product_desk import ProductDesk
 from xinglin.hub.run_desk import RunDesk
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
@@ -99,6 +100,7 @@ class Hub:
             clock,
         )
         self.access, self.reviews = access, reviews
+        self.products: ProductDesk | None = None
         self.held: HeldOffers | None = None
         self._sends: dict[str, dict[str, int]] = {}
         self._turns: dict[str, asyncio.Lock] = {}

@@ -121,12 +121,13 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     )
     if connector is not None:
         hub.held = HeldOffers(connector, CatalogueOffers(catalogue).entry_of, members, mailboxes, clock)
+    hub.products = _product_desk(hub, products)
     rest = Litestar(
         [
             open_routes(hub),
             door_routes(hub),
             catalogue_routes(hub),
-            product_routes(hub, _product_desk(hub, products)),
+            product_routes(hub, hub.products),
             *access_routes(hub),
             national_routes(hub, National(members, database, contracts, log.entries, clock)),
             log_router(log, members.check_batch),
