@@ -34,6 +34,7 @@ from xinglin.wire.desk import DeskCall
 from xinglin.wire.dsp.ports import Entry
 from xinglin.wire.errors import Refused
 
+pytestmark = pytest.mark.slow
 PURPOSE = Constraint("purpose", "isA", "health-research")
 ASKS = Policy((Permission("read", (PURPOSE,), (Duty("obtainEthicsApproval"),)),))
 COUNTRY = Policy((Permission("read", (PURPOSE, Constraint("place", "isPartOf", ("CN",)))),))

@@ -7,7 +7,6 @@ Off unless ``dsp_address`` is set. It listens on a port of its own, and shares a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import logging
 from pathlib import Path
@@ -59,10 +58,13 @@ class NodeConnector(msgspec.Struct, frozen=True):
     async def close(self) -> None:
         """Stop; what is owed, to counterparties and to the log, stays in the store."""
         self.server.stop()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(STOP_S):
                 await self.assembled.connector.stop()
-        await self.assembled.close()
+        except (TimeoutError, XinglinError) as error:
+            log.warning("evidence waits for the next start: %s", type(error).__name__)
+        await self.assembled.sender.close()
+        self.assembled.connector.world.store.close()
 
 
 def make_node_connector(node: Node, offers: NodeOffers, store: ConnectorDatabase) -> NodeConnector:
@@ -115,15 +117,14 @@ def _check_listening(settings: NodeSettings) -> None:
         raise BadSettings(words, remedy="Name 'dsp_certificate' and 'dsp_key', or listen on 127.0.0.1.")
 
 
-async def end(found: NodeConnector | None, serving: asyncio.Task[None] | None) -> None:
-    """Stop a connector that was started, if one was."""
-    if found is None or serving is None:
-        return
-    try:
-        await found.close()
-    except XinglinError as error:
-        log.warning("the connector did not stop cleanly: %s", error.code)
+async def end(found: NodeConnector, serving: asyncio.Task[None]) -> None:
+    """Stop a connector that serves."""
+    await found.close()
     serving.cancel()
     await asyncio.wait((serving,), timeout=STOP_S)
+
+
+def tell(serving: asyncio.Task[None]) -> None:
+    """A connector that could not serve, or no more, is named in the log: the node goes on without it."""
     if not serving.cancelled() and serving.exception() is not None:
-        log.error("the connector could not serve: %s", type(serving.exception()).__name__)
+        log.error("the connector does not serve: %s", type(serving.exception()).__name__)

@@ -40,11 +40,14 @@ class NodeDsp:
     def start(self) -> None:
         """Serve from now on; a connector that cannot listen is logged, and the node goes on."""
         if self.connector is not None:
+            from xinglin.node.connector import tell
+
             self._serving = asyncio.create_task(self.connector.serve())
+            self._serving.add_done_callback(tell)
 
     async def stop(self) -> None:
         """Stop serving; what is owed stays in the store."""
-        if self.connector is not None:
+        if self.connector is not None and self._serving is not None:
             from xinglin.node.connector import end
 
             await end(self.connector, self._serving)
