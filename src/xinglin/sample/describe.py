@@ -7,6 +7,8 @@ from xinglin.sample.generate import CODES, DEPARTMENTS, DISTRICTS, FINDINGS, KIN
 from xinglin.sample.heart import LEVELS
 from xinglin.sample.profiles import Profile
 
+_KEY = ColumnDescription("patient", "text", "person", words="the hospital's own key of a person")
+"""Of canonical tables, which name it so."""
 _PERSON = ColumnDescription("person", "text", "person", words="the hospital's own key of a person")
 _SEX = ("female", "male")
 
@@ -57,10 +59,10 @@ _CARDIAC = TableDescription(
 
 _PATIENT = TableDescription(
     name="patient",
-    patient_key="person",
+    patient_key="patient",
     words="one row a person",
     columns=(
-        _PERSON,
+        _KEY,
         ColumnDescription("full_name", "text", "identifier", words="never in a study's view"),
         ColumnDescription("phone", "text", "identifier", words="never in a study's view"),
         ColumnDescription("birth_date", "date", "identifier", words="never in a study's view"),
@@ -71,11 +73,11 @@ _PATIENT = TableDescription(
 
 _ENCOUNTER = TableDescription(
     name="encounter",
-    patient_key="person",
+    patient_key="patient",
     words="one row a visit; a person may have many",
     columns=(
         ColumnDescription("encounter", "text", "identifier", words="the hospital's own key of a visit"),
-        _PERSON,
+        _KEY,
         ColumnDescription("started_on", "date", words="first day"),
         _category("department", DEPARTMENTS, "where the visit took place"),
         _category("kind", KINDS, "kind of visit"),
@@ -86,10 +88,10 @@ _ENCOUNTER = TableDescription(
 
 _OBSERVATION = TableDescription(
     name="observation",
-    patient_key="person",
+    patient_key="patient",
     words="one row a measurement of a vital sign",
     columns=(
-        _PERSON,
+        _KEY,
         ColumnDescription("observed_on", "date", words="day of the measurement"),
         _category("code", tuple(code for code, *_ in CODES), "LOINC code"),
         _real("value", 0, 400, "", "the measured value, in the unit beside it"),

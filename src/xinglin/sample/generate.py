@@ -122,7 +122,7 @@ def _patients(persons: Array, cardiac: SampleTable, random: np.random.Generator)
     count = len(persons)
     age_days = cardiac.columns["age"] * 365 + random.integers(0, 365, count)
     columns = {
-        "person": persons,
+        "patient": persons,
         "full_name": np.array([f"Generated Person {number}" for number in range(count)], dtype=object),
         "phone": np.array([f"000-0000-{number % 10_000:04d}" for number in range(count)], dtype=object),
         "birth_date": (_FIRST_DAY - age_days).astype("datetime64[D]"),
@@ -144,7 +144,7 @@ def _encounters(profile: Profile, persons: Array, random: np.random.Generator) -
     stay = np.where(kind == "inpatient", 1 + random.poisson(5, count), 0).astype(np.int64)
     columns = {
         "encounter": np.array([f"{profile.slug}-e{number:07d}" for number in range(count)], dtype=object),
-        "person": person,
+        "patient": person,
         "started_on": _FIRST_DAY + random.integers(0, _DAYS, count),
         "department": department,
         "kind": kind,
@@ -162,7 +162,7 @@ def _observations(persons: Array, random: np.random.Generator) -> SampleTable:
         count = len(person)
         parts.append(
             {
-                "person": person,
+                "patient": person,
                 "observed_on": _FIRST_DAY + random.integers(0, _DAYS, count),
                 "code": np.array([code] * count, dtype=object),
                 "value": np.clip(np.round(random.normal(mean, spread, count), 1), 20, 260),
@@ -170,4 +170,4 @@ def _observations(persons: Array, random: np.random.Generator) -> SampleTable:
             }
         )
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return SampleTable("observation", columns, {"value": random.random(len(columns["person"])) < 0.02})
+    return SampleTable("observation", columns, {"value": random.random(len(columns["patient"])) < 0.02})

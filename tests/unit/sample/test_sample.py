@@ -95,7 +95,7 @@ def _z_scores(space: tuple[SampleHospital, ...], outcome: str) -> np.ndarray:
 
 def test_one_person_has_forty_encounters_in_a_unit_that_nobody_else_visits(space: tuple[SampleHospital, ...]) -> None:
     dialysis = pooled(space, "encounter").query("department == 'dialysis'")
-    assert (len(dialysis), dialysis["person"].nunique()) == (40, 1)
+    assert (len(dialysis), dialysis["patient"].nunique()) == (40, 1)
 
 
 def test_one_cell_holds_three_persons_at_two_hospitals(space: tuple[SampleHospital, ...]) -> None:
