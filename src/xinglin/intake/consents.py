@@ -12,6 +12,7 @@ import msgspec
 
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Denied
+from xinglin.records.fhir.persons import patients_named
 from xinglin.records.model import Read, ReadContext, Reader, Resource, Unread
 from xinglin.records.sniffing import ARCHIVES, PACKED, TABLES
 from xinglin.terms.consent import Choice, check_choice
@@ -77,6 +78,7 @@ class WithConsents:
     def _listened(self, part: Read) -> Read:
         kept: list[Resource] = []
         unread: list[Unread] = []
+        named: list[tuple[str, frozenset[str]]] = []
         self._related(part)
         for one in part.resources:
             held = None
@@ -88,7 +90,11 @@ class WithConsents:
                 kept.append(one)
             else:
                 unread.append(held)
-        return msgspec.structs.replace(part, resources=tuple(kept), unread=(*part.unread, *unread)) if unread else part
+                named.append((one.place, patients_named(one.body)))
+        if not unread:
+            return part
+        held_too = {"unread": (*part.unread, *unread), "named": (*part.named, *named)}
+        return msgspec.structs.replace(part, resources=tuple(kept), **held_too)
 
 
 def worth_reading(media_type: str, head: Callable[[], bytes]) -> bool:

@@ -20,6 +20,7 @@ from xinglin.intake.model import ERASED_PERSON, READER_FAILED, UNACCOUNTED, UNSH
 from xinglin.intake.ports import Prepared, RowKeys, Surveyed, Terms, Work
 from xinglin.kernel.instants import Instant
 from xinglin.records.errors import RecordsError
+from xinglin.records.fhir.persons import patients_named
 from xinglin.records.model import Flag, Mapped, Read, Reader, Resource, Unread
 
 NO_ID = "intake.no_id"
@@ -129,9 +130,14 @@ class Preparation:
         facts: set[bytes] = set()
         try:
             for read in self._steps.readers[work.media_type].read(body, work.source.context(work.kept.received_at)):
-                mapped, _ = self._mapped(list(read.resources))
-                for one in (*mapped, *read.mapped):
+                rows, _ = self._mapped(list(read.resources))
+                mapped = (*rows, *read.mapped)
+                for one in mapped:
                     self._seek(work.source, one, wanted, (keep, drop, facts, names))
+                for place, named in (*_without_rows(read.resources, mapped), *read.named):
+                    about = {one for one in named if self._digest(work.source, one) in wanted}
+                    names |= about
+                    (drop if about else keep).update((place,) if named else ())
         except RecordsError:
             raise
         except BROKEN_INPUT as error:
@@ -146,13 +152,16 @@ class Preparation:
         digests = RowDigests(self._key, source.name, mapped.table, columns)
         for row in mapped.rows:
             keys = {row[at] for at in (person_at, id_at if mapped.table == "patient" else -1) if at >= 0 and row[at]}
-            about = {one for one in keys if person_digest(self._key, qualified(source.namespace, one)) in persons}
+            about = {one for one in keys if self._digest(source, one) in persons}
             names |= about
             if about:
                 drop.add(row[place_at] or "")
                 facts.add(digests.fact(row))
             else:
                 keep.add(row[place_at] or "")
+
+    def _digest(self, source: Source, person: str) -> bytes:
+        return person_digest(self._key, qualified(source.namespace, person))
 
     def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:
         """See the port."""
@@ -193,9 +202,11 @@ class Preparation:
             mapped = self._steps.terms.translate(mapped, work.source.name)
         attributed = _Attribution(self._key, work.source, self._erased)
         mapped = attributed.sort(mapped, Counter(gathered.places))
+        attributed.hear(gathered.named, gathered.lost)
         unread += attributed.unread
         received, ignored = gathered.received, gathered.ignored
         tableless = sum(place not in attributed.numbers for place in gathered.places) - gathered.failed
+        tableless -= attributed.unheard
         kept = [one for one in mapped if one.rows]
         rows = self._keys(work, kept, attributed.numbers)
         self._parts.append(_Part(_origin(work), [_versioned(one, work.kept.received_at) for one in kept]))
@@ -263,14 +274,19 @@ class _Gathered:
         self.received, self.ignored, self.failed = 0, 0, 0
         self.places: list[str] = []
         self.unread: list[Unread] = []
+        self.lost: set[str] = set()
+        self.named: list[tuple[str, frozenset[str]]] = []
+        """Whom records name that give no row, by place."""
         self._rows: dict[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], list[tuple[Any, ...]]] = {}
 
-    def take(self, read: Read, resources: list[Resource], mapped: Iterable[Mapped], failed: list[Unread]) -> None:
+    def take(self, read: Read, resources: list[Resource], mapped: Sequence[Mapped], failed: list[Unread]) -> None:
         """One more read, and the rows of its resources."""
         self.ignored += sum(read.ignored.values())
         self.failed += len(failed)
         self.places += [one.place for one in resources]
         self.unread += (*read.unread, *failed)
+        self.lost.update([one.place for one in failed], [place for place, _ in read.named])
+        self.named += (*_without_rows(resources, mapped), *read.named)
         for one in mapped:
             self._rows.setdefault((one.table, one.columns, one.kinds), []).extend(one.rows)
 
@@ -289,6 +305,7 @@ class _Attribution:
         self.numbers: dict[str, int] = {}
         self.unread: list[Unread] = []
         self.rejects: list[Unread] = []
+        self.unheard = 0
 
     @property
     def persons(self) -> set[bytes]:
@@ -305,6 +322,17 @@ class _Attribution:
         if not self._verdicts:
             return mapped
         return [_only(one, lambda place: place not in self._verdicts) for one in mapped]
+
+    def hear(self, named: Iterable[tuple[str, frozenset[str]]], lost: Collection[str]) -> None:
+        """Notes whom records without a row name, so that an erasure finds them; rejects those of erased persons.
+
+        ``lost``: places of records that are quarantined already.
+        """
+        for place, persons in named:
+            refused = {self._is_refused(person) for person in persons}
+            if True in refused and place not in lost:
+                self.rejects.append(Unread(place, ERASED_PERSON, _WORDS[ERASED_PERSON]))
+                self.unheard += 1
 
     def _judge(self, mapped: Mapped) -> None:
         """Numbers the records and notes what speaks against one of them."""
@@ -353,6 +381,17 @@ class _Attribution:
             return
         if self._is_refused(person):
             self._verdicts[place] = ERASED_PERSON
+
+
+def _without_rows(resources: Iterable[Resource], mapped: Iterable[Mapped]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Places of resources that gave no row, each with the patients whom it names."""
+    placed: set[str] = set()
+    for one in mapped:
+        at = one.columns.index("place")
+        placed.update([row[at] for row in one.rows])
+    for resource in resources:
+        if resource.place not in placed:
+            yield resource.place, patients_named(resource.body)
 
 
 def counted(records: Iterable[Unread]) -> dict[str, int]:

@@ -82,7 +82,8 @@ class Read(msgspec.Struct, frozen=True):
 
     Each received record is a resource, a record behind ``mapped`` rows, unread, or ``ignored`` (kept raw, with no
     table of its own; counted by the words of why). ``open``: the next one belongs to the same part; a reader gives
-    its parts in pieces so that each is checked and mapped while the processor still holds it near.
+    its parts in pieces so that each is checked and mapped while the processor still holds it near. ``named``: patients
+    whom unread records name, by place, where that is known.
     """
 
     received: int
@@ -92,6 +93,7 @@ class Read(msgspec.Struct, frozen=True):
     unread: tuple[Unread, ...] = ()
     ignored: dict[str, int] = {}
     open: bool = False
+    named: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
 class Reader(Protocol):

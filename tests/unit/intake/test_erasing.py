@@ -154,3 +154,41 @@ def test_nobody_is_erased_where_nobody_is_meant(hospital: Hospital) -> None:
     hospital.intake.drain()
     assert erasure(hospital).erase(["Patient/9"]).objects == 0
     assert len(hospital.rows("patient")) == 2
+
+
+def test_records_without_a_row_of_their_own_are_found_rejected_and_kept_apart(hospital: Hospital) -> None:
+    """A Flag and a Group make no row, a Consent that nobody understands neither: they are a person's all the same."""
+    hospital.send(table(1, 77001))
+
+    def consent(person: str) -> dict[str, object]:
+        return {"resourceType": "Consent", "id": f"c{person}", "patient": {"reference": f"Patient/{person}"}}
+
+    def group(*persons: str) -> dict[str, object]:
+        members = [{"entity": {"reference": f"Patient/{person}"}} for person in persons]
+        return {"resourceType": "Group", "id": "g" + persons[0], "type": "person", "actual": True, "member": members}
+
+    def flag(person: str) -> dict[str, object]:
+        return consent(person) | {"resourceType": "Flag", "subject": {"reference": f"Patient/{person}"}}
+
+    lone, both, others = hospital.send(
+        json.dumps(flag("77001")),
+        "\n".join(json.dumps(one) for one in (consent("77001"), consent("1"), group("2", "77001"), group("2"))),
+        json.dumps(consent("1")),
+        media_type="application/fhir+ndjson",
+        source="ehr",
+    )
+    hospital.intake.drain()
+    assert hospital.accounts.held_codes() == {"consent.not_understood": 3}
+    done = erasure(hospital).erase(["Patient/77001"])
+    assert (done.objects, done.redacted) == (3, 2)
+    hospital.intake.drain()
+    assert traces(hospital, *GONE) == []
+    left = hospital.raw.read(hospital.accounts.moved_to(both.digest))
+    assert [line[:40] != b"" for line in left.split(b"\n")] == [False, True, False, True]
+    assert hospital.accounts.moved_to(lone.digest) == "" and b"Patient/1" in hospital.raw.read(others.digest)
+    hospital.send(json.dumps(group("77001", "3")), media_type="application/fhir+ndjson", source="ehr")
+    hospital.intake.drain()
+    assert hospital.accounts.held_codes()["intake.erased_person"] == 1
+    assert erasure(hospital).sweep() == 1
+    assert traces(hospital, *GONE) == []
+    assert hospital.accounts.status(hospital.raw.count()).tally.adds_up

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import orjson
 
 PERSON_ELEMENT: dict[str, str] = {
     "AllergyIntolerance": "patient",
@@ -84,3 +87,20 @@ def person_of(reference: Any) -> tuple[str, str | Problem]:
     if far and kind == "Patient":
         return text, "elsewhere"
     return "", f"about no single person ({kind})" if kind in NO_PERSONS else _WRONG
+
+
+_PATIENT = re.compile(rb'"(Patient/[A-Za-z0-9.-]{1,64})(?:/_history/[^"]*)?"')
+
+
+def patients_named(body: dict[str, Any]) -> frozenset[str]:
+    """Keys of all patients to whom a resource's plain references lead, wherever they stand in it, and its own.
+
+    >>> sorted(patients_named({"resourceType": "Group", "member": [{"entity": {"reference": "Patient/1"}}]}))
+    ['Patient/1']
+    """
+    try:
+        named = {found.decode() for found in _PATIENT.findall(orjson.dumps(body))}
+    except orjson.JSONEncodeError:
+        named = set()
+    own = f"Patient/{body.get('id')}" if body.get("resourceType") == "Patient" else ""
+    return frozenset(named | {own} - {""})
