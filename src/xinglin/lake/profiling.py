@@ -20,7 +20,8 @@ def counted(rows: Any, name: str) -> Iterator[Ask]:
     """Rows (an Arrow reader or table) read once, and asked as ``name`` until the end."""
     import duckdb
 
-    engine = duckdb.connect(":memory:")
+    # Rows go to no file of the engine's own: they would lie there in clear, wherever the process was started.
+    engine = duckdb.connect(":memory:", config={"temp_directory": ""})
     try:
         engine.register("incoming", rows)
         engine.execute(f"CREATE TABLE {_quoted(name)} AS SELECT * FROM incoming")  # noqa: S608 (a quoted name)

@@ -47,7 +47,7 @@ class QuerySession:
         self._linked = False
         self._filters: set[str] = set()
         self._files: list[str] = []
-        self._engine = duckdb.connect(":memory:")
+        self._engine = duckdb.connect(":memory:", config={"temp_directory": ""})
         for setting in self._bounds():
             self._engine.execute(f"SET {setting}")
 

@@ -27,7 +27,7 @@ class LakeFacts:
             table = canonical_table(name)
             if table is None:
                 continue
-            engine = duckdb.connect(":memory:")
+            engine = duckdb.connect(":memory:", config={"temp_directory": ""})
             try:
                 engine.register("held", self._lake.open(name).to_pyarrow_dataset())
                 found = engine.execute(_facts_of(table.status[0], table.of_person), [source])
