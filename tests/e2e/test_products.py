@@ -148,7 +148,11 @@ def test_what_no_gate_released_at_l1_is_refused(
     usual = space.data(study, COLUMNS).histogram("age", bins=4)
     with pytest.raises(Refused) as refused:
         deposit(space.sdk, usual, space.entry())
-    assert "hub.not_open" in codes(refused)
+    assert codes(refused) == {"terms.not_l1"}  # the account itself sends nothing of it
+    with pytest.raises(Refused) as refused:
+        asked = {"run_id": usual.run_id, "data_set": space.entry(), "title": ""}
+        ask_desk(space.node_folder("a"), DeskCall("product-deposit", asked))
+    assert codes(refused) == {"terms.not_l1"}  # and neither does a hospital's node
     with pytest.raises(Refused) as refused:
         space.data(study, COLUMNS).for_everyone().quantiles("age")
     assert codes(refused) == {"terms.not_open"}
@@ -170,6 +174,7 @@ def test_what_no_gate_released_at_l1_is_refused(
     assert given(leaves=()) == {"hub.no_authorisation"}
     assert given(leaves=(10**9,)) == {"hub.no_authorisation"}
     assert given(run_id=usual.run_id) == {"hub.not_proven"}
+    assert "hub.not_open" in given(run_id=usual.run_id, content=usual.outcome, salt=usual.salt)
     assert given(run_id="run-nothing") == {"hub.not_your_result"}
     assert given(data_set=space.entry("b")) == {"hub.not_offered"}  # published without terms
     assert given(data_set="did:xinglin:nobody#x") == {"hub.unknown_data_set"}

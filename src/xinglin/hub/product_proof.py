@@ -25,7 +25,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.terms.evaluate import Asked, compile_policy
-from xinglin.terms.grading import release_grade
+from xinglin.terms.grading import check_open_release
 from xinglin.terms.open_release import L1_PACK
 from xinglin.terms.policy import Policy
 from xinglin.terms.policy_facts import instant_value
@@ -58,8 +58,8 @@ class Proof:
         """What is proven, or every reason of the first step that fails; never what another party's run is like."""
         self._members.catch_up()  # an end or a revocation that the log holds already counts
         try:
-            found = self._run(deposit)
-            if found is None or depositor not in (found.request.requester, *found.hospitals):
+            found = self._run(deposit, depositor)
+            if found is None:
                 return _no("hub.not_your_result", "There is no such released result of yours.", "Name your own run.")
             reasons = [
                 *_grade(found.plan),
@@ -71,7 +71,7 @@ class Proof:
         return Denied(tuple(dict.fromkeys(reasons))) if reasons else found
 
     # 1 and 2
-    def _run(self, deposit: Deposit) -> Proven | None:
+    def _run(self, deposit: Deposit, depositor: str) -> Proven | None:
         row = self._store.run(deposit.run_id)
         if row is None or not row.result:
             return None
@@ -91,13 +91,15 @@ class Proof:
             return None
         if not survivors <= set(plan.roster) or len(survivors) < max(FEWEST_HOSPITALS, plan.rules.min_hospitals):
             return None
+        if depositor not in (request.requester, *survivors):
+            return None  # before anything is opened: others hear the same of every run, and of none
         open_commitment(said[0].commitment, deposit.salt, deposit.content)
         return Proven(request, plan, tuple(sorted(survivors)))
 
     # 3
     def _leaves(self, deposit: Deposit, hospitals: tuple[str, ...]) -> Iterator[Reason]:
         seen: set[str] = set()
-        for index in deposit.leaves:
+        for index in dict.fromkeys(deposit.leaves):
             entry = self._entry(index)
             if entry is None or entry.kind != "release-authorised" or entry.subject != deposit.run_id:
                 yield _reason("hub.no_authorisation", "A leaf that was named authorises no release of this run.")
@@ -163,7 +165,7 @@ class Proof:
 
 def _grade(plan: Plan) -> Iterator[Reason]:
     """A release has a grade of its own: the plan's packs make it, and each gate computed under that plan alone."""
-    if release_grade(plan.packs, "L3") != "L1" or L1_PACK not in plan.packs:
+    if isinstance(check_open_release(plan.packs), Denied) or L1_PACK not in plan.packs:
         words = "The release is of grade L2: its plan names no L1 pack, so it stays with the parties of its study."
         yield _reason("hub.not_open", words, f"Ask anew under the pack {L1_PACK}.")
     verdict = check_plan(plan)

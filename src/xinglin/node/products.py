@@ -7,12 +7,15 @@ from collections.abc import Mapping
 import httpx
 import msgspec
 
+from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
-from xinglin.kernel.verdict import deny
+from xinglin.kernel.verdict import Denied, deny
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.wiring import Node
 from xinglin.stores.node_database import NodeDatabase
+from xinglin.terms.grading import check_open_release
+from xinglin.terms.request import Plan
 from xinglin.trust.envelope import sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.desk import DeskCall
@@ -39,6 +42,8 @@ class NodeProducts:
         """``run_id``, ``data_set``, ``title``: hand a released result over. ``Refused`` with the hub's reasons."""
         run_id = given.get("run_id", "")
         record = self._database.record(run_id)
+        if record is not None:
+            self._check_open(run_id)
         if record is None or record.computed is None or record.state not in ("delivered", "settled"):
             words = "This hospital's gate released no result of such a run."
             raise Refused(deny("node.no_result", words, "Name a run that it took part in.").reasons, status=404)
@@ -54,15 +59,26 @@ class NodeProducts:
         call = Withdrawal(given.get("product", ""), self._clock())
         return await self._ask("/v1/products/withdraw", sign(self._keys, WITHDRAW_CONTEXT, call).to_bytes())
 
+    def _check_open(self, run_id: str) -> None:
+        """Before a byte leaves: what is no L1 is sealed for its study's parties, and the hub is none of these."""
+        row = self._database.run(run_id)
+        verdict = check_open_release(decode_json(row.plan, Plan).packs if row is not None else ())
+        if isinstance(verdict, Denied):
+            raise Refused(verdict.reasons)
+
     async def _ask(self, path: str, body: bytes) -> dict[str, object]:
         try:
             answer = await self._client.post(path, content=body)
         except httpx.HTTPError as error:
             raise HubAway(f"The hub does not answer ({type(error).__name__}).", remedy="Try again.") from error
-        if answer.status_code != httpx.codes.OK:
-            problem = msgspec.json.decode(answer.content, type=Problem)
-            raise Refused(problem.reasons, status=answer.status_code)
-        product = msgspec.json.decode(answer.content, type=Product)
+        try:
+            if answer.status_code != httpx.codes.OK:
+                problem = msgspec.json.decode(answer.content, type=Problem)
+                raise Refused(problem.reasons, status=answer.status_code)
+            product = msgspec.json.decode(answer.content, type=Product)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            words = f"What answered in the hub's place (status {answer.status_code}) is no hub."
+            raise HubAway(words, remedy="Look for a proxy in between, and try again: 'xinglin doctor'.") from error
         return {**msgspec.to_builtins(product), "catalog_id": product.catalog_id}
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from xinglin.kernel.verdict import Denied
 from xinglin.sdk.results import COMMITMENT, RECEIPT_KIND, StudyResult
+from xinglin.sdk.run import Run
 from xinglin.sdk.session import Session
+from xinglin.terms.grading import check_open_release
 from xinglin.trust.envelope import sign
+from xinglin.wire.errors import Refused
 from xinglin.wire.products import DEPOSIT_CONTEXT, WITHDRAW_CONTEXT, Deposit, Product, Withdrawal
 
 
@@ -14,11 +18,15 @@ def deposit(space: Session, found: StudyResult, data_set: str, title: str = "") 
     ``data_set``: id of the catalogue's entry whose published terms it is offered under, of a hospital in the result.
     Raises ``Refused`` with every reason: another grade, no consent of a hospital, no authorisation in the log.
     """
+    plan = Run(space, found.run_id).plan
+    verdict = check_open_release(plan.packs)
+    if isinstance(verdict, Denied):
+        raise Refused(verdict.reasons)  # before a byte leaves: the hub is no party of the study
     space.log.refresh()
     authorised = (
         one.index
         for one in space.log.about(found.run_id)
-        if one.entry.kind == RECEIPT_KIND and COMMITMENT in one.entry.commitments
+        if one.entry.kind == RECEIPT_KIND and COMMITMENT in one.entry.commitments and one.entry.submitter in plan.roster
     )
     call = Deposit(found.run_id, data_set, title, found.outcome, found.salt, tuple(authorised), space.clock())
     signed = sign(space.account.keys, DEPOSIT_CONTEXT, call)

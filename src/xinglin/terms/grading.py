@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from xinglin.kernel.verdict import Allowed, Verdict, deny
 from xinglin.terms.grades import GRADES, OPERATIONS, REQUIRED
 
 
@@ -111,6 +112,20 @@ def release_grade(packs: Iterable[str], touched: str) -> str:
     """
     given = [RELEASE_GRADES[pack] for pack in packs if pack in RELEASE_GRADES]
     return min([*given, touched] if touched in GRADES else given or ["L3"], key=GRADES.index)
+
+
+def check_open_release(packs: Iterable[str]) -> Verdict:
+    """Whether a release may be handed to somebody who is no party of its study: of grade L1 alone.
+
+    Asked by whoever holds it, before a byte of it leaves: what is of another grade is sealed for its parties.
+
+    >>> isinstance(check_open_release(["disclosure/1", "l1/1"]), Allowed)
+    True
+    """
+    if release_grade(packs, "L3") == "L1":
+        return Allowed()
+    words = "The release is of grade L2: its plan names no L1 pack, so it stays with the parties of its study."
+    return deny("terms.not_l1", words, "Ask anew under the pack l1/1: data.for_everyone().")
 
 
 def grade_table() -> list[dict[str, str]]:
