@@ -7,11 +7,17 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
+import httpx
+
 from xinglin.kernel.limits import Limit
 from xinglin.wire.dsp.errors import BadMessage, Unreachable
 
 _CARRY_IPV4 = tuple(ipaddress.IPv6Network(one) for one in ("::/96", "64:ff9b::/96", "2002::/16"))
 """IPv4 addresses written as IPv6: compatible ones, NAT64, 6to4."""
+_SPECIAL = tuple(
+    ipaddress.ip_network(one) for one in ("192.0.0.0/24", "64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16")
+)
+"""Special ranges that the standard library's tables leave out in one version or another; NAT64 of a network's own."""
 
 ADDRESS_LENGTH = Limit("length of a callback address", 2_048, "characters")
 
@@ -21,7 +27,9 @@ def check_address(address: str) -> None:
     try:
         parts = urlsplit(address)
         port = parts.port
-    except ValueError as error:
+        (parts.hostname or "").encode("idna")  # a label that is empty or too long has no address anywhere
+        _ = httpx.URL(address).host
+    except (ValueError, httpx.InvalidURL) as error:
         raise BadMessage("The address is no URL.") from error
     plain = not (parts.username or parts.password or parts.query or parts.fragment)
     printable = address.isprintable() and " " not in address and "\\" not in address
@@ -37,7 +45,16 @@ def is_private(host: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address) and any(found in network for network in _CARRY_IPV4):
         inner = found.sixtofour or ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         return not inner.is_global or inner.is_multicast
-    return not found.is_global or found.is_multicast
+    return not found.is_global or found.is_multicast or any(found in network for network in _SPECIAL)
+
+
+async def looked_up(host: str, port: int | None) -> tuple[str, ...]:
+    """The numeric addresses of a name now; ``Unreachable`` where it has none, or can have none."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable("The address's name is not known.") from error
+    return tuple(dict.fromkeys(str(one[4][0]) for one in found))
 
 
 async def check_reachable(url: str, *, plain_http: bool, private: bool) -> None:
@@ -47,9 +64,6 @@ async def check_reachable(url: str, *, plain_http: bool, private: bool) -> None:
         raise Unreachable("The address is not https.")
     if private:
         return
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise Unreachable("The address's name is not known.") from error
-    if not found or any(is_private(str(one[4][0])) for one in found):
+    found = await looked_up(parts.hostname or "", parts.port)
+    if not found or any(is_private(one) for one in found):
         raise Unreachable("The address lies in a local network.")

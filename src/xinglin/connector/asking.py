@@ -100,6 +100,9 @@ async def fetch(
             return await _fetch_on(client, address.endpoint, headers, part)
         except httpx.TransportError:
             continue
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            words = f"The provider's answer or address cannot be read: {type(error).__name__}."
+            raise BadAnswer(words, remedy="Ask the provider.") from error
     raise Unreachable("The connection was lost too often.", remedy="Fetch again: it goes on where it stopped.")
 
 
@@ -111,7 +114,8 @@ async def _fetch_on(client: httpx.AsyncClient, url: str, headers: dict[str, str]
             part.named(response.headers.get("repr-digest", ""))
             return part.done()
         if response.status_code not in (200, 206):
-            raise BadAnswer(f"The data was refused with status {response.status_code}.")
+            words = f"The data was refused with status {response.status_code}."
+            raise BadAnswer(words, remedy="A token lives an hour: ask for a new transfer by the agreement's id.")
         again = response.status_code == 206
         if again and not response.headers.get("content-range", "").startswith(f"bytes {have}-"):
             raise BadAnswer("The provider sent another part than it was asked for.")

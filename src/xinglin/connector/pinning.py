@@ -6,15 +6,13 @@ look-up, check and connection are one step, below TLS: certificate, SNI and ``Ho
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import ssl
 from collections.abc import Iterable
 
 import httpcore
 import httpx
 
-from xinglin.connector.addresses import is_private
+from xinglin.connector.addresses import is_private, looked_up
 from xinglin.wire.dsp.errors import Unreachable
 
 CONNECTIONS, KEPT_ALIVE = 256, 64
@@ -81,11 +79,7 @@ def pinned_client(*, verify: ssl.SSLContext | bool, private: bool, timeout_s: fl
 
 async def addresses_of(host: str, port: int, *, private: bool) -> tuple[str, ...]:
     """The numeric addresses of a name now; ``Unreachable`` where one of them is of a local network."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise Unreachable("The address's name is not known.") from error
-    addresses = tuple(dict.fromkeys(str(one[4][0]) for one in found))
+    addresses = await looked_up(host, port)
     if not private and any(is_private(one) for one in addresses):
         raise Unreachable("The address lies in a local network.")
     return addresses

@@ -63,7 +63,7 @@ class HttpSender:
                         raise Unreachable("The counterparty's answer is too long.")
                 following = response.links.get("next", {}).get("url", "")
                 return Answer(response.status_code, bytes(read), _retry_after(response), following)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise Unreachable(f"Nobody answers: {type(error).__name__}.") from error
 
 
