@@ -17,6 +17,7 @@ from xinglin.connector.assembly import Assembled
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
 from xinglin.kernel.instants import Clock
+from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import deny
 from xinglin.trust.envelope import Signed, open_signed_as
 from xinglin.wire.dsp.ports import ProcessRow
@@ -26,6 +27,9 @@ from xinglin.wire.held_offers import ANSWER_CONTEXT, HeldAnswer, HeldOffer, Held
 
 log = logging.getLogger("xinglin.hub.connector")
 _AT_ONCE = 1_000
+CARRIED = Limit("orders that wait for a node when an offer is carried to it", 1_024, "orders")
+"""Strangers' offers must not fill a hospital's mailbox: what its studies wait for has the rest of it."""
+QUESTION = Limit("size of a held offer that is carried", 256 * 1024, "bytes")
 
 
 class HeldOffers:
@@ -41,17 +45,33 @@ class HeldOffers:
     ) -> None:
         self._found, self._entry_of, self._members = found, entry_of, members
         self._mailboxes, self._clock = mailboxes, clock
+        self._behind: set[str] = set()
         found.connector.desk.on_held.append(self.carry)
 
     def carry(self, row: ProcessRow) -> None:
-        """Ask the hospital whose data set it is, if we are its provider's side."""
+        """Ask the hospital whose data set it is, if we are its provider's side.
+
+        Where too much waits for its node already, the rest is carried with a later one, once the node has caught up.
+        """
         provider = self._provider(row)
-        if provider:
-            self._mailboxes.put(provider, HeldOrder(msgspec.json.encode(self._question(row))))
+        if not provider:
+            return
+        if self._mailboxes.of(provider).waiting >= CARRIED.value:
+            self._behind.add(provider)
+            return
+        question = msgspec.json.encode(self._question(row))
+        if len(question) > QUESTION.value:
+            log.warning("negotiation %s is not carried to its hospital: the offer is too long", row.pid)
+            return
+        self._mailboxes.put(provider, HeldOrder(question))
+        self._rest(provider)
 
     def arrived(self, node: str) -> None:
         """A hospital's node came back: carry what is held for it again."""
+        self._behind.discard(node)
         for row in self._held():
+            if node in self._behind:
+                return
             if self._provider(row) == node:
                 self.carry(row)
 
@@ -73,6 +93,11 @@ class HeldOffers:
             await self._found.connector.desk.do(row.pid, move, reason=said.ground, answer=answer)
             log.info("negotiation %s was answered by its hospital", row.pid)
         self._mailboxes.put(node, HeldOrder(msgspec.json.encode(question), over=True))
+        self._rest(node)
+
+    def _rest(self, node: str) -> None:
+        if node in self._behind and self._mailboxes.of(node).waiting < CARRIED.value // 2:
+            self.arrived(node)
 
     def _held(self) -> Iterator[ProcessRow]:
         store, after = self._found.connector.world.store, ""

@@ -38,6 +38,11 @@ class Mailbox:
         self._news.set()
 
     @property
+    def waiting(self) -> int:
+        """How many orders wait."""
+        return len(self._orders)
+
+    @property
     def connected(self) -> bool:
         """Whether the node holds a poll open, or held one a moment ago."""
         return self.away_ms < AWAY_AFTER_S * 1000
@@ -87,7 +92,7 @@ class Mailbox:
 
 
 def _weight(order: Order) -> int:
-    return len(getattr(order, "payload", b"")) + len(getattr(order, "entries", b"")) + 256
+    return sum(len(getattr(order, name, b"")) for name in ("payload", "entries", "question")) + 256
 
 
 class Mailboxes:

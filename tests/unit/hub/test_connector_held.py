@@ -12,9 +12,12 @@ from msgspec.structs import replace
 from xinglin.catalogue import ColumnDescription, DataSetDescription, TableDescription
 from xinglin.catalogue.entry import Listing
 from xinglin.connector.entry_offers import offer_of
+from xinglin.hub import connector_held
 from xinglin.hub.connector_held import HeldOffers
+from xinglin.hub.mailbox import _weight
 from xinglin.hub.settings import HubSettings
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import Limit
 from xinglin.terms.policy import Constraint, Duty, Permission, Policy
 from xinglin.testing.open_hub import OpenHub
 from xinglin.trust import PrivateKeys
@@ -134,3 +137,24 @@ async def test_a_no_ends_it_and_a_node_that_comes_back_is_asked_again(scene: Sce
     await scene.answer(scene.hospital, HospitalAnswer(digest, False, "Li", "The committee said no."))
     assert scene.state == ("REQUESTED", "terminate")
     assert isinstance(scene.held, HeldOffers)
+
+
+async def test_strangers_fill_no_mailbox_and_what_is_too_long_is_not_carried(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector_held, "CARRIED", Limit("orders", 3, "orders"))
+    store, box = scene.desk.world.store, scene.hub.hub.mailboxes.of(scene.hospital.did)
+    for number in range(5):
+        store.add(Step(replace(scene.row, pid=f"urn:{number}", peer_pid=f"urn:c{number}")))
+    scene.held.arrived(scene.hospital.did)
+    scene.held.carry(scene.row)
+    assert box.waiting == 3
+    monkeypatch.setattr(connector_held, "CARRIED", Limit("orders", 100, "orders"))
+    box.drop()
+    scene.held.carry(scene.row)  # the node has caught up: the rest comes too
+    assert box.waiting == 7
+    box.drop()
+    offer = {**msgspec.json.decode(scene.row.offer), "xl:note": "x" * connector_held.QUESTION.value}
+    scene.held.carry(replace(scene.row, offer=msgspec.json.encode(offer)))
+    assert box.waiting == 0
+    assert _weight(HeldOrder(b"x" * 1_000)) > 1_000
