@@ -17,6 +17,7 @@ from xinglin.records.errors import RecordsError
 from xinglin.records.model import Resource
 from xinglin.terms.consent import Choice, check_choice
 from xinglin.terms.consent_fhir import NobodysConsent, not_understood, read_fhir_consent
+from xinglin.terms.consent_since import as_received, not_ahead
 
 
 def searched(given: bytes, body: bytes) -> bytes:
@@ -42,19 +43,21 @@ def find_consents(work: Work, body: bytes) -> FoundConsents:
 def _found(heard: Sequence[Resource], work: Work) -> Iterator[FoundConsent]:
     related = {f"{RELATED}/{one.body.get('id')}": one.body for one in heard if one.body["resourceType"] == RELATED}
     source, namespace = f"FHIR {work.source.name}", work.source.namespace
+    received_at = work.kept.received_at
     for one in heard:
         if one.body["resourceType"] != CONSENT:
             continue
         document = f"{namespace}/{CONSENT}/{one.body.get('id')}" if namespace else f"{CONSENT}/{one.body.get('id')}"
         if is_deleted(one):
-            yield FoundConsent(one.place, document, deleted_at=one.version_at or work.kept.received_at)
+            at = not_ahead(one.version_at or received_at, received_at)
+            yield FoundConsent(one.place, document, deleted_at=at)
             continue
         try:
             read = read_fhir_consent(one.body, source=source, namespace=namespace, related=related)
         except NobodysConsent as error:
             yield FoundConsent(one.place, document, code=error.code)
             continue
-        choices = tuple(_kept(choice, one, source, namespace) for choice in read)
+        choices = tuple(as_received(_kept(choice, one, source, namespace), received_at) for choice in read)
         code = NOT_UNDERSTOOD if any(choice.flags for choice in choices) else ""
         yield FoundConsent(one.place, document, choices, code=code)
 

@@ -15,6 +15,7 @@ from xinglin.node.consent import record
 from xinglin.stores.consent_register import ChoiceReceipt
 from xinglin.terms.consent import Choice, IdentityCheck
 from xinglin.terms.consent_fhir import NobodysConsent, read_fhir_consent
+from xinglin.terms.consent_since import as_received
 
 FILE_BYTES = Limit("file of consents", 256 * 1024 * 1024, "bytes")
 
@@ -48,7 +49,7 @@ def import_consents(
     found = list(_resources(file.read_bytes()))
     related = {_reference(one): one for one in found if one.get("resourceType") == "RelatedPerson"}
     choices: list[Choice] = []
-    care = nobodys = 0
+    care, nobodys, now = 0, 0, clock()
     for one in found:
         if one.get("resourceType") != "Consent":
             continue
@@ -58,7 +59,7 @@ def import_consents(
             nobodys += 1
             continue
         care += not read
-        choices += [msgspec.structs.replace(c, identity=c.identity or identity) for c in read]
+        choices += [as_received(msgspec.structs.replace(c, identity=c.identity or identity), now) for c in read]
     receipts = record(folder, choices, clock, imported=True)
     flagged = tuple((choice.document, flag) for choice in choices for flag in choice.flags)
     fresh = tuple(receipt for receipt in receipts if not receipt.known)

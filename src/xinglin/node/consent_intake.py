@@ -94,15 +94,19 @@ class ConsentIntake:
             body = self._raw.read(part.digest)
             if not may_hold_consents(media_type, body):
                 return ()
-            found = self._search(Work(kept, source, media_type), body).consents
+            found = self._search(Work(kept, source, media_type), body)
         except RawErased:
             return ()
         except (LookError, RawMissing, RawDamaged, LimitExceeded, MalformedMessage) as error:
             log.warning("object %s was not looked through for Consents: %s", part.digest, error.code)
             self._arrivals.hold(part.sequence, part.digest, error.code, self._clock())
             return ()
-        self._arrivals.heard(part.sequence)
-        return found
+        if found.cut:
+            log.warning("object %s was looked through for Consents in part: %s", part.digest, found.cut)
+            self._arrivals.hold(part.sequence, part.digest, found.cut, self._clock())
+        else:
+            self._arrivals.heard(part.sequence)
+        return found.consents
 
     def _keep(self, source: Source, found: Sequence[FoundConsent], erased: frozenset[bytes]) -> None:
         key = self._ledger.key()

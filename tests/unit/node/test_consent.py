@@ -190,7 +190,15 @@ def file_of(folder: Path, *resources: Any, lines: bool = False) -> Path:
     return file
 
 
+def test_a_consent_from_the_future_is_as_new_as_its_import(tmp_path: Path, clock: Clock) -> None:
+    far = {**CONSENT, "dateTime": "9000-01-01T00:00:00Z", "meta": {"lastUpdated": "9000-01-01T00:00:00Z"}}
+    import_consents(tmp_path, file_of(tmp_path, {"resource": far}), clock=clock)
+    (said,) = recorded(tmp_path)
+    assert said.at == said.latest == said.version_at == 1_000_001
+
+
 def test_a_bundle_is_imported_once(tmp_path: Path, clock: Clock) -> None:
+    clock.now = 1_800_000_000_000
     entries = [
         {"fullUrl": "urn:uuid:5", "resource": {"resourceType": "Patient", "id": "5"}},
         {"resource": CONSENT},

@@ -21,7 +21,7 @@ from xinglin.intake.errors import BatchRefused, IntakeError
 from xinglin.intake.model import Source
 from xinglin.intake.ports import Received, Work
 from xinglin.intake.procedure import Intake, commitments
-from xinglin.kernel.instants import from_text
+from xinglin.kernel.instants import from_text, to_text
 from xinglin.node.consent_intake import ConsentIntake, search_with
 from xinglin.stores.consent_arrivals import ConsentArrivals
 from xinglin.stores.consent_register import ConsentRegister
@@ -29,6 +29,7 @@ from xinglin.stores.looking import LookTooLong, open_looker
 from xinglin.terms.consent import Choice, ConsentUse, effective
 
 EHR = Source("ehr", media_type="application/fhir+json")
+RECEIVED = from_text("2024-12-01T00:00:00Z")
 VERIFIED = [{"verified": True, "verifiedWith": {"reference": "Patient/1"}, "verificationDate": "2024-01-01"}]
 
 
@@ -85,15 +86,16 @@ class Node(Hospital):
 
     def fhir(self, text: str, media_type: str = "application/fhir+json", source: str = "ehr") -> Any:
         """Keep a text and carry it in."""
-        (kept,) = self.send(text, source=source, media_type=media_type)
+        (kept,) = self.send(text, source=source, media_type=media_type, at=RECEIVED)
         self.intake.drain()
         return kept
 
     def choices(self) -> list[Choice]:
         return list(self.register.choices())
 
-    def may(self, person: str = "Patient/1", regime: Any = "opt-in") -> bool:
-        at = from_text("2025-01-01T00:00:00Z")
+    def may(
+        self, person: str = "Patient/1", regime: Any = "opt-in", at: int = from_text("2025-01-01T00:00:00Z")
+    ) -> bool:
         use = ConsentUse(study="heart", purpose="health-research", institutions=(), at=at, regime=regime)
         return bool(effective([one for one in self.choices() if one.person == person], use))
 
@@ -323,6 +325,27 @@ def test_an_object_that_cannot_be_looked_through_waits_and_is_heard_when_it_is_r
     slow = False
     node.intake.read_again([kept.sequence])
     assert not node.arrivals.unheard() and len(node.choices()) == 1
+    node.close()
+
+
+def test_a_version_from_the_future_is_as_new_as_its_receipt(node: Node) -> None:
+    far = {"lastUpdated": "9000-01-01T00:00:00Z"}
+    said = "8000-01-01T00:00:00Z"
+    node.fhir(bundle(patient(), consent(decision="OPTIN", verification=VERIFIED, meta=far, dateTime=said)))
+    (first,) = node.choices()
+    assert first.version_at == first.at == first.latest < from_text("2100-01-01T00:00:00Z")
+    later = to_text(first.at + 1_000)
+    node.fhir(bundle(patient(), consent(decision="OPTOUT", meta={"lastUpdated": later}, dateTime=later)))
+    assert not node.may(at=first.at + 3_600_000)
+
+
+def test_an_object_that_breaks_off_is_heard_as_far_as_it_goes_and_listed(tmp_path: Path) -> None:
+    def search(work: Work, body: bytes) -> FoundConsents:
+        return msgspec.structs.replace(find_consents(work, body), cut="records.limit")
+
+    node = Node(tmp_path, search)
+    node.fhir(bundle(patient(), consent()))
+    assert len(node.choices()) == 1 and [one.code for one in node.arrivals.unheard()] == ["records.limit"]
     node.close()
 
 
