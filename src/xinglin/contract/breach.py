@@ -15,7 +15,7 @@ from xinglin.contract.negotiation import CASE_STATES
 from xinglin.contract.replay import Breach, History
 from xinglin.kernel.canonical import canonical_bytes, canonical_digest
 from xinglin.kernel.codec import decode_json
-from xinglin.kernel.instants import Instant
+from xinglin.kernel.instants import Instant, from_text
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.terms.request import is_did, is_digest
@@ -52,6 +52,8 @@ NOTICE_KIND, ANSWER_KIND, APPLICATION_KIND = "notice", "answer", "application"
 PAPER_KINDS = (NOTICE_KIND, ANSWER_KIND)
 """What parties send each other; an application comes with its offer."""
 DAY_MS = 86_400_000
+LAST_DATE = from_text("9998-12-31T00:00:00Z")
+"""No paper names a later instant: it could not be written as a date, with the days that are added to it."""
 
 
 class BreachNotice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,6 +129,7 @@ class Case(msgspec.Struct, frozen=True):
 def check_notice(notice: BreachNotice) -> Verdict:
     """Whether a notice is well formed, with every reason why not."""
     reasons = _stranger_reasons(notice.agreement, notice.by, notice.against, notice.words)
+    reasons += _instant_reasons(notice.made, notice.answer_by)
     if notice.version != 1 or notice.notice:
         reasons.append(_reason("A notice is of version 1 and answers nothing.", "Give an answer as an answer."))
     if notice.what not in BREACHES:
@@ -139,6 +142,7 @@ def check_notice(notice: BreachNotice) -> Verdict:
 def check_answer(answer: BreachAnswer) -> Verdict:
     """Whether an answer is well formed, with every reason why not."""
     reasons = _stranger_reasons(answer.agreement, answer.by, answer.to, answer.words)
+    reasons += _instant_reasons(answer.made, answer.remedy_by)
     if answer.version != 1 or not is_digest(answer.notice):
         reasons.append(_reason("An answer is of version 1 and names its notice by digest.", "Name it."))
     if answer.answer not in ANSWERS:
@@ -253,6 +257,13 @@ def _stranger_reasons(agreement: str, by: str, to: str, words: str) -> list[Reas
     if not words.strip() or len(words) > NOTICE_CHARACTERS.value:
         reasons.append(_reason(f"A paper has 1 to {NOTICE_CHARACTERS.value} characters.", "Say what happened."))
     return reasons
+
+
+def _instant_reasons(*instants: Instant) -> list[Reason]:
+    """What cannot be written as a date would break whoever lists the papers."""
+    if all(0 <= one <= LAST_DATE for one in instants):
+        return []
+    return [_reason("A paper's instants lie between 1970 and 9998.", "Set the dates.")]
 
 
 def _well_formed(paper: Paper) -> None:
