@@ -412,7 +412,7 @@ def commitments(entry: OutboxEntry) -> dict[str, str]:
 def _few_collections() -> Iterator[None]:
     """What is parsed has no cycles: looking for them in it would cost as much as parsing."""
     before = gc.get_threshold()
-    gc.set_threshold(200_000, 50, 100)
+    gc.set_threshold(1_000_000, 50, 100)
     try:
         yield
     finally:

@@ -262,7 +262,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 def main() -> None:
     """Serve on the standard streams; whatever prints elsewhere goes nowhere."""
     # What is parsed has no cycles: looking for them in it would cost as much as parsing.
-    gc.set_threshold(200_000, 50, 100)
+    gc.set_threshold(1_000_000, 50, 100)
     serve(*pipes(1024 * 1024))
 
 
