@@ -24,7 +24,7 @@ from xinglin.trust.ports import Directory
 AGREEMENT_KINDS = frozenset({"agreement", *EVENTS})
 """Kinds of leaves that this replay reads."""
 
-BREACHES = Limit("notices of breach of an agreement", 64, "notices")
+BREACHES = Limit("notices of breach of an agreement by one party", 64, "notices")
 ANSWERS_TO = Limit("answers to a notice of breach", 8, "answers")
 
 Key = tuple[str, str, str]
@@ -84,7 +84,9 @@ def may_change(history: History, change: Change, by: str, *, regulator: bool = F
 def _may_breach(history: History, change: Change, by: str, regulator: bool) -> Verdict:
     found = {breach.notice: breach for breach in history.breaches}
     if change.step == "notice":
-        if change.document in found or len(history.breaches) >= BREACHES.value:
+        # Of each party: whoever is accused fills nobody else's place.
+        given = sum(one.by == by for one in history.breaches)
+        if change.document in found or given >= BREACHES.value:
             return deny("contract.notice_seen", "This notice was given before, or too many were.")
         return Allowed()
     breach = found.get(change.about)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.contract.papers import PAPER
 
 from xinglin.contract.breach import DAY_MS, LAST_DATE, BreachAnswer, BreachNotice, check_answer, check_notice
 from xinglin.kernel.instants import to_text
 
-AGREEMENT, A, B = "sha256:" + "a" * 64, "did:xinglin:a", "did:xinglin:b"
+AGREEMENT, A, B = PAPER.digest(), PAPER.provider, PAPER.consumer
 
 
 @pytest.mark.parametrize("made", [-1, LAST_DATE + 1, 10**17])

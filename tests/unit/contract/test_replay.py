@@ -154,6 +154,9 @@ def test_a_breach_has_so_many_notices_and_no_more() -> None:
     with pytest.raises(NotThisChange):
         more = leaf(HOSPITAL, "breach", made=NOW + 10_000, step="notice", document=digest("one more"))
         found.take(1_000, more, KNOWN)
+    other = leaf(INSTITUTE, "breach", made=NOW + 10_000, step="notice", document=digest("the other party's"))
+    found.take(1_001, other, KNOWN)
+    assert len(found.of(ID, HOSPITAL.did, INSTITUTE.did).breaches) == BREACHES.value + 1  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
