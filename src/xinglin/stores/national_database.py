@@ -14,6 +14,7 @@ from xinglin.stores.database import Database, insert_or, sqlite_url
 
 SCHEMA_VERSION = 1
 CALLS = Limit("calls about a digital contract", 1_024, "calls")
+CALLS_BYTES = Limit("calls about a digital contract, together", 16 * 1024 * 1024, "bytes")
 
 _meta = MetaData()
 contract = Table(
@@ -105,10 +106,15 @@ class NationalContracts:
         return tuple(CallRow(**row) for row in self._database.rows(_CALLS, named=contract_id))
 
     def add(self, row: CallRow) -> bool:
-        """Add a call at its place; False where another one took it. ``LimitExceeded`` beyond ``CALLS``."""
+        """Add a call at its place; False where another one took it.
+
+        ``LimitExceeded`` beyond ``CALLS`` and ``CALLS_BYTES``: whoever looks at a contract reads all of them.
+        """
         CALLS.check(row.number + 1)
         with self._database.alone() as work:
-            if len(work.rows(_CALLS, named=row.contract_id)) != row.number:
+            before = work.rows(_CALLS, named=row.contract_id)
+            if len(before) != row.number:
                 return False
+            CALLS_BYTES.check(sum(len(one["body"]) for one in before) + len(row.body))
             work.write(_ADD, **msgspec.structs.asdict(row))
         return True
