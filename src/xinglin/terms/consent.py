@@ -329,12 +329,12 @@ def _newest(
 
 
 def _undone(choices: Sequence[Choice]) -> set[str]:
-    """Choices that a later reversal after an identity check took back."""
+    """Choices that a later reversal after an identity check took back; it names them, so that it knew of them."""
     reversals = [c for c in choices if c.kind == "reversal" and c.identity is not None and _in_office(c, c.at)]
     if not reversals:
         return set()
     said = {choice.id: choice for choice in choices if choice.id}
-    return {one for c in reversals for one in c.undoes if one in said and said[one].latest < c.at}
+    return {one for c in reversals for one in c.undoes if one in said and said[one].at < c.at}
 
 
 def _superseded(choice: Choice, choices: Sequence[Choice], denial: bool) -> bool:

@@ -167,6 +167,7 @@ def test_a_reversal_takes_back_what_was_said_before_it() -> None:
     assert not effective([said, msgspec.structs.replace(back, identity=None)], use())
     assert not effective([said, msgspec.structs.replace(back, at=5)], use())
     assert not effective([said, back, deny(7, id="two")], use())
+    assert effective([msgspec.structs.replace(said, at_latest=10**15), back], use())  # of an instant that nobody knows
     assert not check_choice(msgspec.structs.replace(back, undoes=()))
     assert not check_choice(msgspec.structs.replace(back, identity=None))
 
