@@ -88,12 +88,13 @@ class HubProducts:
         return Item(found.product, found.size_bytes, found.digest, found.grade, True, found.media_type)
 
     async def read(self, item: Item, start: int, end: int) -> AsyncIterator[bytes]:
-        """See the port; the bytes are held against their digest before the first of them leaves."""
-        found = self._store.one(item.item_id)
-        if found is None or found.withdrawn or found.digest != item.digest:
-            return
-        data = await asyncio.to_thread(self._store.content, found)
+        """See the port; the bytes are held against their digest before the first leaves. A withdrawal cuts them off."""
+        data = b""
         for at in range(start, end, CHUNK_BYTES):
+            found = self._store.one(item.item_id)
+            if found is None or found.withdrawn or found.digest != item.digest:
+                return
+            data = data or await asyncio.to_thread(self._store.content, found)
             yield data[at : min(at + CHUNK_BYTES, end)]
 
 
