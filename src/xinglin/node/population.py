@@ -54,7 +54,7 @@ def _ages(select: str, described: DataSetDescription) -> tuple[float, float]:
     if not isinstance(tree, exp.Select) or len(list(tree.find_all(exp.Select, exp.Join, exp.SetOperation))) != 1:
         return low, high
     tables = list(tree.find_all(exp.Table))
-    table = described.table(tables[0].name) if len(tables) == 1 else None
+    table = described.table(tables[0].name) if len(tables) == 1 and _as_it_is(tables[0]) else None
     where = tree.args.get("where")
     if table is None or not _in_years(table) or not isinstance(where, exp.Where):
         return low, high
@@ -62,6 +62,13 @@ def _ages(select: str, described: DataSetDescription) -> tuple[float, float]:
         least, most = _limits(part)
         low, high = max(low, least), min(high, most)
     return low, high
+
+
+def _as_it_is(table: Any) -> bool:
+    """Whether the columns have their own names: ``FROM t AS u(age)`` and UNPIVOT call another column so."""
+    alias = table.args.get("alias")
+    plain = all(not value for name, value in table.args.items() if name not in ("this", "alias"))
+    return plain and (alias is None or not alias.args.get("columns"))
 
 
 def _in_years(table: TableDescription) -> bool:

@@ -28,7 +28,7 @@ from xinglin.terms.facts import CHECKPOINT_STALE_MS, KeyStatus
 from xinglin.terms.policy import Policy
 from xinglin.terms.policy_facts import instant_value
 from xinglin.terms.purposes import check_purpose, within
-from xinglin.terms.request import is_did
+from xinglin.terms.request import is_did, is_nonce
 
 CARE = "clinical-care"
 """The purpose of every look-up."""
@@ -147,7 +147,7 @@ def lane_reasons(action: str, purposes: tuple[str, ...]) -> Iterator[Reason]:
 
 def _form(request: LookupRequest, facts: CareFacts) -> Iterator[Reason]:
     named = (request.requester, request.node)
-    if request.version != 1 or not all(map(is_did, named)) or not request.patient or not request.nonce:
+    if request.version != 1 or not all(map(is_did, named)) or not request.patient or not is_nonce(request.nonce):
         yield Reason("terms.malformed", "The look-up is not well formed.", "State who, where, whom, and a nonce.")
     if not 0 < request.expires - request.issued <= LOOKUP_LIFETIME_MS.value:
         yield Reason("terms.lifetime", "A look-up's request lives five minutes at most.", "Issue it for less.")

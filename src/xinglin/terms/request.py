@@ -102,6 +102,11 @@ def is_did(text: str) -> bool:
         return False
 
 
+def is_nonce(text: str) -> bool:
+    """Whether ``text`` is spelled like a nonce; a shorter one would let a digest over it be tried by anybody."""
+    return bool(_NONCE.match(text))
+
+
 def is_digest(text: str) -> bool:
     """Whether ``text`` is spelled like a SHA-256 digest."""
     return bool(_DIGEST.match(text))

@@ -65,6 +65,8 @@ def test_what_a_where_excludes(where: str, expected: set[str]) -> None:
         "SELECT h.age FROM heart h JOIN other o ON h.p = o.p WHERE h.age >= 18",
         "SELECT age FROM (SELECT age FROM heart) WHERE age >= 18",
         "SELECT age FROM heart WHERE age >= 18 UNION ALL SELECT age FROM heart",
+        "SELECT age FROM heart AS h(weight, age) WHERE age >= 18",
+        "SELECT age FROM heart UNPIVOT (age FOR kind IN (age, weight)) WHERE age >= 18",
         "WITH heart AS (SELECT 20 AS age) SELECT age FROM heart WHERE age >= 18",
         "SELECT age FROM heart, other WHERE age >= 18",
         "SELECT age FROM elsewhere WHERE age >= 18",

@@ -70,6 +70,7 @@ def test_only_for_treatment(purpose: str) -> None:
         ({"version": 2}, {}, "terms.malformed"),
         ({"patient": ""}, {}, "terms.malformed"),
         ({"nonce": ""}, {}, "terms.malformed"),
+        ({"nonce": "1"}, {}, "terms.malformed"),
         ({"requester": "nobody"}, {"signer": "nobody"}, "terms.malformed"),
         ({"purpose": "nothing"}, {}, "terms.purpose_unknown"),
         ({"expires": NOW + LOOKUP_LIFETIME_MS.value + 1}, {}, "terms.lifetime"),
