@@ -14,6 +14,9 @@ from xinglin.cli.options import Folder, Verbose, set_up_log
 from xinglin.cli.output import columns, ends, facts, printer
 from xinglin.kernel.errors import XinglinError
 
+Question = Annotated[
+    str, typer.Option(help="Answer just what was looked at: 'question' as 'show' prints it. Another one is refused.")
+]
 app = typer.Typer(no_args_is_help=True, help="The Dataspace Protocol 2025-1: the running connector, states, rules.")
 
 
@@ -131,10 +134,11 @@ def accept(
     fact: Annotated[
         list[str] | None, typer.Option(help="A fact that this person vouches for, as operand=value; again for more.")
     ] = None,
+    question: Question = "",
     folder: Folder = Path("node"),
 ) -> None:
     """Agree to what is held for this hospital; the terms are asked once more, with the facts of this person."""
-    given = {"pid": pid, "by": by, "ground": ground, "facts": _facts(fact or [])}
+    given = {"pid": pid, "by": by, "ground": ground, "facts": _facts(fact or []), "question": question}
     found = _asked(folder, "dsp-accept", **given)
     printer.value(found, lambda: facts(found))
 
@@ -145,10 +149,11 @@ def refuse(
     pid: Annotated[str, typer.Argument(help="Id of a held negotiation, as 'list' shows it.")],
     reason: Annotated[str, typer.Option(help="What the counterparty is told.")],
     by: Annotated[str, typer.Option(help="Who refuses.")] = "the hospital",
+    question: Question = "",
     folder: Folder = Path("node"),
 ) -> None:
     """Refuse what is held for this hospital; the negotiation ends."""
-    found = _asked(folder, "dsp-refuse", pid=pid, by=by, ground=reason)
+    found = _asked(folder, "dsp-refuse", pid=pid, by=by, ground=reason, question=question)
     printer.value(found, lambda: facts(found))
 
 

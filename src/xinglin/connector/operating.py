@@ -15,6 +15,7 @@ from xinglin.connector.opening import negotiate, transfer
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.verdict import deny
 from xinglin.wire.desk import DeskCall
+from xinglin.wire.dsp.offered import policy_digest
 from xinglin.wire.dsp.ports import ProcessRow
 from xinglin.wire.dsp.states import CONSUMER, PROVIDER, TABLES
 from xinglin.wire.errors import Refused
@@ -69,6 +70,7 @@ async def _show(found: Assembled, given: Mapping[str, str]) -> dict[str, Any]:
     answer = found.connector.world.store.answer(row.pid)
     told = _plain(row) | {"owed": _owed(found, row.pid), "address": row.address}
     told["offer"] = msgspec.json.decode(row.offer) if row.offer else None
+    told["question"] = policy_digest(told["offer"]) if told["offer"] else ""
     told["document"] = msgspec.json.decode(contract.document) if contract is not None else None
     if answer is not None:
         told["answer"] = {name: getattr(answer, name) for name in ("accepted", "by", "ground", "at")}
@@ -128,6 +130,9 @@ async def _answered(found: Assembled, given: Mapping[str, str], accepted: bool) 
     if not is_held(row):
         words = f"The {row.kind} is {row.state} and waits for nobody here."
         raise Refused(deny("dsp.not_held", words, "See what is held: xinglin dsp list.").reasons)
+    if given.get("question", "") not in ("", policy_digest(msgspec.json.decode(row.offer or b"{}"))):
+        words = "The offer on the table is not the one that was looked at."
+        raise Refused(deny("dsp.other_offer", words, f"Look again: xinglin dsp show {row.pid}.").reasons)
     by, ground, facts = said_in(given)
     answer = make_answer(row, accepted, by, ground, facts, found.connector.world.clock())
     move = MOVES[row.side, row.state] if accepted else "terminate"

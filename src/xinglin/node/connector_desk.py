@@ -30,16 +30,22 @@ class NodeDspDesk:
     async def answer(self, call: DeskCall) -> Any:
         """One of the verbs ``dsp-…``."""
         pid = call.arguments.get("pid", "")
-        if call.verb in _ANSWERS and pid in self._held:
+        if call.verb in _ANSWERS and self._is_held(pid):
             from xinglin.connector.operating import said_in
 
-            return await self._held.answer(pid, _ANSWERS[call.verb], *said_in(call.arguments))
-        if call.verb == "dsp-show" and pid in self._held:
+            seen = call.arguments.get("question", "")
+            return await self._held.answer(pid, _ANSWERS[call.verb], *said_in(call.arguments), seen)
+        if call.verb == "dsp-show" and self._is_held(pid):
             return self._held.one(pid)
         held = self._held.shown() if call.verb == "dsp-list" and call.arguments.get("kind") != "transfer" else []
         if self._connector is None:
             return held if call.verb == "dsp-list" else self._silent()
         return await self._own(call, held)
+
+    def _is_held(self, pid: str) -> bool:
+        """A process of this node's own comes first: ids of what is held are the hub's choice."""
+        own = self._connector
+        return pid in self._held and (own is None or own.assembled.connector.world.store.process(pid) is None)
 
     async def _own(self, call: DeskCall, held: list[dict[str, Any]]) -> Any:
         from xinglin.connector.operating import CONNECTOR_VERBS, act_of_connector

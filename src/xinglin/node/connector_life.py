@@ -9,7 +9,7 @@ from xinglin.connector.entry_terms import CatalogueTerms
 from xinglin.connector.leaves import NoProducts
 from xinglin.node.channel import Channel
 from xinglin.node.connector_desk import NodeDspDesk
-from xinglin.node.connector_held import NodeHeld
+from xinglin.node.connector_held import ANSWERS_FILE, NodeHeld
 from xinglin.node.connector_offers import NodeOffers
 from xinglin.node.listings import Listings
 from xinglin.node.wiring import Node, open_connector_store
@@ -26,7 +26,7 @@ class NodeDsp:
         listings = Listings(node.folder, node.tables, node.house)
         self.offers = NodeOffers(node.keys.did, lambda: _name_of(node), listings, node.clock)
         terms = CatalogueTerms(self.offers.entry_of, Caller, NoProducts(), node.clock)
-        self.held = NodeHeld(node.keys, terms, node.evidence, node.clock)
+        self.held = NodeHeld(node.keys, terms, node.evidence, node.clock, node.folder / ANSWERS_FILE)
         self.held.channel = channel
         self.connector: NodeConnector | None = None
         if node.settings.dsp_address:

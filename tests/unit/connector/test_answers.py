@@ -87,8 +87,13 @@ async def test_a_yes_is_judged_with_the_persons_facts_and_noted(parties: Parties
     for facts in ("{}", '{"place":["DE"]}'):
         with pytest.raises(NotAllowed):
             await desk(clinic, "accept", pid=pid, by="Li", ground="seen", facts=facts)
-    assert (await desk(clinic, "show", pid=pid))["state"] == "REQUESTED"
-    await desk(clinic, "accept", pid=pid, by="Li", ground="seen", facts='{"place":["CN-SH"]}')
+    shown = await desk(clinic, "show", pid=pid)
+    assert shown["state"] == "REQUESTED"
+    said = {"pid": pid, "by": "Li", "ground": "seen", "facts": '{"place":["CN-SH"]}'}
+    for verb in ("accept", "refuse"):  # not what was looked at
+        with pytest.raises(Refused):
+            await desk(clinic, verb, **said, question="sha256:" + "0" * 64)
+    await desk(clinic, "accept", **said, question=shown["question"])
     agreed = await until(asker, row.pid, "FINALIZED")
     await until(clinic, pid, "FINALIZED")
     await clinic.connector.hand_over()
