@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
@@ -22,6 +23,7 @@ _UNREACHABLE_CODES = frozenset({"stores.not_running", "sdk.unreachable"})
 _NO_RESULT_CODES = frozenset({"sdk.run_ended", "sdk.timeout"})
 _NOTHING_THERE_CODES = frozenset({"sdk.no_account", "node.not_joined", "hub.not_founded", "witness.not_following"})
 _USAGE_CODES = frozenset({"kernel.malformed", "kernel.limit", "stores.settings"}) | _NOTHING_THERE_CODES
+_STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _UNVERIFIED_PREFIXES = ("evidence.", "sdk.not_verified")
 
 
@@ -118,15 +120,19 @@ def _say(told: _Told) -> None:
     if printer.as_json:
         sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
         return
+    sys.stderr.write(harmless(_in_words(told)))
+
+
+def _in_words(told: _Told) -> str:
     if not told.reasons:
         tail = "".join(f" {label}: {text}" for label, text in (("Why", told.why), ("What to do", told.remedy)) if text)
-        sys.stderr.write(f"{told.what}{tail} [{told.code}]\n")
-        return
-    sys.stderr.write(f"{'Refused.' if told.code.endswith('refused') else told.what} [{told.code}]\n")
+        return f"{told.what}{tail} [{told.code}]\n"
+    lines = [f"{'Refused.' if told.code.endswith('refused') else told.what} [{told.code}]\n"]
     for reason in told.reasons:
-        sys.stderr.write(f"  - {reason.words} [{reason.code}]\n")
+        lines.append(f"  - {reason.words} [{reason.code}]\n")
         if reason.remedy:
-            sys.stderr.write(f"    What would have to change: {reason.remedy}\n")
+            lines.append(f"    What would have to change: {reason.remedy}\n")
+    return "".join(lines)
 
 
 def _network_errors() -> tuple[type[BaseException], ...]:
@@ -144,4 +150,13 @@ def _cell(value: Any) -> str:
         return ", ".join(_cell(item) for item in value) or "-"
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={_cell(found)}" for name, found in value.items()) or "-"
-    return str(value)
+    return harmless(str(value))
+
+
+def harmless(text: str) -> str:
+    """Others' words on a person's terminal: what would steer it, or turn the reading direction, is shown as a box.
+
+    >>> harmless("a\x1b[2Jb")
+    'a\N{REPLACEMENT CHARACTER}[2Jb'
+    """
+    return _STEERS.sub("\N{REPLACEMENT CHARACTER}", text)
