@@ -234,8 +234,13 @@ class NodeConsent:
         if found is None or found[:2] != (last, word):
             purpose, at = use.request.purpose, self._clock()
             first, number, said = (read.at, read.number, read.word) if read is not None else (at, 0, None)
-            before = person_filter(register.choices(number), consent_use(said, agreement, purpose, since, first))
-            after = person_filter(register.choices(last), consent_use(word, agreement, purpose, since, at))
+            # Where the word is the same, whoever said nothing since stands as they did: few are read, not all.
+            few = register.chose_since(number) if said == word else None
+            known, new = (
+                register.choices(most) if few is None else register.choices_of(few, most) for most in (number, last)
+            )
+            before = person_filter(known, consent_use(said, agreement, purpose, since, first))
+            after = person_filter(new, consent_use(word, agreement, purpose, since, at))
             found = self._left[use.run] = (last, word, leaves(before, after))
         return found[2]
 

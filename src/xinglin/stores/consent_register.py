@@ -3,7 +3,7 @@ one write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +24,8 @@ CHOICES_AT_ONCE = Limit("choices recorded at once", 100_000, "choices")
 EVIDENCE_KIND = "change"
 """The kind of every administrative change: the log does not even say that it was about a person."""
 _PAGE = 10_000
+FEW = 1_000
+"""Of so many persons at most choices are read one person at a time."""
 
 
 class ChoiceReceipt(msgspec.Struct, frozen=True):
@@ -104,6 +106,16 @@ class ConsentRegister:
     def history(self, person: str) -> Iterator[tuple[Instant, Choice]]:
         """Everything that was recorded of one person, with when, oldest first."""
         return self._pages(sql.OF_PERSON, about=person)
+
+    def chose_since(self, number: int) -> tuple[str, ...] | None:
+        """Who said something after the choice with this number; ``None`` where they are more than ``FEW``."""
+        found = self._database.rows(sql.CHOSE_SINCE, after=number, limit=FEW + 1)
+        return tuple(row["person"] for row in found) if len(found) <= FEW else None
+
+    def choices_of(self, persons: Iterable[str], most: int) -> Iterator[Choice]:
+        """The choices of some persons, as the register was when its last number was ``most``."""
+        for person in persons:
+            yield from (choice for _, choice in self._pages(sql.OF_PERSON_THEN, about=person, most=most))
 
     def last(self) -> int:
         """The number of the last choice; 0 where there is none."""
