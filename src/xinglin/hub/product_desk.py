@@ -56,7 +56,7 @@ class ProductDesk:
     ) -> None:
         self._members, self._log, self._proof, self.store = members, log, proof, store
         self._offers, self.clock = offers, clock
-        self._turn = asyncio.Lock()
+        self._turn, self._files = asyncio.Lock(), asyncio.Lock()
 
     async def deposit(self, signed: Signed) -> Product:
         """Take a released result in; the same again is the same product. ``Refused`` with every reason."""
@@ -93,7 +93,8 @@ class ProductDesk:
             if isinstance(room, Denied):
                 raise Refused(room.reasons)
             leaf = await self._logged("deposited", product, signed.signer, call.at)
-            await asyncio.to_thread(self.store.keep, _with_leaf(product, leaf), call.content)
+            async with self._files:
+                await asyncio.to_thread(self.store.keep, _with_leaf(product, leaf), call.content)
             return _still(self.store.one(product.product) or product)
 
     async def withdraw(self, signed: Signed) -> Product:
@@ -103,11 +104,11 @@ class ProductDesk:
         found = self.store.one(call.product)
         if found is None or not (signed.signer in self._may_withdraw(found) or self._is_regulator(signed.signer)):
             raise Refused(deny("hub.unknown_product", "There is no such product of yours.").reasons, status=404)
-        async with self._turn:
-            # Withdrawn first: whatever becomes of the leaf, nobody gets it any more. Asked again, what a stop or a full
-            # log left undone is done: the first withdrawal stands, and its leaf is the same bytes, logged once.
+        # Withdrawn first: whatever becomes of the leaf, nobody gets it any more. Asked again, what a stop or a full
+        # log left undone is done: the first withdrawal stands, and its leaf is the same bytes, logged once.
+        async with self._files:
             after = await asyncio.to_thread(self.store.withdraw, found, signed.signer, call.at)
-            await self._logged("withdrawn", after, after.by, after.withdrawn)
+        await self._logged("withdrawn", after, after.by, after.withdrawn)
         return after
 
     def visible(self, asker: str) -> tuple[Product, ...]:

@@ -68,6 +68,15 @@ async def test_a_withdrawal_whose_leaf_failed_is_logged_when_it_is_asked_for_aga
         await desk.withdraw(sign(await hub.member(), WITHDRAW_CONTEXT, Withdrawal(made.product, hub.clock())))
 
 
+async def test_a_withdrawal_waits_for_no_deposit_whose_leaf_hangs(hub: OpenHub) -> None:
+    depositor, desk, store = await hub.member(), desk_of(hub), hub.parts.products
+    made = product(depositor.did)
+    store.keep(made, CONTENT)
+    async with desk._turn:
+        call = sign(depositor, WITHDRAW_CONTEXT, Withdrawal(made.product, hub.clock()))
+        assert (await asyncio.wait_for(desk.withdraw(call), 5)).withdrawn
+
+
 async def test_a_withdrawal_cuts_off_what_is_being_sent(tmp_path: Path) -> None:
     store = ProductDatabase.in_folder(tmp_path)
     made = product("did:xinglin:r")
