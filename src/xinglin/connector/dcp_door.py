@@ -11,6 +11,7 @@ import logging
 import msgspec
 
 from xinglin.connector.addresses import check_address
+from xinglin.connector.answers import VOUCHED
 from xinglin.connector.dcp_resolving import Resolver
 from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.instants import Clock, Instant, system_clock
@@ -189,6 +190,8 @@ def _claims(credentials: tuple[JwtCredential, ...]) -> tuple[tuple[str, str], ..
     said = []
     for one in credentials:
         for kind in one.types:
+            if f"{kind}.".startswith(VOUCHED):
+                continue  # a person's word at this side, which no credential brings along
             said.append((kind, one.issuer))
             said += [(f"{kind}.{name}", text) for name, value in one.claims.items() for text in _texts(value)]
     return tuple(sorted(set(said)))

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from tests.unit.connector.assembled_parties import Parties, desk
 from xinglin.catalogue.entry import CatalogueEntry
 from xinglin.connector.answers import FACTS, GROUND_LENGTH
 from xinglin.connector.assembly import Assembled
+from xinglin.connector.dcp_door import _claims
 from xinglin.connector.errors import NotPossible
 from xinglin.connector.opening import negotiate
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage
@@ -182,3 +184,10 @@ async def test_what_was_begun_within_the_hour_counts_though_it_has_ended(parties
     assert found.value.status == 429
     parties.now_ms += 3_600_001
     assert await clinic.connector.desk.admit(another) is not None
+
+
+def test_no_credential_brings_a_persons_word_along() -> None:
+    found: Any = SimpleNamespace(
+        types=("Membership", "vouched", "vouched.place"), issuer="did:web:i.example", claims={"purpose": "audit"}
+    )
+    assert _claims((found,)) == (("Membership", "did:web:i.example"), ("Membership.purpose", "audit"))
