@@ -114,7 +114,7 @@ class BatchLimits(msgspec.Struct, frozen=True):
 
     rows: int = 100_000
     objects: int = 10_000
-    size_bytes: int = 128 * 1024 * 1024
+    size_bytes: int = 256 * 1024 * 1024
     linger_ms: int = 2_000
     object_bytes: int = 1024 * 1024 * 1024
 

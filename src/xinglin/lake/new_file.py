@@ -1,6 +1,8 @@
 """One Parquet file of rows beside a Delta table, and the action that adds it: what an append needs, and no planner.
 
-Measured on canonical tables: a small append through the engine's own writer costs 10 ms of processor time, so 3.
+Measured on canonical tables: a small append through the engine's own writer costs 10 ms of processor time, so 3. Snappy
+takes two thirds of Zstandard's time at its fastest, since most columns of a batch are short, for files half as large
+again; compaction writes them with Zstandard.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ def written(folder: Path, rows: pa.Table) -> AddAction:
     import pyarrow.parquet as pq
     from deltalake.transaction import AddAction
 
-    path = folder / f"part-00000-{uuid.uuid4()}-c000.zstd.parquet"
-    pq.write_table(rows, path, compression="zstd", compression_level=1)
+    path = folder / f"part-00000-{uuid.uuid4()}-c000.snappy.parquet"
+    pq.write_table(rows, path, compression="snappy")
     now_ms = time.time_ns() // 1_000_000
     return AddAction(path.name, path.stat().st_size, {}, now_ms, True, statistics(rows))
 

@@ -15,6 +15,21 @@ def inner_resource(contained: Any, name: str) -> dict[str, Any]:
     return {}
 
 
+def violated(contained: Any, asked: set[str]) -> list[str]:
+    """Keys of the invariants about contained resources that do not hold; ``asked``: references like ``#name``."""
+    within = [each for each in contained if type(each) is dict] if type(contained) is list else []
+    named = {f"#{each['id']}" for each in within if type(each.get("id")) is str}
+    found = ["ref-1"] if asked - named - {"#"} else []
+    if any("contained" in each for each in within):
+        found.append("dom-2")
+    metas = [each["meta"] for each in within if type(each.get("meta")) is dict]
+    if any("versionId" in meta or "lastUpdated" in meta for meta in metas):
+        found.append("dom-4")
+    if any("security" in meta for meta in metas):
+        found.append("dom-5")
+    return found
+
+
 def lift_medication(body: dict[str, Any]) -> None:
     """A ``medicationReference`` to a contained Medication that has a code becomes ``medicationCodeableConcept``."""
     reference = body.get("medicationReference")

@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import orjson
-
 from xinglin.kernel.limits import NESTING_DEPTH
 from xinglin.records.fhir.bounds import RESOURCE_FLAGS
+from xinglin.records.fhir.contained import violated
 from xinglin.records.fhir.definitions import Element, ElementType, is_defined, knows_type, lineage, resource_types
 from xinglin.records.fhir.invariants import invariants
 from xinglin.records.fhir.primitives import is_primitive, right_kind, test_of
-from xinglin.records.fhir.quick import AS_THEY_ARE, Plain, passes
+from xinglin.records.fhir.quick import passes
 from xinglin.records.fhir.shapes import (
     doubled,
     has_substance,
@@ -31,7 +30,6 @@ from xinglin.records.fhir.shapes import (
 )
 from xinglin.records.model import Flag
 
-_LOCAL = b'"reference":"#'
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}").fullmatch
 _TYPED = re.compile(r"(?:https?://\S+/)?([A-Z][A-Za-z]+)(?:/[A-Za-z0-9.\-]{1,64}(?:/_history/\S+)?|\?\S+)").fullmatch
 
@@ -47,23 +45,18 @@ def check(body: dict[str, Any], release: str = "R4") -> tuple[Flag, ...]:
         known = type(kind) is str and knows_type(kind, release)
         return () if known else (Flag("fhir.resource_type", ""),)
     try:
-        if is_right(body, release):
+        if passes(body, release):
             return ()
     except RecursionError:
         return (Flag("fhir.too_deep", kind),)
     return findings(body, release)
 
 
-def is_right(body: dict[str, Any], release: str, references: Plain = AS_THEY_ARE) -> bool:
-    """Whether nothing is wrong with a resource of a defined type; then all its references are plain, too."""
-    return passes(body, release, references) and not ("contained" in body and _contained(body))
-
-
 def findings(body: dict[str, Any], release: str) -> tuple[Flag, ...]:
     """What ``check`` says, found the slow way."""
     finder = _Finder(release)
     finder.look(body["resourceType"], body, body["resourceType"], 0)
-    for key in _contained(body):
+    for key in violated(body.get("contained"), finder.asked):
         finder.flag(f"fhir.{key}", f"{body['resourceType']}.contained")
     if len(finder.flags) > RESOURCE_FLAGS.value:
         return (*finder.flags[: RESOURCE_FLAGS.value - 1], Flag("fhir.more", body["resourceType"]))
@@ -73,6 +66,8 @@ def findings(body: dict[str, Any], release: str) -> tuple[Flag, ...]:
 class _Finder:
     def __init__(self, release: str) -> None:
         self.release, self.flags = release, list[Flag]()
+        self.asked: set[str] = set()
+        """References into the resource itself."""
 
     def flag(self, code: str, path: str) -> None:
         if len(self.flags) <= RESOURCE_FLAGS.value:
@@ -175,12 +170,15 @@ class _Finder:
             inner.look(path, value, path, level + 1)
             for flag in inner.flags:
                 self.flag(flag.code, at + flag.path[len(path) :])
+            self.asked |= inner.asked
 
     def _reference(self, kind: ElementType, value: Any, at: str, level: int) -> None:
         self.look("Reference", value, at, level + 1)
         if type(value) is not dict:
             return
         text, named = value.get("reference"), value.get("type")
+        if type(text) is str and text[:1] == "#":
+            self.asked.add(text)
         if type(named) is str and target_type(kind.targets)(named) is None:
             self.flag("fhir.reference_type", f"{at}.type")
         kinds = kind.targets or tuple(sorted(resource_types(self.release)))
@@ -194,24 +192,3 @@ class _Finder:
                 self.flag("fhir.reference_type", at)
         elif form is None and not text.startswith(("http:", "https:", "urn:")):
             self.flag("fhir.reference", at)
-
-
-def _contained(body: dict[str, Any]) -> list[str]:
-    """Keys of the invariants about contained resources that do not hold."""
-    inner = body.get("contained")
-    within = [each for each in inner if type(each) is dict] if type(inner) is list else []
-    named = {f"#{each['id']}" for each in within if type(each.get("id")) is str}
-    # A quotation mark within a text is escaped in bytes, so that only members are found.
-    try:
-        asked = {"#" + text.partition(b'"')[0].decode() for text in orjson.dumps(body).split(_LOCAL)[1:]}
-    except orjson.JSONEncodeError:
-        return ["too_deep"]
-    violated = ["ref-1"] if asked - named - {"#"} else []
-    if any("contained" in each for each in within):
-        violated.append("dom-2")
-    metas = [each["meta"] for each in within if type(each.get("meta")) is dict]
-    if any("versionId" in meta or "lastUpdated" in meta for meta in metas):
-        violated.append("dom-4")
-    if any("security" in meta for meta in metas):
-        violated.append("dom-5")
-    return violated

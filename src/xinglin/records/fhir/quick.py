@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from orjson import dumps
 
 from xinglin.kernel.limits import NESTING_DEPTH, Limit
+from xinglin.records.fhir.contained import violated
 from xinglin.records.fhir.definitions import Element, ElementType, is_defined, lineage, resource_types, value_set
 from xinglin.records.fhir.invariants import invariants
 from xinglin.records.fhir.primitives import is_primitive, test_of, whole_numbers
@@ -69,10 +70,19 @@ class _Within:
 
     def __init__(self, references: Plain, contained: Any) -> None:
         self._references, self._contained, self.known = references, contained, references.known
+        self._asked: set[str] = set()
 
     def make_plain(self, reference: dict[str, Any], contained: Any = None) -> None:
-        """With what the resource contains."""
+        """With what the resource contains; what is asked of that is noted."""
+        text = reference.get("reference")
+        if type(text) is str and text[:1] == "#":
+            self._asked.add(text)
         self._references.make_plain(reference, self._contained)
+
+    @property
+    def fits(self) -> bool:
+        """Whether what is contained, and what the references asked of it, is as it has to be."""
+        return not violated(self._contained, self._asked)
 
 
 Test = Callable[[Any, Plain], Any]
@@ -84,11 +94,11 @@ def passes(body: dict[str, Any], release: str, references: Plain = AS_THEY_ARE) 
 
     Where it does not pass, some references may have been made plain and others not.
     """
-    contained = "contained" in body
-    if contained:
-        references = _Within(references, body["contained"])
     try:
-        return bool(tests_of(release, contained).object(body["resourceType"])(body, references))
+        if "contained" not in body:
+            return bool(tests_of(release, False).object(body["resourceType"])(body, references))
+        within = _Within(references, body["contained"])
+        return bool(tests_of(release, True).object(body["resourceType"])(body, within)) and within.fits
     except (TypeError, AttributeError):
         return False
 

@@ -12,8 +12,9 @@ from xinglin.records.fhir.bounds import BUNDLE_BYTES, PART_RESOURCES, READ_RESOU
 from xinglin.records.fhir.contained import lift_medication
 from xinglin.records.fhir.definitions import RELEASES, knows_type, left_types
 from xinglin.records.fhir.entries import Found, records_of, refused
-from xinglin.records.fhir.findings import check, is_right
+from xinglin.records.fhir.findings import check
 from xinglin.records.fhir.persons import person_element, person_of
+from xinglin.records.fhir.quick import passes
 from xinglin.records.fhir.references import References
 from xinglin.records.fhir.walk import visit_references
 from xinglin.records.model import Flag, Read, ReadContext, Resource, Unread
@@ -127,7 +128,7 @@ class FhirReader:
         if type(person) is dict and "reference" not in person:
             references.name_patient(person)
         # One walk does both, but for releases of which some elements are not looked into.
-        if self._checked and release == "R4" and is_right(body, release, references):
+        if self._checked and release == "R4" and passes(body, release, references):
             return ()
         visit_references(body, references.make_plain, release)
         if type(person) is dict and "reference" not in person:

@@ -62,6 +62,8 @@ def test_a_valid_resource_has_no_flag() -> None:
 
 
 PART, INNER = "Observation.component[0]", "Observation.contained[0]"
+HELD = [{"resourceType": "Patient", "id": "x"}]
+POINTING = {"url": "http://x", "valueReference": {"reference": "#x"}}
 LATE = {"start": "2024-02", "end": "2024-01-31"}
 CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"status": "foo"}, "required_binding", "Observation.status"),
@@ -106,6 +108,9 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"subject": {"reference": "nothing"}}, "reference", "Observation.subject.reference"),
     ({"subject": {"type": "Medication"}}, "reference_type", "Observation.subject.type"),
     ({"subject": {"reference": "#x"}}, "ref-1", "Observation.contained"),
+    ({"subject": {"reference": "#y"}, "contained": HELD}, "ref-1", "Observation.contained"),
+    ({"extension": [POINTING | {"valueReference": {"reference": "#y"}}], "contained": HELD}, "ref-1", INNER[:-3]),
+    ({"contained": [{"resourceType": "Basic", "code": CODE, "subject": {"reference": "#y"}}]}, "ref-1", INNER[:-3]),
     ({"focus": [{"reference": "Banana/1"}]}, "reference_type", "Observation.focus[0].reference"),
     ({"extension": [{"url": "http://x"}]}, "ext-1", "Observation.extension[0]"),
     ({"extension": [{"valueCode": "y"}]}, "missing", "Observation.extension[0].url"),
@@ -144,6 +149,7 @@ FINE: list[dict[str, Any]] = [
     {"subject": {"identifier": {"value": "7"}, "type": "Patient"}},
     {"subject": {"display": "somebody"}},
     {"subject": {"reference": "#x"}, "contained": [{"resourceType": "Patient", "id": "x"}]},
+    {"extension": [POINTING], "contained": HELD},
     {"status": ..., "_status": {"extension": [{"url": "http://x", "valueCode": "unknown"}]}},
     {"extension": [{"url": "http://x", "extension": [{"url": "y", "valueBoolean": False}]}]},
     {"valueQuantity": ..., "valueString": "x"},
