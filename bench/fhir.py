@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import copy
-import os
 import sys
-import tarfile
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
-from bench._report import quick, say
+from bench._report import quick, say, shortest
+from bench._synthea import ARCHIVE, bundles
 
 from xinglin.records.fhir import FhirReader, check
 from xinglin.records.fhir.findings import findings
 from xinglin.records.model import ReadContext
 
-DATA = Path(os.environ.get("XINGLIN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-ARCHIVE = DATA / "synthea" / "bundles.tar.xz"
 CONTEXT = ReadContext("bench", 0)
-
-
-def bundles(limit: int) -> list[bytes]:
-    """The archive's first bundles, as they lie there (pretty-printed)."""
-    found: list[bytes] = []
-    with tarfile.open(ARCHIVE) as archive:
-        for member in archive:
-            file = archive.extractfile(member)
-            if file is not None and len(found) < limit:
-                found.append(file.read())
-    return found
-
-
-def shortest(times: int, work: Callable[[], Any]) -> float:
-    """Processor seconds of the quickest of ``times`` runs."""
-    taken = []
-    for _ in range(times):
-        began = time.process_time()
-        work()
-        taken.append(time.process_time() - began)
-    return min(taken)
 
 
 def main(arguments: list[str]) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench._report import quantile, quick, row, say
+from bench._synthea import ARCHIVE, bundles
 
 from xinglin.intake.model import BatchLimits, Source, Tally
 from xinglin.intake.ports import Preparer, Received
@@ -27,7 +27,6 @@ from xinglin.stores.intake_preparer import ChildPreparer
 from xinglin.stores.raw_model import Kek, KeyRing
 from xinglin.stores.raw_store import open_raw_store
 
-DATA = Path(os.environ.get("XINGLIN_DATA") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
 WORDS = {
     "keep": "kept: encrypted and synced",
     "read": "read, checked, mapped, digested",
@@ -42,17 +41,6 @@ LOTS = 3
 """How often the patients come in one round, each time as other people: about one full batch."""
 ROUNDS = 6
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def bundles(count: int) -> list[bytes]:
-    """Synthea's patient bundles."""
-    found: list[bytes] = []
-    with tarfile.open(DATA / "synthea" / "bundles.tar.xz") as archive:
-        for member in archive:
-            opened = archive.extractfile(member) if member.isfile() else None
-            if opened is not None and len(found) < count:
-                found.append(opened.read())
-    return found
 
 
 def others(bodies: list[bytes], number: int) -> list[bytes]:
@@ -167,7 +155,7 @@ def ledger_cost(folder: Path, count: int) -> None:
 def main(arguments: list[str]) -> None:
     """Both ways of reading; ``--quick``: a few bundles."""
     small = quick(arguments)
-    if not (DATA / "synthea").is_dir():
+    if not ARCHIVE.is_file():
         sys.stdout.write("no data: set XINGLIN_DATA\n")
         return
     bodies = bundles(3 if small else 60)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
-import tarfile
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import orjson
-from bench._report import quick, say
+from bench._report import quick, say, shortest
+from bench._synthea import ARCHIVE, bundles
 
 from xinglin.records.fhir import FhirReader
 from xinglin.records.model import Mapped, ReadContext, Resource
 from xinglin.records.shape import shape_parts
 from xinglin.records.views import Mapping, canonical_views, compile_view, ndjson_sql, parse_view
 
-DATA = Path(os.environ.get("XINGLIN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-ARCHIVE = DATA / "synthea" / "bundles.tar.xz"
 VIEW: dict[str, Any] = {
     "resourceType": "ViewDefinition",
     "status": "active",
@@ -57,23 +53,10 @@ class Origin:
 def resources(limit: int) -> list[list[Resource]]:
     """Resources of the archive's first bundles, by bundle."""
     reader, found = FhirReader(checked=False), []
-    with tarfile.open(ARCHIVE) as archive:
-        for member in archive:
-            file = archive.extractfile(member)
-            if file is not None and len(found) < limit:
-                parts = reader.read(file.read(), ReadContext("bench", 0))
-                found.append([each for part in parts for each in part.resources])
+    for body in bundles(limit):
+        parts = reader.read(body, ReadContext("bench", 0))
+        found.append([each for part in parts for each in part.resources])
     return found
-
-
-def shortest(times: int, work: Callable[[], Any]) -> float:
-    """Processor seconds of the quickest of ``times`` runs."""
-    taken = []
-    for _ in range(times):
-        began = time.process_time()
-        work()
-        taken.append(time.process_time() - began)
-    return min(taken)
 
 
 def view_by_both(bodies: list[dict[str, Any]], times: int) -> None:

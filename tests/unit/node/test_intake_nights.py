@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.lake.clinic import clinic, rates, shaped, visits
+from tests.unit.node.his_source import SOURCE, connect, intake_in, mapping
 
 from xinglin.feeds.jobs import Done, Turn
 from xinglin.intake.quality import Alarm
@@ -21,33 +22,9 @@ from xinglin.node.intake.alarms import QUALITY_ALARM, SHOWN, kept_alarms, raise_
 from xinglin.node.intake.nightly import DRIFT, END, JOBS, MATCH, MISSED_DAYS, QUALITY, RECONCILE, Nights
 from xinglin.node.intake.pullers import Pullers
 from xinglin.node.intake.sources import BadSources, Nightly, parse_sources, read_nightly, read_sources, write_source
-from xinglin.node.intake.wiring import OpenIntake, open_intake
-from xinglin.node.settings import NodeSettings
-from xinglin.trust.keys import PrivateKeys
+from xinglin.node.intake.wiring import OpenIntake
 
-KEYS = PrivateKeys.generate()
-MAPPING = """version = 1
-name = "his"
-[[table]]
-into = "encounter"
-id = "Encounter/{no}"
-patient = "Patient/{mrn}"
-version_at = "changed"
-[table.columns]
-started = { column = "admitted" }
-ended = { column = "left" }
-"""
-SOURCES = """
-[[source]]
-name = "his"
-mapping = "his.toml"
-media_type = "application/vnd.apache.parquet"
-[source.sql]
-url_file = "his.url"
-table = "stay"
-watermark = "changed"
-strict = false
-"""
+MAPPING = mapping(columns='ended = { column = "left" }')
 
 
 def at(text: str) -> int:
@@ -57,9 +34,8 @@ def at(text: str) -> int:
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[OpenIntake]:
-    found = open_intake(tmp_path, NodeSettings(), KEYS)
-    yield found
-    found.close()
+    with intake_in(tmp_path) as found:
+        yield found
 
 
 def turn(now: int) -> Turn:
@@ -172,10 +148,7 @@ def database(opened: OpenIntake, first: int, last: int, day: str = "2024-03-01")
         stamp = f"{day}T08:00:00"
         rows = [(str(n), f"m{n}", stamp, stamp, stamp) for n in range(first, last)]
         held.executemany("INSERT INTO stay VALUES (?, ?, ?, ?, ?)", rows)
-    (opened.folder / "his.url").write_text(f"sqlite:///{path}\n")
-    (opened.folder / "mappings").mkdir(exist_ok=True)
-    (opened.folder / "mappings" / "his.toml").write_text(MAPPING)
-    (opened.folder / "sources.toml").write_text(SOURCES)
+    connect(opened, path, MAPPING, SOURCE)
     return path
 
 
@@ -217,8 +190,8 @@ def test_nights_that_were_missed_are_reconciled_at_most_a_week_back(opened: Open
 def test_a_source_that_is_away_is_tried_again_and_holds_up_no_other(opened: OpenIntake) -> None:
     path = database(opened, 1, 3)
     pull(opened)
-    second = SOURCES.replace('name = "his"', 'name = "lis"').replace("his.url", "lis.url")
-    (opened.folder / "sources.toml").write_text(second + SOURCES)
+    second = SOURCE.replace('name = "his"', 'name = "lis"').replace("his.url", "lis.url")
+    (opened.folder / "sources.toml").write_text(second + SOURCE)
     nights, night = Nights(opened, tries=2, carried_s=0.1), at("2024-03-02 05:30+08:00")
     assert nights.parts(RECONCILE, night) == ("lis", "his", END)
     (opened.folder / "lis.url").write_text("postgresql://reader:pw-of-lis@127.0.0.1:1/none\n")

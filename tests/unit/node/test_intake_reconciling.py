@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.unit.feeds.bulk_server import Asked, Reply
 from tests.unit.node.fhir_home import served
+from tests.unit.node.his_source import SOURCE, connect, intake_in, mapping
 
 from xinglin.feeds.fhir_errors import BadAnswer
 from xinglin.intake.errors import IntakeError
@@ -23,43 +24,16 @@ from xinglin.node.intake.comparing import OpenedObjects
 from xinglin.node.intake.pullers import CannotPull
 from xinglin.node.intake.reconciling import Countable, Wanted, can_count, reconciled
 from xinglin.node.intake.sources import parse_sources, read_sources
-from xinglin.node.intake.wiring import OpenIntake, open_intake
-from xinglin.node.settings import NodeSettings
+from xinglin.node.intake.wiring import OpenIntake
 from xinglin.records.sniffing import FHIR
-from xinglin.trust.keys import PrivateKeys
 
-KEYS = PrivateKeys.generate()
 DAY = "2024-03-01"
-MAPPING = """version = 1
-name = "his"
-[[table]]
-into = "encounter"
-id = "Encounter/{no}"
-patient = "Patient/{mrn}"
-version_at = "changed"
-MORE
-[table.columns]
-started = { column = "admitted" }
-"""
-SOURCE = """
-[[source]]
-name = "his"
-mapping = "his.toml"
-media_type = "application/vnd.apache.parquet"
-[source.sql]
-url_file = "his.url"
-table = "stay"
-watermark = "changed"
-strict = false
-"""
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[OpenIntake]:
-    found = open_intake(tmp_path, NodeSettings(), KEYS)
-    (tmp_path / "mappings").mkdir()
-    yield found
-    found.close()
+    with intake_in(tmp_path) as found:
+        yield found
 
 
 def connected(opened: OpenIntake, more: str = "", counts: str = "") -> Path:
@@ -67,9 +41,7 @@ def connected(opened: OpenIntake, more: str = "", counts: str = "") -> Path:
     path = opened.folder / "his.sqlite"
     with sqlite3.connect(path) as held:
         held.execute("CREATE TABLE stay (no TEXT, mrn TEXT, kind TEXT, admitted TEXT, changed TEXT)")
-    (opened.folder / "his.url").write_text(f"sqlite:///{path}\n")
-    (opened.folder / "mappings" / "his.toml").write_text(MAPPING.replace("MORE", more))
-    (opened.folder / "sources.toml").write_text(SOURCE + counts)
+    connect(opened, path, mapping(more), SOURCE + counts)
     return path
 
 
@@ -120,7 +92,7 @@ def test_what_a_mapping_counts_by_itself(opened: OpenIntake) -> None:
     assert reconciled(opened, Wanted("his", DAY, "admission"))["agrees"], "the same table and moment"
     with pytest.raises(CannotPull, match="cannot be asked"):
         reconciled(opened, Wanted("his", DAY, "discharge"))
-    (opened.folder / "mappings" / "his.toml").write_text(MAPPING.replace("MORE", 'when = [{ column = "kind" }]'))
+    (opened.folder / "mappings" / "his.toml").write_text(mapping('when = [{ column = "kind" }]'))
     assert can_count(source, opened.folder) == (), "rows that make no fact are in the source's count"
 
 
