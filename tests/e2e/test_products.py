@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.e2e.foreign_connector import Foreign
 
 from xinglin.catalogue.entry import Listing, entry_id
 from xinglin.connector import asking
-from xinglin.connector.asking import catalog, data_set
+from xinglin.connector.asking import BadAnswer, catalog, data_set
 from xinglin.connector.opening import negotiate, transfer
 from xinglin.connector.released_files import ReleasedFiles
 from xinglin.evidence.entry import Entry
@@ -34,7 +34,8 @@ from xinglin.testing.sample_space import DATA_SET, wait_until
 from xinglin.trust.dcp_documents import did_web
 from xinglin.trust.envelope import sign
 from xinglin.wire.desk import DeskCall
-from xinglin.wire.products import DEPOSIT_CONTEXT, Deposit, Product
+from xinglin.wire.product_orders import ORDER_REASONS, order_in
+from xinglin.wire.products import DEPOSIT_CONTEXT, PRODUCTS_PAGE, Deposit, Product
 from xinglin.wire.space import Space
 
 COLUMNS = ("age", "sex", "trestbps")
@@ -53,7 +54,11 @@ class Reached(SampleSpace):
         self.foreign = Foreign(
             space.certificate_pem, ReleasedFiles(self.folder / "foreign"), (), purpose="health-research"
         )
-        told = {"dsp_address": space.hub_url, "dsp_issuers": [self.foreign.issuer.did], "dsp_trial": True}
+        self.second = Foreign(
+            space.certificate_pem, ReleasedFiles(self.folder / "second"), (), purpose="health-research"
+        )
+        issuers = [self.foreign.issuer.did, self.second.issuer.did]
+        told = {"dsp_address": space.hub_url, "dsp_issuers": issuers, "dsp_trial": True}
         self._hub = {**self._hub, **told}
         self.hub_did = did_web(space.hub_url.removeprefix("https://"))
         self.address = f"{space.hub_url}/dsp/2025-1"
@@ -84,6 +89,19 @@ class Breaking(httpx.AsyncBaseTransport):
         if len(self.asked) > 1:
             return response
         return httpx.Response(response.status_code, headers=response.headers, stream=_Cut(response, self._after))
+
+
+class Meanwhile(Breaking):
+    """Something happens while the line is broken."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, after: int, what: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__(inner, after)
+        self._what = what
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if len(self.asked) == 1:
+            await self._what()
+        return await super().handle_async_request(request)
 
 
 class _Cut(httpx.AsyncByteStream):
@@ -297,3 +315,66 @@ async def test_a_hospital_publishes_what_its_own_gate_released(space: Reached, s
         await asyncio.to_thread(withdraw, space.sdk, made["product"])
     gone = await _verb("--json", "product", "revoke", made["product"], "--folder", str(space.hub_folder))
     assert gone["withdrawn"] and gone["by"] == space.space.operator
+
+
+async def test_the_regulator_orders_a_product_to_go(space: Reached, study: Study, tmp_path: Path) -> None:
+    found = await asyncio.to_thread(space.data(study, COLUMNS).for_everyone().histogram, "age", 4)
+    made = await asyncio.to_thread(deposit, space.sdk, found, space.entry(), "To go")
+    whole = await asyncio.to_thread(products, space.sdk)
+    assert len(whole) > 1 and await asyncio.to_thread(products, space.sdk, 1) == whole
+    with pytest.raises(Refused):
+        await asyncio.to_thread(products, space.sdk, PRODUCTS_PAGE.value + 1)
+
+    async def ordered() -> None:
+        words = ("witness", "withdraw", made.product, "--reason", "reidentification")
+        gone = await _verb("--json", *words, "--folder", str(space.witness_folder))
+        assert gone["by"] == space.space.regulator and gone["reason"] == "reidentification"
+
+    async with space.second as foreign:
+        await _cut_off(space, foreign, made, tmp_path / "part.json", ordered)
+    await asyncio.to_thread(wait_until, lambda: len(space.about(made.product)) == 2, "deposit and order are in the log")
+    (leaf,) = [one for one in space.sdk.log.about(made.product) if one.entry.body["event"] == "withdrawn"]
+    told = order_in(leaf.entry, leaf.index, space.sdk.log.record.directory, space.space.origin)
+    assert told is not None and (told.by, told.order.reason) == (space.space.regulator, "reidentification")
+    for hospital in ("a", "b"):
+        shown = await _published(space, hospital, made.product)
+        assert shown["why"] == ORDER_REASONS["reidentification"] and shown["by"] == space.space.regulator
+    listed = await _verb("--json", "product", "list", "--account", str(space.folder / "researcher"))
+    assert [one["reason"] for one in listed if one["product"] == made.product] == ["reidentification"]
+    with pytest.raises(Refused) as refused:
+        await asyncio.to_thread(deposit, space.sdk, found, space.entry())
+    assert codes(refused) == {"hub.product_withdrawn"}
+
+
+async def _cut_off(
+    space: Reached, foreign: Foreign, made: Product, file: Path, ordered: Callable[[], Awaitable[None]]
+) -> None:
+    """A stranger's download breaks; before it goes on, the order is given: there is no rest, and no other way to it."""
+    desk, id_ = foreign.connector.desk, made.catalog_id
+    listed = {one["@id"]: one async for one in catalog(foreign.sender, foreign.present, space.hub_did, space.address)}
+    offer = listed[id_]["hasPolicy"][0]
+    rules = {name: value for name, value in offer.items() if name not in ("@id", "@type")}
+    asked = await negotiate(desk, space.hub_did, space.address, id_, offer["@id"], rules)
+    contract = await foreign.until(asked.pid, lambda one: one.state == "FINALIZED")
+    begun = await transfer(desk, space.hub_did, space.address, contract.agreement, "HttpData-PULL")
+    row = await foreign.until(begun.pid, lambda one: one.state == "STARTED")
+    line = Meanwhile(httpx.AsyncHTTPTransport(verify=client_context(space.certificate)), 100, ordered)
+    async with httpx.AsyncClient(transport=line) as client:
+        with pytest.raises(BadAnswer):
+            await asking.fetch(client, row, file, trial=True)
+        assert line.asked == ["", "bytes=100-"]
+    late = await transfer(desk, space.hub_did, space.address, contract.agreement, "HttpData-PULL")
+    await foreign.until(late.pid, lambda one: one.state == "TERMINATED")
+    left = [one["@id"] async for one in catalog(foreign.sender, foreign.present, space.hub_did, space.address)]
+    assert left == [space.entry()]
+
+
+async def _published(space: Reached, hospital: str, product: str) -> Any:
+    """What a hospital is told of a product, once its own log has the order."""
+    for _ in range(100):
+        rows = await _verb("--json", "product", "published", "--folder", str(space.node_folder(hospital)))
+        (shown,) = (one for one in rows if one["product"] == product)
+        if shown["reason"]:
+            return shown
+        await asyncio.sleep(0.1)
+    raise AssertionError(shown)

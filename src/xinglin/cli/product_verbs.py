@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -22,6 +22,7 @@ app = typer.Typer(
 RunId = Annotated[str, typer.Argument(help="The run whose result it is, asked for under the L1 pack.")]
 DataSet = Annotated[str, typer.Argument(help="Id of the data set under whose terms it is offered.")]
 ProductId = Annotated[str, typer.Argument(help="The product's id.")]
+_SHOWN = ("product", "title", "entry", "size_bytes", "digest", "withdrawn", "by", "reason")
 Title = Annotated[str, typer.Option(help="What it is called in catalogs.")]
 
 
@@ -39,11 +40,31 @@ def deposit(run_id: RunId, data_set: DataSet, space: Space, title: Title = "") -
 @ends
 @given("space", account_space)
 def list_(space: Space) -> None:
-    """Products of data sets that you may know of, and your own withdrawn ones."""
+    """Products of data sets that you may know of, and your own withdrawn ones; every page."""
     from xinglin.sdk.products import products
 
     rows = [msgspec.to_builtins(one) | {"catalog_id": one.catalog_id} for one in products(space)]
-    printer.value(rows, lambda: columns(rows, ("product", "title", "entry", "size_bytes", "digest", "withdrawn")))
+    printer.value(rows, lambda: columns(rows, _SHOWN))
+
+
+@app.command()
+@ends
+def published(folder: Folder = Path("node")) -> None:
+    """For a hospital: products with its rows, withdrawn ones too, and why the regulator ordered one to go."""
+    from xinglin.stores.desk import ask_desk
+    from xinglin.wire.desk import DeskCall
+    from xinglin.wire.products import PRODUCTS_LISTED
+
+    rows: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = ask_desk(folder, DeskCall("product-list", {"cursor": cursor})).value
+        rows += page["products"]
+        PRODUCTS_LISTED.check(len(rows))
+        cursor = page["after"]
+        if not cursor:
+            break
+    printer.value(rows, lambda: columns(rows, (*_SHOWN, "why")))
 
 
 @app.command()

@@ -161,6 +161,35 @@ def freeze(
 
 @app.command()
 @ends
+def withdraw(
+    product: Annotated[str, typer.Argument(help="The product's id, as the log's leaf of its deposit names it.")],
+    reason: Annotated[str, typer.Option(help="reidentification, unlawful, consent, erroneous or inquiry.")],
+    folder: Folder = Path("witness"),
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Order that a product goes: the hub hands it to nobody any more, and its hospitals see why. For good."""
+    import msgspec
+
+    from xinglin.kernel.errors import MalformedMessage
+    from xinglin.kernel.instants import system_clock
+    from xinglin.trust.envelope import sign
+    from xinglin.wire.product_orders import ORDER_CONTEXT, ORDER_REASONS, Order
+    from xinglin.wire.products import Product
+    from xinglin.witness.founding import open_witness_keys
+
+    if reason not in ORDER_REASONS:
+        raise MalformedMessage(f"{reason!r} is no reason.", remedy=f"Choose one of {', '.join(ORDER_REASONS)}.")
+    keys = open_witness_keys(folder, passphrase(passphrase_file, ask_passphrase))
+    signed = sign(keys, ORDER_CONTEXT, Order(product, reason, _space(folder).origin, system_clock()))
+    with _hub(folder) as client:
+        found = client.post("/v1/products/order", signed.to_bytes(), Product)
+    value = msgspec.to_builtins(found) | {"catalog_id": found.catalog_id}
+    printer.value(value, f"Withdrawn {product} ({reason}): log entry {found.order}.")
+
+
+@app.command()
+@ends
 def status(folder: Folder = Path("witness")) -> None:
     """Whether the witness runs, cosigns, and has seen a fork."""
     import httpx

@@ -14,10 +14,10 @@ from xinglin.hub.log import LogService
 from xinglin.hub.members import Members
 from xinglin.hub.ports import HubStore
 from xinglin.hub.product_offers import HubProducts, ProductOffers
+from xinglin.hub.product_shelf import Shelf
 from xinglin.hub.settings import HubSettings
 from xinglin.kernel.instants import Clock
 from xinglin.stores.connector_files import salt_secret
-from xinglin.stores.product_database import ProductDatabase
 from xinglin.stores.tls import client_context
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.dsp.ports import ConnectorStore
@@ -31,7 +31,7 @@ class Around(msgspec.Struct, frozen=True):
     catalogue: CatalogueDesk
     log: LogService
     database: HubStore
-    products: ProductDatabase
+    products: Shelf
     clock: Clock
 
 

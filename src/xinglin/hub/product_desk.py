@@ -1,9 +1,10 @@
-"""Products at the hub: deposited by who holds a released result, withdrawn by any party to it, told to who may know."""
+"""Products at the hub: deposited by who holds a result, withdrawn by a party or by order, told to who may know."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import Any
 
 import msgspec
 
@@ -14,27 +15,30 @@ from xinglin.hub.catalogue_offers import CatalogueOffers
 from xinglin.hub.log import LogService
 from xinglin.hub.members import Members
 from xinglin.hub.product_proof import Proof
+from xinglin.hub.product_shelf import Shelf
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Clock, Instant
 from xinglin.kernel.verdict import Denied, deny
-from xinglin.stores.product_database import ProductDatabase
 from xinglin.terms.policy import Policy
 from xinglin.terms.vocabulary import includes
 from xinglin.trust.envelope import Signed, open_signed, sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.desk import DeskCall
 from xinglin.wire.errors import Refused
+from xinglin.wire.product_orders import LEAF_KIND, leaf_part, open_order
 from xinglin.wire.products import (
     DEPOSIT_BYTES,
     DEPOSIT_CONTEXT,
     DEPOSIT_LIFE_MS,
     LEAVES,
     PRODUCT_BYTES,
+    PRODUCTS_PAGE,
     TITLE,
     WITHDRAW_CONTEXT,
     Deposit,
     Product,
+    ProductPage,
     Withdrawal,
     product_id,
 )
@@ -50,13 +54,14 @@ class ProductDesk:
         members: Members,
         log: LogService,
         proof: Proof,
-        store: ProductDatabase,
+        shelf: Shelf,
         offers: CatalogueOffers,
+        origin: str,
         clock: Clock,
     ) -> None:
-        self._members, self._log, self._proof, self.store = members, log, proof, store
-        self._offers, self.clock = offers, clock
-        self._turn, self._files = asyncio.Lock(), asyncio.Lock()
+        self._members, self._log, self._proof, self.shelf = members, log, proof, shelf
+        self._offers, self._origin, self.clock = offers, origin, clock
+        self._turn, self._files, self._ordering = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
 
     async def deposit(self, signed: Signed) -> Product:
         """Take a released result in; the same again is the same product. ``Refused`` with every reason."""
@@ -86,38 +91,71 @@ class ProductDesk:
             at=call.at,
         )
         async with self._turn:
-            known = self.store.one(product.product)
+            known = self.shelf.one(product.product)
             if known is not None:
                 return _still(known)
-            room = self.store.room(signed.signer)
+            if self.shelf.orders.about(product.product) is not None:
+                raise _withdrawn()  # a store that was lost does not undo an order
+            room = self.shelf.store.room(signed.signer)
             if isinstance(room, Denied):
                 raise Refused(room.reasons)
             leaf = await self._logged("deposited", product, signed.signer, call.at)
             async with self._files:
-                await asyncio.to_thread(self.store.keep, _with_leaf(product, leaf), call.content)
-            return _still(self.store.one(product.product) or product)
+                await asyncio.to_thread(self.shelf.store.keep, _with_leaf(product, leaf), call.content)
+            return _still(self.shelf.one(product.product) or product)
 
     async def withdraw(self, signed: Signed) -> Product:
-        """Nobody gets it from now on. By its depositor, a hospital whose rows are in it, operator or regulator."""
+        """Nobody gets it from now on. By its depositor, a hospital whose rows are in it, or the operator."""
         call = decode_json(open_signed(signed, WITHDRAW_CONTEXT, self._members.directory), Withdrawal)
         self._check_form(call.version, call.at)
-        found = self.store.one(call.product)
-        if found is None or not (signed.signer in self._may_withdraw(found) or self._is_regulator(signed.signer)):
+        found = self.shelf.one(call.product)
+        if found is None or signed.signer not in self._may_withdraw(found):
             raise Refused(deny("hub.unknown_product", "There is no such product of yours.").reasons, status=404)
         # Withdrawn first: whatever becomes of the leaf, nobody gets it any more. Asked again, what a stop or a full
         # log left undone is done: the first withdrawal stands, and its leaf is the same bytes, logged once.
         async with self._files:
-            after = await asyncio.to_thread(self.store.withdraw, found, signed.signer, call.at)
+            after = await asyncio.to_thread(self.shelf.store.withdraw, found, signed.signer, call.at)
+        if found.order >= 0:
+            return found  # a regulator's order, which has its leaf
         await self._logged("withdrawn", after, after.by, after.withdrawn)
         return after
 
-    def visible(self, asker: str) -> tuple[Product, ...]:
-        """Products that stand of data sets that ``asker`` may know of, and all of its own."""
-        return tuple(one for one in self.store.all() if self._shown(one, asker))
+    async def order(self, signed: Signed) -> Product:
+        """Nobody gets it from now on, by a regulator's order; the leaf carries the order. ``Refused`` with why not.
 
-    def _shown(self, one: Product, asker: str) -> bool:
-        own = asker in self._may_withdraw(one)
-        return own or (not one.withdrawn and self._offers.entry_of(one.entry, asker) is not None)
+        Once: an order about a product that the log has one about is refused, so that a copy of it, which everybody can
+        read there, gets no answer.
+        """
+        self._members.catch_up()  # a key that the log ended orders nothing
+        order = open_order(signed, self._members.directory, self._origin)
+        self._check_form(order.version, order.at)
+        async with self._ordering:
+            earlier = self.shelf.orders.about(order.product)
+            if earlier is not None:
+                words = f"The log has an order about this product already: entry {earlier.leaf}."
+                raise Refused(deny("hub.ordered", words, "Nothing is left to do.").reasons, status=409)
+            found = self.shelf.one(order.product)
+            if found is None:
+                raise Refused(deny("hub.unknown_product", "There is no such product.").reasons, status=404)
+            async with self._files:
+                after = await asyncio.to_thread(self.shelf.store.withdraw, found, signed.signer, order.at)
+            await self._logged("withdrawn", after, signed.signer, order.at, signed)
+            return self.shelf.one(order.product) or after
+
+    def page(self, asker: str, cursor: str = "", most: int = PRODUCTS_PAGE.value) -> ProductPage:
+        """Products that stand of data sets that ``asker`` may know of, and all of its own: ``most`` of them by id."""
+        known: dict[str, bool] = {}
+
+        def shown(one: Product) -> bool:
+            if asker in self._may_withdraw(one):
+                return True
+            if one.withdrawn:
+                return False
+            if one.entry not in known:
+                known[one.entry] = self._offers.entry_of(one.entry, asker) is not None
+            return known[one.entry]
+
+        return self.shelf.page(shown, asker, cursor, most)
 
     def _may_withdraw(self, found: Product) -> tuple[str, ...]:
         return (found.depositor, *found.hospitals, self._operator)
@@ -125,9 +163,6 @@ class ProductDesk:
     @property
     def _operator(self) -> str:
         return self._members.directory.operator
-
-    def _is_regulator(self, did: str) -> bool:
-        return "regulator" in self._members.directory.roles(did)
 
     def _check_form(self, version: int, at: Instant) -> None:
         if version != 1:
@@ -146,8 +181,8 @@ class ProductDesk:
             raise Refused(deny("hub.not_offered", words, "Ask its hospital to publish terms for products.").reasons)
         return entry
 
-    async def _logged(self, event: str, product: Product, by: str, at: Instant) -> int:
-        body = {
+    async def _logged(self, event: str, product: Product, by: str, at: Instant, order: Signed | None = None) -> int:
+        body: dict[str, Any] = {
             "event": event,
             "grade": product.grade,
             "sha256": product.digest,
@@ -155,8 +190,10 @@ class ProductDesk:
             "run": product.run_id,
             "rests_on": list(product.leaves),
         }
+        if order is not None:
+            body["order"] = leaf_part(order)
         entry = Entry(
-            kind="publication",
+            kind=LEAF_KIND,
             at=at,
             submitter=self._operator,
             parties=tuple(dict.fromkeys((self._operator, by))),
@@ -190,6 +227,10 @@ def _with_leaf(product: Product, leaf: int) -> Product:
 
 def _still(found: Product) -> Product:
     if found.withdrawn:
-        words = "This product was withdrawn, and is not taken in again."
-        raise Refused(deny("hub.product_withdrawn", words, "Ask for a new result.").reasons)
+        raise _withdrawn()
     return found
+
+
+def _withdrawn() -> Refused:
+    words = "This product was withdrawn, and is not taken in again."
+    return Refused(deny("hub.product_withdrawn", words, "Ask for a new result.").reasons)

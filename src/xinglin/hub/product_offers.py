@@ -16,7 +16,7 @@ from xinglin.connector.catalog import ListedOffers
 from xinglin.connector.entry_offers import offered
 from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.catalogue_offers import CatalogueOffers
-from xinglin.stores.product_database import ProductDatabase
+from xinglin.hub.product_shelf import Shelf
 from xinglin.wire.dsp.ports import Caller, ContractRow, Entry, Item, Page, Wanted
 from xinglin.wire.products import Product, split_id
 
@@ -27,8 +27,8 @@ CHUNK_BYTES = 64 * 1024
 class ProductOffers:
     """Data sets of the catalogue with their products beside them."""
 
-    def __init__(self, desk: CatalogueDesk, offers: CatalogueOffers, store: ProductDatabase) -> None:
-        self._desk, self._offers, self._store = desk, offers, store
+    def __init__(self, desk: CatalogueDesk, offers: CatalogueOffers, shelf: Shelf) -> None:
+        self._desk, self._offers, self._shelf = desk, offers, shelf
         self._made: dict[str, tuple[tuple[int, int], ListedOffers]] = {}
 
     async def page(self, caller: Caller, wanted: Wanted, cursor: str, most: int) -> Page:
@@ -49,7 +49,7 @@ class ProductOffers:
         return None if product is None or parent is None else _as_entry(parent, product)
 
     def _standing(self, data_set: str) -> Product | None:
-        found = self._store.one(split_id(data_set)[1])
+        found = self._shelf.one(split_id(data_set)[1])
         return found if found is not None and not found.withdrawn and found.catalog_id == data_set else None
 
     def _shown(self, entry: CatalogueEntry) -> Entry | None:
@@ -59,12 +59,12 @@ class ProductOffers:
         return msgspec.structs.replace(shown, labels={**shown.labels, **_labels(product)})
 
     def _listed(self, participant: str) -> ListedOffers:
-        changes = (self._desk.changes, self._store.changes)
+        changes = (self._desk.changes, self._shelf.changes)
         known = self._made.get(participant)
         if known is None or known[0] != changes:
             parents = {one.entry_id: one for one in self._desk.visible(participant)}
             entries = [*parents.values()]
-            entries += [_as_entry(parents[one.entry], one) for one in self._store.standing() if one.entry in parents]
+            entries += [_as_entry(parents[one.entry], one) for one in self._shelf.standing() if one.entry in parents]
             shown = (self._shown(one) for one in entries)
             known = (changes, ListedOffers([one for one in shown if one is not None]))
             self._made[participant] = known
@@ -76,13 +76,13 @@ class ProductOffers:
 class HubProducts:
     """Port ``Released``: the deposited product that an agreement is about, and no other."""
 
-    def __init__(self, store: ProductDatabase) -> None:
-        self._store = store
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
 
     async def find(self, contract: ContractRow) -> Item | None:
         """See the port."""
         product_id = split_id(contract.data_set)[1]
-        found = self._store.one(product_id) if product_id else None
+        found = self._shelf.one(product_id) if product_id else None
         if found is None or found.withdrawn or found.catalog_id != contract.data_set:
             return None
         return Item(found.product, found.size_bytes, found.digest, found.grade, True, found.media_type)
@@ -91,10 +91,10 @@ class HubProducts:
         """See the port; the bytes are held against their digest before the first leaves. A withdrawal cuts them off."""
         data = b""
         for at in range(start, end, CHUNK_BYTES):
-            found = self._store.one(item.item_id)
+            found = self._shelf.one(item.item_id)
             if found is None or found.withdrawn or found.digest != item.digest:
                 return
-            data = data or await asyncio.to_thread(self._store.content, found)
+            data = data or await asyncio.to_thread(self._shelf.content, found)
             yield data[at : min(at + CHUNK_BYTES, end)]
 
 

@@ -12,11 +12,11 @@ from xinglin.hub.product_desk import ProductDesk
 from xinglin.hub.routes import at_door
 from xinglin.hub.services import Hub
 from xinglin.trust.envelope import Signed
-from xinglin.wire.products import DEPOSIT_BYTES
+from xinglin.wire.products import DEPOSIT_BYTES, PRODUCTS_PAGE
 
 
 def product_routes(hub: Hub, desk: ProductDesk) -> Router:
-    """Deposit, withdraw, list."""
+    """Deposit, withdraw, order, list."""
 
     @post("/products", status_code=200)
     async def deposit(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -26,9 +26,15 @@ def product_routes(hub: Hub, desk: ProductDesk) -> Router:
     async def withdraw(request: Request[Any, Any, Any]) -> Response[bytes]:
         return json_answer(await desk.withdraw(Signed.from_bytes(await body_of(request, DEPOSIT_BYTES))))
 
-    @get("/products")
-    async def products(request: Request[Any, Any, Any]) -> Response[bytes]:
-        asker = await at_door(hub, request, "catalogue")
-        return json_answer(await asyncio.to_thread(desk.visible, asker))
+    @post("/products/order", status_code=200)
+    async def order(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return json_answer(await desk.order(Signed.from_bytes(await body_of(request, DEPOSIT_BYTES))))
 
-    return Router("/v1", route_handlers=[deposit, withdraw, products])
+    @get("/products")
+    async def products(
+        request: Request[Any, Any, Any], cursor: str = "", most: int = PRODUCTS_PAGE.value
+    ) -> Response[bytes]:
+        asker = await at_door(hub, request, "catalogue")
+        return json_answer(await asyncio.to_thread(desk.page, asker, cursor, most))
+
+    return Router("/v1", route_handlers=[deposit, withdraw, order, products])

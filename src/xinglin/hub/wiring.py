@@ -37,6 +37,7 @@ from xinglin.hub.node_routes import NodeDoor
 from xinglin.hub.product_desk import ProductDesk
 from xinglin.hub.product_proof import Proof
 from xinglin.hub.product_routes import product_routes
+from xinglin.hub.product_shelf import Shelf
 from xinglin.hub.routes import door_routes, open_routes
 from xinglin.hub.run_desk import RunDesk
 from xinglin.hub.runs import Line
@@ -60,6 +61,7 @@ from xinglin.trust.registry import Participant
 from xinglin.wire.approvals import ApprovalRecord
 from xinglin.wire.channel import CheckpointOrder
 from xinglin.wire.policy import cosigning_key
+from xinglin.wire.product_orders import ProductOrders
 from xinglin.wire.space import WitnessCard
 
 if TYPE_CHECKING:
@@ -110,9 +112,10 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     entries = CatalogueDatabase(settings.database_url) if settings.database_url else CatalogueDatabase.in_folder(folder)
     catalogue = CatalogueDesk(entries, clock, members.name_of, space.hub_url, database.publications)
     products = _products(folder, settings.database_url)
+    shelf = Shelf(products, ProductOrders(members.record, space.origin))
     connector = None
     if settings.dsp_address:
-        around = Around(keys, members, catalogue, log, database, products, clock)
+        around = Around(keys, members, catalogue, log, database, shelf, clock)
         connector = make_connector(folder, settings, around, _connector_store(folder, settings.database_url))
     catalogs = DspCatalogs(connector.sender, connector.present) if connector is not None else DspCatalogs()
     federation = Federation(catalogue, catalogs, clock)
@@ -121,7 +124,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     )
     if connector is not None:
         hub.held = HeldOffers(connector, CatalogueOffers(catalogue).entry_of, members, mailboxes, clock)
-    hub.products = _product_desk(hub, products)
+    hub.products = _product_desk(hub, shelf)
     rest = Litestar(
         [
             open_routes(hub),
@@ -208,9 +211,9 @@ def _papers(folder: Path, url: str) -> ContractPapers:
     return ContractPapers(url, SCHEMA) if url else ContractPapers.in_folder(folder)
 
 
-def _product_desk(hub: Hub, store: ProductDatabase) -> ProductDesk:
+def _product_desk(hub: Hub, shelf: Shelf) -> ProductDesk:
     proof = Proof(hub.members, hub.store, hub.log)
-    return ProductDesk(hub.members, hub.log, proof, store, CatalogueOffers(hub.catalogue), hub.clock)
+    return ProductDesk(hub.members, hub.log, proof, shelf, CatalogueOffers(hub.catalogue), hub.space.origin, hub.clock)
 
 
 def _products(folder: Path, url: str) -> ProductDatabase:

@@ -8,10 +8,11 @@ import httpx
 import msgspec
 
 from xinglin.kernel.codec import decode_json
-from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Denied, deny
 from xinglin.node.evidence import NodeEvidence
+from xinglin.node.hub_answers import ask_hub
+from xinglin.node.product_list import ListedProducts
 from xinglin.node.wiring import Node
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.grading import check_open_release
@@ -19,14 +20,8 @@ from xinglin.terms.request import Plan
 from xinglin.trust.envelope import sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.desk import DeskCall
-from xinglin.wire.errors import Problem, Refused
+from xinglin.wire.errors import Refused
 from xinglin.wire.products import DEPOSIT_CONTEXT, WITHDRAW_CONTEXT, Deposit, Product, Withdrawal
-
-
-class HubAway(XinglinError, OSError):
-    """The hub did not answer."""
-
-    code = "node.hub_away"
 
 
 class NodeProducts:
@@ -67,26 +62,18 @@ class NodeProducts:
             raise Refused(verdict.reasons)
 
     async def _ask(self, path: str, body: bytes) -> dict[str, object]:
-        try:
-            answer = await self._client.post(path, content=body)
-        except httpx.HTTPError as error:
-            raise HubAway(f"The hub does not answer ({type(error).__name__}).", remedy="Try again.") from error
-        try:
-            if answer.status_code != httpx.codes.OK:
-                problem = msgspec.json.decode(answer.content, type=Problem)
-                raise Refused(problem.reasons, status=answer.status_code)
-            product = msgspec.json.decode(answer.content, type=Product)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            words = f"What answered in the hub's place (status {answer.status_code}) is no hub."
-            raise HubAway(words, remedy="Look for a proxy in between, and try again: 'xinglin doctor'.") from error
+        product = await ask_hub(self._client, self._client.build_request("POST", path, content=body), Product)
         return {**msgspec.to_builtins(product), "catalog_id": product.catalog_id}
 
 
-PRODUCT_VERBS = ("product-deposit", "product-withdraw")
+PRODUCT_VERBS = ("product-deposit", "product-withdraw", "product-list")
 
 
 async def answer_about_products(node: Node, call: DeskCall) -> dict[str, object]:
     """One of ``PRODUCT_VERBS``."""
+    if call.verb == "product-list":
+        listed = ListedProducts(node.space, node.keys, node.client, node.view, node.memory.entries, node.clock)
+        return await listed.page(call.arguments)
     own = NodeProducts(node.keys, node.database, node.evidence, node.client, node.clock)
     act = own.deposit if call.verb == "product-deposit" else own.withdraw
     return await act(call.arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.verdict import Denied
 from xinglin.sdk.results import COMMITMENT, RECEIPT_KIND, StudyResult
 from xinglin.sdk.run import Run
@@ -9,7 +10,16 @@ from xinglin.sdk.session import Session
 from xinglin.terms.grading import check_open_release
 from xinglin.trust.envelope import sign
 from xinglin.wire.errors import Refused
-from xinglin.wire.products import DEPOSIT_CONTEXT, WITHDRAW_CONTEXT, Deposit, Product, Withdrawal
+from xinglin.wire.products import (
+    DEPOSIT_CONTEXT,
+    PRODUCTS_LISTED,
+    PRODUCTS_PAGE,
+    WITHDRAW_CONTEXT,
+    Deposit,
+    Product,
+    ProductPage,
+    Withdrawal,
+)
 
 
 def deposit(space: Session, found: StudyResult, data_set: str, title: str = "") -> Product:
@@ -39,6 +49,16 @@ def withdraw(space: Session, product: str) -> Product:
     return space.client.post_bytes("/v1/products/withdraw", signed.to_bytes(), Product)
 
 
-def products(space: Session) -> list[Product]:
-    """Products of data sets that this account may know of, and its own withdrawn ones."""
-    return space.client.get("/v1/products", list[Product])
+def products(space: Session, most: int = PRODUCTS_PAGE.value) -> list[Product]:
+    """Products of data sets that this account may know of, and its own withdrawn ones: every page of ``most``."""
+    found: list[Product] = []
+    cursor = ""
+    while True:
+        page = space.client.get("/v1/products", ProductPage, cursor=cursor, most=most)
+        found += page.products
+        PRODUCTS_LISTED.check(len(found))
+        cursor = page.after
+        if not cursor:
+            return found
+        if not page.products:
+            raise MalformedMessage("The hub sends pages without end.", remedy="Compare versions.")

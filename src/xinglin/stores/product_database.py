@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import URL, Executable, MetaData, Table, bindparam, func, select, update
+from sqlalchemy import URL, Executable, Integer, MetaData, Table, bindparam, func, select, update
 
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Instant
@@ -38,7 +38,12 @@ product = Table(
 _PUT = insert_or(product, "product", replace=False)
 _ONE = select(product.c.body).where(product.c.product == bindparam("key"))
 _STANDING = select(product.c.body).where(product.c.withdrawn == 0).order_by(product.c.product)
-_ALL = select(product.c.body).order_by(product.c.product)
+_AFTER = (
+    select(product.c.body)
+    .where(product.c.product > bindparam("key"))
+    .order_by(product.c.product)
+    .limit(bindparam("most", type_=Integer))
+)
 _COUNT = select(func.count().label("count")).select_from(product)
 _COUNT_OF = _COUNT.where(product.c.depositor == bindparam("who"))
 _WITHDRAW = (
@@ -113,9 +118,10 @@ class ProductDatabase:
         """Every product that was not withdrawn, by id."""
         return tuple(decode_json(row["body"], Product) for row in self._database.rows(_STANDING))
 
-    def all(self) -> tuple[Product, ...]:
-        """Every product, by id."""
-        return tuple(decode_json(row["body"], Product) for row in self._database.rows(_ALL))
+    def after(self, product_id: str, most: int) -> tuple[Product, ...]:
+        """At most ``most`` products, withdrawn or not, by id from after this one on ("": from the first)."""
+        rows = self._database.rows(_AFTER, key=product_id, most=most)
+        return tuple(decode_json(row["body"], Product) for row in rows)
 
     def content(self, found: Product) -> bytes:
         """Its bytes, checked against its digest; ``StoreDamaged`` where they are others, or gone."""

@@ -1,13 +1,15 @@
 """Products: released results of grade L1 that lie at the hub for anyone whom their data set's terms let in.
 
 ``POST /v1/products`` and ``POST /v1/products/withdraw`` take a ``Signed`` envelope in MessagePack, by the depositor
-itself; ``GET /v1/products`` (behind the door, scope ``catalogue``) lists those that the asker may know of.
+itself; ``GET /v1/products?cursor=&most=`` (behind the door, scope ``catalogue``) lists those that the asker may know
+of, a ``ProductPage`` at a time. ``POST /v1/products/order``: ``xinglin.wire.product_orders``.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 import msgspec
 
@@ -21,9 +23,13 @@ WITHDRAW_CONTEXT = "product-withdrawal/1"
 PRODUCT_BYTES = Limit("size of a product", 1024 * 1024, "bytes")
 DEPOSIT_BYTES = Limit("size of a deposit", 2 * 1024 * 1024, "bytes")
 LEAVES = Limit("leaves that a deposit rests on", 1_000, "leaves")
+PRODUCTS_PAGE = Limit("products of a page", 100, "products")
+PRODUCTS_LISTED = Limit("products of a whole list", 10_000, "products")
+"""As many as a hub keeps."""
 TITLE = Limit("title of a product", 200, "characters")
 DEPOSIT_LIFE_MS = 5 * 60_000
 """How long a signed deposit or withdrawal is good."""
+_PRODUCT_ID = re.compile(r"product-[a-z2-7]{26}")
 MEDIA_TYPE = "application/json"
 """What a gate releases: canonical JSON."""
 
@@ -58,7 +64,8 @@ class Product(msgspec.Struct, frozen=True):
 
     ``digest``: SHA-256 of its bytes in hexadecimal digits. ``entry``: the data set it is of; ``catalog_id``: how
     connectors name it. ``hospitals``: whose rows are in it; ``leaves``: what it rests on; ``leaf``: its own in the log.
-    ``withdrawn``: since when (0: it stands), and ``by`` whom.
+    ``withdrawn``: since when (0: it stands), and ``by`` whom. Where a regulator ordered it, ``reason``: of
+    ``ORDER_REASONS``, and ``order``: the index of the leaf that carries the order (-1: none).
     """
 
     product: str
@@ -76,11 +83,20 @@ class Product(msgspec.Struct, frozen=True):
     media_type: str = MEDIA_TYPE
     withdrawn: Instant = 0
     by: str = ""
+    reason: str = ""
+    order: int = -1
 
     @property
     def catalog_id(self) -> str:
         """The data set's id, ``+`` (which no data set's own name has), and the product's id."""
         return f"{self.entry}+{self.product}"
+
+
+class ProductPage(msgspec.Struct, frozen=True):
+    """Some products by id, and where the next page begins (empty at the end); nothing counts what is not shown."""
+
+    products: tuple[Product, ...]
+    after: str = ""
 
 
 def product_id(run_id: str, entry: str) -> str:
@@ -101,3 +117,12 @@ def split_id(catalog_id: str) -> tuple[str, str]:
     """
     entry, plus, product = catalog_id.rpartition("+")
     return (entry, product) if plus and product.startswith("product-") else (catalog_id, "")
+
+
+def is_product_id(text: str) -> bool:
+    """Whether ``text`` is written as ``product_id`` writes.
+
+    >>> is_product_id(product_id("run-a", "did:web:a.example#heart")), is_product_id("product-1")
+    (True, False)
+    """
+    return _PRODUCT_ID.fullmatch(text) is not None

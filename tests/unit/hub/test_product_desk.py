@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,14 +13,18 @@ from msgspec.structs import replace
 
 from xinglin.hub.product_desk import ProductDesk
 from xinglin.hub.product_offers import CHUNK_BYTES, HubProducts
+from xinglin.hub.product_shelf import Shelf
 from xinglin.stores.log_errors import LogUnavailable
 from xinglin.stores.product_database import ProductDatabase
 from xinglin.testing.open_hub import OpenHub
 from xinglin.trust.envelope import sign
 from xinglin.wire.dsp.ports import Item
 from xinglin.wire.errors import Refused
+from xinglin.wire.product_orders import ProductOrders
 from xinglin.wire.products import WITHDRAW_CONTEXT, Product, Withdrawal, product_id
+from xinglin.wire.record import SpaceRecord
 
+NO_ORDERS: Any = SimpleNamespace(about=lambda _: None, changes=0)
 CONTENT = b"x" * (3 * CHUNK_BYTES)
 
 
@@ -38,7 +43,8 @@ async def hub(tmp_path: Path) -> Any:
 def desk_of(hub: OpenHub) -> ProductDesk:
     """The hub's desk; what it would prove and offer is not asked for here."""
     nothing: Any = None
-    return ProductDesk(hub.hub.members, hub.hub.log, nothing, hub.parts.products, nothing, hub.clock)
+    shelf = Shelf(hub.parts.products, ProductOrders(SpaceRecord(hub.space), hub.space.origin))
+    return ProductDesk(hub.hub.members, hub.hub.log, nothing, shelf, nothing, hub.space.origin, hub.clock)
 
 
 async def test_a_withdrawal_whose_leaf_failed_is_logged_when_it_is_asked_for_again(
@@ -82,7 +88,7 @@ async def test_a_withdrawal_cuts_off_what_is_being_sent(tmp_path: Path) -> None:
     made = product("did:xinglin:r")
     store.keep(made, CONTENT)
     item = Item(made.product, made.size_bytes, made.digest, "L1", True, made.media_type)
-    parts = HubProducts(store).read(item, 0, made.size_bytes)
+    parts = HubProducts(Shelf(store, NO_ORDERS)).read(item, 0, made.size_bytes)
     assert len(await anext(parts)) == CHUNK_BYTES
     store.withdraw(made, "did:xinglin:r", 5)
     assert [part async for part in parts] == []

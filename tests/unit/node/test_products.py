@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from xinglin.kernel.canonical import canonical_bytes
-from xinglin.node.products import HubAway, NodeProducts
+from xinglin.node.hub_answers import HubAway
+from xinglin.node.products import NodeProducts
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import RunRow
 from xinglin.terms.open_release import L1_PACK

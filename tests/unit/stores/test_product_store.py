@@ -40,7 +40,7 @@ def test_what_is_kept_is_found_and_read(store: ProductDatabase) -> None:
     for made, content in ((one, CONTENT), (other, b"{}")):
         store.keep(made, content)
         assert store.one(made.product) == made and store.content(made) == content
-    assert set(store.standing()) == set(store.all()) == {one, other}
+    assert set(store.standing()) == set(store.after("", 9)) == {one, other}
     store.keep(replace(one, title="Another"), CONTENT)  # the first stands
     assert store.one(one.product) == one and store.one("product-none") is None
     assert split_id(one.catalog_id) == (ENTRY, one.product)
@@ -54,10 +54,18 @@ def test_what_is_withdrawn_stays_withdrawn_and_its_bytes_go(store: ProductDataba
     assert store.withdraw(one, "did:xinglin:c", 10) == replace(one, withdrawn=9, by="did:xinglin:b")
     assert store.standing() == (twin,) and store.content(twin) == CONTENT  # the twin's bytes are the same file
     store.withdraw(twin, WHO, 11)
-    assert store.standing() == () and len(store.all()) == 2
+    assert store.standing() == () and len(store.after("", 9)) == 2
     assert not list((tmp_path / "products").iterdir())
     with pytest.raises(StoreDamaged):
         store.content(twin)
+
+
+def test_products_are_read_on_from_one(store: ProductDatabase) -> None:
+    made = sorted((product(number) for number in range(5)), key=lambda one: one.product)
+    for one in made:
+        store.keep(one, CONTENT)
+    assert [*store.after("", 2)] == made[:2] and [*store.after(made[1].product, 9)] == made[2:]
+    assert store.after(made[-1].product, 2) == ()
 
 
 def test_bytes_that_were_changed_are_not_handed_out(store: ProductDatabase, tmp_path: Path) -> None:
