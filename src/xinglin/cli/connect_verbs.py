@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.connect_shown import shown, summary, unread
 from xinglin.cli.given import given
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, passphrase
-from xinglin.cli.output import columns, ends, printer
+from xinglin.cli.output import PARTLY, ends, printer
 
 if TYPE_CHECKING:
-    from xinglin.node.intake.connecting import Proposal, Sample
+    from xinglin.node.intake.connecting import Proposal
     from xinglin.node.intake.looking import Looking
     from xinglin.node.intake.recognise import Found
     from xinglin.node.intake.servers import Asked
@@ -91,8 +92,8 @@ def connect(
         go = _Answers(yes, try_only)
         if found.way in ("files", "folder"):
             secret = passphrase(passphrase_file, ask_passphrase)
-            proposals = _proposed(found, watch, mapping, (zone, charset, namespace), looking)
-            told["sample"] = [_tried(proposal, looking) for proposal in proposals]
+            proposals, tried = _tried(found, watch, mapping, (zone, charset, namespace), looking)
+            told |= tried
     if found.way in ("files", "folder"):
         if go.on("Load it?"):
             told["loaded"] = _load(folder, proposals, secret)
@@ -108,7 +109,9 @@ def connect(
         source = _listener(found, zone, charset, namespace)
         if go.on(f"Write it to {folder}/sources.toml?"):
             told |= _listen(folder, source)
-    printer.value(told, lambda: _summary(told) or "Nothing was changed.")
+    printer.value(told, lambda: summary(told) or "Nothing was changed.")
+    if told.get("unread") or any(one.get("unread") for one in told.get("loaded", ())):
+        raise typer.Exit(PARTLY)
 
 
 def _recognised(what: str, name: str, looking: Looking) -> tuple[Found, dict[str, Any]]:
@@ -173,7 +176,7 @@ def _connect_server(folder: Path, found: Found, asked: Asked, mapping: Path | No
     for words in met.words:
         printer.note(f"  {words}")
     if not printer.as_json:
-        printer.note(_shown(proposal, met.sample))
+        printer.note(shown(proposal, met.sample))
     told: dict[str, Any] = {"server": list(met.words), "sample": [msgspec.to_builtins(met.sample)]}
     if not go.on(f"Write it to {folder}/sources.toml?"):
         return told
@@ -182,70 +185,35 @@ def _connect_server(folder: Path, found: Found, asked: Asked, mapping: Path | No
     return told | _listen(folder, proposal.source, proposal.mapping, f"xinglin intake pull {proposal.source.name}")
 
 
-def _proposed(
+def _tried(
     found: Found, watch: bool, mapping: Path | None, given: tuple[str, str, str], looking: Looking
-) -> tuple[Proposal, ...]:
+) -> tuple[tuple[Proposal, ...], dict[str, Any]]:
+    """The proposals, a sample of each, and what could not be read; raises where nothing could."""
     import msgspec
 
-    from xinglin.node.intake.connecting import mapped_by, plan
+    from xinglin.kernel.instants import system_clock
+    from xinglin.node.intake.connecting import mapped_by, plan, try_out
 
     replace = msgspec.structs.replace
     zone, charset, namespace = given
+    planned = plan(found, looking, watch=watch)
     proposals = []
-    for one in plan(found, looking, watch=watch):
+    for one in planned.proposals:
         source = replace(one.source, zone=zone, charset=charset, namespace=namespace)
         with_source = replace(one, source=source)
         if mapping is not None:
             with_source = mapped_by(with_source, mapping.read_text(encoding="utf-8"))
         proposals.append(with_source)
-    return tuple(proposals)
-
-
-def _tried(proposal: Proposal, looking: Looking) -> dict[str, Any]:
-    import msgspec
-
-    from xinglin.kernel.instants import system_clock
-    from xinglin.node.intake.connecting import try_out
-
-    sample = try_out(proposal, system_clock(), looking)
-    if not printer.as_json:
-        printer.note(_shown(proposal, sample))
-    notes = {"notes": [*proposal.notes]} if proposal.notes else {}
-    return {"source": proposal.source.name, **msgspec.to_builtins(sample), **notes}
-
-
-def _shown(proposal: Proposal, sample: Sample) -> str:
-    """What a person decides by: the proposed meanings, the rows, what is not read."""
-    lines = [
-        f"\nSource '{proposal.source.name}': {len(proposal.files)} files; a sample of {sample.received} records gives"
-    ]
-    lines += [f"note: {note}" for note in proposal.notes]
-    if proposal.suggestion is not None:
-        guesses = [
-            {
-                "column": one.name,
-                "taken for": one.meaning,
-                "sure": f"{one.confidence:.0%}",
-                "fills": ", ".join(one.into),
-                "grade": " ".join(part for part in (one.grade, one.role) if part not in ("", "data")),
-            }
-            for one in proposal.suggestion.columns
-        ]
-        lines += [columns(guesses, ("column", "taken for", "sure", "fills", "grade")), ""]
-        lines += [f"note: {note}" for note in proposal.suggestion.notes]
-    for table, count in sample.tables.items():
-        lines.append(f"  {table}: {count} rows, such as")
-        lines += [f"      {_row(row)}" for row in sample.rows.get(table, ())]
-    lines += [f"  not read: {count} records ({code})" for code, count in sample.unread.items()]
-    lines += [f"  kept without a table: {count} ({words})" for words, count in sample.ignored.items()]
-    lines += [f"  flagged: {count} rows ({code})" for code, count in list(sample.flags.items())[:8]]
-    return "\n".join(lines)
-
-
-def _row(row: dict[str, Any]) -> str:
-    text = ", ".join(f"{name} {value}" for name, value in row.items())
-    text = "".join(one if one.isprintable() else "?" for one in text)  # a value may hold a terminal's commands
-    return text if len(text) <= 110 else text[:107] + "..."
+    tried = try_out(found, replace(planned, proposals=tuple(proposals)), system_clock(), looking)
+    samples = []
+    for proposal, sample in zip(tried.proposals, tried.samples, strict=True):
+        if not printer.as_json:
+            printer.note(shown(proposal, sample))
+        notes = {"notes": [*proposal.notes]} if proposal.notes else {}
+        samples.append({"source": proposal.source.name, **msgspec.to_builtins(sample), **notes})
+    if tried.unread:
+        printer.note(unread(tried.unread))
+    return tried.proposals, {"sample": samples, "unread": msgspec.to_builtins(tried.unread)}
 
 
 def _agreed(yes: bool, question: str) -> bool:
@@ -360,30 +328,3 @@ def _listen(folder: Path, source: SourceFile, mapping: str = "", now: str = "") 
     if not running:
         then = f"the running node starts it, or: xinglin intake run{here}"
     return {**told, "written": str(written), "listens": running, "next": then}
-
-
-def _summary(told: dict[str, Any]) -> str:
-    lines = []
-    for one in told.get("loaded", ()):
-        tally = one["tally"]
-        lines.append(
-            f"{one['source']}: received {tally['received']}, accepted {tally['accepted']} "
-            f"(repeated {tally['repeated']}, without a table {tally['ignored']}), "
-            f"quarantined {tally['quarantined']}, rejected {tally['rejected']}"
-        )
-        if one["known"]:
-            lines.append(f"  {one['known']} of {one['files']} files were known: they make no row twice")
-        lines += [
-            f"  {count} of them came from source '{other}': their rows are its, by its mapping and namespace; "
-            f"after its mapping is changed: xinglin intake remap {other}"
-            for other, count in one.get("elsewhere", {}).items()
-        ]
-        lines += [f"  {table}: {count} new rows" for table, count in one["rows"].items()]
-    if "published" in told:
-        tables = ", ".join(f"{table} ({count} columns)" for table, count in told["published"]["tables"].items())
-        lines.append(f"published '{told['published']['data_set']}': {tables}")
-    if "secret_file" in told:
-        lines.append(f"callers show the secret in {told['secret_file']}")
-    if "next" in told:
-        lines.append(f"{told['written']} written; {told['next']}")
-    return "\n".join(lines)

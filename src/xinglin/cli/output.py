@@ -18,6 +18,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 REFUSED, USAGE, UNREACHABLE, UNVERIFIED, NO_RESULT = 1, 2, 3, 4, 5
+PARTLY = 6
+"""It was done, but not with everything that was given: what was left out is told."""
 INTERRUPTED = 130
 _UNREACHABLE_CODES = frozenset({"stores.not_running", "sdk.unreachable"})
 _NO_RESULT_CODES = frozenset({"sdk.run_ended", "sdk.timeout"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -15,6 +16,7 @@ from tests.unit.node import hostile_files as hostile
 
 from xinglin.intake.model import Source
 from xinglin.node.intake.looking import Looking
+from xinglin.node.intake.unread import FileNotOpened
 from xinglin.stores.looking import LookDied, Looker, LookError, LookLimits, LookRefused, LookTooLong
 
 SECRET = "SecretName"
@@ -128,8 +130,9 @@ def test_the_child_is_limited_before_it_looks(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told_as_such(looking: Looking, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotOpened) as caught:
         looking.sniffed(tmp_path / "none.csv")
+    assert caught.value.errno == errno.ENOENT and str(caught.value.filename).endswith("none.csv")
 
 
 def test_a_name_that_is_no_text_is_found(looking: Looking, tmp_path: Path) -> None:

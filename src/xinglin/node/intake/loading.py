@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from xinglin.intake.ports import Kept, Received
 from xinglin.intake.procedure import never
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.node.intake.series import count_series, is_image
+from xinglin.node.intake.unread import Aside, FileNotOpened, UnreadFile, open_file
 from xinglin.node.intake.wiring import OpenIntake
 from xinglin.records.sniffing import HEAD_BYTES, sniff
 
@@ -26,7 +28,7 @@ class Loaded(msgspec.Struct, frozen=True):
     """What a loading did. ``known``: files that were kept before, which make no row; ``rows``: new ones by table.
 
     ``elsewhere``: of the known, those that another source brought, by its name. Their rows are that source's: under
-    its mapping and its namespace.
+    its mapping and its namespace. ``unread``: files that could not be opened; the others were kept.
     """
 
     files: int
@@ -36,6 +38,7 @@ class Loaded(msgspec.Struct, frozen=True):
     tally: Tally
     rows: dict[str, int]
     elsewhere: dict[str, int] = {}
+    unread: tuple[UnreadFile, ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -60,15 +63,16 @@ def load(
 ) -> Loaded:
     """Keep each file and carry everything that waits into the lake; the same files again make no row twice.
 
-    ``stopped`` is asked between files: what was kept is carried at the next call. Raises ``NotKept`` when the disk
+    A file that cannot be opened (any more) is told, and the others are kept. ``stopped`` is asked between files: what
+    was kept is carried at the next call. Raises ``NotKept`` when the disk
     has no room, and ``BatchRefused`` when the tables do not take a batch; both lose nothing.
     """
     opened.ledger.register(source, clock())
     known = size = count = 0
     elsewhere: Counter[str] = Counter()
-    images = False
-    for group in _groups(files, source, clock):
-        done = opened.raw.keep_all(group) if isinstance(group, list) else [_streamed(opened, group)]
+    images, aside = False, Aside()
+    for group in _groups(files, source, clock, aside):
+        done = opened.raw.keep_all(group) if isinstance(group, list) else _streamed(opened, group, aside)
         known += sum(one.known for one in done)
         size += sum(one.size_bytes for one in done)
         count += len(done)
@@ -81,7 +85,7 @@ def load(
     if images:
         # Each series' count of instances is an object of its own, carried with what it counts.
         count_series(opened.folder, opened.raw, clock)
-    kept = Loaded(count, known, size, 0, Tally(), {}, dict(sorted(elsewhere.items())))
+    kept = Loaded(count, known, size, 0, Tally(), {}, dict(sorted(elsewhere.items())), aside.told)
     return _carried(opened, kept, len(files), tell, stopped)
 
 
@@ -100,34 +104,48 @@ def _carried(opened: OpenIntake, loaded: Loaded, files: int, tell: Tell | None, 
     return msgspec.structs.replace(loaded, batches=len(batches), tally=total, rows=dict(sorted(rows.items())))
 
 
-def _groups(files: Sequence[Path], source: Source, clock: Clock) -> Iterator[list[Received] | tuple[Path, Received]]:
+def _groups(
+    files: Sequence[Path], source: Source, clock: Clock, aside: Aside
+) -> Iterator[list[Received] | tuple[Path, Received]]:
     """Small files in groups, each large one by itself."""
     group: list[Received] = []
     waiting = 0
     for path in files:
-        size = path.stat().st_size
+        with aside.if_bad(path):
+            head, size = _begun(path)
+        if path in aside:
+            continue
+        described = _described(path, source, head, clock)
         if size > STREAMED_BYTES:
-            yield path, _described(path, source, b"", clock)
+            yield path, described
             continue
         if group and (len(group) == GROUP_FILES or waiting + size > GROUP_BYTES):
             yield group
             group, waiting = [], 0
-        group.append(_described(path, source, path.read_bytes(), clock))
+        group.append(msgspec.structs.replace(described, body=head))
         waiting += size
     if group:
         yield group
 
 
-def _described(path: Path, source: Source, body: bytes, clock: Clock) -> Received:
-    if source.media_type:
-        media_type = source.media_type
-    else:
-        with path.open("rb") as file:
-            media_type = sniff(body[:HEAD_BYTES] or file.read(HEAD_BYTES), path.name).media_type
-    return Received(body, source.name, media_type, clock(), source.retention, path.name)
+def _begun(path: Path) -> tuple[bytes, int]:
+    """A small file whole, the beginning of a large one; and its size."""
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            return file.read(HEAD_BYTES if size > STREAMED_BYTES else -1), size
+        except OSError as error:
+            raise FileNotOpened(error.errno, error.strerror, str(path)) from error
 
 
-def _streamed(opened: OpenIntake, large: tuple[Path, Received]) -> Kept:
+def _described(path: Path, source: Source, head: bytes, clock: Clock) -> Received:
+    """What is kept beside the bytes."""
+    media_type = source.media_type or sniff(head[:HEAD_BYTES], path.name).media_type
+    return Received(b"", source.name, media_type, clock(), source.retention, path.name)
+
+
+def _streamed(opened: OpenIntake, large: tuple[Path, Received], aside: Aside) -> list[Kept]:
     path, described = large
-    with path.open("rb") as file:
-        return opened.raw.keep_stream(iter(lambda: file.read(_CHUNK_BYTES), b""), described)
+    with aside.if_bad(path), open_file(path) as file:
+        return [opened.raw.keep_stream(iter(lambda: file.read(_CHUNK_BYTES), b""), described)]
+    return []

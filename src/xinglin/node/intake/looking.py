@@ -14,7 +14,8 @@ import msgspec
 from xinglin.intake.model import Source
 from xinglin.kernel.codec import encode_msgpack
 from xinglin.kernel.instants import Instant
-from xinglin.node.intake.looks import Follow, Omop, Propose, Sample, Sniff, Try, packed_path
+from xinglin.node.intake.looks import Count, Follow, Images, Omop, Propose, Sample, Sniff, Try, packed_path
+from xinglin.node.intake.unread import open_file
 from xinglin.records.sniffing import Sniffed
 from xinglin.stores.looking import LookDied, LookLimits, open_looker, printable
 
@@ -29,8 +30,9 @@ T = TypeVar("T")
 class Looking:
     """One child for one command; it is started by the first look and ended with the ``with``.
 
-    Every method raises ``OSError`` where the file cannot be opened at all, and else an error of ``stores.looking``
-    that names the file: ``LookTooLong``, ``LookTooLarge``, ``LookDied``, or ``LookRefused`` with the reader's code.
+    Every method raises ``FileNotOpened`` where the file cannot be opened at all, and else an error of
+    ``stores.looking`` that names the file: ``LookTooLong``, ``LookTooLarge``, ``LookDied``, or ``LookRefused`` with
+    the reader's code.
     """
 
     def __init__(self, limits: LookLimits | None = None) -> None:
@@ -87,6 +89,10 @@ class Looking:
         packed = self._looker.look(f"{_TASKS}:tried", encode_msgpack(asked), body, name=source.name)
         return _unpacked(packed, Sample | None, source.name)  # type: ignore[arg-type]
 
+    def images(self, path: Path) -> Images:
+        """Which DICOM instances the file holds, whether it is one or an archive of them."""
+        return self._look("counted", Count(packed_path(path)), Images, path)
+
     def followed(self, path: Path, mapping: str, zone: str, rows: int) -> Trial:
         """What a mapping makes of the whole file; ``rows``: as many of each table are shown."""
         from xinglin.records.tabular.trial import Trial
@@ -94,7 +100,7 @@ class Looking:
         return self._look("followed", Follow(packed_path(path), mapping, zone, rows), Trial, path)
 
     def _look(self, task: str, asked: msgspec.Struct, kind: type[T], path: Path) -> T:
-        with path.open("rb"):
+        with open_file(path):
             pass  # a file that is not there, or not for us, is told as such
         packed = self._looker.look(f"{_TASKS}:{task}", encode_msgpack(asked), name=path.name)
         return _unpacked(packed, kind, path.name)

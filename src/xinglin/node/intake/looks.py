@@ -18,7 +18,7 @@ from xinglin.intake.model import Source
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.instants import Instant
 from xinglin.records.errors import Unreadable
-from xinglin.records.sniffing import HEAD_BYTES, sniff
+from xinglin.records.sniffing import DICOM, HEAD_BYTES, TABLES, sniff
 
 if TYPE_CHECKING:
     from xinglin.records.tabular.suggestion import ColumnGuess, Suggestion
@@ -27,6 +27,7 @@ SAMPLE_ROWS = 3
 SAMPLE_RECORDS = 1_000
 """A sample ends with the part that brings it to so many."""
 _SHOWN_VALUES = 8
+_MODALITY = 16
 _PARQUET = b"PAR1"
 
 TABLE, DATABASE, VOCABULARY, APART = "table", "database", "vocabulary", "apart"
@@ -61,6 +62,12 @@ class Try(msgspec.Struct, frozen=True):
     at: Instant
 
 
+class Count(msgspec.Struct, frozen=True):
+    """Which images does the file at ``path`` hold, whether it is one or an archive of them?"""
+
+    path: bytes
+
+
 class Follow(msgspec.Struct, frozen=True):
     """What does a mapping (TOML text) make of the file?"""
 
@@ -70,9 +77,24 @@ class Follow(msgspec.Struct, frozen=True):
     rows: int
 
 
+class Images(msgspec.Struct, frozen=True):
+    """DICOM instances that were found, by their headers: how many, and how many of each modality.
+
+    ``packed``: how many of them lie in archives; ``unread``: those whose header cannot be read; ``tables``: files
+    beside them in those archives that are tables.
+    """
+
+    instances: int = 0
+    packed: int = 0
+    modalities: dict[str, int] = {}
+    unread: int = 0
+    tables: int = 0
+
+
 class Sample(msgspec.Struct, frozen=True):
     """What a sample gave. ``tables``: rows by table; ``rows``: the first of each, filled columns only, for the
-    hospital's own eyes; ``unread``, ``ignored`` and ``flags``: counts by code or words.
+    hospital's own eyes; ``unread``, ``ignored`` and ``flags``: counts by code or words. ``images``: those of
+    ``counted`` files, which are all that may hold images unless there are more than are looked at.
     """
 
     received: int
@@ -81,6 +103,39 @@ class Sample(msgspec.Struct, frozen=True):
     unread: dict[str, int]
     ignored: dict[str, int]
     flags: dict[str, int]
+    images: Images = Images()
+    counted: int = 0
+
+
+def joined(first: Sample, second: Sample) -> Sample:
+    """Two samples as one, images apart."""
+    rows = {
+        table: (first.rows.get(table, []) + second.rows.get(table, []))[:SAMPLE_ROWS]
+        for table in first.rows | second.rows
+    }
+    return Sample(
+        first.received + second.received,
+        dict(sorted(_sum(first.tables, second.tables).items())),
+        rows,
+        _sum(first.unread, second.unread),
+        _sum(first.ignored, second.ignored),
+        _sum(first.flags, second.flags),
+    )
+
+
+def images_of(first: Images, second: Images) -> Images:
+    """Images of two files."""
+    return Images(
+        first.instances + second.instances,
+        first.packed + second.packed,
+        _sum(first.modalities, second.modalities),
+        first.unread + second.unread,
+        first.tables + second.tables,
+    )
+
+
+def _sum(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
+    return dict((Counter(first) + Counter(second)).most_common())
 
 
 def packed_path(path: Path) -> bytes:
@@ -172,6 +227,38 @@ def _as_suggestion(text: str, sheet: str, table: str, first: Any) -> Suggestion:
         "Concepts stay numbers here; they become codes where the tables come in one archive with CONCEPT.",
     )
     return Suggestion(mapping, tuple(columns), text, sheet, first.size, notes)
+
+
+# --- which images it holds -----------------------------------------------------------------------
+
+
+def counted(given: bytes, _nothing: bytes) -> bytes:
+    """Answers ``Count`` with ``Images``, by the beginning of each instance: pixel data is not unpacked."""
+    from xinglin.records.dicom import BadDicom, open_header
+    from xinglin.records.dicom.reader import DIRECTORY
+    from xinglin.records.tabular.archive import heads, is_archive
+
+    body = _body(decode_msgpack(given, Count).path)
+    packed = is_archive(body)
+    instances = unread = tables = 0
+    modalities: Counter[str] = Counter()
+    for name, data in heads(body) if packed else (("", body),):
+        kind = sniff(data[:HEAD_BYTES], name).media_type
+        tables += kind in TABLES
+        if kind != DICOM:
+            continue
+        try:
+            header = open_header(data)
+        except BadDicom:
+            unread += 1
+            continue
+        if header.meta.sop_class == DIRECTORY:
+            continue
+        instances += 1
+        modality = header.text("Modality")[:_MODALITY]
+        modalities[modality if modality.isalnum() else ""] += 1
+    found = Images(instances, instances if packed else 0, dict(modalities.most_common()), unread, tables)
+    return encode_msgpack(found)
 
 
 # --- what rows it makes --------------------------------------------------------------------------

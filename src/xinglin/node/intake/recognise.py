@@ -14,15 +14,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from xinglin.kernel.errors import XinglinError
-from xinglin.kernel.limits import Limit
 from xinglin.node.intake.looking import Looking
 from xinglin.node.intake.sources import Dicom, Files, Folder, Mllp, SourceFile, Web
+from xinglin.node.intake.unread import Aside, UnreadFile, files_below
 from xinglin.records.sniffing import UNKNOWN
 from xinglin.stores.looking import printable
 
-FILES = Limit("files of one folder", 1_000_000, "files")
 DATABASES = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
-_LOOKED_AT = 50
 
 
 class NotRecognised(XinglinError):
@@ -33,7 +31,8 @@ class NotRecognised(XinglinError):
 
 class Found(msgspec.Struct, frozen=True):
     """What was named. ``way``: one of ``sources.WAYS``; ``media_type``: of its objects, empty where they say;
-    ``files``: those that lie there now; ``url``: of a server, and ``why`` it is taken for what it is.
+    ``files``: those that lie there now, and ``kinds`` the media type of each; ``unread``: those beside them that
+    could not be read; ``url``: of a server, and ``why`` it is taken for what it is.
     """
 
     way: str
@@ -42,6 +41,8 @@ class Found(msgspec.Struct, frozen=True):
     why: str
     files: tuple[Path, ...] = ()
     url: str = ""
+    kinds: tuple[str, ...] = ()
+    unread: tuple[UnreadFile, ...] = ()
 
 
 def recognise(what: str, name: str = "", looking: Looking | None = None) -> Found:
@@ -78,7 +79,7 @@ def _on_disk(path: Path, name: str, looking: Looking) -> Found:
     if found.media_type == UNKNOWN:
         words = f"'{printable(path.name)}' is nothing that can be read: {found.why}."
         raise NotRecognised(words, remedy="See docs/connect.md.")
-    return Found("files", name or _slug(path.stem), found.media_type, found.why, (path,))
+    return Found("files", name or _slug(path.stem), found.media_type, found.why, (path,), "", (found.media_type,))
 
 
 def listener(found: Found) -> SourceFile:
@@ -107,19 +108,25 @@ def of_files(found: Found, *, watch: bool) -> SourceFile:
 
 
 def _folder(path: Path, name: str, looking: Looking) -> Found:
-    files: list[Path] = []
-    for one in sorted(path.rglob("*")):
-        if one.is_file() and not one.name.startswith("."):
-            FILES.check(len(files) + 1)
-            files.append(one)
-    kinds = Counter(looking.sniffed(one).media_type for one in files[:_LOOKED_AT])
-    known = {kind: count for kind, count in kinds.items() if kind != UNKNOWN}
-    if files and not known:
-        raise NotRecognised(f"No file in '{path.name}' is of a kind that can be read.", remedy="See docs/connect.md.")
+    """Every file of it says what it is; what does not is told, and ends nothing unless there is nothing else."""
+    root = path.resolve()
+    aside = Aside(str(root))
+    kinds: dict[Path, str] = {}
+    for one in files_below(root, aside):
+        with aside.if_bad(one):
+            sniffed = looking.sniffed(one)
+            if sniffed.media_type == UNKNOWN:
+                aside.unknown(one, sniffed.why)
+            else:
+                kinds[one] = sniffed.media_type
+    if aside.told and not kinds:
+        raise aside.nothing()
+    known = Counter(kinds.values())
     # Files of several kinds each say their own; one kind is said for all.
     media_type = next(iter(known)) if len(known) == 1 else ""
-    why = f"a folder of {len(files)} files ({', '.join(sorted(known)) or 'empty'})"
-    return Found("folder", name or _slug(path.name), media_type, why, tuple(files), str(path.resolve()))
+    why = f"a folder of {len(kinds)} files ({', '.join(sorted(known)) or 'empty'})"
+    found = Found("folder", name or _slug(path.name), media_type, why, tuple(kinds), str(root))
+    return msgspec.structs.replace(found, kinds=tuple(kinds.values()), unread=aside.told)
 
 
 def _slug(text: str) -> str:
