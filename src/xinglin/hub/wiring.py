@@ -111,8 +111,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     runs = RunDesk(members, database, line, clock, settings.patience)
     entries = CatalogueDatabase(settings.database_url) if settings.database_url else CatalogueDatabase.in_folder(folder)
     catalogue = CatalogueDesk(entries, clock, members.name_of, space.hub_url, database.publications)
-    products = _products(folder, settings.database_url)
-    shelf = Shelf(products, ProductOrders(members.record, space.origin))
+    shelf = Shelf(_products(folder, settings.database_url), ProductOrders(members.record, space.origin))
     connector = None
     if settings.dsp_address:
         around = Around(keys, members, catalogue, log, database, shelf, clock)
@@ -154,7 +153,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         client,
         card,
         regulator,
-        products,
+        shelf.store,
         connector,
     )
 
