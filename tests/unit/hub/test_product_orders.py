@@ -22,8 +22,9 @@ from xinglin.trust.envelope import Signed, sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.dsp.ports import Item
 from xinglin.wire.errors import Refused
-from xinglin.wire.product_orders import LEAF_KIND, ORDER_CONTEXT, Order, leaf_part, open_order, order_in
+from xinglin.wire.product_orders import LEAF_KIND, ORDER_CONTEXT, Order, ProductOrders, leaf_part, open_order, order_in
 from xinglin.wire.products import DEPOSIT_LIFE_MS, WITHDRAW_CONTEXT, Product, Withdrawal, product_id
+from xinglin.wire.record import SpaceRecord
 from xinglin.witness.founding import open_witness_keys
 
 CONTENT = b"x" * (3 * CHUNK_BYTES)
@@ -201,6 +202,13 @@ async def test_an_order_in_the_log_counts_although_the_store_was_restored_from_b
     at = page.products[0].withdrawn or page.products[1].withdrawn
     await ordering.submitted(ordering.regulator, ordering.signed(at=at + 5, reason="inquiry"), ordering.first.product)
     assert ordering.desk.page(ordering.hospital.did) == page and hub.hub.log.size()  # the first stands
+    # Whoever reads the log from its beginning, as the hub does when it starts, finds the same.
+    record = SpaceRecord(hub.space)
+    anew = ProductOrders(record, hub.space.origin)
+    for leaf in hub.hub.log.entries(0, hub.hub.log.size()):
+        record.take(leaf)
+    assert anew.about(ordering.first.product) == shelf.orders.about(ordering.first.product)
+    assert anew.changes == shelf.orders.changes == 1
     # The operator's or a hospital's own withdrawal then removes the bytes, and needs no leaf of its own.
     before = hub.hub.log.size()
     call = sign(ordering.hospital, WITHDRAW_CONTEXT, Withdrawal(ordering.first.product, hub.clock()))
