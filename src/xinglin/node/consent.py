@@ -15,6 +15,7 @@ from xinglin.contract import Agreement
 from xinglin.gate import Use
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.kernel.verdict import Denied, deny
+from xinglin.node.consent_held import HeldChoices
 from xinglin.node.intake.wiring import known_consent_register, open_consent_register
 from xinglin.stores.consent_register import ChoiceReceipt, ConsentRegister
 from xinglin.terms.agreed import AgreedTerms
@@ -193,17 +194,17 @@ class NodeConsent:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder, self._clock = folder, clock
-        self._register: ConsentRegister | None = None
+        self._held: HeldChoices | None = None
         self._left: dict[str, tuple[int, StudyWord | None, bool]] = {}
 
     def persons(self, use: Use, agreement: Agreement, since: Instant) -> PersonFilter:
         """The filter of a run; a register that cannot be read raises, and nothing is computed."""
-        register = self._known()
-        if register is None:
+        held = self._reader()
+        if held is None:
             return person_filter((), consent_use(None, agreement, use.request.purpose, since, self._clock()))
-        reading = register.reading(use.run, agreement.study, self._clock())
+        reading = held.register.reading(use.run, agreement.study, self._clock())
         asked = consent_use(reading.word, agreement, use.request.purpose, since, reading.at)
-        return person_filter(register.choices(reading.number), asked)
+        return held.persons(reading.number, asked)
 
     def read_anew(self, use: Use) -> bool:
         """For a run that is not admitted: whether somebody chose since it read, so that its next reading is a new one.
@@ -226,9 +227,10 @@ class NodeConsent:
 
         Choices that came since are what is looked for; a permission that only lapses holds to the end of the run.
         """
-        register = self._known()
-        if register is None:
+        held = self._reader()
+        if held is None:
             return False
+        register = held.register
         read, last, word = register.read_by(use.run), register.last(), register.word(use.plan.study)
         found = self._left.get(use.run)
         if found is None or found[:2] != (last, word):
@@ -236,11 +238,14 @@ class NodeConsent:
             first, number, said = (read.at, read.number, read.word) if read is not None else (at, 0, None)
             # Where the word is the same, whoever said nothing since stands as they did: few are read, not all.
             few = register.chose_since(number) if said == word else None
-            known, new = (
-                register.choices(most) if few is None else register.choices_of(few, most) for most in (number, last)
+            uses = (
+                consent_use(said, agreement, purpose, since, first),
+                consent_use(word, agreement, purpose, since, at),
             )
-            before = person_filter(known, consent_use(said, agreement, purpose, since, first))
-            after = person_filter(new, consent_use(word, agreement, purpose, since, at))
+            before, after = (
+                held.persons(most, asked) if few is None else person_filter(register.choices_of(few, most), asked)
+                for most, asked in zip((number, last), uses, strict=True)
+            )
             found = self._left[use.run] = (last, word, leaves(before, after))
         return found[2]
 
@@ -255,11 +260,16 @@ class NodeConsent:
 
     def close(self) -> None:
         """Close the register, where one was read."""
-        if self._register is not None:
-            self._register.close()
-            self._register = None
+        if self._held is not None:
+            self._held.register.close()
+            self._held = None
 
     def _known(self) -> ConsentRegister | None:
-        if self._register is None:
-            self._register = known_consent_register(self._folder)
-        return self._register
+        held = self._reader()
+        return None if held is None else held.register
+
+    def _reader(self) -> HeldChoices | None:
+        if self._held is None:
+            register = known_consent_register(self._folder)
+            self._held = HeldChoices(register) if register is not None else None
+        return self._held

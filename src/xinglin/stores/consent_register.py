@@ -26,6 +26,7 @@ EVIDENCE_KIND = "change"
 _PAGE = 10_000
 FEW = 1_000
 """Of so many persons at most choices are read one person at a time."""
+_CHOICES = msgspec.msgpack.Decoder(Choice)
 
 
 class ChoiceReceipt(msgspec.Struct, frozen=True):
@@ -98,10 +99,22 @@ class ConsentRegister:
         found = self._database.one(sql.CHOICE, key=choice_id)
         return _choice(found["value"]) if found else None
 
-    def choices(self, most: int | None = None) -> Iterator[Choice]:
-        """Every choice, oldest first; with ``most``, as the register was when that was its last number."""
+    def choices(self, most: int | None = None, after: int = 0) -> Iterator[Choice]:
+        """Every choice, oldest first; with ``most``, as the register was when that was its last number.
+
+        ``after``: only those with a greater number.
+        """
         last = self.last() if most is None else most
-        return (choice for _, choice in self._pages(sql.CHOICES, most=last))
+        return (choice for _, choice in self._pages(sql.CHOICES, after, most=last))
+
+    def id_at(self, number: int) -> str | None:
+        """The id of the choice with this number: random, so that another register's is another one."""
+        found = self._database.one(sql.ID_AT, key=number)
+        return str(found["id"]) if found else None
+
+    def said_more(self, most: int) -> frozenset[str]:
+        """Who said more than one thing, as the register was when its last number was ``most``."""
+        return frozenset(row["person"] for row in self._database.rows(sql.SAID_MORE, most=most))
 
     def history(self, person: str) -> Iterator[tuple[Instant, Choice]]:
         """Everything that was recorded of one person, with when, oldest first."""
@@ -158,16 +171,21 @@ class ConsentRegister:
         self._database.write(sql.DROP_READ, run=run)
         return True
 
-    def _pages(self, statement: Executable, **values: Any) -> Iterator[tuple[Instant, Choice]]:
-        after = 0
+    def _pages(self, statement: Executable, after: int = 0, **values: Any) -> Iterator[tuple[Instant, Choice]]:
         while page := self._database.rows(statement, **values, after=after, limit=_PAGE):
             yield from ((row["recorded_at"], _choice(row["value"])) for row in page)
             after = page[-1]["number"]
 
 
 def _choice(value: bytes) -> Choice:
-    _known_version(value, "A recorded choice")
-    return decode_msgpack(bytes(value), Choice)
+    try:
+        choice: Choice | None = _CHOICES.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        choice = None
+    if choice is None or choice.version != 1:  # it is said which version it is before what is wrong with it
+        _known_version(value, "A recorded choice")
+        return decode_msgpack(bytes(value), Choice)
+    return choice
 
 
 def _given(value: bytes) -> StudyWord | None:

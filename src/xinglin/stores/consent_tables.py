@@ -56,6 +56,13 @@ OF_PERSON_THEN = (
     .limit(bindparam("limit"))
 )
 CHOSE_SINCE = select(choice.c.person).where(choice.c.number > bindparam("after")).distinct().limit(bindparam("limit"))
+SAID_MORE = (
+    select(choice.c.person)
+    .where(choice.c.number <= bindparam("most"))
+    .group_by(choice.c.person)
+    .having(func.count() > 1)
+)
+ID_AT = select(choice.c.id).where(choice.c.number == bindparam("key"))
 CHOICE = select(choice.c.value).where(choice.c.id == bindparam("key"))
 LAST = select(func.coalesce(func.max(choice.c.number), 0).label("number"))
 ADD_STUDY = text("INSERT INTO consent_study (study, value) VALUES (:study, :value)")

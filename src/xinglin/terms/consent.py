@@ -314,30 +314,30 @@ def _newest(
     cutoff = use.cutoff
     denying: Choice | None = None
     permitting: Choice | None = None
-    undone = _undone(choices)
+    undone = undone_by(choices)
     for choice in choices:
         if choice.rule is None or choice.id in undone:
             continue
         meant = known.get(choice.rule)
         if meant is None:
             meant = known[choice.rule] = outcomes(choice.rule, use)
-        if "deny" in meant and (cutoff is None or choice.at < cutoff) and not _superseded(choice, choices, True):
+        if "deny" in meant and (cutoff is None or choice.at < cutoff) and not superseded(choice, choices, True):
             denying = max((c for c in (denying, choice) if c is not None), key=lambda c: (c.latest, c.id))
-        if meant == {"permit"} and _counts(choice, use) and not _superseded(choice, choices, False):
+        if meant == {"permit"} and _counts(choice, use) and not superseded(choice, choices, False):
             permitting = max((c for c in (permitting, choice) if c is not None), key=lambda c: (c.at, c.id))
     return denying, permitting
 
 
-def _undone(choices: Sequence[Choice]) -> set[str]:
+def undone_by(choices: Sequence[Choice]) -> set[str]:
     """Choices that a later reversal after an identity check took back; it names them, so that it knew of them."""
-    reversals = [c for c in choices if c.kind == "reversal" and c.identity is not None and _in_office(c, c.at)]
+    reversals = [c for c in choices if c.kind == "reversal" and c.identity is not None and in_office(c, c.at)]
     if not reversals:
         return set()
     said = {choice.id: choice for choice in choices if choice.id}
     return {one for c in reversals for one in c.undoes if one in said and said[one].at < c.at}
 
 
-def _superseded(choice: Choice, choices: Sequence[Choice], denial: bool) -> bool:
+def superseded(choice: Choice, choices: Sequence[Choice], denial: bool) -> bool:
     """Whether a newer version of its document speaks instead; a denial gives way to a checked one alone.
 
     Of versions that nobody can put in order, a permission gives way to one that says nothing any more.
@@ -357,10 +357,11 @@ def _counts(choice: Choice, use: ConsentUse) -> bool:
     """Whether a permission counts: identity checked, and said by somebody who may say it, then and now."""
     if choice.identity is None or choice.flags or choice.latest > use.at:
         return False
-    return _in_office(choice, choice.at) and _in_office(choice, choice.latest) and _in_office(choice, use.at)
+    return in_office(choice, choice.at) and in_office(choice, choice.latest) and in_office(choice, use.at)
 
 
-def _in_office(choice: Choice, at: Instant) -> bool:
+def in_office(choice: Choice, at: Instant) -> bool:
+    """Whether whoever made a choice may speak for its person at an instant: the person always, others in their time."""
     who = choice.delegate
     if who is None:
         return True
