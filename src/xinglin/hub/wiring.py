@@ -207,7 +207,7 @@ def _access(folder: Path, url: str) -> AccessDatabase:
 
 
 def _papers(folder: Path, url: str) -> ContractPapers:
-    return ContractPapers(url, SCHEMA) if url else ContractPapers.in_folder(folder)
+    return ContractPapers(url, f"{SCHEMA}_papers") if url else ContractPapers.in_folder(folder)
 
 
 def _product_desk(hub: Hub, shelf: Shelf) -> ProductDesk:
@@ -220,7 +220,7 @@ def _products(folder: Path, url: str) -> ProductDatabase:
 
 
 def _contracts(folder: Path, url: str) -> NationalContracts:
-    return NationalContracts(url, SCHEMA) if url else NationalContracts.in_folder(folder)
+    return NationalContracts(url, f"{SCHEMA}_contracts") if url else NationalContracts.in_folder(folder)
 
 
 def _connector_store(folder: Path, url: str) -> ConnectorDatabase:

@@ -181,7 +181,11 @@ def open_node_terms(folder: Path, settings: NodeSettings) -> NodeTerms:
 
 
 def _papers(folder: Path, settings: NodeSettings) -> ContractPapers:
-    return ContractPapers(settings.database_url, SCHEMA) if settings.database_url else ContractPapers.in_folder(folder)
+    return (
+        ContractPapers(settings.database_url, f"{SCHEMA}_papers")
+        if settings.database_url
+        else ContractPapers.in_folder(folder)
+    )
 
 
 def open_connector_store(folder: Path, settings: NodeSettings) -> ConnectorDatabase:

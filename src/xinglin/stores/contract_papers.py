@@ -61,9 +61,9 @@ class PaperRow(msgspec.Struct, frozen=True):
 class ContractPapers:
     """SQLite in a folder, or PostgreSQL by URL; a paper is durable when its call returns."""
 
-    def __init__(self, url: str | URL, schema: str) -> None:
+    def __init__(self, url: str | URL, schema: str, *, accept_loss: bool = False) -> None:
         self._database = Database(url, schema)
-        self._database.install(_meta, SCHEMA_VERSION)
+        self._database.install(_meta, SCHEMA_VERSION, accept_loss=accept_loss)
 
     @classmethod
     def in_folder(cls, folder: Path) -> ContractPapers:

@@ -70,9 +70,9 @@ class CallRow(msgspec.Struct, frozen=True):
 class NationalContracts:
     """SQLite in the hub's folder, or PostgreSQL by URL; a call is durable when its call here returns."""
 
-    def __init__(self, url: str | URL, schema: str) -> None:
+    def __init__(self, url: str | URL, schema: str, *, accept_loss: bool = False) -> None:
         self._database = Database(url, schema)
-        self._database.install(_meta, SCHEMA_VERSION)
+        self._database.install(_meta, SCHEMA_VERSION, accept_loss=accept_loss)
 
     @classmethod
     def in_folder(cls, folder: Path) -> NationalContracts:
