@@ -74,7 +74,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Xinglin 杏林: a health trusted data space. Approved uses come to the data; only protected results leave.",
     epilog="Exit codes: 0 done, 1 refused with reasons, 2 wrong use, 3 nobody answers, 4 verification failed, "
-    "5 ended without a result.",
+    "5 ended without a result, 6 done with a part of what was given.",
 )
 app.add_typer(hub_verbs.app, name="hub")
 app.add_typer(node_verbs.app, name="node")

@@ -37,6 +37,8 @@ LISTED = Limit("files of one look at a folder", 10_000, "files")
 CLAIMED, PROCESSED, FAILED = "claimed", "processed", "failed"
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".filepart")
 _PIECE_BYTES = 1 << 20
+_NOT_THE_FILE = frozenset((errno.ENOENT, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+"""Gone meanwhile, or this process has no room: the file stays where it is."""
 
 
 class FolderError(XinglinError):
@@ -197,8 +199,8 @@ class DropFolder:
             size = os.fstat(opened.fileno()).st_size
             FILE_BYTES.check(size)
             if size <= SMALL_BYTES.value:
-                return self._keeper.keep_all([msgspec.structs.replace(about, body=opened.read(size))])[0]
-            return self._keeper.keep_stream(iter(lambda: opened.read(_PIECE_BYTES), b""), about)
+                return self._keeper.keep_all([msgspec.structs.replace(about, body=_read(opened, size))])[0]
+            return self._keeper.keep_stream(iter(lambda: _read(opened, _PIECE_BYTES), b""), about)
 
     def _away(self, claim: Path, where: str, why: str) -> None:
         day = datetime.fromtimestamp(self._clock() / 1000, UTC).strftime("%Y-%m-%d")
@@ -215,14 +217,24 @@ def _opened(claim: Path) -> IO[bytes]:
     try:
         descriptor = os.open(claim, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno != errno.ELOOP:
+        if error.errno in _NOT_THE_FILE:
             raise
-        raise FolderError("It is a link, and no file.") from error
+        if error.errno == errno.ELOOP:
+            raise FolderError("It is a link, and no file.") from error
+        raise FolderError(f"It could not be opened ({error.strerror}).") from error
     opened = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         opened.close()
         raise FolderError("It is no file.")
     return opened
+
+
+def _read(opened: IO[bytes], size: int) -> bytes:
+    """A file that its disk does not give is that file's failure: the others go on."""
+    try:
+        return opened.read(size)
+    except OSError as error:
+        raise FolderError(f"It could not be read ({error.strerror}).") from error
 
 
 def _free(path: Path) -> Path:

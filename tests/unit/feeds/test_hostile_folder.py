@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from xinglin.feeds.folder import CLAIMED, FAILED, FolderError
 from xinglin.intake.errors import RawErased
 
 SECRET = "the node's own key"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -75,3 +79,35 @@ def test_the_reason_of_a_failure_is_not_written_through_a_link(tmp_path: Path, o
     drop.look()
     assert (outside / "node.key").read_text() == SECRET
     assert (day / "lab.csv").exists() and len(list(day.glob("*.why"))) == 2
+
+
+_WATCHER = """
+import ctypes, os, sys
+if os.geteuid() == 0:  # without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH root minds permissions too
+    for capability in (1, 2):
+        assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1], *sys.argv[2:]])
+"""
+_LOOKS = """
+import json, sys
+from pathlib import Path
+from tests.unit.feeds.test_folder import Hour, Store
+from xinglin.feeds.folder import DropFolder
+clock = Hour()
+drop = DropFolder(Path(sys.argv[1]), "his", Store(), stable_s=5, clock=clock)
+drop.look()
+clock.now += 60_000
+print(json.dumps([[one.name, one.why] for one in drop.look()]))
+"""
+
+
+def test_a_file_that_may_not_be_read_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"x")
+    (tmp_path / "a.csv").chmod(0)
+    (tmp_path / "b.csv").write_bytes(b"y")
+    command = [sys.executable, "-c", _WATCHER, _LOOKS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [["a.csv", "It could not be opened (Permission denied)."], ["b.csv", ""]]
+    (why,) = tmp_path.glob("failed/*/*.why")
+    assert "Permission denied" in why.read_text() and not list((tmp_path / "claimed").iterdir())
