@@ -294,11 +294,11 @@ async def _revoked_by_a_hospital(space: Reached, product: Product) -> Any:
     return await _verb(*command)
 
 
-async def _verb(*words: str) -> Any:
+async def _verb(*words: str, fails: bool = False) -> Any:
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "xinglin", *words, stdout=subprocess.PIPE)
     said, _ = await process.communicate()
-    assert process.returncode == 0, (words, said)
-    return msgspec.json.decode(said)
+    assert (process.returncode != 0) == fails, (words, said)
+    return None if fails else msgspec.json.decode(said)
 
 
 async def test_a_hospital_publishes_what_its_own_gate_released(space: Reached, study: Study) -> None:
@@ -330,6 +330,8 @@ async def test_the_regulator_orders_a_product_to_go(space: Reached, study: Study
         gone = await _verb("--json", *words, "--folder", str(space.witness_folder))
         assert gone["by"] == space.space.regulator and gone["reason"] == "reidentification"
 
+    because = ("witness", "withdraw", made.product, "--reason", "because", "--folder", str(space.witness_folder))
+    await _verb(*because, fails=True)
     async with space.second as foreign:
         await _cut_off(space, foreign, made, tmp_path / "part.json", ordered)
     await asyncio.to_thread(wait_until, lambda: len(space.about(made.product)) == 2, "deposit and order are in the log")
@@ -344,6 +346,10 @@ async def test_the_regulator_orders_a_product_to_go(space: Reached, study: Study
     with pytest.raises(Refused) as refused:
         await asyncio.to_thread(deposit, space.sdk, found, space.entry())
     assert codes(refused) == {"hub.product_withdrawn"}
+    await _verb(*because[:3], "--reason", "inquiry", *because[5:], fails=True)  # once
+    space.stop("hub")
+    space.start_again("hub")
+    assert made.product in {one.product for one in await asyncio.to_thread(products, space.sdk) if one.reason}
 
 
 async def _cut_off(
