@@ -14,9 +14,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from xinglin.cli.app import app
+from xinglin.cli.output import REFUSED, printer
+from xinglin.hub.run_states import HALTED
 from xinglin.sample import generate_space
-from xinglin.sdk.errors import Refused, RunEnded
+from xinglin.sdk import Run
+from xinglin.sdk.errors import Refused, Withheld
 from xinglin.sdk.offers import Offer
 from xinglin.sdk.study import Study
 from xinglin.testing import SampleSpace
@@ -146,6 +151,25 @@ def test_application_to_first_run(review: ReviewSpace) -> None:
     assert took < PATH_S * max(1.0, (slow + work()) / 2 / WORK_S), took
 
 
+def shown_as_withheld(review: ReviewSpace, run: Run) -> None:
+    """At the hub, to the SDK and to the CLI: withheld, by which hospital, for which reason, and how it may be asked."""
+    view = run.wait()
+    assert (view.state, view.words) == ("withheld", HALTED)
+    assert {reason.code for reason in view.reasons} >= {"access.approval_revoked"}
+    assert "stopped" in {one.state for one in view.nodes}
+    with pytest.raises(Withheld) as held:
+        run.result()
+    assert "access.approval_revoked" in held.value.codes and held.value.reasons == view.reasons
+    assert "revoked" in str(held.value)
+    account = ["--account", str(review.space.sdk.account.folder)]
+    said = CliRunner().invoke(app, ["run", "result", run.id, *account])
+    assert said.exit_code == REFUSED and "access.approval_revoked" in said.stderr, said.output
+    shown = json.loads(CliRunner().invoke(app, ["--json", "run", "show", run.id, *account]).stdout)
+    printer.as_json = False
+    assert (shown["state"], shown["words"]) == ("withheld", HALTED)
+    assert [one["code"] for one in shown["reasons"]] == [one.code for one in view.reasons]
+
+
 def test_a_revocation_in_the_middle_stops_the_run(review: ReviewSpace) -> None:
     title = "Revoked in the middle"
     application, approval = approved(review, title)
@@ -155,16 +179,16 @@ def test_a_revocation_in_the_middle_stops_the_run(review: ReviewSpace) -> None:
     try:
         run = data.ask("describe", columns=["age"])
         wait_until(lambda: len(space.open_runs("a")) == 1, "hospital a works on the run")
+        wait_until(lambda: space.states(run)["a"] == space.states(run)["b"] == "ready", "a and b have said yes")
         review.access("chair").revoke(approval)
         began = time.monotonic()
         wait_until(lambda: not space.open_runs("a"), "hospital a has ended the run", 5)
         took = time.monotonic() - began
-        assert took < 2.0, took
+        assert took < 4.0, took  # half a second on an idle machine: the watch, and a leaf under a quorum
     finally:
         space.thaw("c")
-    with pytest.raises((RunEnded, Refused)) as ended:
-        run.result()
-    assert "revoked" in str(ended.value)
+    shown_as_withheld(review, run)
+    assert "release-authorised" not in space.leaves(run) and "delivered" not in space.leaves(run)
     with pytest.raises(Refused) as refused:
         data.describe("age")
     assert "access.approval_revoked" in refused.value.codes

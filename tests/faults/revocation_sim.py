@@ -250,8 +250,7 @@ class Node:
             await self.park("round")
             verdict = await self.gate.recheck(asked)
             if isinstance(verdict, Denied) and verdict.codes != (STALE,):
-                first = next(reason for reason in verdict.reasons if reason.code != STALE)
-                return Stopped(first.code, first.words)
+                return Denied(tuple(reason for reason in verdict.reasons if reason.code != STALE))
             self.uploads = True
         self.world.opened.add(self.place)
         if any(one.answer is not None and one.place not in self.world.opened for one in self.world.nodes):

@@ -13,6 +13,7 @@ from tests.privacy.conftest import SQL, quiet, until
 from tests.privacy.one_hospital import One, codes, kinds
 
 from xinglin.evidence.submission import decode_batch, open_batch
+from xinglin.hub.run_states import HALTED
 from xinglin.hub.runs import Coordinator
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.kernel.instants import system_clock
@@ -82,10 +83,11 @@ async def test_a_hub_that_holds_the_rounds_back_outlives_no_reading(
         run = await held(one)
         assert one.b.node.runs.open
         await quiet(one.b, run.run_id)
-    assert state(one, run).stopped.code == "terms.run_too_long"
+    assert [reason.code for reason in state(one, run).reasons] == ["terms.run_too_long"]
     assert kinds(hub, run.run_id)["b"] == {"admitted": 1, "ended": 1}
     await hub.finish(run)
-    assert run.state == "failed" and "longer" in run.view().words
+    view = run.view()
+    assert run.state == "withheld" and view.words == HALTED and "longer" in view.reasons[0].words
     hub.honest()
     assert (await one.question()).state == "done"
 
@@ -111,7 +113,7 @@ async def test_a_hub_that_holds_back_anothers_authorisation_neither(
         run = one.begin(one.plan(SQL, "describe", {"columns": ["age"]}))
         await until(lambda: kinds(hub, run.run_id)["b"]["release-authorised"])
         await quiet(one.b, run.run_id)
-    assert state(one, run).stopped.code == "terms.run_too_long"
+    assert [reason.code for reason in state(one, run).reasons] == ["terms.run_too_long"]
     assert kinds(hub, run.run_id)["b"] == {"admitted": 1, "release-authorised": 1, "ended": 1}
     hub.honest()
     hub.hospitals["c"].node.evidence.resubmit()
@@ -125,13 +127,13 @@ async def test_a_withdrawal_in_the_middle_ends_the_run(hub: HostileHub, request:
     one = await begun(hub, request, "ethics-waiver", "gdpr")
     run = await held(one)
     await asyncio.sleep(0.6)
-    assert not state(one, run).stopped, "nobody chose anything"
+    assert not state(one, run).reasons, "nobody chose anything"
     withdraw(one.b.folder, persons(one.b)[0], "desk", Where(purposes=("education",)))
     await asyncio.sleep(0.6)
-    assert not state(one, run).stopped, "it is about another purpose"
+    assert not state(one, run).reasons, "it is about another purpose"
     withdraw(one.b.folder, persons(one.b)[0], "desk")
     await quiet(one.b, run.run_id)
-    assert state(one, run).stopped.code == "terms.withdrawn_since"
+    assert [reason.code for reason in state(one, run).reasons] == ["terms.withdrawn_since"]
     assert kinds(hub, run.run_id)["b"] == {"admitted": 1, "ended": 1}
     hub.honest()
     for hospital in hub.hospitals.values():
@@ -145,7 +147,7 @@ async def test_a_withdrawal_that_does_not_bind_ends_nothing(hub: HostileHub, req
     run = await held(one)
     withdraw(one.b.folder, persons(one.b)[1], "desk")
     await asyncio.sleep(0.8)
-    assert not state(one, run).stopped
+    assert not state(one, run).reasons
     hub.honest()
     run.arrived(one.b.did)
     await hub.finish(run)
@@ -162,10 +164,10 @@ async def test_a_permission_in_the_middle_ends_nothing_and_a_new_basis_does(
     checked = IdentityCheck("card", "Li", system_clock())
     record(one.b.folder, [Choice(persons(one.b)[2], Rule("permit"), system_clock(), "desk", identity=checked)])
     await asyncio.sleep(0.6)
-    assert not state(one, run).stopped
+    assert not state(one, run).reasons
     say_of_study(one.b.folder, StudyWord(one.study, "consent", ("gdpr",), "officer", system_clock()))
     await quiet(one.b, run.run_id)
-    assert state(one, run).stopped.code == "terms.withdrawn_since"
+    assert [reason.code for reason in state(one, run).reasons] == ["terms.withdrawn_since"]
 
 
 async def test_a_hospital_allows_less_and_never_more(hub: HostileHub, tmp_path: Path) -> None:

@@ -87,9 +87,10 @@ class Gate:
         finally:
             self._running.discard(use.run)
 
-    async def stop(self, use: Use, stopped: Stopped) -> Answer:
-        """End ``use`` where it stands, because its run was ended elsewhere, and carry it to its answer.
+    async def stop(self, use: Use, stopped: Stopped | Denied) -> Answer:
+        """End ``use`` where it stands, and carry it to its answer.
 
+        ``Stopped``: its run was ended elsewhere. ``Denied``: this node's own rules allow it no longer.
         What is authorised is past stopping and is carried on. Raises ``UseRunning`` as ``carry`` does.
         """
         if use.run in self._running:
@@ -287,8 +288,11 @@ class Gate:
         event = "end" if record.stopped else "withhold"
         return await self._move(record, event, charge="spent" if left else "returned", computed=None)
 
-    async def _stop(self, record: Record, stopped: Stopped) -> None:
-        if record.state in ("asked", "allowed", "charged"):
+    async def _stop(self, record: Record, stopped: Stopped | Denied) -> None:
+        if isinstance(stopped, Denied):
+            if record.state not in ("authorised", "delivered") and record.state not in USE_STATES.final:
+                await self._mark(record, stopped)
+        elif record.state in ("asked", "allowed", "charged"):
             # Nothing was admitted, and nobody here said no: the log has nothing to tell.
             quiet = msgspec.structs.replace(record, authenticated=False)
             await self._mark(quiet, Denied((Reason(stopped.code, stopped.words),)), record)

@@ -12,14 +12,17 @@ RUN_STATES = StateTable(
         ("deciding", "refuse", "refused"),
         ("deciding", "lose", "too_few"),
         ("deciding", "fail", "failed"),
+        ("deciding", "withhold", "withheld"),
         ("deciding", "cancel", "cancelled"),
         ("preparing", "prepare", "computing"),
         ("preparing", "lose", "too_few"),
         ("preparing", "fail", "failed"),
+        ("preparing", "withhold", "withheld"),
         ("preparing", "cancel", "cancelled"),
         ("computing", "release", "releasing"),
         ("computing", "lose", "too_few"),
         ("computing", "fail", "failed"),
+        ("computing", "withhold", "withheld"),
         ("computing", "cancel", "cancelled"),
         ("releasing", "deliver", "done"),
         ("releasing", "withhold", "withheld"),
@@ -29,6 +32,10 @@ RUN_STATES = StateTable(
         ("releasing", "cancel", "cancelled"),
     ),
 )
+"""*refuse*: a hospital never said yes. *withhold*: one that did said no later, or the pooled result may not leave.
+
+*fail* is a breakage: a check that failed, a message that cannot be used; never what a hospital's rules decided.
+"""
 
 WORDS = {
     "refused": "A hospital's own rules said no.",
@@ -40,3 +47,5 @@ WORDS = {
     "done": "The result was released.",
 }
 """What each final state means, for people."""
+HALTED = "A hospital's own rules stopped the run after it had begun: nothing of it is released."
+"""What *withheld* means where no pooled result was judged."""

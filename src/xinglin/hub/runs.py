@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from xinglin.hub.ports import HubStore, MessageRow, RunRow
-from xinglin.hub.run_states import RUN_STATES, WORDS
+from xinglin.hub.run_states import HALTED, RUN_STATES, WORDS
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
@@ -38,6 +38,7 @@ from xinglin.wire.channel import (
     RunStopped,
     RunWaiting,
 )
+from xinglin.wire.runs import refusal_of
 
 log = logging.getLogger("xinglin.hub.runs")
 _PROCEED = "proceed"
@@ -213,8 +214,7 @@ class Coordinator:
             log.info("run %s goes on without %s, which has ended its part", self.run_id, node)
         elif isinstance(report, RunRefused):
             self._node_states[node] = "refused"
-            name = self._names.get(node, node)
-            self._reasons = tuple(msgspec.structs.replace(r, words=f"{name}: {r.words}") for r in report.reasons)
+            self._reasons = self._named(node, report.reasons)
             self._end("refuse")
         elif isinstance(report, RunMessage):
             row = MessageRow(node, report.kind, report.round, report.payload)
@@ -229,8 +229,7 @@ class Coordinator:
                 self._conclude()
         elif isinstance(report, RunStopped):
             self._node_states[node] = "stopped"
-            self._words = report.words
-            self._end("lose" if report.code == "too_few" else "fail")
+            self._stop(node, report)
         await self._tell()
 
     async def cancel(self) -> None:
@@ -259,6 +258,22 @@ class Coordinator:
             await self._tell()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _named(self, node: str, reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+        name = self._names.get(node, node)
+        return tuple(msgspec.structs.replace(one, words=f"{name}: {one.words}") for one in reasons)
+
+    def _stop(self, node: str, report: RunStopped) -> None:
+        """A node ends its part: its rules, as it signs that, or something that broke."""
+        refusal = refusal_of(report, node)
+        if refusal is None:
+            self._words = report.words
+            self._end("lose" if report.code == "too_few" else "fail")
+            return
+        signed, said = refusal
+        self.result = RunResult(self.run_id, (signed,), b"")
+        self._words, self._reasons = HALTED, self._named(node, said.reasons)
+        self._end("withhold")
 
     def _order_run(self, did: str) -> None:
         self._put(did, RunOrder(self.run_id, self.row.request, self.row.plan))
@@ -399,7 +414,7 @@ class Coordinator:
         self._since = self._clock()
 
     def _end(self, event: str) -> None:
-        if event in ("deliver", "withhold", "end") and self.state == "computing":
+        if event in ("deliver", "end") and self.state == "computing":
             self._move("release")
         if event not in RUN_STATES.events(self.state):
             event = "fail"

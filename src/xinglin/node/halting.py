@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from xinglin.gate import Computed, Gate, Stopped, Use
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Denied, Reason
-from xinglin.node.outbox import Outbox
 
 log = logging.getLogger("xinglin.node.halting")
 TICK_S = 0.25
@@ -24,10 +23,10 @@ STALE = "terms.stale_checkpoint"
 
 
 class Halts:
-    """Computations under watch; ``gate`` decides about them again. One for a node."""
+    """Computations under watch; ``gate`` decides about them again. One for a node. ``tell`` tells the hub of a stop."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, tell: Callable[[Use, tuple[Reason, ...]], None]) -> None:
+        self._tell = tell
         self.gate: Gate | None = None
         self._halted: dict[str, asyncio.Future[tuple[Reason, ...]]] = {}
         self._uses: dict[str, Use] = {}
@@ -41,7 +40,7 @@ class Halts:
     async def carried(
         self, use: Use, work: Coroutine[None, None, Computed | Stopped | Denied]
     ) -> Computed | Stopped | Denied:
-        """What ``work`` gives; or a ``Stopped`` with the first reason, told to the hub, once the use may not go on.
+        """What ``work`` gives; or ``Denied``, told to the hub at once, when the use may no longer go on.
 
         The work is cancelled then, which kills the child that computes.
         """
@@ -53,10 +52,10 @@ class Halts:
                 await asyncio.wait((working, halted, self._watching()), return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            reason = halted.result()[0]
-            log.warning("run %s is stopped: %s", use.run, reason.code)
-            self._outbox.stopped(use.run, reason.code, reason.words)
-            return Stopped(reason.code, reason.words)
+            denied = Denied(halted.result())
+            log.warning("run %s is stopped: %s", use.run, denied.codes[0])
+            self._tell(use, denied.reasons)
+            return denied
         finally:
             self._halted.pop(use.run, None)
             self._uses.pop(use.run, None)

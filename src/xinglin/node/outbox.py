@@ -29,9 +29,9 @@ class Outbox:
         """The outcome as this node signs it."""
         self._put(RunReleased(run, attestation, sealed))
 
-    def stopped(self, run: str, code: str, words: str) -> None:
-        """The node ends its part of the run."""
-        self._put(RunStopped(run, code, words))
+    def stopped(self, run: str, code: str, words: str, attestation: bytes = b"") -> None:
+        """The node ends its part of the run; ``attestation``: its own rules said no, as it signs that."""
+        self._put(RunStopped(run, code, words, attestation))
 
     def waiting(self, run: str, reason: str, words: str) -> None:
         """The node waits, and goes on by itself."""

@@ -128,6 +128,12 @@ class NodeReleaser:
         reasons = (Reason(code, words),)
         self._attest(use.run, survivors, "failure", commit(salt, [code, words]), {}, words=words, reasons=reasons)
 
+    def halt(self, use: Use, reasons: tuple[Reason, ...]) -> None:
+        """Tell that this node's own rules stopped a run that it had admitted: the reasons are of rules alone."""
+        attestation = Attestation(use.run, self._keys.did, (), "refused", "", reasons=reasons)
+        signed = sign(self._keys, ATTESTATION_CONTEXT, attestation)
+        self._outbox.stopped(use.run, reasons[0].code, reasons[0].words, signed.to_bytes())
+
     def _attest(
         self,
         run: str,

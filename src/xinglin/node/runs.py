@@ -40,7 +40,8 @@ class NodeRuns:
     ) -> None:
         self._desk, self._releaser = desk, releaser
         self._clock, self._run_limit_ms = clock, min(run_limit_ms, RUN_TIME.value)
-        self._halts = Halts(desk.outbox)
+        self._halts = Halts(self._halt)
+        self._halted: set[str] = set()
         desk.view.on_trusted.append(self._halts.wake)
         self.gate: Gate | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -141,6 +142,7 @@ class NodeRuns:
             computation = self._computations.pop(use.run, None)
             self._inboxes.pop(use.run, None)
             self._ends.pop(use.run, None)
+            self._halted.discard(use.run)
             if computation is not None or use.run in self._tasks:
                 await self._desk.preparations.forget(use)
 
@@ -162,7 +164,7 @@ class NodeRuns:
             self._tell(use, answer)
             return
 
-    def _stopped(self, use: Use) -> Stopped | None:
+    def _stopped(self, use: Use) -> Stopped | Denied | None:
         """Why a use that waits is not waited for: the hub ended the run, or it had its time and is not authorised."""
         end = self._ends.get(use.run)
         if end is not None:
@@ -174,8 +176,13 @@ class NodeRuns:
         if self._clock() - since <= self._run_limit_ms:
             return None
         words = "The run took longer from its admission to its release than this hospital allows."
-        self._desk.outbox.stopped(use.run, "terms.run_too_long", words)
-        return Stopped("terms.run_too_long", words)
+        denied = deny("terms.run_too_long", words, "Ask again: persons' choices are then read anew.")
+        self._halt(use, denied.reasons)
+        return denied
+
+    def _halt(self, use: Use, reasons: tuple[Reason, ...]) -> None:
+        self._halted.add(use.run)
+        self._releaser.halt(use, reasons)
 
     def _tell(self, use: Use, answer: Released | Refused | Withheld | Ended) -> None:
         if isinstance(answer, Refused):
@@ -189,6 +196,8 @@ class NodeRuns:
                 self._desk.outbox.stopped(use.run, answer.code, answer.words)
         elif row is not None and row.concluded:
             self._attest(use, decode_msgpack(row.concluded, Conclusion), answer)
+        elif isinstance(answer, Withheld) and use.run not in self._halted:
+            self._halt(use, answer.reasons)  # nothing is attested together: this hospital's own word
 
     def _attest(self, use: Use, conclusion: Conclusion, answer: Withheld | Ended) -> None:
         if isinstance(answer, Withheld):

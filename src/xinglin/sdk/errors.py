@@ -57,7 +57,10 @@ class RunEnded(SdkError):
 
 
 class Withheld(Refused):
-    """The pooled result was computed and may not be released; ``reasons`` are facts about the pool, not a hospital."""
+    """Nothing of the run may be released: the pooled result is not safe, or a hospital's rules stopped it on its way.
+
+    ``reasons`` are facts about the pool, or of the rules of a hospital that they name; never of its rows.
+    """
 
     code = "sdk.withheld"
 

@@ -18,6 +18,7 @@ from xinglin.trust.errors import TrustError
 from xinglin.trust.sealing import unseal
 from xinglin.wire.calls import RunResult, RunView
 from xinglin.wire.channel import ATTESTATION_CONTEXT, SEAL_INFO, Attestation, Sealed
+from xinglin.wire.runs import is_refusal
 
 if TYPE_CHECKING:
     from xinglin.sdk.session import Session
@@ -104,13 +105,26 @@ class Run:
 
     def _said(self, view: RunView) -> Attestation:
         """Why there is no result, in the hospitals' own signed words."""
-        opened = self._opened(self._fetched().attestations)
+        signed = self._fetched().attestations
+        if view.state == "withheld" and len(signed) == 1:
+            return self._halted(signed[0])
+        opened = self._opened(signed)
         kind = {"withheld": "withheld", "no_result": "failure"}[view.state]
         found = [one for one in opened if one.kind == kind]
         if not found or (kind == "failure" and len({(one.kind, one.commitment) for one in opened}) != 1):
             raise NotVerified("The hub tells another end of the run than the hospitals signed.", remedy=_TELL)
         reasons = tuple(dict.fromkeys(reason for one in found for reason in one.reasons))
         return msgspec.structs.replace(found[0], reasons=reasons)
+
+    def _halted(self, signed: Signed) -> Attestation:
+        """One asked hospital's own "no" in the middle of the run, its name before each reason."""
+        (said,) = self._read((signed,))
+        if signed.signer not in self.plan.roster or not is_refusal(said, self.id, signed.signer):
+            raise NotVerified("The hub tells another end of the run than the hospitals signed.", remedy=_TELL)
+        known = self._space.log.record.directory.participants.get(signed.signer)
+        name = known.name if known is not None else signed.signer
+        reasons = tuple(msgspec.structs.replace(one, words=f"{name}: {one.words}") for one in said.reasons)
+        return msgspec.structs.replace(said, reasons=reasons)
 
     def _open(self, found: RunResult) -> StudyResult:
         """1. Every survivor attested the same outcome. 2. It opens with this account's key. 3. It is that outcome."""
@@ -141,12 +155,7 @@ class Run:
         One that withholds is believed alone; a result is one that all of them signed.
         """
         plan = self.plan
-        self._space.log.refresh()
-        directory = self._space.log.record.directory
-        try:
-            opened = [open_signed_as(one, ATTESTATION_CONTEXT, directory, Attestation) for one in signed]
-        except TrustError as error:
-            raise NotVerified("An attestation is not signed by who it names.", remedy=_TELL) from error
+        opened = self._read(signed)
         signers = [one.signer for one in signed]
         if not opened or any((a.run_id, a.node) != (self.id, s) for a, s in zip(opened, signers, strict=True)):
             raise NotVerified("An attestation is of another run or another hospital.", remedy=_TELL)
@@ -156,6 +165,14 @@ class Run:
         if not set(signers) <= set(plan.roster) or len(set(signers)) < max(3, plan.rules.min_hospitals):
             raise NotVerified("The result is not of the hospitals that were asked.", remedy=_TELL)
         return opened
+
+    def _read(self, signed: tuple[Signed, ...]) -> list[Attestation]:
+        self._space.log.refresh()
+        directory = self._space.log.record.directory
+        try:
+            return [open_signed_as(one, ATTESTATION_CONTEXT, directory, Attestation) for one in signed]
+        except TrustError as error:
+            raise NotVerified("An attestation is not signed by who it names.", remedy=_TELL) from error
 
     def _receipt(self, attested: Attestation, sealed: Sealed) -> Receipt:
         """The receipt of an authorisation; a log that lags behind, as after a start of the hub, is looked at again."""

@@ -67,11 +67,16 @@ class RunReleased(msgspec.Struct, frozen=True, tag="run-released"):
 
 
 class RunStopped(msgspec.Struct, frozen=True, tag="run-stopped"):
-    """This node ends its part: ``code`` is one of the run's named ends."""
+    """This node ends its part: ``code`` is one of the run's named ends.
+
+    ``attestation``: where its own rules said no, that as it signs it (:class:`Attestation` of kind ``refused``); empty
+    where something broke.
+    """
 
     run_id: str
     code: str
     words: str
+    attestation: bytes = b""
 
 
 class RunWaiting(msgspec.Struct, frozen=True, tag="run-waiting"):
@@ -282,7 +287,8 @@ class Attestation(msgspec.Struct, frozen=True):
     """One node's word on a run's outcome; all of a run's attestations must agree on ``commitment``.
 
     ``commitment`` is salted with a secret of the roster, so that the hub cannot try out results.
-    ``kind`` is ``result``, ``withheld`` or ``failure``; the words behind the last two are pooled facts.
+    ``kind`` is ``result``, ``withheld`` or ``failure``; the words behind the last two are pooled facts. ``refused`` is
+    one node's own word before there was an outcome: no survivors, no commitment, ``reasons`` by its rules alone.
     """
 
     run_id: str

@@ -19,7 +19,6 @@ from xinglin.access.clocks import DAY_MS
 from xinglin.access.errors import NotThisApproval
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.submission import sign_batch
-from xinglin.gate import Stopped
 from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.node.approvals import DOCUMENT_BYTES, DOCUMENTS_OF_ONE, NodeApprovals
@@ -257,15 +256,15 @@ class Again:
 
 class Told:
     def __init__(self) -> None:
-        self.said: list[tuple[str, str]] = []
+        self.said: list[tuple[str, tuple[str, ...]]] = []
 
-    def stopped(self, run: str, code: str, _words: str) -> None:
-        self.said.append((run, code))
+    def halt(self, use: Any, reasons: tuple[Reason, ...]) -> None:
+        self.said.append((use.run, tuple(one.code for one in reasons)))
 
 
 def watched() -> tuple[Halts, Again, Told]:
     told, gate = Told(), Again()
-    halts = Halts(told)  # type: ignore[arg-type]
+    halts = Halts(told.halt)
     halts.gate = gate  # type: ignore[assignment]
     return halts, gate, told
 
@@ -291,8 +290,8 @@ async def test_what_may_not_go_on_is_stopped_within_a_second() -> None:
     halts.wake()
     stopped = await asyncio.wait_for(carrying, 2)
     assert time.monotonic() - began < 1.0
-    assert stopped == Stopped("access.approval_revoked", "The approval was revoked.")
-    assert told.said == [("run-1", "access.approval_revoked")] and ended == ["cancelled"]
+    assert stopped == REVOKED
+    assert told.said == [("run-1", ("access.approval_revoked", "terms.x"))] and ended == ["cancelled"]
 
 
 async def test_a_date_that_passes_is_seen_without_any_news() -> None:
@@ -300,7 +299,7 @@ async def test_a_date_that_passes_is_seen_without_any_news() -> None:
     carrying = asyncio.create_task(halts.carried(USE, for_ever([])))
     await asyncio.sleep(0)
     gate.answer = REVOKED
-    assert isinstance(await asyncio.wait_for(carrying, 1.5), Stopped)
+    assert isinstance(await asyncio.wait_for(carrying, 1.5), Denied)
 
 
 @pytest.mark.parametrize("answer", [Denied((Reason(STALE, "old"),)), XinglinError("the disk")])
@@ -322,7 +321,7 @@ async def test_a_defect_in_the_watch_leaves_no_run_unwatched() -> None:
     gate.answer = KeyError("a defect")
     await asyncio.sleep(0.6)
     gate.answer = REVOKED
-    assert isinstance(await asyncio.wait_for(carrying, 2), Stopped)
+    assert isinstance(await asyncio.wait_for(carrying, 2), Denied)
 
 
 async def test_what_goes_wrong_in_the_work_and_who_cancels_it_are_passed_on() -> None:

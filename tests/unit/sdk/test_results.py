@@ -140,6 +140,42 @@ def test_what_one_hospital_alone_withholds_is_withheld_in_its_words(hub: FakeHub
         data.describe("age")
 
 
+def test_a_run_that_one_hospital_stopped_is_withheld_in_its_own_words(hub: FakeHub, data: Data) -> None:
+    """Signed by a hospital that was asked, about this run; what else the hub calls withheld is not believed."""
+    said = (Reason("access.approval_revoked", "The approval was revoked.", "Renew it."),)
+    hub.end = ("withheld", "result", ())
+    name, keys = next(iter(hub.nodes.items()))
+    stranger = PrivateKeys.generate()
+
+    def halted(by: PrivateKeys, **changes: Any) -> None:
+        def change(answer: RunResult) -> RunResult:
+            own = Attestation(answer.run_id, keys.did, (), "refused", "", reasons=said)
+            signed = sign(by, ATTESTATION_CONTEXT, msgspec.structs.replace(own, **changes))
+            return msgspec.structs.replace(answer, attestations=(signed,))
+
+        forge(hub, change)
+
+    halted(keys)
+    with pytest.raises(Withheld) as withheld:
+        data.describe("age")
+    assert withheld.value.codes == ("access.approval_revoked",)
+    assert withheld.value.reasons[0].words == f"{name}: The approval was revoked."
+    assert withheld.value.run_id
+    wrong: list[tuple[PrivateKeys, dict[str, Any]]] = [
+        (stranger, {}),
+        (stranger, {"node": stranger.did}),
+        (keys, {"run_id": "run-other"}),
+        (keys, {"node": stranger.did}),
+        (keys, {"kind": "result"}),
+        (keys, {"kind": "withheld"}),
+        (keys, {"reasons": ()}),
+    ]
+    for by, changes in wrong:
+        halted(by, **changes)
+        with pytest.raises(NotVerified):
+            data.describe("age")
+
+
 @pytest.mark.parametrize("state", ["too_few", "failed", "cancelled"])
 def test_other_ends_are_typed(hub: FakeHub, data: Data, state: str) -> None:
     hub.end = (state, "", ())
