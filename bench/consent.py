@@ -1,4 +1,7 @@
-"""The row filter: a query over 1,000,000 rows of which persons of 1 % object, against the same without objections."""
+"""Choices: rows of persons who object are filtered, and runs read the register, as a whole and since the last one.
+
+``--million`` reads 1,000,000 choices too, which takes minutes.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench._report import quantile, quick, say
+from bench._report import middle_of, quantile, quick, row, say
 
 from xinglin.lake.model import QueryLimits
-from xinglin.terms.consent import Choice, ConsentUse, PersonFilter, Rule, person_filter
+from xinglin.terms.consent import (
+    EVERYTHING,
+    Choice,
+    ConsentUse,
+    IdentityCheck,
+    PersonFilter,
+    Rule,
+    Where,
+    person_filter,
+)
 
 SALT = bytes(32)
 USE = ConsentUse(study="s", purpose="health-research", institutions=(), at=9, regime="opt-out")
@@ -34,6 +46,9 @@ def main(arguments: list[str]) -> None:
     say("consent.filtered_s", f"{what}, 1 % of persons object", under, "s")
     say("consent.filter_ratio", "with the filter, to without", under / plain, "×", "<= 1.1")
     _register(said, quick(arguments))
+    counts = [1_000] if quick(arguments) else [10_000, 100_000, *([1_000_000] if "--million" in arguments else [])]
+    for count in counts:
+        _runs(count)
 
 
 def _table(rows: int, persons: int) -> Any:
@@ -81,6 +96,60 @@ def _register(said: list[Choice], small: bool) -> None:
     begun = time.process_time()
     person_filter(said, USE)
     say("consent.judged_per_s", "choices judged, a core", len(said) / (time.process_time() - begun), "1/s")
+
+
+def _runs(count: int) -> None:
+    """What a run costs: processor time with the register as a whole, and with what is held of it."""
+    from xinglin.node.consent_held import HeldChoices
+    from xinglin.node.intake.wiring import open_consent_register
+
+    with tempfile.TemporaryDirectory() as folder:
+        register = open_consent_register(Path(folder))
+        _fill(register, count)
+        held = HeldChoices(register)
+
+        def run(whole: bool = False) -> float:
+            begun = time.process_time()
+            last = register.last()
+            found = person_filter(register.choices(last), USE) if whole else held.persons(last, USE)
+            spent = time.process_time() - begun
+            if len(found.without) < count // 10:
+                raise RuntimeError("Somebody who objected is let in.")
+            return spent
+
+        every, first, again = run(whole=True), run(), middle_of(5, run)
+        after = []
+        for number in range(5):
+            register.keep([Choice(f"Patient/{number}", Rule("deny"), 2, "desk", id=f"later {number}")], 2)
+            after.append(run())
+        row(
+            choices=f"{count:,}",
+            **{
+                "whole register, s": every,
+                "first run of a process, s": first,
+                "next run, s": again,
+                "after one more choice, s": quantile(after, 0.5),
+                "held, MiB": held.size_bytes / 2**20,
+            },
+        )
+        register.close()
+    say(f"consent.run_reads_{count}_s", f"a run after one more choice, {count:,} recorded", quantile(after, 0.5), "s")
+
+
+def _fill(register: Any, count: int) -> None:
+    """Choices of a city, most of them one a person and a third with a period, past the log's outbox."""
+    from xinglin.kernel.codec import encode_msgpack
+    from xinglin.stores.consent_tables import ADD_CHOICE
+
+    checked = IdentityCheck("card", "bench", 1)
+    with register._database.alone() as work:
+        for number in range(count):
+            where = Where(until=1_000 * number + 10) if number % 3 == 0 else EVERYTHING
+            rule = Rule("deny" if number % 10 == 0 else "permit", where)
+            person = f"Patient/{number if number % 10 == 0 or number % 5 else number + 1}"
+            one = Choice(person, rule, 1, "bench", identity=checked, id=f"{number:032x}")
+            values = {"id": one.id, "content": one.id, "person": person, "recorded_at": 1}
+            work.write(ADD_CHOICE, **values, value=encode_msgpack(one))
 
 
 if __name__ == "__main__":
