@@ -147,6 +147,28 @@ def key(
 
 @app.command()
 @ends
+def subscription(
+    source: Annotated[str, typer.Argument(help="Name of a web source of sources.toml with a subscription.")],
+    folder: Folder = Path("node"),
+) -> None:
+    """The FHIR Subscription to register with a server, filters and secret included: written to a file of the owner."""
+    import msgspec
+
+    from xinglin.node.intake.pullers import CannotPull
+    from xinglin.node.intake.sources import read_sources
+    from xinglin.node.intake.web import write_subscription
+
+    found = next((one for one in read_sources(folder) if one.name == source), None)
+    if found is None:
+        raise CannotPull(f"There is no source '{source[:80]}'.", remedy="See sources.toml.")
+    path, shown = write_subscription(folder, found)
+    value = {"written": str(path), "subscription": shown}
+    text = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
+    printer.value(value, lambda: f"{text}\n{path} has it with the secret: POST it to the server's /Subscription")
+
+
+@app.command()
+@ends
 def cancel(
     source: Annotated[str, typer.Argument(help="Name of a source that is pulled now.")], folder: Folder = Path("node")
 ) -> None:

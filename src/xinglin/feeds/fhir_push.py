@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from xinglin.feeds.fhir_errors import FhirFeedError
+from xinglin.feeds.fhir_subscribing import Filter, outside
 from xinglin.feeds.shown_secret import SECRET_CHARACTERS, ShownSecret, bearer_token
 from xinglin.intake.errors import IntakeError
 from xinglin.intake.ports import Kept, Received
@@ -48,13 +50,15 @@ class Subscription(msgspec.Struct, frozen=True):
     """One endpoint: ``POST path`` and ``PUT path/Type/id``, with the secret in a header or as a bearer token.
 
     ``secret``: what ``X-Subscription-Secret`` or ``Authorization: Bearer`` has to say. ``path`` begins with a slash
-    and ends without one. ``source``: the feed's name.
+    and ends without one. ``source``: the feed's name. ``filters``: what the server was asked for: more is taken all
+    the same, and counted.
     """
 
     path: str
     source: str
     secret: str
     retention: str = "inpatient"
+    filters: tuple[Filter, ...] = ()
 
     def __repr__(self) -> str:
         return f"Subscription(path={self.path!r}, source={self.source!r}, secret=***)"
@@ -90,6 +94,8 @@ class SubscriptionDoor:
         self._subscriptions, self._keep = tuple(subscriptions), keep
         self._secrets = tuple(ShownSecret(each.secret) for each in subscriptions)
         self._clock, self._changed, self._open = clock, changed, 0
+        self.notifications = self.resources = self.outside = 0
+        """What was taken since the start; ``outside``: resources of types that no filter asks for."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -133,6 +139,14 @@ class SubscriptionDoor:
             await self._keep(Received(body, subscription.source, FHIR_JSON, now, subscription.retention, label))
         if changed is not None and self._changed is not None:
             await self._changed(subscription.source, changed)
+        if subscription.filters:
+            self._count(_kinds(body) if body.strip() else {}, changed, subscription.filters)
+
+    def _count(self, kinds: Mapping[str, int], changed: Changed | None, filters: Sequence[Filter]) -> None:
+        found = Counter(kinds) + Counter(kind for kind, _ in (changed.resources if changed is not None else ()))
+        self.notifications += 1
+        self.resources += found.total()
+        self.outside += outside(found, filters)
 
     def _found(self, path: str, headers: dict[bytes, bytes]) -> tuple[Subscription, tuple[str, str] | None]:
         given = headers.get(HEADER, b"") or bearer_token(headers)
@@ -251,6 +265,20 @@ def _untold(entries: Sequence[_Entry]) -> Changed | None:
     if named:
         return Changed(tuple(named))
     return None if rest or _kind(status) in ("heartbeat", "handshake") else anything
+
+
+def _kinds(body: bytes) -> dict[str, int]:
+    """The resources that a notification carries, by type: its own status apart, and deletions too."""
+    found = msgspec.json.decode(body, type=_Any)
+    if found.resource_type != "Bundle":
+        return {found.resource_type: 1}
+    kinds: Counter[str] = Counter()
+    for one in found.entry:
+        if bytes(one.resource):
+            kinds[msgspec.json.decode(one.resource, type=_Head).resource_type] += 1
+        elif one.request.method == "DELETE" and (named := _where(one)) is not None:
+            kinds[named[0]] += 1
+    return {kind: count for kind, count in kinds.items() if kind not in ("SubscriptionStatus", "Parameters")}
 
 
 def _where(entry: _Entry) -> tuple[str, str] | None:

@@ -12,13 +12,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.e2e.intake_home import IntakeHome
 from typer.testing import CliRunner
 
 from xinglin.cli.app import app
+from xinglin.feeds.fhir_subscribing import Filter
 from xinglin.lake.delta import Lake
-from xinglin.node.intake.sources import read_sources
+from xinglin.node.intake.sources import BadSources, Subscribed, read_sources, write_source
 from xinglin.sample import generate_space
 from xinglin.sample.fhir import bundles
 
@@ -139,6 +141,30 @@ def test_a_web_listener_gets_a_secret_of_its_own(folder: Path) -> None:
     before = path.read_text()
     said("connect", "web://:8098", "--name", "push", "--folder", str(folder), "--yes")
     assert path.read_text() == before
+
+
+def test_a_subscription_is_written_with_its_filters_and_secret(folder: Path) -> None:
+    """Into a file of the owner's alone; what is printed has no secret."""
+    said("connect", "web://:8099", "--name", "push", "--folder", str(folder), "--yes")
+    assert said("intake", "subscription", "push", "--folder", str(folder), code=1)["code"] == "node.no_subscription"
+    (before,) = read_sources(folder)
+    assert before.web is not None
+    lab = Filter("Observation", "value-quantity", "5|http://unitsofmeasure.org|mmol/L", "gt")
+    asked = Subscribed("https://node.example/fhir", "http://his.example/topic", "full-resource", (lab,))
+    web = msgspec.structs.replace(before.web, subscription=asked)
+    write_source(folder, msgspec.structs.replace(before, web=web, release="R5"))
+    assert read_sources(folder)[0].web == web
+    told = said("intake", "subscription", "push", "--folder", str(folder))
+    path = Path(told["written"])
+    secret = (folder / "push.secret").read_text().strip()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and secret not in json.dumps(told)
+    resource = json.loads(path.read_text())
+    assert resource["parameter"][0]["value"] == f"Bearer {secret}"
+    assert resource["filterBy"] == told["subscription"]["filterBy"]
+    assert resource["filterBy"][0]["comparator"] == "gt"
+    wrong = msgspec.structs.replace(asked, filters=(msgspec.structs.replace(lab, resource="lab"),))
+    with pytest.raises(BadSources, match="filter 1 names no resource type"):
+        write_source(folder, msgspec.structs.replace(before, web=msgspec.structs.replace(web, subscription=wrong)))
 
 
 def test_a_lake_is_checked_mended_and_a_person_erased(folder: Path) -> None:

@@ -36,6 +36,12 @@ REFUSED = {
     "the same name twice": '[[source]]\nname = "a"\nfiles = {}\n[[source]]\nname = "a"\nfiles = {}',
     "a newer version": "version = 2",
     "neither table nor query": '[[source]]\nname = "a"\nsql = { url_file = "u" }',
+    "a filter of no type": '[[source]]\nname = "a"\n[source.web]\nport = 1\nsecret_file = "s"\n'
+    '[source.web.subscription]\nendpoint = "https://n/fhir"\ntopic = "http://t/x"\n'
+    'filters = [{ resource = "lab", filter_parameter = "code", value = "1" }]',
+    "a comparator that is none": '[[source]]\nname = "a"\n[source.web]\nport = 1\nsecret_file = "s"\n'
+    '[source.web.subscription]\nendpoint = "https://n/fhir"\ntopic = "http://t/x"\n'
+    'filters = [{ resource = "Observation", filter_parameter = "code", value = "1", comparator = "over" }]',
     "a port that is no number": '[[source]]\nname = "a"\nmllp = { port = "x" }',
 }
 

@@ -89,7 +89,8 @@ class ImagingWays:
                 keep, source=source.name, retention=source.retention, charset=source.charset, noticed=counter.notice
             )
             dicom = DicomDoor(storing, self._raw, counter, prefix=DICOM_WEB, secret=secret)
-            subscription = Subscription(FHIR, source.name, secret, source.retention)
+            filters = way.subscription.filters if way.subscription is not None else ()
+            subscription = Subscription(FHIR, source.name, secret, source.retention, filters)
             fhir = SubscriptionDoor([subscription], keep, system_clock, changed=self._asking(way.server))
             door = _Door(_Doors(dicom, fhir), source, folder, self)
             await door.start()
@@ -172,6 +173,13 @@ class _Doors:
         self._dicom, self._fhir = dicom, fhir
         self.requests = 0
 
+    def counts(self) -> dict[str, int]:
+        """Of filtered subscriptions: what was taken, and how much of it no filter asks for."""
+        door = self._fhir
+        if not door.notifications:
+            return {}
+        return {"notifications": door.notifications, "resources": door.resources, "outside": door.outside}
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             return
@@ -217,7 +225,7 @@ class _Door:
 
     def status(self) -> dict[str, Any]:
         way = self._source.web
-        return {"port": way.port if way else 0, "requests": self._doors.requests}
+        return {"port": way.port if way else 0, "requests": self._doors.requests, **self._doors.counts()}
 
 
 def _secret(folder: Path, name: str) -> str:

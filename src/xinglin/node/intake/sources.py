@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from xinglin.feeds.fhir_subscribing import Content, Filter, filter_problems
 from xinglin.intake.model import Source
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
@@ -71,11 +72,23 @@ class Dicom(_Strict, frozen=True):
     tls: Tls | None = None
 
 
+class Subscribed(_Strict, frozen=True):
+    """What a FHIR server is asked to notify of. ``topic``: canonical URL of one of its topics; ``endpoint``: the
+    address of this door as the server reaches it, up to ``/fhir``; ``filters``: what of each resource type.
+    """
+
+    endpoint: str
+    topic: str = ""
+    content: Content = "full-resource"
+    filters: tuple[Filter, ...] = ()
+
+
 class Web(_Strict, frozen=True):
     """An HTTP listener inside the hospital: FHIR notifications, STOW-RS, QIDO-RS and WADO-RS.
 
     ``secret_file``: file whose first line callers have to show as a bearer token. ``server``: the ``fhir`` source that
-    is asked for what a notification only names; empty: the only one there is.
+    is asked for what a notification only names; empty: the only one there is. ``subscription``: what that server is
+    asked to notify of.
     """
 
     port: int
@@ -83,6 +96,7 @@ class Web(_Strict, frozen=True):
     host: str = "127.0.0.1"
     tls: Tls | None = None
     server: str = ""
+    subscription: Subscribed | None = None
 
 
 class Folder(_Strict, frozen=True):
@@ -322,6 +336,9 @@ def _server_problems(sources: tuple[SourceFile, ...]) -> Iterator[str]:
     for one in sources:
         if one.web is not None and one.web.server and one.web.server not in servers:
             yield f"'{one.web.server[:80]}', which '{one.name}' names as its server, is no source with 'fhir'."
+        if one.web is not None and (way := one.web.subscription) is not None:
+            for problem in filter_problems(way.topic, way.endpoint, way.filters, one.release, way.content):
+                yield f"The subscription of '{one.name}': {problem}."
 
 
 def _nightly_problems(nightly: Nightly) -> Iterator[str]:
@@ -345,7 +362,23 @@ def _nearest(words: str) -> str:
     named = re.search(r"unknown field `([^`]*)`", words)
     if named is None:
         return ""
-    kinds = (SourceFile, Mllp, Dicom, Web, Folder, FhirServer, Smart, Sql, Counted, Files, Tls, Nightly, _Document)
+    kinds = (
+        SourceFile,
+        Mllp,
+        Dicom,
+        Web,
+        Subscribed,
+        Filter,
+        Folder,
+        FhirServer,
+        Smart,
+        Sql,
+        Counted,
+        Files,
+        Tls,
+        Nightly,
+        _Document,
+    )
     known = sorted({field.name for kind in kinds for field in msgspec.structs.fields(kind)})
     close = difflib.get_close_matches(named[1], known, 1)
     return f"Did you mean '{close[0]}'?" if close else ""
