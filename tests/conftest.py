@@ -150,9 +150,9 @@ def _free_port() -> int:
 
 @pytest.fixture
 def wait_until() -> object:
-    """``wait_until(condition, timeout_s=10)``: poll a condition of a real process, or fail in words."""
+    """``wait_until(condition, timeout_s=60)``: poll a condition of a real process, or fail in words."""
 
-    def wait(condition: object, timeout_s: float = 10.0, words: str = "the condition never held") -> None:
+    def wait(condition: object, timeout_s: float = 60.0, words: str = "the condition never held") -> None:
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             if condition():  # type: ignore[operator]

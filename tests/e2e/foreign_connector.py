@@ -113,7 +113,7 @@ class Foreign:
         await self.connector.stop()
         await self.sender.close()
 
-    async def until(self, pid: str, holds: Callable[[Any], bool], timeout_s: float = 20.0) -> Any:
+    async def until(self, pid: str, holds: Callable[[Any], bool], timeout_s: float = 60.0) -> Any:
         """Our process as soon as ``holds`` of it."""
         end = time.monotonic() + timeout_s
         while True:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from tests.slowness import slowness
 
 from xinglin.catalogue.entry import Listing
 from xinglin.sample import generate_space
@@ -54,7 +55,7 @@ def test_found_judged_and_counted_before_any_study(space: SampleSpace) -> None:
     question = "SELECT age, sex FROM cardiac WHERE age >= 50"
     asked = {"data_set": name, "variables": ["cardiac.age", "cardiac.sex"]}
     answer = how_many(space.sdk, question, **asked)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 60 * slowness(time.perf_counter)
     assert answer.persons is not None and answer.persons % 10 == 0
     assert how_many(space.sdk, question, **asked) == answer
     assert how_many(space.sdk, "SELECT age, sex FROM cardiac WHERE age >= 91", **asked).words == "<10"

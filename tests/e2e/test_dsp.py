@@ -172,7 +172,7 @@ async def _fetched(hub: HubProcess, foreign: Foreign, file: Path) -> None:
     """The hub as consumer, by its operator's verbs."""
     address = f"http://127.0.0.1:{foreign.port}/dsp/2025-1"
     row = await _verb(hub, "negotiate", foreign.did, address, PRODUCT.data_set)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while (found := await _verb(hub, "show", row["pid"]))["state"] != "FINALIZED":
         assert time.monotonic() < end, found
     told = await _verb(hub, "fetch", found["agreement"], str(file), "--trial")

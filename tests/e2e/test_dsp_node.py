@@ -170,7 +170,7 @@ async def _as_consumer(reached: Reached, foreign: Foreign, file: Path) -> None:
     """The first hospital as consumer: it negotiates with, and fetches from, the connector outside."""
     address = f"http://127.0.0.1:{foreign.port}/dsp/2025-1"
     row = await reached.cli("a", "negotiate", foreign.did, address, PRODUCT.data_set)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while (found := await reached.cli("a", "show", row["pid"]))["state"] != "FINALIZED":
         assert time.monotonic() < end, found
     told = await reached.cli("a", "fetch", found["agreement"], str(file), "--trial")
@@ -225,7 +225,7 @@ async def _asked(foreign: Foreign, did: str, address: str, name: str) -> str:
 
 async def _held(reached: Reached, who: str, name: str, state: str = "REQUESTED") -> Any:
     """What waits for a person there, as soon as it does."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         rows = await asyncio.to_thread(reached.desk, who, "dsp-list")
         found = [one for one in rows if one["data_set"].endswith(f"#{name}") and one["state"] == state]

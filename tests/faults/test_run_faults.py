@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 from tests.faults.conftest import Case
 from tests.faults.tunnel import Tunnel
+from tests.slowness import slowness
 
 from xinglin.sdk import Run, RunEnded
 from xinglin.testing.sample_space import wait_until
@@ -235,11 +236,16 @@ def test_without_the_witness_nothing_is_released_and_the_run_waits(case: Case) -
 def test_asked_while_the_witness_is_away_the_run_waits_to_be_admitted(case: Case) -> None:
     case.space.kill("witness")
     run = case.ask()
-    wait_until(lambda: set(case.space.states(run).values()) == {"waiting"}, "the follower sees that all wait", 15)
+    wait_until(lambda: set(case.space.states(run).values()) == {"waiting"}, "the follower sees that all wait", 60)
     assert run.view().state == "deciding"
     case.space.start("witness")
     case.right(run)
 
+
+DRAIN_S = 10.0
+"""A process that is told to end keeps its runs and ends before it has to be killed."""
+AWAY_S = 10.0
+"""How long a hospital that says nothing may be shown as there."""
 
 # --- draining ------------------------------------------------------------------------------------------
 
@@ -249,8 +255,9 @@ def test_sigterm_drains_a_node_in_mid_run_and_it_goes_on_later(case: Case) -> No
     run = case.ask()
     hold.wait()
     began = time.monotonic()
-    assert case.space.stop("a") == 0
-    assert time.monotonic() - began < 10
+    assert case.space.stop("a", timeout_s=60) == 0
+    took = time.monotonic() - began
+    assert took < DRAIN_S * slowness(time.perf_counter), took
     case.space.start_again("a")
     hold.release()
     case.right(run)
@@ -261,8 +268,9 @@ def test_sigterm_drains_the_hub_in_mid_run_and_it_goes_on_later(case: Case) -> N
     run = case.ask()
     hold.wait()
     began = time.monotonic()
-    assert case.space.stop("hub") == 0
-    assert time.monotonic() - began < 10
+    assert case.space.stop("hub", timeout_s=60) == 0
+    took = time.monotonic() - began
+    assert took < DRAIN_S * slowness(time.perf_counter), took
     hold.release()
     case.space.start_again("hub")
     case.right(run)
@@ -280,12 +288,13 @@ def test_a_killed_node_and_a_frozen_one_are_shown_as_away_within_ten_seconds(cas
     began = time.monotonic()
     case.space.kill("c")
     case.space.freeze("a")
-    wait_until(lambda: not seen()["c"] and not seen()["a"], "both are shown as away", 12)
-    assert time.monotonic() - began <= 10
+    wait_until(lambda: not seen()["c"] and not seen()["a"], "both are shown as away", 60)
+    took = time.monotonic() - began
+    assert took <= AWAY_S * slowness(time.perf_counter), took
     assert seen()["d"] and seen()["b"]
     case.space.thaw("a")
     case.space.start_again("c")
-    wait_until(lambda: all(seen().values()), "both are back", 10)
+    wait_until(lambda: all(seen().values()), "both are back", 60)
 
 
 def test_a_node_works_through_a_connect_proxy_that_cuts_idle_connections(case: Case) -> None:
@@ -294,7 +303,7 @@ def test_a_node_works_through_a_connect_proxy_that_cuts_idle_connections(case: C
     space.configure("a", proxy=tunnel.url)
     try:
         space.start_again("a")
-        wait_until(space.all_present, "it is seen through the proxy", 10)
+        wait_until(space.all_present, "it is seen through the proxy", 60)
         end = time.monotonic() + 7
         while time.monotonic() < end:
             assert space.all_present(), "a cut never makes the node look away"

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from xinglin.cli.app import app
 from xinglin.cli.output import REFUSED, printer
 from xinglin.hub.run_states import HALTED
+from xinglin.kernel.instants import system_clock, to_text
+from xinglin.node.autopilot import AUTOPILOT_FILE
 from xinglin.sdk import Run, Withheld
 from xinglin.stores.desk import ask_desk
 from xinglin.testing.sample_space import wait_until
@@ -45,6 +47,36 @@ def test_suspended_while_it_computes_the_run_is_withheld_everywhere(case: Case, 
         hold.release()
         change(case, "a", "resume")
     case.right(case.ask())
+
+
+def test_a_breach_that_becomes_overdue_suspends_by_rule_and_holds_what_runs(case: Case) -> None:
+    """No person does anything: the node itself sees the date pass, by its own clock."""
+    space = case.space
+    folder = space.node_folder("a")
+    (agreement,) = ask_desk(folder, DeskCall("agreements")).value
+    (folder / AUTOPILOT_FILE).write_text('[[rule]]\non = "breach-overdue"\ndo = "suspend"\nreason = "Late."\n')
+    hold = space.tap.hold(space.dids["c"], "Upload 1")
+    run = case.ask()
+    hold.wait()
+    by = to_text(system_clock() + 2_000)
+    given = {"id": agreement["id"], "what": "not-deleted", "words": "Still there.", "by": by}
+    notice = ask_desk(folder, DeskCall("breach", given)).value["notice"]
+    try:
+        shown_as_withheld(case, run)
+        (entry,) = ask_desk(folder, DeskCall("status")).value["overdue"]
+        assert (entry["notice"], entry["state"], entry["rule"], entry["whose"]) == (notice, "suspended", 1, "theirs")
+        said = CliRunner().invoke(app, ["node", "status", "--folder", str(folder)])
+        assert "overdue breaches" in said.stdout and "suspended by rule 1" in said.stdout, said.output
+        shown = json.loads(CliRunner().invoke(app, ["--json", "node", "status", "--folder", str(folder)]).stdout)
+        printer.as_json = False
+        assert shown["overdue"] == [entry]
+    finally:
+        hold.release()
+        (folder / AUTOPILOT_FILE).unlink()
+        change(case, "a", "resume")
+        ask_desk(folder, DeskCall("breach", {"id": agreement["id"], "step": "close", "about": notice}))
+    case.right(case.ask())
+    assert ask_desk(folder, DeskCall("status")).value["overdue"] == []
 
 
 def shown_as_withheld(case: Case, run: Run) -> None:

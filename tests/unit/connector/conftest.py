@@ -129,7 +129,7 @@ class Town:
             transport=self.wire, base_url=f"http://{host}/dsp/2025-1", headers={"authorization": header}
         )
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
         """What a condition gives as soon as it is true."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:

@@ -61,7 +61,7 @@ async def parties(tmp_path: Path) -> AsyncIterator[Parties]:
 
 
 async def until(found: Assembled, pid: str, *states: str) -> ProcessRow:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while True:
         row = found.connector.world.store.process(pid)
         if row is not None and row.state in states:
@@ -106,7 +106,7 @@ async def test_a_yes_is_judged_with_the_persons_facts_and_noted(parties: Parties
     contract = clinic.connector.world.store.contract(agreed.agreement, "provider")
     assert contract is not None
     await desk(asker, "transfer", agreement=agreed.agreement)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not (found := await desk(asker, "list", kind="transfer"))[0]["trouble"]:
         assert time.monotonic() < end
         await asyncio.sleep(0.01)

@@ -37,11 +37,11 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         try:
             if httpx.get(url, trust_env=False).status_code == 200:
@@ -52,7 +52,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _until(url: str, state: str) -> None:
-    end, told = time.monotonic() + 10, ""
+    end, told = time.monotonic() + 60, ""
     while time.monotonic() < end:
         told = httpx.get(url, trust_env=False).json().get("state", "")
         if told == state:

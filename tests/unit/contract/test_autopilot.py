@@ -13,7 +13,7 @@ from tests.unit.contract.test_templates import ASKED, CONSUMER, HOSPITALS, STATI
 from tests.unit.terms.uses import OTHERS, RESEARCHER, digest
 
 from xinglin.contract.agreement import Agreement
-from xinglin.contract.autopilot import RULES, Envelope, answer, dead_rules, read_autopilot, within
+from xinglin.contract.autopilot import BREACH_OVERDUE, RULES, Envelope, answer, dead_rules, read_autopilot, within
 from xinglin.contract.errors import BadRules
 from xinglin.contract.templates.drafting import draft
 from xinglin.kernel.errors import LimitExceeded
@@ -188,3 +188,43 @@ def test_a_rule_behind_one_that_always_holds_is_dead() -> None:
     text = TEXT.replace('[[rule]]\non = "renewal"', '[[rule]]\non = "offered"\ndo = "hold"\n\n[[rule]]\non = "offered"')
     assert dead_rules(read_autopilot(text)) == (5,)
     assert isinstance(ENVELOPE, Envelope)
+
+
+OVERDUE = """
+[[rule]]
+on = "breach-overdue"
+do = "suspend"
+data_sets = ["heart*"]
+reason = "Stopped until it is answered."
+
+[[rule]]
+on = "offered"
+do = "hold"
+"""
+
+
+def test_a_missed_date_is_an_event_of_its_own() -> None:
+    pilot = read_autopilot(OVERDUE)
+    agreement = replace(PAPER, data_set="heart-disease")
+    found = answer(pilot, BREACH_OVERDUE, agreement)
+    assert (found.do, found.number, found.reason) == ("suspend", 1, "Stopped until it is answered.")
+    assert answer(pilot, "offered", agreement).do == "hold"
+    other = answer(pilot, BREACH_OVERDUE, replace(PAPER, data_set="stroke"))
+    assert (other.do, other.number) == ("hold", 0)
+    assert answer(read_autopilot(""), BREACH_OVERDUE, agreement).do == "hold"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'on = "breach-overdue"\ndo = "accept"\nenvelope = "e"',
+        'on = "breach-overdue"\ndo = "refuse"\nreason = "No."',
+        'on = "breach-overdue"\ndo = "suspend"',
+        'on = "breach-overdue"\ndo = "hold"\nenvelope = "e"',
+        'on = "offered"\ndo = "suspend"\nreason = "No."',
+        'on = "overdue"\ndo = "suspend"\nreason = "No."',
+    ],
+)
+def test_what_is_not_done_about_a_missed_date_or_an_offer_is_not_read(rule: str) -> None:
+    with pytest.raises(BadRules):
+        read_autopilot(f"[[rule]]\n{rule}\n")

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.slowness import slowness
 from tests.unit.engine.conftest import AGE, Study
 
 from xinglin.analysis.algorithm import build
@@ -138,7 +139,7 @@ async def test_a_flood_of_rows_is_a_failed_query_in_bounded_time(engine: Engine,
     vector = np.frombuffer(await engine.local(local_of(start)))
     assert vector[0] == 1
     assert not vector[1:].any()
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 60 * slowness(time.perf_counter)
 
 
 async def test_the_child_gets_no_environment_and_no_open_file(

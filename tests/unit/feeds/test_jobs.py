@@ -39,7 +39,7 @@ class Works:
         return Done(counts={"rows": 2})
 
 
-def ended(jobs: Jobs, name: str, timeout_s: float = 15.0) -> JobRun:
+def ended(jobs: Jobs, name: str, timeout_s: float = 60.0) -> JobRun:
     """The newest run of a job once it has ended."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -50,7 +50,7 @@ def ended(jobs: Jobs, name: str, timeout_s: float = 15.0) -> JobRun:
     raise AssertionError(f"{name} did not end")
 
 
-def until(holds: Callable[[], object], timeout_s: float = 15.0) -> None:
+def until(holds: Callable[[], object], timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < end

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pyarrow as pa
+from tests.slowness import slowness
 from tests.unit.lake.clinic import rates, shaped, visits
 
 from xinglin.lake.quality_flags import flag_rows, flag_tables
@@ -67,4 +68,4 @@ def test_a_row_costs_less_than_two_microseconds() -> None:
         taken.append((time.process_time() - start) / table.num_rows)
     assert found.num_rows == table.num_rows
     assert found.column("flags").null_count == table.num_rows - 2
-    assert min(taken) < 2e-6, f"{min(taken) * 1e6:.2f} µs a row"
+    assert min(taken) < 2e-6 * slowness(), f"{min(taken) * 1e6:.2f} µs a row"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.slowness import slowness
 from tests.unit.access.people import TERMS
 from tests.unit.hub.review_scene import VOTERS, Scene
 
@@ -288,8 +289,8 @@ async def test_what_may_not_go_on_is_stopped_within_a_second() -> None:
     assert not carrying.done() and gate.asked > 0
     gate.answer, began = REVOKED, time.monotonic()
     halts.wake()
-    stopped = await asyncio.wait_for(carrying, 2)
-    assert time.monotonic() - began < 1.0
+    stopped = await asyncio.wait_for(carrying, 60)
+    assert time.monotonic() - began < 1.0 * slowness(time.perf_counter)
     assert stopped == REVOKED
     assert told.said == [("run-1", ("access.approval_revoked", "terms.x"))] and ended == ["cancelled"]
 

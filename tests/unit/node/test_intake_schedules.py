@@ -39,7 +39,7 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not await asyncio.to_thread(holds):
         assert time.monotonic() < end
         await asyncio.sleep(0.02)

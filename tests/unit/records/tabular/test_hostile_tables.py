@@ -8,6 +8,7 @@ import time
 import zipfile
 
 import pytest
+from tests.slowness import slowness
 
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.kernel.limits import Limit
@@ -38,7 +39,7 @@ def test_a_gzip_of_many_small_members_is_read_in_one_go() -> None:
     body = gzip.compress(b"1,2\n") * 50_000
     ((_, data),) = archive.members(body)
     assert data == b"1,2\n" * 50_000
-    assert time.process_time() - began < 10.0, "each member may not copy what follows it"
+    assert time.process_time() - began < 10.0 * slowness(), "each member may not copy what follows it"
 
 
 @pytest.mark.parametrize("cut", [1, 8, 40])
