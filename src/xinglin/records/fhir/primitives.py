@@ -39,7 +39,7 @@ _OWN = {
     "code": r"[^\s]+(?: [^\s]+)*",
     "uuid": "urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
-_REPEATED = frozenset(("canonical", "code", "uri", "url"))
+_REPEATED = frozenset(("canonical", "code", "dateTime", "instant", "uri", "url"))
 _INTEGERS = {
     "integer": (-(2**31), 2**31 - 1),
     "unsignedInt": (0, 2**31 - 1),

@@ -275,7 +275,9 @@ class _Source:
         if name == "Resource":
             return self._called(_any_resource(self._tests, level))
         if name == "Reference":
-            return self._object(self._tests.reference(kind.targets, level))
+            shapes = self._tests.reference(kind.targets, level)
+            quick = level <= NESTING_DEPTH.value
+            return self._called(_reference(shapes, *self._tests.texts(kind.targets))) if quick else self._object(shapes)
         if is_primitive(name):
             return self._primitive(kind)
         if not name.startswith("@") and not is_defined(name):
@@ -313,6 +315,24 @@ class _Source:
             return lambda x: f"(type({x}) is int and {bounds[0]} <= {x} <= {bounds[1]})"
         test = self._name(test_of(name))
         return lambda x: f"{test}({x})"
+
+
+def _reference(shapes: _Shapes, texts: set[str], other: Test3) -> Test:
+    """The test of references: one that has nothing but its text is judged here, any other one by its shape."""
+    known, learn = shapes.known, shapes.learn
+
+    def test(value: Any, references: Plain) -> Any:
+        if len(value) == 1:
+            text = value.get("reference")
+            if text is not None:
+                plain = references.known.get(text)
+                if plain is not None:
+                    value["reference"] = text = plain
+                return text in texts or other(value, text, references)
+        shape = tuple(value)
+        return (known(shape) or learn(shape))(value, references)
+
+    return test
 
 
 def _never(value: Any, references: Plain) -> bool:

@@ -329,7 +329,13 @@ def reference_key(value: Any, wanted: str | None = None) -> Any:
     ``wanted``: only references to this type. A reference into its own resource (``#id``) has no key.
     """
     if type(value) is dict:
-        return _one_key(value, wanted)
+        text = value.get("reference")
+        if type(text) is not str:
+            return None
+        type_, key = _key_of(text)
+        if wanted is None or type_ == wanted:
+            return key
+        return key if not type_ and value.get("type") == wanted else None
     if type(value) is list:
         found = [key for each in items(value) if type(each) is dict and (key := _one_key(each, wanted)) is not None]
         return squeezed(found)
@@ -349,6 +355,9 @@ def _one_key(reference: dict[str, Any], wanted: str | None) -> str | None:
 @lru_cache(maxsize=32_768)
 def _key_of(text: str) -> tuple[str, str | None]:
     """The type, where it is told, and the key of a reference."""
+    type_, slash, rest = text.partition("/")
+    if slash and type_.isalpha() and type_[0].isupper() and "/" not in rest and "?" not in rest:
+        return type_, text
     parts = text.split("/")
     if len(parts) >= 4 and parts[-2] == "_history":
         parts = parts[:-2]
