@@ -15,14 +15,19 @@ from tests.unit.node import hostile_files as hostile
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.kernel.limits import Limit
 from xinglin.node.intake.connecting import Plan, Tried, plan, try_out
+from xinglin.node.intake.loading import load
 from xinglin.node.intake.looking import Looking
 from xinglin.node.intake.recognise import Found, recognise
+from xinglin.node.intake.sources import Files, SourceFile
 from xinglin.node.intake.unread import Aside, FileNotOpened, NothingRead, files_below, open_file
+from xinglin.node.intake.wiring import OpenIntake, open_intake
+from xinglin.node.settings import NodeSettings
 from xinglin.records import sniffing
 from xinglin.sample import generate_space
 from xinglin.sample.dicom import instances
 from xinglin.sample.hl7v2 import messages
 from xinglin.stores.looking import LookError, LookLimits, LookTooLarge
+from xinglin.trust.keys import PrivateKeys
 
 SMALL = LookLimits(memory_bytes=512 * 1024 * 1024)
 PEOPLE = "patient_id,gender,dob\n" + "".join(f"{n},{'FM'[n % 2]},1980-01-0{1 + n % 9}\n" for n in range(40))
@@ -157,6 +162,48 @@ def test_a_folder_has_a_limit(tmp_path: Path) -> None:
     assert len(files_below(tmp_path, Aside(str(tmp_path)), limit=Limit("files", 3, "files"))) == 3
     with pytest.raises(LimitExceeded):
         files_below(tmp_path, Aside(str(tmp_path)), limit=Limit("files", 2, "files"))
+
+
+def test_a_vocabulary_beside_other_files_is_told(looking: Looking, tmp_path: Path) -> None:
+    good(tmp_path)
+    head = "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tconcept_class_id\tstandard_concept\tconcept_code\n"
+    (tmp_path / "CONCEPT.csv").write_text(head + "3004249\tSystolic\tMeasurement\tLOINC\tObservation\tS\t8480-6\n")
+    _, _, tried = told(tmp_path, looking)
+    assert codes(tried) == {"CONCEPT.csv": "node.not_recognised"} and "terms load omop" in tried.unread[0].remedy
+    assert len(tried.samples) == 2
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[OpenIntake]:
+    (tmp_path / "node").mkdir()
+    found = open_intake(tmp_path / "node", NodeSettings(), PrivateKeys.generate())
+    yield found
+    found.close()
+
+
+def test_files_that_went_after_they_were_looked_at_are_told_by_the_loading(opened: OpenIntake, tmp_path: Path) -> None:
+    """Small ones are read in groups, large ones as a stream: the others of both are kept."""
+    place = tmp_path / "exports"
+    place.mkdir()
+    good(place)
+    os.mkfifo(place / "pipe.csv")
+    paths = [place / "gone.csv", place / "feed.hl7", place / "pipe.csv"]
+    loaded = load(opened, SourceFile("all", files=Files()).source(opened.folder), paths)
+    assert [(one.name, one.code) for one in loaded.unread] == [
+        ("gone.csv", "node.file_gone"),
+        ("pipe.csv", "node.no_file"),
+    ]
+    assert loaded.files == 1 and loaded.rows["patient"] == 20 and loaded.tally.adds_up
+
+
+def test_images_of_an_archive_have_rows_and_no_count(opened: OpenIntake, tmp_path: Path) -> None:
+    """As the page about connecting says: each series once, nothing lost, and how many there are is not known."""
+    path = tmp_path / "ct.zip"
+    path.write_bytes(hostile.zipped({f"{n}.dcm": one for n, one in enumerate(SLICES)}))
+    loaded = load(opened, SourceFile("ct", files=Files()).source(opened.folder), [path])
+    assert loaded.tally.accepted == len(SLICES) and loaded.rows == {"imaging": 2, "patient": 2}
+    rows = opened.lake.open("imaging").to_pyarrow_table(columns=["modality", "instances"]).to_pylist()
+    assert [(row["modality"], row["instances"]) for row in rows] == [("CT", None)] * 2
 
 
 def test_images_in_archives_are_counted(looking: Looking, tmp_path: Path) -> None:
