@@ -45,7 +45,9 @@ is ended there too. Rules that cannot be read refuse nothing and allow nothing: 
 A notice of breach and its answers are papers, signed by the party that gives them (Ed25519 and ML-DSA-65). The hub
 carries them, both parties verify and keep them, the log holds their digests. A paper that the log does not bear out is
 shown as *unlogged* and counts for nothing. A notice asks for its answer by a date, 30 days after it was made where it
-names none; who accepts says until when it is put right. What is late is shown as overdue, and nothing more.
+names none; who accepts says until when it is put right. A date that passes is *overdue*: the hospital's node notes it
+once, under `overdue` in `xinglin node status` (and its `--json`), until the case goes on, whatever the clock says
+later. Without a rule that is all; a rule on `breach-overdue` suspends the agreement ([auto-pilot](#auto-pilot)).
 
 A breach moves no agreement. Whoever gives the notice may suspend the agreement in the same call, where its state takes
 that. A notice about an agreement that has ended is heard, since deletion and publication are owed after the end, and
@@ -89,13 +91,27 @@ shown as such; what amends or renews an agreement departs from the application, 
 
 ## Auto-pilot
 
-A node answers offers by the rules in its `autopilot.toml`. The first rule that holds is done; where none does, a
-person decides. `accept` names an envelope, the most that the hospital agreed to beforehand, and holds only for terms
-that are at least as strict in every point. Data of grade L3 is never accepted by a rule; a file that cannot be meant
-accepts nothing.
+A node answers offers, and missed dates, by the rules in its `autopilot.toml`. The first rule that holds is done; where
+none does, a person decides. `accept` names an envelope, the most that the hospital agreed to beforehand, and holds only
+for terms that are at least as strict in every point. Data of grade L3 is never accepted by a rule; a file that cannot
+be meant accepts nothing.
 
 ```toml
 {rules}
+```
+
+On `breach-overdue`, a date of a notice of breach that the other party let pass, a rule does `hold` or `suspend` (with
+its reason): the same signed and logged suspension as by hand, which holds what runs, and which a person lifts. Each
+date is acted on once: whoever resumes the agreement is not overruled, and a rule that is written later does nothing
+about a date that was held before. The node acts on a fresh checkpoint only, never on a date of its own hospital's, and
+not while the log names an answer that was not carried to it; rules that cannot be read wait, and are seen.
+
+```toml
+[[rule]]
+on = "breach-overdue"
+do = "suspend"
+data_sets = ["heart*"]
+reason = "What is not answered in time is stopped first."
 ```
 
 ```sh

@@ -72,9 +72,9 @@ def run(
 @app.command()
 @ends
 def status(folder: Folder = Path("node")) -> None:
-    """How the running node is: line to the hub, clock, log, open runs."""
+    """How the running node is: line to the hub, clock, log, open runs, dates of breaches that were missed."""
     value = asked(folder, "status")
-    printer.value(value, lambda: facts(value))
+    printer.value(value, lambda: _status(value))
 
 
 @app.command()
@@ -138,6 +138,24 @@ def _keep_flags(folder: Path, flags: dict[str, str | None]) -> None:
     if given:
         with (folder / SETTINGS_FILE).open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in given.items())
+
+
+def _status(value: dict[str, Any]) -> str:
+    from xinglin.kernel.instants import to_text
+
+    rows = [
+        {
+            "agreement": one["agreement"].removeprefix("sha256:")[:12],
+            "notice": one["notice"].removeprefix("sha256:")[:12],
+            "what": one["what"],
+            "whose": one["whose"],
+            "since": to_text(one["due"]),
+            "done": one["state"] + (f" by rule {one['rule']}" if one["rule"] else ""),
+        }
+        for one in value["overdue"]
+    ]
+    text = facts({**value, "overdue": len(rows)})
+    return f"{text}\n\noverdue breaches\n{columns(rows, tuple(rows[0]))}" if rows else text
 
 
 def _published(column: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Auto-pilot for agreements: rules by which a node answers offers for its hospital, inside what it agreed to before.
+"""Auto-pilot for agreements: rules by which a node acts for its hospital, inside what it agreed to before.
 
 A rule file is TOML. ``[[rule]]``: *on* an event, *do* something, for data sets and participants by pattern; the first
 rule that holds is done, and where none does a person decides. ``accept`` names an ``[envelope.NAME]``: the most that
 the hospital agreed to beforehand; it holds only for terms that are at least as strict in every point. Data of grade
-L3 is never accepted by a rule.
+L3 is never accepted by a rule. A date of a breach that the other party let pass is held for a person, or suspends.
 
     [[rule]]
     on = "offered"
@@ -50,12 +50,17 @@ from xinglin.terms.vocabulary import ACTIONS, DUTIES
 
 RULES = Limit("rules of an auto-pilot", 1_024, "rules")
 RULES_BYTES = Limit("auto-pilot file", 256 * 1024, "bytes")
-EVENTS = ("offered", "amendment", "renewal")
-"""What came in: a new offer, one that amends an agreement, one that prolongs it."""
-DOES = ("accept", "hold", "refuse")
+BREACH_OVERDUE = "breach-overdue"
+DOES = {
+    **dict.fromkeys(("offered", "amendment", "renewal"), ("accept", "hold", "refuse")),
+    BREACH_OVERDUE: ("hold", "suspend"),
+}
+"""What came in, and what may be done: a new offer, one that amends an agreement, one that prolongs it; and a date of a
+notice of breach that the other party let pass."""
+EVENTS = tuple(DOES)
 DAY_MS = 86_400_000
 
-Does = Literal["accept", "hold", "refuse"]
+Does = Literal["accept", "hold", "refuse", "suspend"]
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,7 +115,7 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What is done with an offer, by which rule (0: none, so that a person decides), and how every rule fared."""
+    """What is done, by which rule (0: none, so that a person decides), and how every rule fared."""
 
     do: Does
     number: int
@@ -147,7 +152,7 @@ def dead_rules(pilot: Autopilot) -> tuple[int, ...]:
 
 
 def answer(pilot: Autopilot, event: str, agreement: Agreement) -> Answer:
-    """What the rules do with an offer: the first that holds, else a person is asked."""
+    """What the rules do with an offer, or about a missed date: the first that holds, else a person is asked."""
     tried = tuple(
         Tried(number, rule, _holds(pilot, rule, event, agreement)) for number, rule in enumerate(pilot.rule, 1)
     )
@@ -241,14 +246,16 @@ def _problems(number: int, rule: Rule, pilot: Autopilot) -> list[str]:
     found = []
     if rule.on not in EVENTS:
         found.append(f"'on' is one of {', '.join(EVENTS)}.")
-    if rule.do not in DOES:
-        found.append(f"'do' is one of {', '.join(DOES)}.")
+    elif rule.do not in DOES[rule.on]:
+        found.append(f"'do' is one of {', '.join(DOES[rule.on])}.")
     if rule.do == "accept" and not rule.envelope:
         found.append("'accept' names an envelope.")
     if rule.envelope and rule.envelope not in pilot.envelope:
         found.append(f"there is no envelope '{rule.envelope[:40]}'.")
-    if rule.do == "refuse" and not rule.reason.strip():
-        found.append("'refuse' gives its reason.")
+    if rule.do in ("refuse", "suspend") and not rule.reason.strip():
+        found.append(f"'{rule.do}' gives its reason.")
+    if rule.on == BREACH_OVERDUE and rule.envelope:
+        found.append("an envelope is for offers.")
     if not rule.data_sets or not rule.participants:
         found.append("patterns are not left empty.")
     envelope = pilot.envelope.get(rule.envelope)

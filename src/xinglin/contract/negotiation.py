@@ -66,6 +66,16 @@ CASE_STATES = StateTable(
 )
 """A notice as its parties read it, by the papers that the log bears out."""
 
+OVERDUE_STATES = StateTable(
+    "overdue",
+    "missed",
+    (
+        ("missed", "hold", "held"),
+        ("missed", "suspend", "suspended"),
+    ),
+)
+"""A missed date of a notice, at a hospital: left to its people, or the agreement suspended by a rule; once."""
+
 
 class Standing(msgspec.Struct, frozen=True):
     """Where an agreement stands: its digest, its state, since when, and the log index that made it so (−1: none).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from xinglin.contract.breach import Case
 from xinglin.kernel.instants import from_text
 from xinglin.node.autopilot import shown
 from xinglin.node.blast import blast_radius
@@ -32,7 +33,7 @@ async def answer_about_agreements(node: Node, call: DeskCall) -> object:
     if call.verb == "breach":
         return await _breach(node, agreement_id, call.arguments)
     if call.verb == "breaches":
-        return [shown_case(one) for one in node.breaches.cases(agreement_id)]
+        return [_case(node, one) for one in node.breaches.cases(agreement_id)]
     if call.verb == "agreement":
         return _one(node, agreement_id)
     if call.verb == "radius":
@@ -58,7 +59,7 @@ async def _breach(node: Node, agreement_id: str, given: dict[str, str]) -> objec
         suspend = given.get("suspend") == "yes"
         what = given.get("what", "")
         case = await node.breaches.notice(agreement_id, what, words, answer_by=by, suspend=suspend)
-    return {**shown_case(case), "agreement_state": _state(node, agreement_id)}
+    return {**_case(node, case), "agreement_state": _state(node, agreement_id)}
 
 
 def _one(node: Node, agreement_id: str) -> object:
@@ -67,7 +68,12 @@ def _one(node: Node, agreement_id: str) -> object:
     application = node.agreements.application_of(node.agreements.offer(agreement_id))
     if application is not None:
         found["application"] = {"digest": application.digest(), **msgspec.to_builtins(application)}
-    return {**found, "cases": [shown_case(one) for one in node.breaches.cases(agreement_id)]}
+    return {**found, "cases": [_case(node, one) for one in node.breaches.cases(agreement_id)]}
+
+
+def _case(node: Node, case: Case) -> dict[str, object]:
+    """A case as it is shown; a date that was noted as missed stays missed, whatever the clock says now."""
+    return shown_case(msgspec.structs.replace(case, overdue=node.overdue.missed(case)))
 
 
 def _state(node: Node, agreement_id: str) -> object:

@@ -104,9 +104,19 @@ class NodeBreaches:
 
     def cases(self, agreement_id: str = "") -> tuple[Case, ...]:
         """Every case of one agreement, or of all, oldest first."""
-        ids = [agreement_id] if agreement_id else sorted({one.agreement for one in self._papers.all(NOTICE_KIND)})
+        ids = [agreement_id] if agreement_id else self.noticed()
         found = [case for one in ids for case in self._cases(self._agreements.row_of(one))]
         return tuple(sorted(found, key=lambda one: (one.made, one.notice)))
+
+    def noticed(self) -> tuple[str, ...]:
+        """Agreements about which somebody gave a notice."""
+        return tuple(sorted({one.agreement for one in self._papers.all(NOTICE_KIND)}))
+
+    def awaits_paper(self, case: Case) -> bool:
+        """Whether the log names an answer to this notice that was not carried here yet."""
+        history = self._agreements.history(self._agreements.row_of(case.agreement))
+        named = {digest for one in history.breaches if one.notice == case.notice for digest in one.answers}
+        return any(self._papers.one(case.agreement, digest) is None for digest in named)
 
     def case(self, agreement_id: str, notice: str) -> Case:
         """The case whose notice has this digest, or one that begins so; ``Refused`` (404) where there is none."""

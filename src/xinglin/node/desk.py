@@ -106,4 +106,5 @@ def _status(node: Node, channel: Channel) -> dict[str, object]:
         "trusted_age_ms": node.view.age_ms,
         "fork_protection": node.view.record.policy.fork_protection,
         "runs": list(node.runs.open),
+        "overdue": node.overdue.entries(),
     }

@@ -63,6 +63,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     stopping = asyncio.create_task(stop.wait())
     posting = asyncio.create_task(keep_posting(folder, IntakeEvidence(node.keys.did, node.evidence)))
     child = IntakeChild(folder, passphrase)
+    looking = asyncio.create_task(node.overdue.keep_looking())
     feeding = asyncio.create_task(child.run()) if settings.intake == "auto" else None
     channel.report(Listings(folder, node.tables, node.house).publication())
     node.evidence.resubmit(node.agreements.withheld())
@@ -73,15 +74,16 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     await dsp.stop()
     await node.runs.drain(settings.drain_s)
     await channel.drain(settings.drain_s)
-    for task in (talking, stopping, posting):
+    for task in (talking, stopping, posting, looking):
         task.cancel()
-    await asyncio.wait((talking, stopping, posting), timeout=5)
+    await asyncio.wait((talking, stopping, posting, looking), timeout=5)
     desk.close()
     await node.desk.engine.close()
     await node.client.aclose()
     node.database.close()
     node.documents.close()
     node.terms.close()
+    node.overdue.close()
     node.papers.close()
     node.memory.close()
     if not stop.is_set():

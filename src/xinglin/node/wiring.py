@@ -35,6 +35,7 @@ from xinglin.node.lazy_engine import LazyEngine, query_limits
 from xinglin.node.line import Line
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
+from xinglin.node.overdue import NodeOverdue
 from xinglin.node.pilots import NodePilots
 from xinglin.node.prepared import Preparations
 from xinglin.node.release import NodeLedger, NodeReleaser, NodeReleaseStore
@@ -49,6 +50,7 @@ from xinglin.stores.contract_papers import ContractPapers
 from xinglin.stores.log_fetch import BundleReader
 from xinglin.stores.node_database import SCHEMA, NodeDatabase
 from xinglin.stores.node_terms import NodeTerms
+from xinglin.stores.overdue_breaches import OverdueBreaches
 from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context
 from xinglin.terms.facts import RUN_TIME
@@ -78,6 +80,7 @@ class Node(msgspec.Struct, frozen=True):
     terms: NodeTerms
     house: HousePolicy
     autopilot: NodeAutopilot
+    overdue: NodeOverdue
     feasibility: NodeFeasibility
     tables: Tables
     desk: Desk
@@ -135,10 +138,12 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
         store=NodeReleaseStore(database, folder),
     )
     runs.gate = Gate(keys.did, ports, clock)
+    autopilot = NodeAutopilot(folder, agreements, tables)
+    overdue = NodeOverdue(keys.did, view, agreements, breaches, autopilot, _overdue(folder, settings), clock)
     return Node(
         folder, space, keys, settings, client, database, memory, view, evidence, agreements, papers, breaches,
         approvals, law, documents, terms, house,
-        NodeAutopilot(folder, agreements, tables),
+        autopilot, overdue,
         NodeFeasibility(folder, agreements, tables, database, clock), tables, desk, runs,
         outbox, clock, lazy.prepare,
     )  # fmt: skip
@@ -186,6 +191,10 @@ def _papers(folder: Path, settings: NodeSettings) -> ContractPapers:
         if settings.database_url
         else ContractPapers.in_folder(folder)
     )
+
+
+def _overdue(folder: Path, settings: NodeSettings) -> OverdueBreaches:
+    return OverdueBreaches(settings.database_url) if settings.database_url else OverdueBreaches.in_folder(folder)
 
 
 def open_connector_store(folder: Path, settings: NodeSettings) -> ConnectorDatabase:
