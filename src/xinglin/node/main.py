@@ -64,6 +64,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     posting = asyncio.create_task(keep_posting(folder, IntakeEvidence(node.keys.did, node.evidence)))
     child = IntakeChild(folder, passphrase)
     looking = asyncio.create_task(node.overdue.keep_looking())
+    looking.add_done_callback(_told)
     feeding = asyncio.create_task(child.run()) if settings.intake == "auto" else None
     channel.report(Listings(folder, node.tables, node.house).publication())
     node.evidence.resubmit(node.agreements.withheld())
@@ -88,6 +89,12 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     node.memory.close()
     if not stop.is_set():
         talking.result()
+
+
+def _told(looking: asyncio.Task[None]) -> None:
+    """A defect that ends the look-out for missed dates is not quiet."""
+    if not looking.cancelled() and looking.exception() is not None:
+        log.error("nobody looks for missed dates any more", exc_info=looking.exception())
 
 
 class Dispatch:
