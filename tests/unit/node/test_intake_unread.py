@@ -93,8 +93,8 @@ def test_each_file_that_does_harm_is_told_and_the_others_are_sampled(looking: Lo
 
 def test_a_file_that_takes_too_long_costs_its_time_alone(tmp_path: Path) -> None:
     good(tmp_path)
-    (tmp_path / "a-wide.csv").write_bytes(hostile.wide_table(4_000, 200))
-    with Looking(LookLimits(look_s=4.0)) as hurried:
+    (tmp_path / "a-wide.csv").write_bytes(hostile.wide_table(4_000, 600))
+    with Looking(LookLimits(look_s=6.0)) as hurried:
         _, _, tried = told(tmp_path, hurried)
     assert codes(tried) == {"a-wide.csv": "intake.look_too_long"}
     assert [one.tables["patient"] for one in tried.samples] == [20, 40]
@@ -102,7 +102,7 @@ def test_a_file_that_takes_too_long_costs_its_time_alone(tmp_path: Path) -> None
 
 def test_a_child_that_is_killed_costs_one_file(tmp_path: Path) -> None:
     good(tmp_path)
-    (tmp_path / "a-wide.csv").write_bytes(hostile.wide_table(4_000, 200))
+    (tmp_path / "a-wide.csv").write_bytes(hostile.wide_table(4_000, 600))
     with Looking() as looking:
         found = recognise(str(tmp_path), "all", looking)
         pid = looking.pid
