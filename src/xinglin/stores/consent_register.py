@@ -61,9 +61,9 @@ class ConsentRegister:
     as a digest that holds a random id, and in nothing else that leaves. Nothing here changes or deletes a row.
     """
 
-    def __init__(self, ledger: IntakeLedger) -> None:
+    def __init__(self, ledger: IntakeLedger, *, accept_loss: bool = False) -> None:
         self._ledger, self._database = ledger, ledger.database
-        self._database.install(sql.meta, SCHEMA_VERSION)
+        self._database.install(sql.meta, SCHEMA_VERSION, accept_loss=accept_loss)
 
     def close(self) -> None:
         """Close the ledger that it was given."""

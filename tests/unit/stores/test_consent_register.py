@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from xinglin.intake.procedure import commitments
 from xinglin.kernel.errors import LimitExceeded
+from xinglin.node.consent_held import HeldChoices
 from xinglin.stores import consent_tables as sql
 from xinglin.stores.consent_register import CHOICES_AT_ONCE, ConsentRegister
 from xinglin.stores.database_errors import DatabaseTooNew
 from xinglin.stores.intake_ledger import IntakeLedger
-from xinglin.terms.consent import Choice, Delegate, IdentityCheck, Rule, Where
+from xinglin.terms.consent import Choice, ConsentUse, Delegate, IdentityCheck, Rule, Where, person_filter
 from xinglin.terms.consent_use import StudyWord
 
 NAME = "Guardian Zhang Wei"
@@ -114,3 +116,23 @@ def test_a_newer_version_is_refused(register: ConsentRegister, tmp_path: Path) -
 def test_many(register: ConsentRegister) -> None:
     register.keep([choice(n, f"Patient/{n}") for n in range(10_001)], 10)
     assert sum(1 for _ in register.choices()) == 10_001
+
+
+def test_what_came_after_a_number_and_who_said_more(urls: Callable[[], Any]) -> None:
+    """On both databases; what was said twice leaves a gap in the numbers of one of them."""
+    register = ConsentRegister(IntakeLedger(urls(), accept_loss=True), accept_loss=True)
+    said = [choice(1), choice(2, "Patient/8"), choice(3, at=1)]
+    register.keep(said[:2], 10)
+    held, before = HeldChoices(register), register.last()
+    use = ConsentUse(study="heart", purpose="health-research", institutions=(), at=9)
+    assert held.persons(before, use) == person_filter(said[:2], use)
+    assert register.said_more(before) == frozenset()
+    register.keep([choice(4), said[2], choice(5, "Patient/9")], 11)
+    last = register.last()
+    assert [one.id for one in register.choices(last, before)] == [said[2].id, f"{5:032x}"]
+    assert register.said_more(last) == {said[0].person} and register.said_more(before) == frozenset()
+    assert register.id_at(before) == said[1].id and register.id_at(last) == f"{5:032x}"
+    assert register.id_at(last + 1) is None and register.id_at(0) is None
+    assert held.persons(last, use) == person_filter(register.choices(last), use)
+    assert held.persons(before, use) == person_filter(said[:2], use)
+    register.close()
