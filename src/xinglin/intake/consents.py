@@ -62,11 +62,12 @@ class WithConsents:
     def read(self, body: bytes, context: ReadContext) -> Iterator[Read]:
         """The inner reader's parts. Raises what the inner one raises."""
         for part in self._inner.read(body, context):
-            yield (
-                self._listened(part)
-                if any(one.body.get("resourceType") == CONSENT for one in part.resources)
-                else (self._related(part))
-            )
+            for one in part.resources:
+                if one.body.get("resourceType") == CONSENT:
+                    yield self._listened(part)
+                    break
+            else:
+                yield self._related(part)
 
     def _related(self, part: Read) -> Read:
         if self._heard is not None:

@@ -78,7 +78,11 @@ def _plain_sections(composition: dict[str, Any]) -> None:
 
 
 def _carries(part: Read) -> bool:
-    return any(one.body.get("resourceType") in _LOOKED_AT or "extension" in one.body for one in part.resources)
+    for one in part.resources:
+        kind = one.body.get("resourceType")
+        if kind in _LOOKED_AT or (kind == "Observation" and "extension" in one.body):
+            return True
+    return False
 
 
 _Carrier = tuple[Resource, list[Any]]
