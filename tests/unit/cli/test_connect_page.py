@@ -40,4 +40,4 @@ def _parsed(command: object, words: list[str], parent: Context) -> None:
 
 def test_the_page_s_sources_are_sources() -> None:
     found = [parse_sources(block) for block in blocks("toml") if "[[source]]" in block]
-    assert [[one.way for one in each] for each in found] == [["mllp"], ["fhir"]]
+    assert [[one.way for one in each] for each in found] == [["mllp"], ["web"], ["fhir"]]
