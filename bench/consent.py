@@ -123,7 +123,7 @@ def _runs(count: int) -> None:
             register.keep([Choice(f"Patient/{number}", Rule("deny"), 2, "desk", id=f"later {number}")], 2)
             after.append(run())
         row(
-            choices=f"{count:,}",
+            name=f"consent.run_reads.{count}",
             **{
                 "whole register, s": every,
                 "first run of a process, s": first,
