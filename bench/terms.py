@@ -120,8 +120,10 @@ def main(arguments: list[str]) -> None:
     ]
     what = "decisions on a policy of 30 constraints, a core"
     report("terms.judge.allowed", f"{what}, allowed", lambda _: compiled.judge(ASKED), seconds, ">= 20000")
-    report("terms.judge.fresh", f"{what}, new facts each", lambda n: compiled.judge(fresh[n % 50_000]), seconds)
-    report("terms.judge.denied", f"{what}, denied for 3 reasons", lambda _: compiled.judge(denied), seconds)
+    report(
+        "terms.judge.fresh", f"{what}, new facts each", lambda n: compiled.judge(fresh[n % 50_000]), seconds, ">= 20000"
+    )
+    report("terms.judge.denied", f"{what}, denied for 3 reasons", lambda _: compiled.judge(denied), seconds, ">= 20000")
     request, plan, facts = allowed_use("L2", "statistics")
     if not decide(request, plan, facts):
         raise SystemExit("the use that should be allowed is denied")

@@ -176,16 +176,17 @@ def _no_permission(rules: tuple[_Rule, ...], values: Values, policy: Policy, act
         known = ", ".join(sorted({one.action for one in policy.permissions})) or "nothing"
         words = f"No permission covers '{action}'."
         return [Reason("terms.action_not_permitted", words, f"Permitted: {known}. Have the action agreed.")]
-    return [reason for one in rules for node in one.nodes for reason in _in_the_way(node, values)]
+    failing = [node for one in rules for node in one.nodes if not node.test(values)]
+    return [reason for node in failing for reason in _in_the_way(node, values)]
 
 
 def _in_the_way(node: Node, values: Values) -> Iterator[Reason]:
-    if node.test(values):
-        return
+    """Reasons of a constraint that does not hold."""
     if isinstance(node, Leaf):
         yield not_known(node, values) if node.absent(values) else not_met(node, values)
         return
-    inner = [reason for part in node.parts for reason in _in_the_way(part, values)]
+    failing = [part for part in node.parts if not part.test(values)]
+    inner = [reason for part in failing for reason in _in_the_way(part, values)]
     if inner:
         yield from inner
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from xinglin.kernel.verdict import Reason
 from xinglin.terms.constraints import Leaf, Values
@@ -16,6 +17,7 @@ _JOINING = {"all": " and ", "sequence": " and ", "any": " or ", "one": " or else
 _CAPITAL = re.compile(r"(?<=[a-z])([A-Z])")
 
 
+@lru_cache(maxsize=512)
 def slug(name: str) -> str:
     """A short name as a part of a reason's code.
 
@@ -25,6 +27,7 @@ def slug(name: str) -> str:
     return _CAPITAL.sub(r"_\1", name).lower()
 
 
+@lru_cache(maxsize=4096)
 def constraint_text(part: Constraint | Logical) -> str:
     """A constraint in words.
 
