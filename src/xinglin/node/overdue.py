@@ -68,10 +68,8 @@ class NodeOverdue:
             cases = self._cases()
             for case in cases.values():
                 if case.logged and 0 < case.due < self._clock() and case.state != "closed":
-                    fresh = OverdueRow(
-                        case.agreement, case.notice, case.due, self._clock(), OVERDUE_STATES.start
-                    )  # fmt: skip
-                    if self._store.note(fresh):
+                    missed = OverdueRow(case.agreement, case.notice, case.due, self._clock(), OVERDUE_STATES.start)
+                    if self._store.note(missed):
                         log.warning("breach %s of %s is overdue", case.notice, case.agreement)
             for row in self._store.all():
                 if row.state == OVERDUE_STATES.start and row.notice in cases:

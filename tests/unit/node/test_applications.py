@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
+from tests.unit.node.three_hospitals import three_hospitals
 
 from xinglin.contract import (
     Agreement,
@@ -21,9 +22,8 @@ from xinglin.contract import (
 from xinglin.contract.study import APPLICATION
 from xinglin.contract.templates.drafting import APPLICATION_DAYS
 from xinglin.node.agreement_desk import answer_about_agreements
-from xinglin.sample import data_set, descriptions, generate_space
 from xinglin.terms.agreed import CohortView, Peer
-from xinglin.testing.asker import Asker, publish
+from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.trust.envelope import Signed, sign
 from xinglin.trust.keys import PrivateKeys
@@ -38,9 +38,7 @@ TEMPLATE = load_template("statistics")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostileHub]:
-    async with HostileHub(tmp_path_factory.mktemp("space"), names=("a", "b", "c")) as space:
-        for hospital, sample in zip(space.hospitals.values(), generate_space(), strict=False):
-            publish(hospital, data_set(sample.profile, hospital.did, descriptions()))
+    async with three_hospitals(tmp_path_factory.mktemp("space")) as space:
         yield space
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
+from tests.unit.node.three_hospitals import three_hospitals
 
 from xinglin.contract import KIND_OF, Change, sign_change
 from xinglin.contract.breach import (
@@ -23,9 +24,8 @@ from xinglin.contract.breach import (
 )
 from xinglin.contract.errors import NotThisNotice
 from xinglin.evidence.entry import Entry
-from xinglin.sample import data_set, descriptions, generate_space
 from xinglin.stores.contract_papers import PAPERS
-from xinglin.testing.asker import Asker, publish
+from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.trust.envelope import sign
 from xinglin.trust.keys import PrivateKeys
@@ -40,9 +40,7 @@ COHORT, VARIABLES = {"cardiac": "SELECT age FROM cardiac"}, ["cardiac.age"]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostileHub]:
-    async with HostileHub(tmp_path_factory.mktemp("space"), names=("a", "b", "c")) as space:
-        for hospital, sample in zip(space.hospitals.values(), generate_space(), strict=False):
-            publish(hospital, data_set(sample.profile, hospital.did, descriptions()))
+    async with three_hospitals(tmp_path_factory.mktemp("space")) as space:
         yield space
 
 

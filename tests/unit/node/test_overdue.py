@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.unit.node.test_breaches import COHORT, VARIABLES, logged, noticed, order
+from tests.unit.node.three_hospitals import three_hospitals
 
 from xinglin.contract import KIND_OF, Change
 from xinglin.contract.breach import ANSWER_KIND, NOTICE_KIND, BreachAnswer, Case
 from xinglin.node.agreement_desk import answer_about_agreements
 from xinglin.node.autopilot import AUTOPILOT_FILE
 from xinglin.node.desk import answer_at_desk
-from xinglin.sample import data_set, descriptions, generate_space
-from xinglin.testing.asker import Asker, publish
+from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import Hospital, HostileHub
 from xinglin.wire.desk import DeskCall
 
@@ -35,9 +35,7 @@ reason = "What is not answered in time is stopped first."
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HostileHub]:
-    async with HostileHub(tmp_path_factory.mktemp("space"), names=("a", "b", "c")) as space:
-        for hospital, sample in zip(space.hospitals.values(), generate_space(), strict=False):
-            publish(hospital, data_set(sample.profile, hospital.did, descriptions()))
+    async with three_hospitals(tmp_path_factory.mktemp("space")) as space:
         yield space
 
 

@@ -337,19 +337,11 @@ def reference_key(value: Any, wanted: str | None = None) -> Any:
             return key
         return key if not type_ and value.get("type") == wanted else None
     if type(value) is list:
-        found = [key for each in items(value) if type(each) is dict and (key := _one_key(each, wanted)) is not None]
+        found = [
+            key for each in items(value) if type(each) is dict and (key := reference_key(each, wanted)) is not None
+        ]
         return squeezed(found)
     return None
-
-
-def _one_key(reference: dict[str, Any], wanted: str | None) -> str | None:
-    text = reference.get("reference")
-    if type(text) is not str:
-        return None
-    type_, key = _key_of(text)
-    if wanted is None or type_ == wanted:
-        return key
-    return key if not type_ and reference.get("type") == wanted else None
 
 
 @lru_cache(maxsize=32_768)
