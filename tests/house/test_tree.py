@@ -84,7 +84,8 @@ def test_every_requirement_is_locked_with_hashes(root: Path) -> None:
         asked = project["dependencies"] + [d for d in extras.get(name, []) if not d.startswith("xinglin")]
         wanted = {re.split(r"[\[>=<~ ]", text)[0].lower().replace("_", "-") for text in asked}
         assert wanted <= set(locked), f"requirements/{name}.txt lacks {wanted - set(locked)}: run make lock"
-        assert not {"torch", "tensorflow", "jax"} & set(locked)
+        heavy = {"torch", "tensorflow"} | ({"jax"} if name != "test" else set())  # an oracle of the tests needs it
+        assert not heavy & set(locked)
         for package, versions in locked.items():
             merged.setdefault(package, set()).update(versions)
     forks = {"deprecated"}
