@@ -13,6 +13,7 @@ from xinglin.terms.request import Plan, UseRequest
 from xinglin.trust.envelope import Signed
 
 RESULT_BYTES = Limit("result size", 4 * 1024 * 1024, "bytes")
+EXTRACT_BYTES = Limit("extract size", 256 * 1024 * 1024, "bytes")
 
 USE_STATES = StateTable(
     "use",
@@ -70,16 +71,41 @@ class PooledGuard(msgspec.Struct, frozen=True):
     rows_squared: int | None = None
 
 
-class Computed(msgspec.Struct, frozen=True):
-    """The opened, unprotected outcome of a run, the same at every contributor.
+class ExtractGuard(msgspec.Struct, frozen=True):
+    """What an extract says about itself, measured after the last change to it. Version 1; append-only.
 
-    ``result``: canonical bytes of what would be released. ``salt``: 32 bytes that all contributors derive
-    alike and the hub does not know.
+    ``rows`` and ``persons`` in it, ``left_out`` rows suppressed. ``profile`` and its digest. ``k``: the fewest distinct
+    persons who share a combination of the quasi-identifying columns; ``l``: the fewest distinct values of a sensitive
+    column among them; ``t``: the largest distance of its distribution from the whole, an exact decimal rounded up.
+    ``mark``: the salted digest of the mark's code (empty: not marked). ``recipient``: the workspace. ``size_bytes``: of
+    all files.
+    """
+
+    rows: int
+    persons: int
+    left_out: int
+    profile: str
+    profile_digest: str
+    k: int
+    l: int  # noqa: E741 - the name of the measure
+    t: str
+    mark: str
+    recipient: str
+    size_bytes: int
+    version: int = 1
+
+
+class Computed(msgspec.Struct, frozen=True):
+    """The opened outcome of a run, the same at every contributor: unprotected, or an extract as it would leave.
+
+    ``result``: canonical bytes of what would be released; of an extract, its manifest, which names every file by
+    digest. ``salt``: 32 bytes that all contributors derive alike and the hub does not know. ``extract``: of an extract.
     """
 
     result: bytes
     guard: PooledGuard
     salt: bytes
+    extract: ExtractGuard | None = None
 
 
 class Stopped(msgspec.Struct, frozen=True):

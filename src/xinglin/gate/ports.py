@@ -102,6 +102,14 @@ class Evidence(Protocol):
         ...
 
 
+class Review(Protocol):
+    """Persons of the hospital who look at what would leave."""
+
+    async def reviewed(self, use: Use, computed: Computed) -> Verdict:
+        """What they decided about exactly this outcome; ``NotNow`` while not all of them have. Again is the same."""
+        ...
+
+
 class Releaser(Protocol):
     """Seals and hands over."""
 

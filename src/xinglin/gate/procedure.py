@@ -27,20 +27,21 @@ from xinglin.gate.model import (
     Use,
     Withheld,
 )
-from xinglin.gate.ports import Computer, Decider, Evidence, Ledger, Releaser, ReleaseStore
+from xinglin.gate.ports import Computer, Decider, Evidence, Ledger, Releaser, ReleaseStore, Review
 from xinglin.gate.protect import mark_of, protect
 from xinglin.kernel.instants import Clock, system_clock
-from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
+from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.terms.decide import decide
 from xinglin.terms.facts import CHECKPOINT_STALE_MS, Facts
 
 _STALE = "terms.stale_checkpoint"
+_NO_REVIEW: Verdict = deny("gate.no_review", "Nobody reviews extracts here.", "Have reviewers appointed.")
 # The request opened the run in time; how long the run takes is not its business.
 _STANDS_ONCE_ADMITTED = frozenset({"terms.expired"})
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Everything outside that a gate uses."""
+    """Everything outside that a gate uses. ``review``: without one, nothing is released that persons look at first."""
 
     decider: Decider
     ledger: Ledger
@@ -48,6 +49,7 @@ class Ports(msgspec.Struct, frozen=True):
     evidence: Evidence
     releaser: Releaser
     store: ReleaseStore
+    review: Review | None = None
 
 
 class Gate:
@@ -70,7 +72,7 @@ class Gate:
         2. decide: every rule, from this node's own facts.
         3. charge: one answer, before anything is computed.
         4. compute: `admitted` in the log first, then the rounds.
-        5. protect: the disclosure rules on the pooled total.
+        5. protect: the disclosure rules on the pooled total, or on the extract; an extract is then held for review.
         6. log: `release-authorised`, included and fresh; nothing below it revoked; every contributor's too.
         7. release: seal and hand over, then `delivered`.
         8. settle: the charge is spent.
@@ -130,6 +132,7 @@ class Gate:
             self._admit,
             self._compute,
             self._protect,
+            self._hold,
             self._log,
             self._release,
             self._settle,
@@ -208,6 +211,15 @@ class Gate:
         if isinstance(verdict, Denied):
             return await self._mark(record, verdict)
         return await self._move(record, "protect")
+
+    async def _hold(self, use: Use, record: Record) -> Record:
+        """Persons look at an extract before anything of it is authorised; a pooled total has no rows to look at."""
+        if _is_no(record) or record.state != "protected" or record.commitment or _computed(record).extract is None:
+            return record
+        verdict = _NO_REVIEW
+        if self._ports.review is not None:
+            verdict = await self._ports.review.reviewed(use, _computed(record))
+        return await self._mark(record, verdict) if isinstance(verdict, Denied) else record
 
     # 6
     async def _log(self, use: Use, record: Record) -> Record:

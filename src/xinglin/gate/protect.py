@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from xinglin.evidence.commitments import commit, derive_salt
+from xinglin.gate.extracts import check_guard
 from xinglin.gate.model import RESULT_BYTES, Computed, PooledGuard
 from xinglin.kernel.verdict import Allowed, Verdict, deny, every
 from xinglin.privacy.differencing import check_differences, check_rosters, is_finer
 from xinglin.privacy.disclosure import check_dominance, check_total
 from xinglin.privacy.errors import BadLayout
+from xinglin.terms.extracts import is_extract
 from xinglin.terms.request import Plan
 
 
 def protect(plan: Plan, node: str, computed: Computed) -> Verdict:
-    """Whether the total may leave under the plan's rules; pure, with every reason about the pooled data.
+    """Whether the outcome may leave under the plan's rules; pure, with every reason about the pooled data.
 
-    Checks persons a cell, contributors (of the roster, this node among them), degrees of freedom,
+    Of an extract: ``gate.extracts.check_guard``. Of a total: checks persons a cell, contributors (of the roster, this node among them), degrees of freedom,
     parameters, dominance where rows are not persons, difference counts, and the size of the result.
     """
     guard = computed.guard
+    if is_extract(plan) or computed.extract is not None:
+        return every([_contributors(plan, node, guard), _size(computed.result), check_guard(plan, computed.extract)])
     verdicts = [
         check_total(
             plan.rules,

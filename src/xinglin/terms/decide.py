@@ -3,7 +3,8 @@
 1. The request and the plan are well formed and belong together.
 2. The requester is who signed, with keys that stand, in time, for the first time.
 3. An agreement of this node, in force, covers study, data set, purpose, operation and recipients.
-4. The columns lie inside the agreement, and what their grade requires is there; the agreement's policy allows the use.
+4. The columns lie inside the agreement, and what their grade requires is there; the agreement's policy allows the use;
+   an extract is of one hospital, for one workspace, and its k is at least the minimum cell.
 5. The roster is the one this hospital agreed to be summed with, by keys and by number.
 6. The law packs, fences and pilot that this hospital set up for itself have nothing against it.
 7. The rules are at least the agreed ones, answers are left, and what was admitted is neither too old nor overtaken
@@ -22,6 +23,7 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.asker import asker_reasons
 from xinglin.terms.evaluate import Asked, compile_policy
+from xinglin.terms.extracts import EXTRACT_TIME, check_extract, is_extract
 from xinglin.terms.facts import CHECKPOINT_STALE_MS, RUN_TIME, AgreementFacts, Facts
 from xinglin.terms.grades import REMEDIES, REQUIREMENTS, highest, required
 from xinglin.terms.policy import Policy
@@ -41,11 +43,12 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
         *asker_reasons(request, facts),
         *_agreement(request, plan, facts),
         *_columns(request, plan, facts),
+        *check_extract(request, plan),
         *_policy(policy),
         *facts.law,
         *_roster(request, plan, facts),
         *_limits(plan, facts),
-        *_since_admission(facts),
+        *_since_admission(plan, facts),
         *_log(request, plan, facts),
     ]
     if reasons:
@@ -207,7 +210,7 @@ def _roster(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:
         yield Reason("terms.peer_keys", words, "Have the agreement amended after a key change.")
     counted = 1 + sum(facts.roster_keys.get(did) == pinned.get(did, "") for did in others)
     least = max(held.terms.rules.min_hospitals, plan.rules.min_hospitals)
-    if counted < least:
+    if counted < least and not is_extract(plan):  # nothing of an extract is pooled
         words = f"Fewer than {least} hospitals count towards the minimum."
         yield Reason("terms.few_hospitals", words, "Add hospitals whose agreements name each other.")
 
@@ -226,8 +229,9 @@ def _limits(plan: Plan, facts: Facts) -> Iterator[Reason]:
         yield Reason("terms.future_snapshot", "The snapshot lies in the future.", "Name an instant that has passed.")
 
 
-def _since_admission(facts: Facts) -> Iterator[Reason]:
-    if facts.admitted is not None and facts.now - facts.admitted > min(facts.run_limit_ms, RUN_TIME.value):
+def _since_admission(plan: Plan, facts: Facts) -> Iterator[Reason]:
+    most_ms = EXTRACT_TIME.value if is_extract(plan) else min(facts.run_limit_ms, RUN_TIME.value)
+    if facts.admitted is not None and facts.now - facts.admitted > most_ms:
         words = "The run took longer from its admission to its release than this hospital allows."
         yield Reason("terms.run_too_long", words, "Ask again: persons' choices are then read anew.")
     if facts.withdrawn_since:

@@ -23,7 +23,7 @@ REQUIREMENTS = {
     "release_allowance": "an answer is left in the agreement's and the data set's allowance",
     "differencing_guard": "released cells are compared with earlier ones",
     "disclosure_pack": "the disclosure rules are applied to the pooled total",
-    "output_review": "a person reviews each extract",
+    "output_review": "two persons of the hospital review each extract, blind to each other",
     "enrolled_workspace": "extracts stay in an enrolled workspace",
     "named_study": "the use belongs to the one study that is named",
     "ethics_approval": "an ethics approval covers the study, its cohort and its variables",
@@ -36,8 +36,8 @@ REMEDIES = {
     "ethics_approval": "Obtain an approval that names this study's cohort and variables, and agree on exactly these.",
     "security_assessment": "Have the hospital assessed by a third party and the report registered there.",
     "protected_computation": "Agree on data of grade L2: no node computes under encryption or in an attested enclave.",
-    "output_review": "Ask for statistics: this version gives out no extracts.",
-    "enrolled_workspace": "Ask for statistics: this version gives out no extracts.",
+    "output_review": "Have the hospital appoint at least two reviewers: xinglin extract reviewers.",
+    "enrolled_workspace": "Enrol a workspace of the asking institution, and name it as the only recipient.",
 }
 """What to do where one is missing that the asker cannot provide alone, or nobody yet."""
 

@@ -16,6 +16,7 @@ from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
 from xinglin.terms.decide import decide, decide_read
 from xinglin.terms.evaluate import Asked
+from xinglin.terms.extracts import EXTRACT, EXTRACT_TIME, ExtractAsk
 from xinglin.terms.facts import RUN_TIME, AgreementFacts, ApprovalFacts, Facts, TouchedColumn
 from xinglin.terms.grades import GRADES, OPERATIONS, REQUIRED, REQUIREMENTS
 from xinglin.terms.policy import Constraint, Duty, Permission, Policy, Prohibition
@@ -43,6 +44,7 @@ def named_digest(name: str) -> str:
 HOSPITALS = tuple(sorted(named_did(name) for name in ("north", "south", "east", "west")))
 NODE, *OTHERS = HOSPITALS
 ASKER, INSTITUTE = named_did("researcher"), named_did("institute")
+WORKSPACE = named_did("workspace")
 KEYS = {one: named_digest("keys of " + one) for one in HOSPITALS}
 AGREEMENTS = {one: named_digest("agreement of " + one) for one in HOSPITALS}
 
@@ -101,7 +103,16 @@ def allowed_use(grade: str, operation: str) -> Use:
         recipients=(ASKER,),
         nodes=HOSPITALS,
     )
-    return request, plan, _facts(grade, operation, terms)
+    use = (request, plan, _facts(grade, operation, terms))
+    return _as_extract(use) if operation == EXTRACT else use
+
+
+def _as_extract(use: Use) -> Use:
+    """The same use of one hospital, as an extract into a workspace."""
+    ask = ExtractAsk("gb-t-37964", k=10, workspace=WORKSPACE, quasi=("age",), sensitive=("disease",))
+    alone = {"roster": (NODE,), "agreements": {NODE: AGREEMENTS[NODE]}}
+    planned = _planned(algorithm=EXTRACT, params=ask.to_params(), **alone)(use)
+    return _terms(recipients=tuple(sorted((ASKER, WORKSPACE))))(_asked(recipients=(WORKSPACE,))(planned))
 
 
 def _facts(grade: str, operation: str, terms: AgreedTerms) -> Facts:
@@ -172,6 +183,11 @@ def _planned(**changes: object) -> Callable[[Use], Use]:
     return change
 
 
+def _asking(**changes: object) -> Callable[[Use], Use]:
+    """Another parameter of an extract; any other use stays as it is."""
+    return lambda use: _planned(params=use[1].params | changes)(use) if use[1].algorithm == EXTRACT else use
+
+
 def _without(protection: str) -> Callable[[Use], Use]:
     return lambda use: (*use[:2], replace(use[2], protections=use[2].protections - {protection}))
 
@@ -205,7 +221,10 @@ MISSING: dict[str, Callable[[Use], Use]] = {
     "the rules are looser than agreed": _planned(rules=DisclosureRules(min_cell=5)),
     "the agreement's answers are used up": _fact(allowance_left=0),
     "the data set's answers are used up": _fact(answers_left=0),
-    "the run was admitted too long ago": _fact(admitted=NOW - RUN_TIME.value - 1),
+    "the run was admitted an hour ago": _fact(admitted=NOW - RUN_TIME.value - 1),
+    "the run was admitted weeks ago": _fact(admitted=NOW - EXTRACT_TIME.value - 1),
+    "an extract's k is below the minimum cell": _asking(k=9),
+    "an extract names another workspace": _asking(workspace=named_did("elsewhere")),
     "a withdrawal since it was admitted binds": _fact(admitted=NOW - 1000, withdrawn_since=True),
     "the study is revoked": _fact(revoked=frozenset({"heart-study"})),
     "the node's view of the log is stale": _fact(checkpoint_age_ms=30_001),
@@ -222,6 +241,15 @@ MISSING: dict[str, Callable[[Use], Use]] = {
     ),
 }
 """Every condition that may be missing, and how a use is spoiled so."""
+
+_POOLED = frozenset({"statistics", "training"})
+CONCERNS = {
+    "a peer's keys changed": _POOLED,
+    "the run was admitted an hour ago": _POOLED,
+    "an extract's k is below the minimum cell": frozenset({EXTRACT}),
+    "an extract names another workspace": frozenset({EXTRACT}),
+}
+"""Conditions that are of these operations alone; the others are of all."""
 
 
 def offered() -> Iterator[tuple[str, str]]:
