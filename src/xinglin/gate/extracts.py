@@ -10,6 +10,8 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.terms.extracts import ExtractAsk, ask_of, decimal, is_extract
 from xinglin.terms.request import Plan
 
+_COARSER = "Ask for coarser columns, or for fewer of them."
+
 
 def check_guard(plan: Plan, guard: ExtractGuard | None) -> Verdict:
     """Whether an extract may be shown to its reviewers, and leave if they agree; pure, with every reason.
@@ -29,35 +31,30 @@ def check_guard(plan: Plan, guard: ExtractGuard | None) -> Verdict:
 
 
 def _faults(plan: Plan, ask: ExtractAsk, guard: ExtractGuard) -> Iterator[Reason]:
+    least, most = max(ask.k, plan.min_cell), decimal(ask.suppressed)
     if guard.version != 1:
         yield _reason("gate.unprotected", "The extract's account of itself is of an unknown version.", "Upgrade.")
     if guard.profile != ask.profile or not guard.profile_digest:
         yield _reason("gate.not_deidentified", "The extract was not de-identified by the plan's profile.")
-    if guard.k < max(ask.k, plan.min_cell):
-        words = "A combination of quasi-identifying values is shared by fewer persons than k."
-        yield _reason("gate.k_missed", words, "Ask for coarser columns, or for fewer of them.")
-    if guard.persons < max(ask.k, plan.min_cell):
-        yield _reason("gate.few_persons", "Too few persons are in the extract.", "Ask for a larger cohort.")
-    if ask.l and guard.l < ask.l:
-        yield _reason("gate.l_missed", "A group has too few distinct sensitive values.", "Ask for coarser columns.")
-    if ask.t and not _holds(guard.t, ask.t):
-        yield _reason(
-            "gate.t_missed", "A group's sensitive values differ too much from the whole's.", "Ask for more t."
-        )
     if not guard.mark or guard.recipient != ask.workspace:
         yield _reason("gate.not_marked", "The extract does not carry its recipient's mark.")
-    if guard.left_out * decimal(ask.suppressed).denominator > decimal(ask.suppressed).numerator * _all(guard):
-        yield _reason(
-            "gate.suppressed", "More rows would be left out than the plan allows.", "Ask for coarser columns."
-        )
-    if not (0 < guard.rows and 0 < guard.size_bytes <= EXTRACT_BYTES.value):
-        yield _reason(
-            "gate.result_size", "The extract is empty or too large to be released.", "Ask for less at a time."
-        )
+    yield from _groups(ask, guard, least)
+    if guard.persons < least:
+        yield _reason("gate.few_persons", "Too few persons are in the extract.", "Ask for a larger cohort.")
+    if guard.left_out > most * (guard.rows + guard.left_out):
+        yield _reason("gate.suppressed", "More rows would be left out than the plan allows.", _COARSER)
+    if guard.rows < 1 or not 0 < guard.size_bytes <= EXTRACT_BYTES.value:
+        yield _reason("gate.result_size", "The extract is empty or too large.", "Ask for less at a time.")
 
 
-def _all(guard: ExtractGuard) -> int:
-    return guard.rows + guard.left_out
+def _groups(ask: ExtractAsk, guard: ExtractGuard, least: int) -> Iterator[Reason]:
+    if guard.k < least:
+        words = "A combination of quasi-identifying values is shared by fewer persons than k."
+        yield _reason("gate.k_missed", words, _COARSER)
+    if ask.l and guard.l < ask.l:
+        yield _reason("gate.l_missed", "A group has too few distinct sensitive values.", _COARSER)
+    if ask.t and not _holds(guard.t, ask.t):
+        yield _reason("gate.t_missed", "A group's sensitive values differ too much from the whole's.", _COARSER)
 
 
 def _holds(measured: str, asked: str) -> bool:

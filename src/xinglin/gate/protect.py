@@ -16,8 +16,9 @@ from xinglin.terms.request import Plan
 def protect(plan: Plan, node: str, computed: Computed) -> Verdict:
     """Whether the outcome may leave under the plan's rules; pure, with every reason about the pooled data.
 
-    Of an extract: ``gate.extracts.check_guard``. Of a total: checks persons a cell, contributors (of the roster, this node among them), degrees of freedom,
-    parameters, dominance where rows are not persons, difference counts, and the size of the result.
+    Of an extract: ``gate.extracts.check_guard``. Of a total: checks persons a cell, contributors (of the roster, this
+    node among them), degrees of freedom, parameters, dominance where rows are not persons, difference counts, and the
+    size of the result.
     """
     guard = computed.guard
     if is_extract(plan) or computed.extract is not None:

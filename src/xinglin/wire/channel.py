@@ -14,6 +14,7 @@ import msgspec
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
+from xinglin.wire.extracts import ExtractGiven, ExtractOrder, ExtractPart, ExtractSaid, ExtractStop
 from xinglin.wire.held_offers import HeldAnswer, HeldOrder
 
 REPORTS_CONTEXT = "node-reports/1"
@@ -139,6 +140,9 @@ Report = (
     | Published
     | AgreementAnswer
     | PaperReport
+    | ExtractSaid
+    | ExtractPart
+    | ExtractGiven
 )
 
 
@@ -246,6 +250,8 @@ Order = (
     | AgreementOrder
     | PaperOrder
     | ApprovalOrder
+    | ExtractOrder
+    | ExtractStop
 )
 
 
