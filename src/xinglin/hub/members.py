@@ -35,8 +35,12 @@ INVITED_ROLES = {
     "consumer": ("consumer",),
     "service": ("service",),
     "person": (),
+    "workspace": ("workspace",),
 }
-"""What an invite's role becomes: a hospital's node witnesses too; a person's institution vouches for them."""
+"""What an invite's role becomes: a hospital's node witnesses too; a person's institution vouches for them.
+
+A workspace is of an institution that asks for data, which vouches for it as for a person.
+"""
 
 
 class InviteRefused(XinglinError):

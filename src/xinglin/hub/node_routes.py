@@ -34,6 +34,7 @@ from xinglin.wire.channel import (
     Taken,
 )
 from xinglin.wire.errors import Problem, Refused
+from xinglin.wire.extracts import ExtractGiven, ExtractPart, ExtractSaid
 from xinglin.wire.held_offers import HeldAnswer
 
 log = logging.getLogger("xinglin.hub.nodes")
@@ -123,6 +124,9 @@ async def _act(hub: Hub, node: str, report: Report) -> None:
             await hub.agreements.answered(node, report)
         elif isinstance(report, PaperReport):
             hub.agreements.paper(node, report.agreement_id, report.kind, Signed.from_bytes(report.signed))
+        elif isinstance(report, ExtractSaid | ExtractPart | ExtractGiven):
+            if hub.extracts is not None:
+                await hub.extracts.take(node, report)
         else:
             await hub.runs.take(node, report)
     except StoreUnavailable:

@@ -16,6 +16,7 @@ from xinglin.hub.agreements import Agreements
 from xinglin.hub.catalogue_desk import DATA_SETS
 from xinglin.hub.catalogue_federated import Federation
 from xinglin.hub.connector_held import HeldOffers
+from xinglin.hub.extract_desk import ExtractDesk
 from xinglin.hub.log import LogService
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
@@ -101,6 +102,7 @@ class Hub:
         )
         self.access, self.reviews = access, reviews
         self.products: ProductDesk | None = None
+        self.extracts: ExtractDesk | None = None
         self.held: HeldOffers | None = None
         self._sends: dict[str, dict[str, int]] = {}
         self._turns: dict[str, asyncio.Lock] = {}

@@ -25,6 +25,8 @@ from xinglin.hub.catalogue_sources import DspCatalogs
 from xinglin.hub.connector import Around, make_connector
 from xinglin.hub.connector_held import HeldOffers
 from xinglin.hub.doorway import on_error, on_http_error
+from xinglin.hub.extract_desk import ExtractDesk
+from xinglin.hub.extract_routes import extract_routes
 from xinglin.hub.founding import CARD_FILE, founded_space, log_signer, open_keys
 from xinglin.hub.log import LogService, LogSettings
 from xinglin.hub.log_routes import log_router
@@ -51,6 +53,7 @@ from xinglin.stores.access_database import AccessDatabase
 from xinglin.stores.catalogue_database import CatalogueDatabase
 from xinglin.stores.connector_database import ConnectorDatabase
 from xinglin.stores.contract_papers import ContractPapers
+from xinglin.stores.extract_hub import HubExtracts
 from xinglin.stores.hub_database import SCHEMA, HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
 from xinglin.stores.national_database import NationalContracts
@@ -82,6 +85,7 @@ class HubParts(msgspec.Struct, frozen=True):
     card: WitnessCard
     regulator: KeyRegistration
     products: ProductDatabase
+    extracts: HubExtracts
     connector: Assembled | None = None
 
 
@@ -124,12 +128,14 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     if connector is not None:
         hub.held = HeldOffers(connector, CatalogueOffers(catalogue).entry_of, members, mailboxes, clock)
     hub.products = _product_desk(hub, shelf)
+    hub.extracts = ExtractDesk(members, _extracts(folder, settings.database_url), mailboxes.put, clock)
     rest = Litestar(
         [
             open_routes(hub),
             door_routes(hub),
             catalogue_routes(hub),
             product_routes(hub, hub.products),
+            extract_routes(hub, hub.extracts),
             *access_routes(hub),
             national_routes(hub, National(members, database, contracts, log.entries, clock)),
             log_router(log, members.check_batch),
@@ -154,6 +160,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         card,
         regulator,
         shelf.store,
+        hub.extracts.store,
         connector,
     )
 
@@ -188,6 +195,8 @@ def connect_parts(parts: HubParts) -> None:
             hub.held.arrived(node)
         hub.reviews.arrived(node)
         hub.runs.arrived(node, runs)
+        if hub.extracts is not None:
+            hub.extracts.arrived(node)
         newest = hub.log.latest_with_quorum()
         if newest:
             hub.mailboxes.put(node, CheckpointOrder(newest.encode()))
@@ -195,6 +204,10 @@ def connect_parts(parts: HubParts) -> None:
     hub.members.record.on_member.append(on_member)
     hub.log.on_checkpoint(on_checkpoint)
     hub.mailboxes.on_arrival.append(on_arrival)
+
+
+def _extracts(folder: Path, url: str) -> HubExtracts:
+    return HubExtracts(url) if url else HubExtracts.in_folder(folder)
 
 
 def _witness_client(settings: HubSettings) -> httpx.AsyncClient:

@@ -15,15 +15,21 @@ from xinglin.trust.leaves import KeyRegistration, register, vouch
 from xinglin.wire.calls import EnrolCall, Enrolled
 from xinglin.wire.space import Invite, parse_invite
 
-_ROLES: dict[str, tuple[str, ...]] = {"consumer": ("consumer",), "service": ("service",), "person": ()}
+_ROLES: dict[str, tuple[str, ...]] = {
+    "consumer": ("consumer",),
+    "service": ("service",),
+    "person": (),
+    "workspace": ("workspace",),
+}
 
 
 def registration_of_person(
     folder: Path | str, name: str, institution: str, role: str = "person", passphrase: str = ""
 ) -> bytes:
-    """A person's registration, for their institution to vouch for; the keys are made in ``folder``.
+    """A person's or a workspace's registration, for their institution to vouch for; the keys are made in ``folder``.
 
-    ``role``: ``person`` (committee members, officers) or ``consumer`` (who asks for runs), as the invite will say.
+    ``role``: ``person`` (committee members, officers, reviewers), ``consumer`` (who asks for runs) or ``workspace``, as
+    the invite will say.
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -13,8 +13,12 @@ from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.trust.keys import Possession, PrivateKeys, PublicKeys
 
-ROLES = frozenset({"provider", "consumer", "service", "operator", "regulator", "witness"})
+ROLES = frozenset({"provider", "consumer", "service", "operator", "regulator", "witness", "workspace"})
 """What a participant may be; a person takes some of its institution's, never one of the guarded or ``witness``."""
+WORKSPACE = "workspace"
+"""A controlled place of an institution that asks for data; it is vouched for as a person is, and is nothing else."""
+ASKING_ROLES = frozenset({"consumer", "service"})
+"""Roles of institutions that may be given data to work on."""
 GUARDED_ROLES = frozenset({"operator", "regulator"})
 """Roles that the operator alone cannot hand out: the regulator consents too."""
 REASONS = frozenset({"compromised", "left", "superseded", "frozen"})

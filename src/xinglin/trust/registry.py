@@ -18,9 +18,11 @@ from xinglin.trust import leaves
 from xinglin.trust.errors import RevokedParticipant, UnknownParticipant
 from xinglin.trust.keys import PublicKeys, check_did, check_possession, check_public_keys, did_of, verify
 from xinglin.trust.leaves import (
+    ASKING_ROLES,
     GUARDED_ROLES,
     REASONS,
     ROLES,
+    WORKSPACE,
     Attestation,
     KeyChange,
     KeyLeaf,
@@ -198,7 +200,10 @@ class KeyDirectory:
         faults = []
         if leaf.voucher is None or leaf.voucher.by != leaf.institution:
             faults.append(_fault("not_vouched", "Its institution did not vouch for it.", "Ask the institution."))
-        if not set(leaf.roles) <= home.roles - GUARDED_ROLES - {"witness"}:
+        if WORKSPACE in leaf.roles:
+            if not home.roles & ASKING_ROLES:
+                faults.append(_fault("workspace", "Its institution is not one that is given data to work on."))
+        elif not set(leaf.roles) <= home.roles - GUARDED_ROLES - {"witness"}:
             faults.append(_fault("person_roles", "A person takes only roles that its institution has and may lend."))
         return faults
 
@@ -285,6 +290,8 @@ def _shape_faults(leaf: KeyRegistration) -> list[Reason]:
         faults.append(_fault("did", "The DID does not follow from the keys."))
     if not set(leaf.roles) <= ROLES or tuple(sorted(set(leaf.roles))) != leaf.roles:
         faults.append(_fault("roles", "Roles are known words, in order, each once."))
+    if WORKSPACE in leaf.roles and (leaf.roles != (WORKSPACE,) or not leaf.institution):
+        faults.append(_fault("workspace", "A workspace is of an institution, and has no other role."))
     if not leaf.roles and not leaf.institution:
         faults.append(_fault("roles", "An institution has at least one role."))
     if not leaf.name.strip() or not leaf.name.isprintable() or len(leaf.name) > NAME_CHARACTERS.value:

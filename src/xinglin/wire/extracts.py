@@ -49,7 +49,7 @@ EXTRACT_STATES = StateTable(
         ("delivered", "take", "taken"),
     ),
 )
-"""As its asker and its workspace see it. *held*: persons of the hospital look at it; *withheld*: a rule or they said no."""
+"""As asker and workspace see it. *held*: persons of the hospital look at it; *withheld*: a rule or a person said no."""
 
 EVENTS = ("work", "hold", "refuse", "withhold", "end")
 """What a node may report by ``ExtractSaid``; a delivery is its parts with their attestation."""

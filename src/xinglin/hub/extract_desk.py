@@ -1,0 +1,196 @@
+"""Extracts at the hub: it hands requests to hospitals and ciphertext to workspaces, and decides and reads nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from xinglin.hub.members import Members
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.verdict import Denied, Reason, deny
+from xinglin.stores.extract_hub import ExtractRow, HubExtracts
+from xinglin.terms.extracts import check_extract
+from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan, check_request
+from xinglin.trust.envelope import Signed, open_signed, open_signed_as
+from xinglin.wire.channel import Order, Report
+from xinglin.wire.errors import Refused
+from xinglin.wire.extracts import (
+    EVENTS,
+    EXTRACT_CONTEXT,
+    EXTRACT_STATES,
+    EXTRACTS_LISTED,
+    EXTRACTS_OPEN,
+    PART_BYTES,
+    PARTS,
+    ExtractAttestation,
+    ExtractGiven,
+    ExtractOrder,
+    ExtractPart,
+    ExtractSaid,
+    ExtractStop,
+    ExtractView,
+)
+from xinglin.wire.runs import run_id_of
+
+log = logging.getLogger("xinglin.hub.extracts")
+_SEAL_OVERHEAD = 64 * 1024
+
+
+class ExtractDesk:
+    """Where extracts are asked for, followed and fetched."""
+
+    def __init__(self, members: Members, store: HubExtracts, put: Callable[[str, Order], None], clock: Clock) -> None:
+        self._members, self.store, self._put, self._clock = members, store, put, clock
+        self._changed = asyncio.Condition()
+
+    # --- the asker ---------------------------------------------------------------------------
+
+    def ask(self, signed: Signed, plan_data: bytes) -> ExtractView:
+        """Take a request in and hand it to its hospital; the same request again is the same extract."""
+        request = decode_json(open_signed(signed, USE_REQUEST, self._members.directory), UseRequest)
+        plan = decode_json(plan_data, Plan)
+        _check(signed, request, plan, plan_data)
+        run_id = run_id_of(signed)
+        known = self.store.one(run_id)
+        if known is None:
+            mine = self.store.of(request.requester, EXTRACTS_LISTED.value)
+            EXTRACTS_OPEN.check(1 + sum(row.view.state not in EXTRACT_STATES.final for row in mine))
+            now, (node,), (recipient,) = self._clock(), plan.roster, request.recipients
+            view = ExtractView(run_id, EXTRACT_STATES.start, 1, node, recipient, now, now)
+            known = ExtractRow(run_id, request.requester, recipient, node, signed.to_bytes(), plan_data, view)
+            self.store.add(known)
+            self._order(known)
+        return known.view
+
+    def list(self, who: str) -> list[ExtractView]:
+        """Extracts that ``who`` asked for or receives, newest first."""
+        return [row.view for row in self.store.of(who, EXTRACTS_LISTED.value)]
+
+    async def view(self, run_id: str, who: str, after: int = -1, hold_s: float = 0.0) -> ExtractView:
+        """One of them, once its version is above ``after`` or ``hold_s`` seconds have passed."""
+        found = self._row(run_id, who).view
+        if found.version > after or hold_s <= 0:
+            return found
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(hold_s), self._changed:
+                await self._changed.wait_for(lambda: self._row(run_id, who).view.version > after)
+        return self._row(run_id, who).view
+
+    async def cancel(self, run_id: str, who: str) -> ExtractView:
+        """The asker no longer wants it: what is not handed over yet never will be."""
+        row = self._row(run_id, who)
+        if row.requester != who:
+            raise Refused(deny("hub.not_the_requester", "Only who asked cancels.", "Ask them.").reasons)
+        if "cancel" in EXTRACT_STATES.events(row.view.state):
+            self._put(row.node, ExtractStop(run_id, "The asker cancelled it."))
+            await self._move(row, "cancel", words="The asker cancelled it.")
+        return self._row(run_id, who).view
+
+    # --- the workspace -----------------------------------------------------------------------
+
+    def part(self, run_id: str, who: str, number: int) -> bytes:
+        """One sealed part, for its recipient alone."""
+        self._received_by(run_id, who)
+        found = self.store.part(run_id, number)
+        if found is None:
+            words = "There is no such part here: not yet, or no longer."
+            raise Refused(deny("hub.no_part", words, "Look at the extract's state.").reasons, status=404)
+        return found
+
+    async def taken(self, run_id: str, who: str) -> ExtractView:
+        """The recipient has it all: the parts are forgotten. Again changes nothing."""
+        row = self._received_by(run_id, who)
+        if row.view.state == "delivered":
+            await self._move(row, "take")
+            await asyncio.to_thread(self.store.drop_parts, run_id)
+        return self._row(run_id, who).view
+
+    # --- the hospital ------------------------------------------------------------------------
+
+    def arrived(self, node: str) -> None:
+        """A node (re)appeared: it is handed again what it has not finished; it knows what it has done."""
+        for row in self.store.unfinished():
+            if row.node == node:
+                self._order(row)
+
+    async def take(self, node: str, report: Report) -> None:
+        """Act on a hospital's report; one about another hospital's extract, or one that is over, changes nothing."""
+        row = self.store.one(getattr(report, "run_id", ""))
+        if row is None or row.node != node:
+            return
+        if row.view.state in ("delivered", *EXTRACT_STATES.final):
+            if row.view.state == "cancelled":
+                self._put(node, ExtractStop(row.run, row.view.words))
+            return
+        if isinstance(report, ExtractPart):
+            PARTS.check(report.of)
+            PART_BYTES.check(len(report.payload) - _SEAL_OVERHEAD)
+            if 1 <= report.number <= report.of:
+                await asyncio.to_thread(self.store.add_part, row.run, report.number, report.payload)
+        elif isinstance(report, ExtractGiven):
+            await self._given(row, report)
+        elif isinstance(report, ExtractSaid) and report.event in {*EVENTS} & {*EXTRACT_STATES.events(row.view.state)}:
+            await self._move(row, report.event, words=report.words, reasons=report.reasons)
+
+    async def _given(self, row: ExtractRow, report: ExtractGiven) -> None:
+        signed = Signed.from_bytes(report.attestation)
+        said = open_signed_as(signed, EXTRACT_CONTEXT, self._members.directory, ExtractAttestation)
+        right = (said.run_id, said.node, said.recipient) == (row.run, row.node, row.recipient)
+        if not right or signed.signer != row.node or self.store.parts(row.run) != said.parts:
+            log.warning("extract %s: what its hospital says of it does not fit", row.run)
+            return
+        if row.view.state == "asked":
+            await self._move(row, "work")
+            row = msgspec.structs.replace(row, view=(self.store.one(row.run) or row).view)
+        await self._move(row, "deliver", parts=said.parts, attestation=signed, words="", reasons=())
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _order(self, row: ExtractRow) -> None:
+        self._put(row.node, ExtractOrder(row.run, row.request, row.plan))
+
+    async def _move(self, row: ExtractRow, event: str, **changes: object) -> None:
+        state = EXTRACT_STATES.move(row.view.state, event)
+        if state == row.view.state and all(getattr(row.view, name) == value for name, value in changes.items()):
+            return
+        version = row.view.version + 1
+        view = msgspec.structs.replace(row.view, state=state, version=version, changed=self._clock(), **changes)
+        self.store.say(view, over=state == "delivered" or state in EXTRACT_STATES.final)
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _row(self, run_id: str, who: str) -> ExtractRow:
+        row = self.store.one(run_id)
+        if row is None or who not in (row.requester, row.recipient):
+            reasons = deny("hub.unknown_extract", "There is no such extract of yours.", "Check its id.").reasons
+            raise Refused(reasons, status=404)
+        return row
+
+    def _received_by(self, run_id: str, who: str) -> ExtractRow:
+        row = self._row(run_id, who)
+        if row.recipient != who:
+            words = "An extract is handed to its workspace alone."
+            raise Refused(deny("hub.not_the_recipient", words, "Fetch it from the workspace.").reasons)
+        return row
+
+
+def _check(signed: Signed, request: UseRequest, plan: Plan, plan_data: bytes) -> None:
+    reasons: list[Reason] = []
+    for verdict in (check_request(request), check_plan(plan)):
+        if isinstance(verdict, Denied):
+            reasons += verdict.reasons
+    reasons += check_extract(request, plan)
+    if request.operation != "extract":
+        reasons.append(Reason("hub.not_an_extract", "This is no extract.", "Ask for a run instead."))
+    if request.requester != signed.signer:
+        reasons.append(Reason("hub.not_the_requester", "The request names another requester than its signer."))
+    if canonical_bytes(plan) != plan_data or plan.digest() != request.plan:
+        reasons.append(Reason("hub.other_plan", "The plan is not the one that the request names."))
+    if reasons:
+        raise Refused(tuple(reasons), status=400)
