@@ -70,6 +70,12 @@ _HOMES = {
     "table1": "table1:TableOne",
     "flow": "flow:Flow",
     "feasibility": "feasibility:Feasibility",
+    "dp_count": "noisy_counts:DpCount",
+    "dp_histogram": "noisy_counts:DpHistogram",
+    "dp_crosstab": "noisy_counts:DpCrosstab",
+    "dp_describe": "noisy_moments:DpDescribe",
+    "dp_quantiles": "noisy_quantiles:DpQuantiles",
+    "dp_linear": "noisy_linear:DpLinear",
 }
 
 

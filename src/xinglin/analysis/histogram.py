@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.parameters import numbers, read_params
-from xinglin.analysis.table import Floats, Mask, Table
+from xinglin.analysis.table import Column, Floats, Mask, Table
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Verdict
 from xinglin.privacy.disclosure import check_total
@@ -37,10 +38,7 @@ class Histogram(Algorithm):
         super().__init__(premises)
         self.params = read_params(self.spec, HistogramParams)
         column = numbers(self.domain, (self.params.column,))[0]
-        self.edges = self.params.edges or _equal(*column.range(), self.params.bins)
-        if len(self.edges) < 2 or any(not a < b for a, b in zip(self.edges[:-1], self.edges[1:], strict=True)):
-            raise BadParameters("The edges of a histogram rise, and there are at least two.")
-        BINS.check(len(self.edges) - 1)
+        self.edges = bin_edges(column, self.params.bins, self.params.edges)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,9 +52,7 @@ class Histogram(Algorithm):
 
     def cell_names(self) -> tuple[str, ...]:
         """``all``, then each bin by its edges."""
-        last = len(self.edges) - 2
-        pairs = enumerate(zip(self.edges[:-1], self.edges[1:], strict=True))
-        return ("all", *(f"[{low!r}, {high!r}{']' if k == last else ')'}" for k, (low, high) in pairs))
+        return ("all", *bin_names(self.edges))
 
     def cells(self, table: Table) -> list[Cell]:
         """The used rows, then those of each bin."""
@@ -99,6 +95,22 @@ class Histogram(Algorithm):
     def _places(self, table: Table) -> np.ndarray[Any, np.dtype[np.int64]]:
         inner = np.asarray(self.edges[1:-1])
         return np.searchsorted(inner, table.columns[self.params.column], side="right").astype(np.int64)
+
+
+def bin_edges(column: Column, bins: int, edges: tuple[float, ...]) -> tuple[float, ...]:
+    """The ``edges`` given, or those of equal ``bins`` over the published range; raises ``BadParameters``."""
+    found = edges or _equal(*column.range(), bins)
+    if len(found) < 2 or any(not a < b for a, b in itertools.pairwise(found)):
+        raise BadParameters("The edges of a histogram rise, and there are at least two.")
+    BINS.check(len(found) - 1)
+    return found
+
+
+def bin_names(edges: tuple[float, ...]) -> tuple[str, ...]:
+    """Each bin by its edges: the lower one belongs to it, to the last one both."""
+    last = len(edges) - 2
+    pairs = enumerate(itertools.pairwise(edges))
+    return tuple(f"[{low!r}, {high!r}{']' if k == last else ')'}" for k, (low, high) in pairs)
 
 
 def _equal(low: float, high: float, bins: int) -> tuple[float, ...]:

@@ -17,7 +17,7 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.secure import Member, Session
-from xinglin.secure.session import FEWEST
+from xinglin.terms.noise_asked import colluders_of, fewest_of
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan, check_request
 from xinglin.trust.envelope import Signed, open_signed
 from xinglin.trust.errors import TrustError
@@ -158,8 +158,13 @@ class RunDesk:
     def _coordinator(self, row: RunRow, plan: Plan) -> Coordinator:
         directory = self._members.directory
         members = tuple(Member(did, directory.keys(did).digest()) for did in plan.roster)
-        fewest = max(FEWEST, plan.rules.min_hospitals)
-        session = Session(plan=plan.digest(), run=row.run_id, members=members, fewest=fewest)
+        session = Session(
+            plan=plan.digest(),
+            run=row.run_id,
+            members=members,
+            colluders=colluders_of(plan.algorithm, plan.params),
+            fewest=fewest_of(plan.algorithm, plan.params, plan.rules.min_hospitals),
+        )
         names = self._members.names()
         return Coordinator(row, session, names, self._store, self._line, self._clock, self._patience, self._verify)
 

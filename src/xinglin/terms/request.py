@@ -15,6 +15,7 @@ from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
+from xinglin.terms.noise_asked import check_noise
 from xinglin.terms.open_release import L1_PACK, check_open
 from xinglin.terms.thresholds import DisclosureRules
 from xinglin.trust.keys import check_did
@@ -130,6 +131,7 @@ def check_plan(plan: Plan) -> Verdict:
         *_agreements(plan),
         *_packs(plan.packs),
         *check_open(plan.packs, plan.algorithm, plan.rules),
+        *check_noise(plan.algorithm, plan.params, len(plan.roster)),
     ]
     if not 1 <= plan.rounds <= ROUNDS.value:
         reasons.append(_malformed("A run has 1 to 200 rounds.", "State a number of rounds in that range."))
