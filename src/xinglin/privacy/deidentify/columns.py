@@ -1,0 +1,207 @@
+"""Actions on whole columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from xinglin.privacy.deidentify.dates import DAY_MS, floor_days
+from xinglin.privacy.deidentify.keys import Keys, Noise, Pseudonyms, Shifts
+from xinglin.privacy.deidentify.model import Action
+from xinglin.privacy.deidentify.texts import change_text
+
+# Texts that are looked at to see whether a column repeats itself.
+_SAMPLE = 4096
+
+
+class Secrets:
+    """What is derived from the keys of one study and data set, once."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.pseudonyms = Pseudonyms(keys)
+        self.shifts = Shifts(keys)
+        self.noise = Noise(keys)
+
+
+class Persons:
+    """The persons of a table's rows, and what is drawn for each of them."""
+
+    def __init__(self, persons: np.ndarray, secrets: Secrets) -> None:
+        self._given, self._secrets = persons, secrets
+        self._shifts: dict[int, np.ndarray] = {}
+
+    @cached_property
+    def _coded(self) -> tuple[list[str], np.ndarray, np.ndarray]:
+        index: dict[Any, int] = {}
+        given = self._given.tolist()
+        index.update(zip(dict.fromkeys(given), count(), strict=False))
+        codes = np.fromiter(map(index.__getitem__, given), np.int64, len(given))
+        known = np.array([each is not None and each == each for each in index] or [False], dtype=bool)
+        return [str(each) for each in index], codes, known
+
+    @property
+    def texts(self) -> list[str]:
+        """The person of each row."""
+        names, codes, _ = self._coded
+        return [names[code] for code in codes.tolist()]
+
+    def shift(self, days: int) -> tuple[np.ndarray, np.ndarray]:
+        """Days for each row, and where its person is known."""
+        names, codes, known = self._coded
+        if days not in self._shifts:
+            self._shifts[days] = self._secrets.shifts.of_texts(names, days) if names else np.zeros(1, dtype=np.int64)
+        return self._shifts[days][codes], known[codes]
+
+
+Operation = Callable[[np.ndarray, Persons], np.ndarray]
+
+
+def missing(column: np.ndarray) -> np.ndarray:
+    """Where a column has no value."""
+    if column.dtype == object:
+        return np.array([each is None or each != each for each in column.tolist()], dtype=bool)
+    gone: np.ndarray = np.zeros(len(column), dtype=bool)
+    if column.dtype.kind == "f":
+        gone = np.isnan(column)
+    elif column.dtype.kind == "M":
+        gone = np.isnat(column)
+    return gone
+
+
+def pseudonymise(secrets: Secrets) -> Operation:
+    """Keys and numbers to their pseudonyms; missing stays missing."""
+
+    def operation(column: np.ndarray, persons: Persons) -> np.ndarray:
+        del persons
+        return _mapped(column, lambda texts: secrets.pseudonyms.of_texts(texts) if texts else [])
+
+    return operation
+
+
+def per_text(change: Callable[[str], str | None]) -> Operation:
+    """One function on each different text."""
+
+    def operation(column: np.ndarray, persons: Persons) -> np.ndarray:
+        del persons
+        return _mapped(column, lambda texts: [change(text) for text in texts])
+
+    return operation
+
+
+def _mapped(column: np.ndarray, of_texts: Callable[[list[str]], Sequence[str | None]]) -> np.ndarray:
+    values = column.tolist()
+    if column.dtype != object:
+        values = [None if gone else each for each, gone in zip(values, missing(column).tolist(), strict=True)]
+    out = np.empty(len(values), dtype=object)
+    if _all_differ(values):
+        out[:] = of_texts(values)
+        return out
+    different = [each for each in dict.fromkeys(values) if each is not None and each == each]
+    new: dict[Any, str | None] = dict(zip(different, of_texts([_text(each) for each in different]), strict=True))
+    out[:] = list(map(new.get, values))
+    return out
+
+
+def _all_differ(values: list[Any]) -> bool:
+    """Whether a sample of texts repeats nothing, so that remembering them would cost more than it saves."""
+    step = max(1, len(values) // _SAMPLE)
+    sample = values[::step]
+    return len(set(sample)) == len(sample) > _SAMPLE // 2 and set(map(type, values)) == {str}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def change_texts(action: Action) -> Operation:
+    """Codes and area codes cut short."""
+    return per_text(lambda text: change_text(text, action))
+
+
+def substitute(value: Any) -> Operation:
+    """One value instead of every one; missing stays missing."""
+
+    def operation(column: np.ndarray, persons: Persons) -> np.ndarray:
+        del persons
+        out = np.full(len(column), value, dtype=object)
+        out[missing(column)] = None
+        return out
+
+    return operation
+
+
+def change_numbers(action: Action, field: str, secrets: Secrets) -> Operation:
+    """Clipped, binned, noised; in this order."""
+
+    def operation(column: np.ndarray, persons: Persons) -> np.ndarray:
+        values = column.astype(np.float64)
+        if action.low is not None or action.high is not None:
+            values = np.clip(values, action.low, action.high)
+        if action.bin:
+            values = np.floor(values / action.bin) * action.bin
+        if action.span:
+            width = np.abs(values) * action.span if action.proportional else action.span
+            values = np.round(values + secrets.noise.of_values(persons.texts, field, values) * width, action.places)
+        whole = column.dtype.kind == "i" and bool(np.all(values == np.floor(values)))
+        return values.astype(column.dtype) if whole else values
+
+    return operation
+
+
+def top_code(highest: int | None, lowest: int | None) -> Operation:
+    """Ages at most ``highest``, or years at least ``lowest``."""
+
+    def operation(column: np.ndarray, persons: Persons) -> np.ndarray:
+        del persons
+        clipped: np.ndarray = np.clip(column, lowest, highest)
+        return clipped
+
+    return operation
+
+
+def change_dates(action: Action, unit: str, first_year: int, offsets_ms: np.ndarray | int = 0) -> Operation:
+    """Dates as days (``unit`` "day") or instants as milliseconds ("ms"); ``datetime64`` columns keep their unit.
+
+    ``offsets_ms``: what to add to an instant to get the clock of its place; a generalised instant is that clock's.
+    """
+
+    def operation(column: np.ndarray, persons: Persons) -> np.ndarray:
+        gone = missing(column)
+        work = np.where(gone, np.array(0, dtype=column.dtype), column) if gone.any() else column
+        if column.dtype.kind == "M":
+            days_like = np.datetime_data(column.dtype)[0] == "D"
+            whole = work.astype("datetime64[D]" if days_like else "datetime64[ms]").astype(np.int64)
+            step = 1 if days_like else DAY_MS
+        else:
+            whole, step = work.astype(np.int64), 1 if unit == "day" else DAY_MS
+        if action.shift_days:
+            shift, known = persons.shift(action.shift_days)
+            whole, gone = whole + shift * step, gone | ~known
+        if action.date or first_year:
+            whole = _generalised(whole + (offsets_ms if step > 1 and action.date else 0), step, action, first_year)
+        return _back(whole, gone, column, step)
+
+    return operation
+
+
+def _generalised(whole: np.ndarray, step: int, action: Action, first_year: int) -> np.ndarray:
+    if first_year:
+        first = int(np.datetime64(f"{first_year:04d}-01-01", "D").astype(np.int64)) * step
+        whole = np.maximum(whole, first)
+    return floor_days(whole // step, action.date) * step if action.date else whole
+
+
+def _back(whole: np.ndarray, gone: np.ndarray, column: np.ndarray, step: int) -> np.ndarray:
+    if column.dtype.kind == "M":
+        out = whole.astype("datetime64[D]" if step == 1 else "datetime64[ms]").astype(column.dtype)
+        out[gone] = np.datetime64("NaT")
+        return out
+    if gone.any():
+        return np.where(gone, np.nan, whole.astype(np.float64))
+    return whole.astype(column.dtype if column.dtype.kind in "if" else np.int64)

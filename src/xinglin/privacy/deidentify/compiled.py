@@ -1,0 +1,60 @@
+"""A profile compiled for one study and data set."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+
+from xinglin.privacy.deidentify.columns import Secrets
+from xinglin.privacy.deidentify.errors import UnknownField
+from xinglin.privacy.deidentify.keys import Keys
+from xinglin.privacy.deidentify.model import Action, Columns, Profile
+from xinglin.privacy.deidentify.nearest import nearest
+from xinglin.privacy.deidentify.notes import note_of
+from xinglin.privacy.deidentify.tables import TablePlan
+
+
+class Compiled:
+    """What a profile does to records of one study and data set; make it once, use it often, from one thread."""
+
+    def __init__(self, profile: Profile, keys: Keys, today: date | None = None) -> None:
+        self.profile = profile
+        self._secrets, self._today = Secrets(keys), today
+        self._note = note_of()
+        self._tables = {
+            name: TablePlan(name, fields, self._secrets, today, self._note) for name, fields in profile.tables.items()
+        }
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables of which anything is given."""
+        return tuple(self._tables)
+
+    def columns(self, name: str) -> dict[str, Action]:
+        """The stored columns of a table that are given, and what is done with each."""
+        return dict(self._plan(name).columns)
+
+    def table(self, name: str, columns: Columns, persons: np.ndarray) -> Columns:
+        """The columns of a table that the profile gives, de-identified.
+
+        ``columns``: arrays of n rows by stored column name; ``persons``: n keys of persons (``None``: of nobody, whose
+        dates cannot be moved and are dropped). What the profile does not name is not in the answer. Raises
+        ``UnknownField`` for a table of which nothing is given, ``BadRecord`` where lengths differ.
+        """
+        return self._plan(name).apply(columns, persons)
+
+    def _plan(self, name: str) -> TablePlan:
+        plan = self._tables.get(name)
+        if plan is None:
+            raise UnknownField(name, f"{self.profile.name}: tables", nearest(name, self._tables))
+        return plan
+
+
+def compile_profile(profile: Profile, keys: Keys, today: date | None = None) -> Compiled:
+    """A profile compiled for the keys of a study and data set.
+
+    ``today``: needed by profiles that hide high ages (``oldest``), else ``NeedsToday``. Raises ``BadProfile`` where
+    an action does not fit its field.
+    """
+    return Compiled(profile, keys, today)

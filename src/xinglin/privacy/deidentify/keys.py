@@ -1,0 +1,205 @@
+"""Keyed pseudonyms, shifts and noise: one key a purpose, study and data set, so that two studies cannot join.
+
+The function behind all of them is AES-CBC-MAC over blocks of one fixed length, which is a pseudo-random function
+for messages of one length (Bellare, Kilian, Rogaway 2000, theorem 3.1), computed for a whole column at once. Texts
+longer than the blocks are first shortened by keyed BLAKE2b.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+import msgspec
+import numpy as np
+
+from xinglin.privacy.deidentify.errors import BadKeys
+
+SECRET_BYTES = 16
+"""The least that a secret may have."""
+_BLOCK = 16
+_BLOCKS = 4
+_ROOM = _BLOCK * _BLOCKS - 2
+_LONG = 0xFFFF
+# Rows that are worked on at once: what is needed beside the column stays below some 30 MB.
+_CHUNK = 1 << 17
+_KEY = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{1,63}/)[^/#]+(#[0-9]{1,9})?", re.DOTALL)
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=False):
+    """Whose pseudonyms: ``study`` and ``data_set`` by id, ``secret`` of at least 16 random bytes.
+
+    Guarantee: without ``secret``, pseudonyms of two studies or two data sets look unrelated (HKDF-SHA256, RFC 5869).
+    """
+
+    study: str
+    data_set: str
+    secret: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.secret) < SECRET_BYTES:
+            raise BadKeys(f"A secret has at least {SECRET_BYTES} bytes.", place="keys.secret")
+        if not self.study or not self.data_set:
+            raise BadKeys("Pseudonyms belong to a study and a data set.", place="keys")
+
+    def __repr__(self) -> str:
+        return f"Keys(study={self.study!r}, data_set={self.data_set!r})"
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for one purpose."""
+        parts = (purpose, self.study, self.data_set)
+        info = b"xinglin.deidentify.1" + b"".join(
+            len(text.encode()).to_bytes(4, "big") + text.encode() for text in parts
+        )
+        extracted = hmac.digest(b"xinglin.deidentify", self.secret, "sha256")
+        return hmac.digest(extracted, info + b"\x01", "sha256")
+
+
+class Prf:
+    """The pseudo-random function of one purpose: texts to 16 bytes each."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aes, self._long = key[:16], key[16:]
+
+    @cached_property
+    def _cipher(self) -> object:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        return Cipher(algorithms.AES(self._aes), modes.ECB())  # noqa: S305 (chained below)
+
+    def of(self, text: str) -> bytes:
+        """16 bytes of one text."""
+        return self.of_texts([text]).tobytes()
+
+    def of_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """n × 16 bytes, as uint8."""
+        out = np.empty((len(texts), _BLOCK), dtype=np.uint8)
+        for start in range(0, len(texts), _CHUNK):
+            part = texts[start : start + _CHUNK]
+            out[start : start + len(part)] = self.of_blocks(self._blocks(part))
+        return out
+
+    def of_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        """n × (16·b) bytes to n × 16: the same b for all that one purpose does."""
+        count = blocks.shape[1] // _BLOCK
+        encryptor = self._cipher.encryptor()  # type: ignore[attr-defined]
+        state = np.zeros((len(blocks), _BLOCK), dtype=np.uint8)
+        for number in range(count):
+            state ^= blocks[:, number * _BLOCK : (number + 1) * _BLOCK]
+            state = np.frombuffer(encryptor.update(state.tobytes()), dtype=np.uint8).reshape(-1, _BLOCK).copy()
+        return state
+
+    def _blocks(self, texts: Sequence[str]) -> np.ndarray:
+        """Length and bytes of each text; longer ones as a digest under a length that no text has."""
+        encoded: Sequence[bytes] | Sequence[str] = texts
+        lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+        try:
+            filled = np.array(encoded, dtype=f"S{_ROOM}") if lengths.max(initial=0) <= _ROOM else None
+        except UnicodeEncodeError:
+            filled = None
+        if filled is None:
+            encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+            lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(texts))
+            encoded = [body if len(body) <= _ROOM else self._short(body) for body in encoded]
+            filled = np.array(encoded, dtype=f"S{_ROOM}")
+        blocks = np.zeros((len(texts), _BLOCK * _BLOCKS), dtype=np.uint8)
+        told = np.where(lengths > _ROOM, _LONG, lengths)
+        blocks[:, 0], blocks[:, 1] = told >> 8, told & 0xFF
+        blocks[:, 2:] = filled.view(np.uint8).reshape(len(texts), _ROOM)
+        return blocks
+
+    def _short(self, body: bytes) -> bytes:
+        return hashlib.blake2b(body, key=self._long, digest_size=32).hexdigest().encode()[:_ROOM]
+
+
+def split_key(text: str) -> tuple[str, str, str]:
+    """The type of a key, what is hidden, and the number of a part, which is no secret.
+
+    >>> split_key("north/Observation/12#1"), split_key("110101199003071234")
+    (('Observation/', 'north/Observation/12', '#1'), ('', '110101199003071234', ''))
+    """
+    found = _KEY.fullmatch(text)
+    if found is None:
+        return "", text, ""
+    part = found[2] or ""
+    return found[1], text[: len(text) - len(part)], part
+
+
+def _one_type(texts: Sequence[str]) -> str:
+    """The type of plain keys that are all of it (``Patient/``); empty where they are anything else."""
+    kind = split_key(texts[0])[0]
+    if not kind or not texts[0].startswith(kind):
+        return ""
+    whole = "\n".join(texts)
+    plain = whole.count("/") == len(texts) == whole.count("\n" + kind) + 1 and "#" not in whole
+    return kind if plain and whole.count("\n") == len(texts) - 1 and "/\n" not in whole and whole[-1] != "/" else ""
+
+
+class Pseudonyms:
+    """Keys and numbers to pseudonyms: ``Patient/123`` to ``Patient/`` and 32 hexadecimal digits (128 bits)."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._prf = Prf(keys.derive("pseudonym"))
+        self._known: dict[str, str] = {}
+
+    def of(self, text: str) -> str:
+        """The pseudonym of one key or number."""
+        known = self._known.get(text)
+        if known is None:
+            if len(self._known) >= _CHUNK:
+                self._known.clear()
+            kind, hidden, part = split_key(text)
+            known = self._known[text] = kind + self._prf.of(hidden).hex() + part
+        return known
+
+    def of_texts(self, texts: Sequence[str]) -> list[str]:
+        """The same for many at once."""
+        out: list[str] = []
+        for start in range(0, len(texts), _CHUNK):
+            part = texts[start : start + _CHUNK]
+            kind = _one_type(part)
+            if kind:
+                digits = self._prf.of_texts(part).tobytes().hex()
+                out += [kind + digits[n : n + 32] for n in range(0, len(digits), 32)]
+                continue
+            split = [split_key(text) for text in part]
+            digits = self._prf.of_texts([hidden for _, hidden, _ in split]).tobytes().hex()
+            out += [kind + digits[32 * n : 32 * n + 32] + rest for n, (kind, _, rest) in enumerate(split)]
+        return out
+
+
+class Shifts:
+    """Days by which a person's dates move in one study: uniform over ±``days``, never 0."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._prf = Prf(keys.derive("shift"))
+
+    def of(self, person: str, days: int) -> int:
+        """Of one person; ``days`` ≥ 1."""
+        return int(self.of_texts([person], days)[0])
+
+    def of_texts(self, persons: Sequence[str], days: int) -> np.ndarray:
+        """Of many, int64. The uniform draw is biased by less than 2^-48."""
+        drawn = np.ascontiguousarray(self._prf.of_texts(persons)[:, :8]).view("<u8").reshape(-1)
+        steps = (drawn % np.uint64(2 * days)).astype(np.int64) - days
+        return np.where(steps >= 0, steps + 1, steps)
+
+
+class Noise:
+    """Uniform numbers in [-0.5, 0.5) that depend on person, field and value: asking again gives the same."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._prf = Prf(keys.derive("noise"))
+
+    def of_values(self, persons: Sequence[str], field: str, values: np.ndarray) -> np.ndarray:
+        """Of a column; one person a row."""
+        row = self._prf.of_texts([f"{field}\x1f{person}" for person in persons])
+        bits = np.ascontiguousarray(values.astype("<f8")).view(np.uint8).reshape(len(values), 8)
+        row[:, :8] ^= bits
+        again = np.zeros((len(values), _BLOCK * _BLOCKS), dtype=np.uint8)
+        again[:, :2], again[:, _BLOCK : 2 * _BLOCK] = 0xFE, row
+        drawn = np.ascontiguousarray(self._prf.of_blocks(again)[:, :8]).view("<u8").reshape(-1)
+        return (drawn >> np.uint64(11)).astype(np.float64) * 2.0**-53 - 0.5
