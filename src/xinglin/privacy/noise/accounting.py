@@ -19,8 +19,8 @@ RHO_UNIT = Fraction(1, 10**12)
 """One unit of rho; a ledger holds whole units."""
 RHO_UNITS = 10**12
 """Units in a rho of one."""
-LARGEST_RHO_UNITS = 10**18
-"""A rho of a million protects nobody: what is larger is refused."""
+LARGEST_RHO_UNITS = 10**15
+"""A rho of a thousand protects nobody: what is larger is refused."""
 _SLIP = 1e-13
 _STEPS = 200
 

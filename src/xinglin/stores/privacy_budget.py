@@ -1,0 +1,321 @@
+"""The ledger of privacy budgets in a node's database: both scopes, the chain and the release, each write whole."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import URL, CheckConstraint, Index, MetaData, Table, bindparam, insert, select, text, update
+
+from xinglin.kernel.canonical import sha256_digest
+from xinglin.kernel.instants import Instant
+from xinglin.kernel.verdict import Allowed, Denied, Verdict, deny
+from xinglin.privacy.noise.budget import (
+    EVERYBODY,
+    NAME_LETTERS,
+    RELEASE_BYTES,
+    Ask,
+    Cached,
+    Charged,
+    Entry,
+    Forecast,
+    Outcome,
+    Position,
+    Preview,
+    Scope,
+    decide,
+    following,
+    forecast,
+    preview,
+    recap,
+    verify,
+)
+from xinglin.privacy.noise.errors import BadNoise, BrokenChain
+from xinglin.stores.columns import number, octets, words
+from xinglin.stores.database import Database, Row, Work, sqlite_url
+from xinglin.stores.node_database import SCHEMA, SCHEMA_VERSION
+
+_meta = MetaData()
+lineage = Table("budget_lineage", _meta, words("data_set", key=True), words("root"))
+scope = Table(
+    "budget_scope",
+    _meta,
+    words("data_set", key=True),
+    words("study", key=True),
+    number("cap"),
+    number("spent"),
+    CheckConstraint("spent >= 0 AND spent <= cap", name="never_overspent"),
+)
+entry = Table(
+    "budget_entry",
+    _meta,
+    words("data_set", key=True),
+    number("seq", key=True),
+    number("at"),
+    words("kind"),
+    words("study"),
+    words("run"),
+    words("query"),
+    number("rho_units"),
+    words("told"),
+    number("study_spent"),
+    number("all_spent"),
+    words("prev"),
+    words("hash"),
+    number("version"),
+    Index("budget_entry_run", "data_set", "run"),
+    Index("budget_entry_study", "data_set", "study", "seq"),
+)
+release = Table(
+    "budget_release",
+    _meta,
+    words("data_set", key=True),
+    words("run", key=True),
+    words("study"),
+    words("query"),
+    number("seq"),
+    octets("release"),
+    Index("budget_release_query", "data_set", "query", "seq"),
+)
+
+_ROOT = select(lineage.c.root).where(lineage.c.data_set == bindparam("one"))
+_INHERIT = insert(lineage)
+_SCOPES = select(scope).where(scope.c.data_set == bindparam("one")).order_by(scope.c.study != EVERYBODY, scope.c.study)
+_TWO_SCOPES = select(scope).where(
+    (scope.c.data_set == bindparam("one")) & ((scope.c.study == bindparam("all")) | (scope.c.study == bindparam("by")))
+)
+_ADD_SCOPE = insert(scope)
+_CAP = (
+    update(scope)
+    .where((scope.c.data_set == bindparam("one")) & (scope.c.study == bindparam("by")))
+    .values(cap=bindparam("units"))
+)
+_SPEND = text("UPDATE budget_scope SET spent = spent + :units WHERE data_set = :one AND study = :by")
+_ADD_ENTRY = insert(entry)
+_ENTRIES = select(entry).where(entry.c.data_set == bindparam("one")).order_by(entry.c.seq)
+_LAST = _ENTRIES.order_by(None).order_by(entry.c.seq.desc()).limit(1)
+_LAST_OF_STUDY = _LAST.where(entry.c.study == bindparam("by"))
+_PAID_BY_RUN = _LAST.where(
+    (entry.c.run == bindparam("of_run")) & ((entry.c.kind == "charge") | (entry.c.kind == "share"))
+)
+_SHARED = _LAST_OF_STUDY.where((entry.c.query == bindparam("about")) & (entry.c.kind == "share"))
+_ADD_RELEASE = insert(release)
+_RELEASE = select(release).where((release.c.data_set == bindparam("one")) & (release.c.run == bindparam("of_run")))
+_RELEASES = (
+    select(release)
+    .where((release.c.data_set == bindparam("one")) & (release.c.query == bindparam("about")))
+    .order_by(release.c.study != bindparam("by"), release.c.seq)
+    .limit(1)
+)
+_AT_SEQ = _ENTRIES.where(entry.c.seq == bindparam("place"))
+
+
+class BudgetLedger:
+    """See ``privacy.noise.ports.PrivacyLedger``, which it is; safe from several threads and processes."""
+
+    def __init__(self, url: str | URL, *, accept_loss: bool = False) -> None:
+        self._database = Database(url, SCHEMA)
+        self._database.install(_meta, SCHEMA_VERSION, accept_loss=accept_loss)
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> BudgetLedger:
+        """In the node's own file ``node.db``."""
+        return cls(sqlite_url(folder / "node.db"))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    # --- by the hospital ---------------------------------------------------------------------
+
+    def set_cap(self, data_set: str, study: str, rho_units: int, at: Instant) -> Verdict:
+        """See the port."""
+        _named(data_set, study)
+        with self._database.alone() as work:
+            root = _root(work, data_set)
+            found = _scope(work, root, study)
+            if found is not None and found.cap == rho_units:
+                return Allowed()
+            line = recap(found, _last(work, root), root, study, rho_units, at)
+            if isinstance(line, Denied):
+                return line
+            if found is None:
+                work.write(_ADD_SCOPE, **msgspec.structs.asdict(Scope(root, study, rho_units)))
+            else:
+                work.write(_CAP, one=root, by=study, units=rho_units)
+            _add(work, line)
+        return Allowed()
+
+    def inherit(self, data_set: str, of: str, at: Instant) -> Verdict:
+        """See the port; denied where the new version has a budget of its own already."""
+        _named(data_set, of)
+        with self._database.alone() as work:
+            root = _root(work, of)
+            if _root(work, data_set) == root:
+                return Allowed()
+            if work.rows(_ROOT, one=data_set) or work.rows(_SCOPES, one=data_set):
+                return deny("privacy.has_budget", "It has a budget already.", "Spend that, or use a new data set.")
+            last = _last(work, root)
+            if last is None:
+                return deny(
+                    "privacy.no_budget", "There is no budget to inherit.", "Set the older version's caps first."
+                )
+            spent = {"study_spent": last.all_spent, "all_spent": last.all_spent}
+            work.write(_INHERIT, data_set=data_set, root=root)
+            _add(work, following(last, data_set=root, at=at, kind="inherit", told=data_set, **spent))
+        return Allowed()
+
+    # --- by a run ----------------------------------------------------------------------------
+
+    def charge(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int, at: Instant) -> Outcome:
+        """See the port. One transaction: what it read still holds when it writes."""
+        ask = Ask(data_set, study, run, query_digest, rho_units)
+        with self._database.alone() as work:
+            root = _root(work, data_set)
+            outcome = decide(_position(work, root, ask), ask, at)
+            if isinstance(outcome, Charged) and not outcome.again:
+                _pay(work, outcome.entry, (EVERYBODY, study))
+            elif isinstance(outcome, Cached) and outcome.entry is not None:
+                _pay(work, outcome.entry, (study,))
+        return outcome
+
+    def keep(self, data_set: str, run: str, release: bytes, at: Instant) -> bytes:
+        """See the port."""
+        RELEASE_BYTES.check(len(release))
+        with self._database.alone() as work:
+            root = _root(work, data_set)
+            found = work.one(_RELEASE, one=root, of_run=run)
+            if found is not None:
+                return _intact(work, found)
+            paid, last = work.one(_PAID_BY_RUN, one=root, of_run=run), _last(work, root)
+            if paid is None or last is None or paid["kind"] != "charge":
+                raise BadNoise("This run did not pay for a release.", remedy="Charge before anything is computed.")
+            about = {"study": paid["study"], "run": run, "query": paid["query"]}
+            spent = work.rows(_LAST_OF_STUDY, one=root, by=paid["study"])[0]["study_spent"]
+            told = {"told": sha256_digest(release), "study_spent": spent}
+            line = following(last, data_set=root, at=at, kind="release", **about, **told)
+            _add(work, line)
+            work.write(_ADD_RELEASE, data_set=root, **about, seq=line.seq, release=release)
+        return release
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def release(self, data_set: str, run: str) -> bytes | None:
+        """See the port."""
+        with self._database.alone() as work:
+            found = work.one(_RELEASE, one=_root(work, data_set), of_run=run)
+            return _intact(work, found) if found else None
+
+    def caps(self, data_set: str) -> tuple[Scope, ...]:
+        """See the port."""
+        with self._database.alone() as work:
+            return _scopes(work, _root(work, data_set))
+
+    def spent(self, data_set: str, study: str = EVERYBODY) -> int:
+        """See the port."""
+        return next((found.spent for found in self.caps(data_set) if found.study == study), 0)
+
+    def entries(self, data_set: str) -> tuple[Entry, ...]:
+        """See the port; also held against what the ledger goes by."""
+        with self._database.alone() as work:
+            root = _root(work, data_set)
+            found, scopes = tuple(Entry(**row) for row in work.rows(_ENTRIES, one=root)), _scopes(work, root)
+        verify(found, scopes)
+        return found
+
+    def head(self, data_set: str) -> str:
+        """See the port."""
+        with self._database.alone() as work:
+            last = _last(work, _root(work, data_set))
+        return last.hash if last else ""
+
+    def preview(self, data_set: str, study: str, rho_units: int, delta: Fraction) -> Preview | Denied:
+        """What one more release would cost; charges nothing."""
+        found = {one.study: one for one in self.caps(data_set)}
+        if study not in found or EVERYBODY not in found:
+            return deny("privacy.no_budget", "The data set has no privacy budget.", "The hospital has to set its caps.")
+        return preview(found[study], found[EVERYBODY], rho_units, delta)
+
+    def forecast(self, data_set: str, study: str, now: Instant, window_days: int = 30) -> Forecast | Denied:
+        """How long a scope lasts at the pace of the last days."""
+        found = next((one for one in self.caps(data_set) if one.study == study), None)
+        if found is None:
+            return deny("privacy.no_budget", "There is no such budget.", "The hospital has to set its caps.")
+        return forecast(found, self.entries(data_set), now, window_days)
+
+
+def _named(data_set: str, other: str) -> None:
+    for name in (data_set, other):
+        NAME_LETTERS.check(len(name))
+        if not name or not name.isprintable():
+            raise BadNoise("A budget names a data set and a study.")
+
+
+def _root(work: Work, data_set: str) -> str:
+    found = work.one(_ROOT, one=data_set)
+    return str(found["root"]) if found else data_set
+
+
+def _scopes(work: Work, root: str) -> tuple[Scope, ...]:
+    return tuple(Scope(**row) for row in work.rows(_SCOPES, one=root))
+
+
+def _scope(work: Work, root: str, study: str) -> Scope | None:
+    return next((one for one in _scopes(work, root) if one.study == study), None)
+
+
+def _last(work: Work, root: str) -> Entry | None:
+    found = work.one(_LAST, one=root)
+    return _whole(Entry(**found)) if found else None
+
+
+def _whole(line: Entry) -> Entry:
+    if not line.is_whole:
+        raise BrokenChain(
+            f"Entry {line.seq} of the budget's history was changed.",
+            remedy="Compare with the heads that the log holds.",
+        )
+    return line
+
+
+def _add(work: Work, line: Entry) -> None:
+    work.write(_ADD_ENTRY, **msgspec.structs.asdict(line))
+
+
+def _pay(work: Work, line: Entry, studies: tuple[str, ...]) -> None:
+    for study in studies:
+        work.write(_SPEND, one=line.data_set, by=study, units=line.rho_units)
+    _add(work, line)
+
+
+def _intact(work: Work, row: Row) -> bytes:
+    """A release, held against the digest in its entry."""
+    line = work.one(_AT_SEQ, one=row["data_set"], place=row["seq"])
+    kept = bytes(row["release"])
+    if line is None or _whole(Entry(**line)).told != sha256_digest(kept):
+        raise BrokenChain("A kept release is not the one that its entry tells.", remedy="Restore it from a backup.")
+    return kept
+
+
+def _position(work: Work, root: str, ask: Ask) -> Position:
+    """All that the charge depends on; ``BrokenChain`` where the scopes are not what the newest entries say."""
+    two = {row["study"]: Scope(**row) for row in work.rows(_TWO_SCOPES, one=root, all=EVERYBODY, by=ask.study)}
+    everybody, study, last = two.get(EVERYBODY), two.get(ask.study), _last(work, root)
+    if everybody is None or study is None or last is None:
+        return Position(None, None, last)
+    of_study = work.one(_LAST_OF_STUDY, one=root, by=ask.study)
+    told = _whole(Entry(**of_study)).study_spent if of_study else -1
+    if (everybody.spent, study.spent) != (last.all_spent, told):
+        raise BrokenChain("What was spent is not what the entries say.", remedy="Stop answering, and compare.")
+    of_run = work.one(_PAID_BY_RUN, one=root, of_run=ask.run)
+    kept = work.one(_RELEASES, one=root, about=ask.query, by=ask.study)
+    shared = kept is not None and work.one(_SHARED, one=root, by=ask.study, about=ask.query) is not None
+    return Position(
+        everybody,
+        study,
+        last,
+        of_run=Entry(**of_run) if of_run else None,
+        release=_intact(work, kept) if kept else None,
+        paid=kept is not None and (kept["study"] == ask.study or shared),
+    )
