@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 
 from xinglin.privacy.deidentify.columns import Secrets
 from xinglin.privacy.deidentify.errors import UnknownField
 from xinglin.privacy.deidentify.keys import Keys
+from xinglin.privacy.deidentify.messages import MessagePlan
 from xinglin.privacy.deidentify.model import Action, Columns, Profile
 from xinglin.privacy.deidentify.nearest import nearest
 from xinglin.privacy.deidentify.notes import note_of
+from xinglin.privacy.deidentify.resources import ResourcePlan
 from xinglin.privacy.deidentify.tables import TablePlan
 
 
@@ -22,6 +25,8 @@ class Compiled:
         self.profile = profile
         self._secrets, self._today = Secrets(keys), today
         self._note = note_of()
+        self._resources = ResourcePlan(profile, self._secrets, today, self._note)
+        self._messages = MessagePlan(profile, self._secrets, today, self._note)
         self._tables = {
             name: TablePlan(name, fields, self._secrets, today, self._note) for name, fields in profile.tables.items()
         }
@@ -43,6 +48,23 @@ class Compiled:
         ``UnknownField`` for a table of which nothing is given, ``BadRecord`` where lengths differ.
         """
         return self._plan(name).apply(columns, persons)
+
+    def resource(self, body: dict[str, Any], namespace: str = "", person: str | None = None) -> dict[str, Any] | None:
+        """A FHIR resource (R4), de-identified; ``None`` where the profile gives nothing of its type.
+
+        ``namespace``: of the source, as in the tables' keys. ``person``: the key by which the tables know whose it is,
+        where that is another than the resource says (linked persons). Ids and references become the pseudonyms that
+        the tables have. A resource or part with a modifierExtension is not given. Raises ``BadRecord``.
+        """
+        return self._resources.apply(body, namespace, person)
+
+    def message(self, data: bytes, namespace: str = "") -> bytes:
+        """An HL7 v2 message, de-identified, with the usual separators. Raises ``BadRecord``."""
+        return self._messages.apply(data, namespace)
+
+    def note(self, text: str, known: Any = None) -> str | None:
+        """A free text without what identifies; ``None`` where no recogniser is there. ``known``: of the person."""
+        return self._note(text, known)
 
     def _plan(self, name: str) -> TablePlan:
         plan = self._tables.get(name)

@@ -1,0 +1,178 @@
+r"""Profiles compiled for HL7 v2: a message is written anew from the positions that are named.
+
+What no list names is not copied: segments (Z-segments among them), fields, further components, sub-components, and
+what stands behind them. A kept value is unescaped and escaped again, so that nothing hides in an escape sequence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from xinglin.privacy.deidentify.columns import Secrets
+from xinglin.privacy.deidentify.dates import change_v2_date
+from xinglin.privacy.deidentify.errors import BadProfile, BadRecord
+from xinglin.privacy.deidentify.model import KEEP, Action, Profile
+from xinglin.privacy.deidentify.names import read_spec
+from xinglin.privacy.deidentify.notes import Note
+from xinglin.privacy.deidentify.record import Record
+from xinglin.privacy.deidentify.tables import first_year
+from xinglin.privacy.deidentify.texts import change_number, change_text
+from xinglin.records.hl7v2.errors import BadMessage
+from xinglin.records.hl7v2.message import Message, Segment, parse_message
+from xinglin.records.hl7v2.separators import NEVER, Separators
+from xinglin.records.v2maps.keys import best_cx, of_cx
+
+Change = Callable[[str, Record], str | None]
+Parts = list[tuple[int, int, Change]]
+Fields = dict[int, Parts]
+_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{0,15})?")
+_ESCAPED = {"\r": "\\X0D\\", "\n": "\\.br\\"}
+_WRITTEN = Separators()
+_HEADER_FIELDS = 2
+
+
+class MessagePlan:
+    """What becomes of HL7 v2 messages under one profile."""
+
+    def __init__(self, profile: Profile, secrets: Secrets, today: date | None, note: Note) -> None:
+        self._secrets, self._today, self._note = secrets, today, note
+        self._segments: dict[str, dict[str, Fields]] = {
+            name: self._fields(name, specs) for name, specs in profile.hl7v2.items()
+        }
+
+    def apply(self, data: bytes, namespace: str) -> bytes:
+        """One message. Raises ``BadRecord`` where the bytes are none; then nothing is given."""
+        try:
+            message = parse_message(data)
+        except BadMessage as error:
+            raise BadRecord("It is no HL7 v2 message.", place="hl7v2", why=error.code) from error
+        record = Record(self._secrets, namespace, _person(message, 0, namespace), {})
+        lines = []
+        for number, segment in enumerate(message.segments):
+            if segment.name == "PID":
+                record = Record(self._secrets, namespace, _person(message, number, namespace), {})
+            plan = self._segments.get(segment.name)
+            if plan is None:
+                continue
+            line = self._line(segment, plan, record)
+            if line:
+                lines.append(line)
+        if not lines or not lines[0].startswith("MSH"):
+            lines.insert(0, "MSH|^~\\&")
+        return ("\r".join(lines) + "\r").encode(message.charset, "replace")
+
+    def _line(self, segment: Segment, plan: Mapping[str, Fields], record: Record) -> str:
+        kind = segment.get(2) if segment.name == "OBX" else ""
+        chosen = plan.get(kind) or plan[""]
+        last = max(chosen, default=0)
+        out = ["", ""] if segment.name != "MSH" else ["", "|", "^~\\&"]
+        out += [""] * (last + 1 - len(out))
+        for position, parts in chosen.items():
+            if position <= len(segment) and not (segment.name == "MSH" and position <= _HEADER_FIELDS):
+                out[position] = _field(segment, position, parts, record)
+        if segment.name == "MSH":
+            return ("MSH|" + "|".join(out[2:])).rstrip("|")
+        return (segment.name + "|" + "|".join(out[1:])).rstrip("|") if any(out) else ""
+
+    def _fields(self, name: str, specs: Mapping[str, Action]) -> dict[str, Fields]:
+        """The changes of a segment's positions, by the type in OBX-2; under "" those that hold for every one."""
+        plans: dict[str, Fields] = {"": {}}
+        for spec in specs:
+            plans.setdefault(read_spec(name, spec)[3], {})
+        for spec, action in specs.items():
+            field, component, sub, kind = read_spec(name, spec)
+            change = self._change(f"hl7v2.{name}.{spec}", action)
+            for each in plans if not kind else (kind,):
+                plans[each].setdefault(field, []).append((component, sub, change))
+        return plans
+
+    def _change(self, place: str, action: Action) -> Change:
+        if action == KEEP:
+            return lambda text, record: text
+        if action.do == "substitute":
+            return lambda text, record: str(action.value)
+        if action.do == "pseudonymise":
+            person = place in ("hl7v2.PID.3", "hl7v2.MRG.1")
+            return _person_number if person else lambda text, record: record.pseudonym(text)
+        if action.do == "note":
+            return lambda text, record: self._note(text, None)
+        if action.on_numbers:
+            return lambda text, record: _number(text, action, record, place)
+        if action.on_texts:
+            return lambda text, record: change_text(text, action)
+        if not (action.on_dates or action.oldest):
+            raise BadProfile("Nothing that is done to a field of HL7 v2.", place=place)
+        first, days = first_year(action, self._today, place), action.shift_days
+
+        def dated(text: str, record: Record) -> str | None:
+            return change_v2_date(text, action, record.shift(days) if days else None, first)
+
+        return dated
+
+
+def _person_number(text: str, record: Record) -> str | None:
+    """The person's number becomes the one under which tables and resources know the person."""
+    del text
+    return record.pseudonym(record.person).rpartition("/")[2] if record.person else None
+
+
+def _person(message: Message, start: int, namespace: str) -> str | None:
+    """The key of the person of the first PID from a segment on: as the intake makes it of PID-3."""
+    for segment in message.segments[start:]:
+        if segment.name == "PID":
+            best = best_cx([_split(field.raw, message.encoding) for field in segment.repeats(3)])
+            own = of_cx(best) if best else ""
+            return f"{namespace}/Patient/{own}" if own and namespace else f"Patient/{own}" if own else None
+    return None
+
+
+def _split(raw: str, used: Separators) -> list[list[str]]:
+    from xinglin.records.hl7v2.escape import unescape
+
+    return [[unescape(sub, used) for sub in part.split(used.sub)] for part in raw.split(used.component)]
+
+
+def _field(segment: Segment, position: int, parts: Parts, record: Record) -> str:
+    if segment.name == "MSH" and position == 18:
+        return segment.get(position)
+    repeats = segment.repeats(position)
+    told = [_repetition(field, parts, record) for field in repeats]
+    if segment.name in ("PID", "MRG") and len(told) > 1:
+        # Every number of a person becomes the same pseudonym: it is said once.
+        told = list(dict.fromkeys(told))
+    return "~".join(told).rstrip("~")
+
+
+def _repetition(field: Any, parts: Parts, record: Record) -> str:
+    texts: dict[int, dict[int, str]] = {}
+    for component, sub, change in parts:
+        text = field.sub(component, sub)
+        new = change(text, record) if text and text != '""' else text
+        if new:
+            texts.setdefault(component, {})[sub] = _escape(new)
+    whole = [
+        "&".join(texts.get(n, {}).get(m, "") for m in range(1, max(texts.get(n, {0: ""})) + 1))
+        for n in range(1, max(texts, default=0) + 1)
+    ]
+    return "^".join(whole)
+
+
+def _number(text: str, action: Action, record: Record, place: str) -> str | None:
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text) if "." in text else int(text)
+    return str(change_number(value, action, record.draw(place, value) if action.span else 0.0))
+
+
+def _escape(text: str) -> str:
+    if text == '""' or text.isalnum():
+        return text
+    text = text.replace("\\", "\\E\\")
+    for mark, letter in (("|", "F"), ("^", "S"), ("&", "T"), ("~", "R")):
+        text = text.replace(mark, f"\\{letter}\\")
+    for mark, sequence in _ESCAPED.items():
+        text = text.replace(mark, sequence)
+    return text.replace(NEVER, "")
