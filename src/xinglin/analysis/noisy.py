@@ -186,7 +186,14 @@ class Noisy(Algorithm):
             return verdict
         shown = [count >= self.rules.min_cell for count in persons]
         payload = self.conclude(noised, shown)
-        return Result(self.kind, {**payload, "min_cell": self.rules.min_cell, "noise": self._told(hospitals)})
+        hidden = [name for name, show in zip(self.cell_names(), shown, strict=True) if not show]
+        told = {"hidden": hidden, "min_cell": self.rules.min_cell, "noise": self._told(hospitals)}
+        return Result(self.kind, {**payload, **told})
+
+    def released_cells(self, result: Result) -> tuple[str, ...]:
+        """The cells with enough persons by the noised counts."""
+        hidden = set(result.payload["hidden"])
+        return tuple(name for name in self.cell_names() if name not in hidden)
 
     def advance(self, state: State, totals: Mapping[str, tuple[float, ...]]) -> State | Outcome:
         """Refused: ``update`` ends a noised statistic after its one round."""

@@ -57,7 +57,8 @@ class PooledGuard(msgspec.Struct, frozen=True):
     ``persons``: distinct persons by released cell. ``contributors``: DIDs whose parts are in the total.
     ``dof`` and ``parameters``: of a fitted model. ``layout`` and ``differences``: the guard's counts
     against earlier releases; ``rosters``: whose sums those were. ``rows`` and ``rows_squared``: for
-    dominance; both ``None`` where each person has one row.
+    dominance; both ``None`` where each person has one row. ``noised``: the counts of persons carry proven noise, and
+    nothing exact was counted; then there is nothing to compare with earlier releases either.
     """
 
     persons: dict[str, int]
@@ -69,6 +70,7 @@ class PooledGuard(msgspec.Struct, frozen=True):
     parameters: int = 0
     rows: int | None = None
     rows_squared: int | None = None
+    noised: bool = False
 
 
 class ExtractGuard(msgspec.Struct, frozen=True):

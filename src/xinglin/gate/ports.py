@@ -44,7 +44,14 @@ class Ledger(Protocol):
     """Charges of this node (``privacy.Allowance`` is the reference)."""
 
     async def reserve(self, use: Use) -> Verdict:
-        """Take one answer of the agreement and of the data set for the run; again changes nothing."""
+        """Take one answer of the agreement and of the data set for the run; again changes nothing.
+
+        A noised answer takes none: it has to fit the budget of privacy, which it pays before its one upload.
+        """
+        ...
+
+    async def entry(self, run: str) -> str:
+        """The digest of the entry by which the run paid for its noise; empty where it paid for none."""
         ...
 
     async def spend(self, run: str) -> None:

@@ -232,7 +232,7 @@ class Gate:
         if not record.commitment:
             known = await self.recheck(use)
             compared = tuple(sorted({slot.earlier for slot in guard.layout}))
-            if known:
+            if known and not guard.noised:
                 known = await self._ports.store.keep_cells(use, tuple(sorted(guard.persons)), compared)
             if isinstance(known, Denied):
                 _pause_if_stale(known)
@@ -240,6 +240,9 @@ class Gate:
             record = await self._save(record, msgspec.structs.replace(record, commitment=commitment))
         # b. The leaf, included under this node's own quorum; then every other contributor's.
         marked = {"result": commitment, "mark": mark_of(computed.salt, self._node, commitment)}
+        paid = await self._ports.ledger.entry(use.run)
+        if paid:
+            marked |= _commitments(record, {"budget": paid})
         own = await self._ports.evidence.append(use, "release-authorised", marked)
         highest = await self._ports.evidence.all_authorised(use, commitment, guard.contributors, computed.salt)
         if isinstance(highest, Denied):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +20,7 @@ from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.states import IllegalMove
 from xinglin.kernel.verdict import Denied
+from xinglin.node.budgets import NodeBudgets
 from xinglin.node.comparing import Comparison, Conclusion, Layout, finer_names
 from xinglin.node.outbox import Outbox
 from xinglin.node.prepared import Preparations, Prepared
@@ -25,6 +28,7 @@ from xinglin.node.vault import Vault
 from xinglin.privacy.differencing import DifferenceSlot, is_finer
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.node_rows import CellRow
+from xinglin.terms.noise_asked import colluders_of, fewest_of, is_noisy
 from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import PrivateKeys, verify
 from xinglin.wire.channel import RunEnd, RunRelay, RunReleases
@@ -55,13 +59,23 @@ class Ended(XinglinError):
         self.end = end
 
 
+class Unpaid(XinglinError):
+    """What the noise costs does not fit the budget any more; nothing has left."""
+
+    code = "node.unpaid"
+
+    def __init__(self, denied: Denied) -> None:
+        super().__init__(" ".join(reason.words for reason in denied.reasons))
+        self.denied = denied
+
+
 def hub_stopped(end: RunEnd) -> Stopped:
     """The hub's word, under a code of its own, so that no hospital ever signs it as a pooled fact."""
     return Stopped(f"hub.{end.code[:40]}", end.words[:500])
 
 
 class Desk(msgspec.Struct, frozen=True):
-    """What every computation of this node shares."""
+    """What every computation of this node shares. ``entropy``: what noise is drawn from, as ``os.urandom``."""
 
     keys: PrivateKeys
     folder: Path
@@ -71,6 +85,8 @@ class Desk(msgspec.Struct, frozen=True):
     database: NodeDatabase
     outbox: Outbox
     vault: Vault
+    budgets: NodeBudgets
+    entropy: Callable[[int], bytes] = os.urandom
 
 
 class Computation:
@@ -103,6 +119,8 @@ class Computation:
             return await self._rounds(prepared)
         except Ended as ended:
             return hub_stopped(ended.end)
+        except Unpaid as unpaid:
+            return unpaid.denied
         except XinglinError as error:
             if not error.code.startswith(("secure.", "engine.", "kernel.")):
                 raise
@@ -138,11 +156,13 @@ class Computation:
             self._party = Party.restore(self._desk.vault.open(row.party), **hands)
             return
         members = tuple(Member(did, directory.keys(did).digest()) for did in self._use.plan.roster)
+        plan = self._use.plan
         session = Session(
             plan=self._use.request.plan,
             run=self._use.run,
             members=members,
-            fewest=max(3, self._use.plan.rules.min_hospitals),
+            colluders=colluders_of(plan.algorithm, plan.params),
+            fewest=fewest_of(plan.algorithm, plan.params, plan.rules.min_hospitals),
         )
         self._party = Party(session, self._desk.keys.did, **hands)
 
@@ -164,11 +184,13 @@ class Computation:
         self._desk.database.change_run(self._use.run, **changes)
 
     async def _agree(self, prepared: Prepared) -> Layout | Denied:
-        """The earlier releases to compare with: everybody's, each list signed by its node."""
+        """The earlier releases to compare with: everybody's, each list signed by its node. Noise needs none."""
         while True:
             message = await self._next()
             if isinstance(message, RunReleases):
                 break
+        if is_noisy(self._use.plan.algorithm):
+            return Layout()
         agreed = self._comparison.agree(message.signed, prepared, _build(self._use, prepared, ()))
         if not isinstance(agreed, Denied):
             self._desk.database.change_run(self._use.run, cells=encode_msgpack(agreed))
@@ -264,19 +286,34 @@ class Computation:
         return following  # type: ignore[return-value]
 
     async def _upload(self) -> None:
+        """Compute, pay for noise, draw it, keep the masked bytes, send them: drawn once, and only ever repeated."""
         from xinglin.secure.errors import ValueRefused
 
         algorithm, state = self._algorithm, self._state
         assert algorithm is not None and state is not None
         vector = await self._vector(algorithm, state)
+        self._pay()
         self._uploading = True
         # What is compared is part of the state: counts of different comparisons must never be added.
         digest = sha256_digest(algorithm.encode_state(state) + encode_msgpack(self._compared))
         try:
-            sent = self.party.upload(vector, _parts(algorithm, state), digest)
+            sent = self.party.upload(self._noised(vector), _parts(algorithm, state), digest)
         except ValueRefused:
-            sent = self.party.upload(algorithm.failed(state), _parts(algorithm, state), digest)
+            sent = self.party.upload(self._noised(algorithm.failed(state)), _parts(algorithm, state), digest)
         self._send(sent)
+
+    def _pay(self) -> None:
+        """Pay for the run's noise, once and for good, before any is drawn; an exact answer was charged before."""
+        if is_noisy(self._use.plan.algorithm):
+            paid = self._desk.budgets.charge(self._use)
+            if isinstance(paid, Denied):
+                raise Unpaid(paid)
+
+    def _noised(self, vector: Floats) -> Floats:
+        """The vector with this hospital's share of noise, also where its query failed; exact answers as they are."""
+        from xinglin.analysis.noisy import Noisy
+
+        return self._algorithm.noised(vector, self._desk.entropy) if isinstance(self._algorithm, Noisy) else vector
 
     async def _vector(self, algorithm: Algorithm, state: State) -> Floats:
         """This hospital's part; where the child was killed or too slow, the part of a query that failed.
@@ -289,7 +326,8 @@ class Computation:
         from xinglin.node.engine import EngineError
 
         try:
-            counts = await self._differences() if state.round == 0 else ()
+            compares = state.round == 0 and not is_noisy(self._use.plan.algorithm)
+            counts = await self._differences() if compares else ()
             wanted = em.Local(self._use.run, algorithm.encode_state(state), counts)
             return np.frombuffer(await self._desk.engine.local(wanted), dtype="<f8")
         except EngineError as error:
@@ -336,6 +374,7 @@ class Computation:
         guard = state.guard if self._guard is None else self._guard
         persons = dict(zip(algorithm.cell_names(), guard.cells, strict=True))
         released = set(algorithm.released_cells(outcome))
+        noised = is_noisy(self._use.plan.algorithm)
         slots = self._compared.slots
         chosen = [i for i, slot in enumerate(slots) if slot.cell in released or is_finer(slot.cell)]
         pooled = PooledGuard(
@@ -344,8 +383,9 @@ class Computation:
             layout=tuple(slots[i] for i in chosen),
             differences=tuple(guard.differences[i] for i in chosen),
             rosters=self._compared.rosters,
-            rows=guard.rows_used,
-            rows_squared=guard.rows_squared,
+            rows=None if noised else guard.rows_used,
+            rows_squared=None if noised else guard.rows_squared,
+            noised=noised,
         )
         data = canonical_bytes({"kind": outcome.kind, "payload": outcome.payload})
         return Computed(data, pooled, self.party.derive("release"))

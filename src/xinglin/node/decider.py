@@ -12,6 +12,7 @@ from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
 from xinglin.node.assessments import NodeAssessments
+from xinglin.node.budgets import NodeBudgets
 from xinglin.node.chains import chain_of
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.law import NodeLaw
@@ -21,6 +22,7 @@ from xinglin.node.prepared import Preparations
 from xinglin.node.site import Site
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.facts import RUN_TIME, AgreementFacts, Facts, KeyStatus
+from xinglin.terms.noise_asked import is_noisy
 from xinglin.terms.policy_facts import algorithm_digest
 from xinglin.terms.request import USE_REQUEST
 from xinglin.trust.envelope import open_signed
@@ -40,6 +42,12 @@ ALGORITHM_OPERATIONS = dict.fromkeys(
         "table1",
         "flow",
         "feasibility",
+        "dp_count",
+        "dp_histogram",
+        "dp_crosstab",
+        "dp_describe",
+        "dp_quantiles",
+        "dp_linear",
     ),
     "statistics",
 )
@@ -52,6 +60,10 @@ OUTPUTS = {
     "flow": ("table",),
     "feasibility": ("count",),
     "glm": ("model", "statistic"),
+    "dp_count": ("count", "table"),
+    "dp_histogram": ("table",),
+    "dp_crosstab": ("table",),
+    "dp_linear": ("model", "statistic"),
 }
 """What comes out of an algorithm, in the words of policies; the others give a statistic."""
 
@@ -83,7 +95,9 @@ class NodeDecider:
         run_limit_ms: int = RUN_TIME.value,
         assessments: NodeAssessments | None = None,
         described: Callable[[str], DataSetDescription | None] = lambda _name: None,
+        budgets: NodeBudgets | None = None,
     ) -> None:
+        self._budgets = budgets
         self._assessments, self._described = assessments, described
         self._run_limit_ms = run_limit_ms
         self._decisions = decisions
@@ -148,6 +162,8 @@ class NodeDecider:
             assessment_expires=max((one.expires for one in assessed), default=None),
             population=self._population(use, held),
             onward_transfer=_onward(use, agreement, directory),
+            noised=is_noisy(use.plan.algorithm),
+            privacy_budget=self._spent(use),
         )
 
     def decided(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
@@ -181,7 +197,12 @@ class NodeDecider:
             return None
         chain = chain_of(self._database, held.digest)
         charges = self._database.allowance(use.plan.data_set).charges
-        return sum(one.counts for one in charges if one.agreement in chain and one.run != use.run)
+        exact = sum(one.counts for one in charges if one.agreement in chain and one.run != use.run)
+        return exact + (self._budgets.uses(use) if self._budgets is not None else 0)
+
+    def _spent(self, use: Use) -> str | None:
+        """The study's ε with this use; an exact answer has none, and a policy that bounds it denies that."""
+        return self._budgets.epsilon(use) if self._budgets is not None else None
 
     def _left(self, use: Use, held: AgreementFacts | None) -> tuple[int, int]:
         """Answers left of the agreement and of the data set; this run's own charge does not count against it."""

@@ -10,8 +10,10 @@ import msgspec
 
 from xinglin.evidence.commitments import commit
 from xinglin.gate import NotNow, Record, Use
+from xinglin.kernel.codec import decode_json
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.agreements import NodeAgreements
+from xinglin.node.budgets import NodeBudgets
 from xinglin.node.chains import chain_of
 from xinglin.node.computer import cell_rows, cells_file
 from xinglin.node.logview import LogView
@@ -19,6 +21,8 @@ from xinglin.node.outbox import Outbox
 from xinglin.privacy.differencing import ReleasedCell
 from xinglin.stores.database_errors import StoreUnavailable
 from xinglin.stores.node_database import NodeDatabase
+from xinglin.terms.noise_asked import is_noisy
+from xinglin.terms.request import Plan
 from xinglin.trust.envelope import sign
 from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import PrivateKeys
@@ -36,10 +40,12 @@ def _pausing() -> Iterator[None]:
 
 
 class NodeLedger:
-    """Charges in the node's database."""
+    """Charges in the node's database: exact answers by the answer, noised ones by the budget of privacy."""
 
-    def __init__(self, database: NodeDatabase, agreements: NodeAgreements, node: str) -> None:
-        self._database, self._agreements, self._node = database, agreements, node
+    def __init__(
+        self, database: NodeDatabase, agreements: NodeAgreements, node: str, budgets: NodeBudgets | None = None
+    ) -> None:
+        self._database, self._agreements, self._node, self._budgets = database, agreements, node, budgets
 
     async def reserve(self, use: Use) -> Verdict:
         """See the port."""
@@ -50,19 +56,43 @@ class NodeLedger:
             held = None
         if held is None:
             return deny("node.no_agreement", "There is no such agreement here.", "Negotiate one.")
+        if is_noisy(use.plan.algorithm):
+            if self._budgets is None:
+                return deny("privacy.no_budget", "This hospital keeps no budget of privacy.", "Ask for exact answers.")
+            with _pausing():
+                return self._budgets.look(use)
         with _pausing():
             chain = chain_of(self._database, digest)
             return self._database.reserve_for(use, digest, held[1].terms.allowance, chain)
 
-    async def spend(self, run: str) -> None:
+    async def entry(self, run: str) -> str:
         """See the port."""
         with _pausing():
-            self._database.move_charge(run, "spend")
+            plan = self._noised(run)
+            paid = self._budgets.paid(plan.data_set, run) if plan is not None and self._budgets is not None else None
+        return paid.hash if paid is not None else ""
+
+    async def spend(self, run: str) -> None:
+        """See the port. What noise costs was paid before; an answer that was delivered is remembered."""
+        with _pausing():
+            plan = self._noised(run)
+            if plan is None:
+                self._database.move_charge(run, "spend")
+                return
+            record = self._database.record(run)
+            if self._budgets is not None and record is not None and record.state == "delivered":
+                self._budgets.released(plan.data_set, record)
 
     async def give_back(self, run: str) -> None:
         """See the port."""
         with _pausing():
             self._database.move_charge(run, "give_back")
+
+    def _noised(self, run: str) -> Plan | None:
+        """The run's plan, where it asks for noise."""
+        row = self._database.run(run)
+        plan = decode_json(row.plan, Plan) if row is not None else None
+        return plan if plan is not None and is_noisy(plan.algorithm) else None
 
 
 class NodeReleaseStore:

@@ -23,8 +23,10 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ``database_url``: PostgreSQL by URL, or SQLite in the folder (empty). ``lake``: folder of the tables (empty:
     ``lake`` in the node's).
     ``intake``: ``auto`` runs the feeds of ``sources.toml`` as a child process, ``off`` leaves them to somebody else.
-    ``answers_cap``: exact answers a data set gives over all studies. ``place`` (``CN-SH``), ``network``
-    (``10.1.0.0/16``) and ``environment`` in which this node computes, for policies that ask for them; an empty one is
+    ``answers_cap``: exact answers a data set gives over all studies. ``rho_study`` and ``rho_everybody``: what noised
+    answers may spend of a data set towards one study, and towards all together, where the hospital set no cap by
+    ``xinglin node budget`` (rho, exact text; 0.1 is ε 2.15, 0.5 is ε 5.23 at δ 1e-6). ``place`` (``CN-SH``),
+    ``network`` (``10.1.0.0/16``) and ``environment`` in which this node computes, for policies that ask for them; an empty one is
     unknown, and such a policy denies. ``run_limit_s``: from a run's admission to its release, an hour at most: so long
     a run keeps what it read of persons' choices. Memory in MB, times in seconds.
     """
@@ -35,6 +37,8 @@ class NodeSettings(msgspec.Struct, frozen=True):
     lake: str = ""
     intake: Literal["auto", "off"] = "auto"
     answers_cap: int = 200
+    rho_study: str = "0.1"
+    rho_everybody: str = "0.5"
     place: str = ""
     network: str = ""
     environment: Literal["node", "sandbox"] = "node"

@@ -20,6 +20,7 @@ from xinglin.node.approvals import NodeApprovals
 from xinglin.node.assessments import NodeAssessments
 from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.breaches import NodeBreaches
+from xinglin.node.budgets import Caps, NodeBudgets
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.consent import NodeConsent
@@ -51,9 +52,11 @@ from xinglin.stores.log_fetch import BundleReader
 from xinglin.stores.node_database import SCHEMA, NodeDatabase
 from xinglin.stores.node_terms import NodeTerms
 from xinglin.stores.overdue_breaches import OverdueBreaches
+from xinglin.stores.privacy_budget import BudgetLedger
 from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context
 from xinglin.terms.facts import RUN_TIME
+from xinglin.terms.noise_asked import RHO_UNIT, exact
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.policy import cosigner
 from xinglin.wire.space import Space
@@ -119,7 +122,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     preparations = Preparations(
         keys.did, lake, salt, agreements, tables, database, engine, lambda: query_limits(settings), consent
     )
-    desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys))
+    budgets = open_budgets(folder, settings, database, clock)
+    desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys), budgets)
     releaser = NodeReleaser(keys, view, outbox, database)
     run_limit_ms = round(settings.run_limit_s * 1000)
     RUN_TIME.check(run_limit_ms)
@@ -130,8 +134,9 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
             run_limit_ms,
             NodeAssessments(keys.did, folder, space, view, clock),
             partial(_described, tables),
+            budgets,
         ),
-        ledger=NodeLedger(database, agreements, keys.did),
+        ledger=NodeLedger(database, agreements, keys.did, budgets),
         computer=runs,
         evidence=evidence,
         releaser=releaser,
@@ -177,6 +182,13 @@ def open_node_database(folder: Path, settings: NodeSettings, clock: Clock) -> No
     if settings.database_url:
         return NodeDatabase(settings.database_url, clock, settings.answers_cap)
     return NodeDatabase.in_folder(folder, clock, settings.answers_cap)
+
+
+def open_budgets(folder: Path, settings: NodeSettings, database: NodeDatabase, clock: Clock) -> NodeBudgets:
+    """The budgets of privacy, in the node's database; raises ``TermsError`` for a cap that is no exact text."""
+    ledger = BudgetLedger(settings.database_url) if settings.database_url else BudgetLedger.in_folder(folder)
+    study, everybody = (int(exact(text) * RHO_UNIT) for text in (settings.rho_study, settings.rho_everybody))
+    return NodeBudgets(ledger, database, Caps(study, everybody), clock)
 
 
 def open_node_terms(folder: Path, settings: NodeSettings) -> NodeTerms:

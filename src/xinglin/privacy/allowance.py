@@ -15,6 +15,8 @@ from xinglin.kernel.instants import Instant
 from xinglin.kernel.states import StateTable
 from xinglin.kernel.verdict import Denied, Reason, deny
 
+_NOISED = "ask with proven noise (epsilon=…)"
+
 CHARGE_STATES = StateTable(
     "charge",
     "reserved",
@@ -82,10 +84,10 @@ class Allowance(msgspec.Struct, frozen=True):
         reasons = []
         if self.left < 1:
             words = "The data set's exact answers are used up, over all studies."
-            reasons.append(Reason("privacy.no_answers", words, "Use the answers given so far, or another data set."))
+            reasons.append(Reason("privacy.no_answers", words, f"Use the answers given so far, or {_NOISED}."))
         if self.left_of(agreement, allowance, chain) < 1:
             words = "The agreement's allowance of exact answers is used up."
-            reasons.append(Reason("privacy.no_allowance", words, "Have the allowance amended."))
+            reasons.append(Reason("privacy.no_allowance", words, f"Have the allowance amended, or {_NOISED}."))
         if reasons:
             return Denied(tuple(reasons))
         return msgspec.structs.replace(self, charges=(*self.charges, Charge(run, agreement, at)))

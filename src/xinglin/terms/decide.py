@@ -32,6 +32,7 @@ from xinglin.terms.purposes import NO_DISEASES, check_purpose, covers
 from xinglin.terms.request import PLAN_PACKS, Plan, UseRequest, check_plan, check_request
 from xinglin.terms.thresholds import at_least_as_strict
 
+_NOISED = "ask with proven noise: describe(epsilon=…) and its like take no exact answer"
 _FROM_FACTS = ("agreement", "named_study", "ethics_approval", "security_assessment", "release_allowance")
 
 
@@ -219,12 +220,12 @@ def _limits(plan: Plan, facts: Facts) -> Iterator[Reason]:
     if facts.agreement is not None and not at_least_as_strict(plan.rules, facts.agreement.terms.rules):
         words = "The plan's disclosure rules are looser than the agreed ones."
         yield Reason("terms.rules_too_loose", words, "Use the strictest rules of all hospitals of the roster.")
-    if facts.allowance_left < 1:
+    if facts.allowance_left < 1 and not facts.noised:
         words = "The agreement's allowance of exact answers is used up."
-        yield Reason("terms.no_allowance", words, "Have the allowance amended.")
-    if facts.answers_left < 1:
+        yield Reason("terms.no_allowance", words, f"Have the allowance amended, or {_NOISED}.")
+    if facts.answers_left < 1 and not facts.noised:
         words = "The data set's exact answers are used up, over all studies."
-        yield Reason("terms.no_answers", words, "Use the answers given so far, or another data set.")
+        yield Reason("terms.no_answers", words, f"Use the answers given so far, or {_NOISED}.")
     if plan.as_of > facts.now:
         yield Reason("terms.future_snapshot", "The snapshot lies in the future.", "Name an instant that has passed.")
 

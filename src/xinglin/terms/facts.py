@@ -79,6 +79,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``admitted``: when this run was admitted here, ``None`` before; it has ``run_limit_ms`` (at most ``RUN_TIME``) from
     then. ``withdrawn_since``: a choice that binds this use took somebody out after the run read whose rows it may see.
 
+    ``noised``: the answer carries proven noise: it is paid from the budget of privacy and takes no exact answer.
+
     ``law``: what this node's law packs, fences and pilot have against the use; ``law_packs`` only where nothing is.
     """
 
@@ -122,3 +124,4 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     admitted: Instant | None = None
     run_limit_ms: int = RUN_TIME.value
     withdrawn_since: bool = False
+    noised: bool = False

@@ -38,6 +38,7 @@ from xinglin.secure import Member, Session
 from xinglin.stores.hub_database import HubDatabase
 from xinglin.stores.hub_rows import RunRow
 from xinglin.stores.replica_memory import MemoryReplicaStore
+from xinglin.terms.noise_asked import colluders_of, fewest_of
 from xinglin.terms.request import Plan
 from xinglin.testing.hostile_log import HostileLog
 from xinglin.trust.envelope import Signed
@@ -285,7 +286,13 @@ class HostileHub:
         self.store.add_run(row)
         coordinator = Coordinator(
             row,
-            Session(plan=plan.digest(), run=run_id, members=members),
+            Session(
+                plan=plan.digest(),
+                run=run_id,
+                members=members,
+                colluders=colluders_of(plan.algorithm, plan.params),
+                fewest=fewest_of(plan.algorithm, plan.params, 0),
+            ),
             {one.did: one.name for one in self.hospitals.values()},
             self.store,
             Line(self.put, lambda _did: True),

@@ -35,6 +35,7 @@ class MemoryLedger:
 
     def __init__(self, cap: int = 200) -> None:
         self.book = Allowance("heart", cap)
+        self.entries: dict[str, str] = {}
 
     async def reserve(self, use: Use) -> Verdict:
         after = self.book.reserve(use.run, use.plan.agreements[NODE], 20, NOW)
@@ -42,6 +43,9 @@ class MemoryLedger:
             return after
         self.book = after
         return Allowed()
+
+    async def entry(self, run: str) -> str:
+        return self.entries.get(run, "")
 
     async def spend(self, run: str) -> None:
         self.book = self.book.spend(run)
@@ -140,6 +144,9 @@ class World:
         verdict = await self.ledger.reserve(use)
         self.step("reserved")
         return verdict
+
+    async def entry(self, run: str) -> str:
+        return await self.ledger.entry(run)
 
     async def spend(self, run: str) -> None:
         self.step("spend")

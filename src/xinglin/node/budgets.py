@@ -1,0 +1,187 @@
+"""Budgets of privacy at this hospital: what noised answers may cost, what they did, and what was answered before.
+
+A noised answer takes no exact answer. It is looked at when it is asked for, and pays irrevocably right before its one
+upload: nothing that was computed has left by then, and whatever happens after it is paid. The same question on the same
+tables is not computed again: the earlier release is named, and stands.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from xinglin.kernel.canonical import canonical_bytes, canonical_digest
+from xinglin.kernel.codec import decode_msgpack
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
+from xinglin.privacy.noise.accounting import to_epsilon
+from xinglin.privacy.noise.budget import EVERYBODY, Cached, Charged, Entry, Scope
+from xinglin.terms.noise_asked import DEFAULT_DELTA, NOISE, RHO_UNIT, exact, noise_of
+
+if TYPE_CHECKING:
+    from xinglin.gate import Record, Use
+    from xinglin.stores.node_database import NodeDatabase
+    from xinglin.stores.privacy_budget import BudgetLedger
+    from xinglin.terms.noise_asked import NoiseAsked
+
+POLICY_DELTA = exact(DEFAULT_DELTA)
+"""Delta at which this node says ε to policies and people, whatever delta a question names."""
+
+_MICRO = 10**6
+
+
+class Caps(msgspec.Struct, frozen=True):
+    """What a scope may spend before the hospital says otherwise, in units of 10⁻¹² rho."""
+
+    study: int
+    everybody: int
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """What the ledger keeps as a release: which run's result answers the question. Version 1; append-only."""
+
+    run: str
+    commitment: str
+    version: int = 1
+
+
+class NodeBudgets:
+    """Looks, charges and remembers; ``ledger`` has the caps that the hospital set, ``caps`` those it did not."""
+
+    def __init__(self, ledger: BudgetLedger, database: NodeDatabase, caps: Caps, clock: Clock) -> None:
+        self._ledger, self._database, self._caps, self._clock = ledger, database, caps, clock
+
+    # --- by a run ----------------------------------------------------------------------------
+
+    def look(self, use: Use) -> Verdict:
+        """Whether the use's noise would be paid for now; charges nothing. Denied names an answer given before."""
+        noise = _noise(use)
+        if self.paid(use.plan.data_set, use.run) is not None:
+            return Allowed()
+        before = self._before(use)
+        if before is not None:
+            return _answered(before)
+        study, everybody = self.scopes(use.plan.data_set, use.plan.study)
+        reasons = [*_short(study, noise, "The study's"), *_short(everybody, noise, "The data set's, over all studies,")]
+        return Denied(tuple(reasons)) if reasons else Allowed()
+
+    def charge(self, use: Use) -> Charged | Denied:
+        """Pay, once and for good; again for the same run changes nothing."""
+        plan, noise, now = use.plan, _noise(use), self._clock()
+        for one in self.scopes(plan.data_set, plan.study):
+            if one.study not in {known.study for known in self._ledger.caps(plan.data_set)}:
+                self._ledger.set_cap(plan.data_set, one.study, one.cap, now)
+        outcome = self._ledger.charge(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units, now)
+        if isinstance(outcome, Cached):
+            return _answered(msgspec.json.decode(outcome.release, type=Earlier))
+        if isinstance(outcome, Denied):
+            fresh = self.look(use)  # the same, in words that say how much is left
+            return fresh if isinstance(fresh, Denied) else outcome
+        return outcome
+
+    def released(self, data_set: str, record: Record) -> None:
+        """Remember that the result of the record's run answers its question; again changes nothing."""
+        kept = canonical_bytes(Earlier(record.run, record.commitment))
+        self._ledger.keep(data_set, record.run, kept, self._clock())
+
+    def paid(self, data_set: str, run: str) -> Entry | None:
+        """The entry by which the run paid; ``None`` before."""
+        entries = self._ledger.entries(data_set)
+        return next((one for one in entries if one.run == run and one.kind == "charge"), None)
+
+    def query(self, use: Use) -> str:
+        """The digest of all that determines the answer: the plan but for its instant, and the tables' versions here.
+
+        One asked ``fresh`` on purpose is a question of its own.
+        """
+        from xinglin.lake.model import Snapshot
+
+        row = self._database.run(use.run)
+        pinned = decode_msgpack(row.pinned, Snapshot) if row is not None and row.pinned else None
+        tables = msgspec.to_builtins(pinned.tables) if pinned is not None else []
+        plan = msgspec.structs.replace(use.plan, as_of=0)
+        again = use.run if _noise(use).fresh or pinned is None else ""
+        return canonical_digest({"plan": plan.digest(), "tables": tables, "fresh": again})
+
+    # --- what stands -------------------------------------------------------------------------
+
+    def scopes(self, data_set: str, study: str) -> tuple[Scope, Scope]:
+        """The study's scope and everybody's, as set by the hospital or by default."""
+        known = {one.study: one for one in self._ledger.caps(data_set)}
+        return (
+            known.get(study, Scope(data_set, study, self._caps.study)),
+            known.get(EVERYBODY, Scope(data_set, EVERYBODY, self._caps.everybody)),
+        )
+
+    def epsilon(self, use: Use) -> str | None:
+        """What the study will have spent on the data set with this use, as ε (exact decimal, rounded up).
+
+        ``None`` for an exact answer: it has no ε. At ``POLICY_DELTA``.
+        """
+        noise = noise_of(use.plan.algorithm, use.plan.params)
+        if noise is None:
+            return None
+        study, _ = self.scopes(use.plan.data_set, use.plan.study)
+        units = study.spent + (0 if self.paid(use.plan.data_set, use.run) is not None else noise.rho_units)
+        return decimal_up(to_epsilon(units, POLICY_DELTA))
+
+    def uses(self, use: Use) -> int:
+        """Noised answers that the study was given of the data set, this one not included."""
+        entries = self._ledger.entries(use.plan.data_set)
+        return sum(
+            one.study == use.plan.study and one.run != use.run and one.kind in ("charge", "share") for one in entries
+        )
+
+    def _before(self, use: Use) -> Earlier | None:
+        query = self.query(use)
+        for one in self._ledger.entries(use.plan.data_set):
+            if one.kind == "release" and one.query == query and one.study == use.plan.study:
+                kept = self._ledger.release(use.plan.data_set, one.run)
+                return msgspec.json.decode(kept, type=Earlier) if kept else None
+        return None
+
+
+def rho_text(units: int) -> str:
+    """Units of rho as a decimal, exactly.
+
+    >>> rho_text(5_000_000_000)
+    '0.005'
+    """
+    whole, part = divmod(units, RHO_UNIT)
+    return f"{whole}.{part:012d}".rstrip("0").rstrip(".")
+
+
+def decimal_up(value: float) -> str:
+    """A number as a decimal of six places, rounded up.
+
+    >>> decimal_up(0.12345601)
+    '0.123457'
+    """
+    whole, part = divmod(math.ceil(Fraction(value) * _MICRO), _MICRO)
+    return f"{whole}.{part:06d}"
+
+
+def _noise(use: Use) -> NoiseAsked:
+    found = noise_of(use.plan.algorithm, use.plan.params)
+    if found is None:
+        raise ValueError("an exact answer spends no privacy")
+    return found
+
+
+def _short(scope: Scope, noise: NoiseAsked, whose: str) -> list[Reason]:
+    if scope.left >= noise.rho_units:
+        return []
+    code = "privacy.everybody_spent" if scope.study == EVERYBODY else "privacy.study_spent"
+    left, cost = rho_text(scope.left), rho_text(noise.rho_units)
+    words = f"{whose} budget of privacy has {left} rho left, and this costs {cost}."
+    remedy = "Ask with a smaller epsilon, use the answers given so far, or have the hospital raise the cap."
+    return [Reason(code, words, remedy)]
+
+
+def _answered(earlier: Earlier) -> Denied:
+    words = f"This very question was answered on the same tables by {earlier.run}."
+    remedy = f"That answer stands and costs nothing more: space.run('{earlier.run}').result(); or ask {NOISE} fresh."
+    return deny("privacy.answered_before", words, remedy)
