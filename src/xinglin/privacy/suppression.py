@@ -95,6 +95,22 @@ def suppress_list(
     return mask.cells[0], mask.rows[0]
 
 
+def cover_grid(grid: Counts, needs: Counts, hidden: Iterable[Place], kept: Iterable[Place] = ()) -> set[Place]:
+    """The entries of a table with margins to hide so that every hidden one can move by what it needs.
+
+    ``grid``: (r+1) × (c+1) whole numbers, last row and column the totals. ``needs``: the width that each entry needs
+    once it is hidden. ``hidden``: those hidden already. ``kept``: those that cannot be hidden.
+    The guarantee is that of ``suppress_table``, with widths of the caller's; everything is hidden where there is no
+    other way. Raises ``LimitExceeded`` above ``TABLE_CELLS``.
+    """
+    TABLE_CELLS.check(len(grid) * len(grid[0]))
+    cover = _Cover([list(map(int, row)) for row in grid], 1, keep_columns=False)
+    cover.ask(needs, kept)
+    cover.hide(set(hidden))
+    cover.protect()
+    return cover.hidden
+
+
 def _with_margins(counts: Counts) -> list[list[int]]:
     if not counts or not counts[0] or any(len(row) != len(counts[0]) for row in counts):
         raise BadTable("A table has at least one row and one column, and rows of one length.")
@@ -143,6 +159,15 @@ class _Cover:
         self._safe: set[Place] = set()
         self._links: dict[Node, dict[Node, int]] = {}
         self._kept = {(self._last_row, j) for j in range(self._last_column + 1)} if keep_columns else set()
+        self._needs: Counts | None = None
+
+    @property
+    def hidden(self) -> set[Place]:
+        return set(self._hidden)
+
+    def ask(self, needs: Counts, kept: Iterable[Place]) -> None:
+        """Widths of the caller's, entry by entry, in place of the one for all."""
+        self._needs, self._kept = needs, set(kept)
 
     def ignore(self, places: Sequence[Place]) -> None:
         self._free.update(places)
@@ -196,6 +221,8 @@ class _Cover:
         return [place for place in sorted(self._hidden - self._free - self._safe) if not self._wide(place)]
 
     def _need(self, place: Place) -> int:
+        if self._needs is not None:
+            return int(self._needs[place[0]][place[1]])
         value = self._grid[place[0]][place[1]]
         return max(self._width, value) if place in self._own else self._width
 
