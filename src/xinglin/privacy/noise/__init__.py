@@ -1,9 +1,10 @@
 """Differential privacy by exact integer mechanisms: samplers, mechanisms, and the budget that they spend.
 
-*samplers* draw noise (``discrete_gaussian``, ``discrete_laplace``), *choice* picks one of many, *accounting* counts
-what a release costs in units of ``RHO_UNIT`` and shows it as (ε, δ), *shares* splits noise over hospitals, and
-*budget* holds the rules of the ledger. Between an exact input and a noised integer there is no floating-point
-number; what comes after is named post-processing.
+*mechanisms* (``Counts``, ``Sums``, ``Means``, ``Products``, ``Quantile``) say what one person can move; *samplers*
+draw noise (``discrete_gaussian``, ``discrete_laplace``), *choice* picks one of many, *accounting* counts what a
+release costs in units of ``RHO_UNIT`` and shows it as (ε, δ), *shares* splits noise over hospitals, *budget* holds the
+rules of the ledger, *after* is post-processing, and *refused* says what there is not. Between an exact input and a
+noised integer there is no floating-point number; what comes after is named post-processing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,21 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "Counts": "counts",
+    "crossed": "counts",
+    "LinearFit": "linear",
+    "Products": "linear",
+    "Mechanism": "model",
+    "Noised": "model",
+    "noised": "model",
+    "noised_share": "model",
+    "noised_total": "model",
+    "shares_of": "model",
+    "Quantile": "quantiles",
+    "refuse": "refused",
+    "Grid": "sums",
+    "Means": "sums",
+    "Sums": "sums",
     "RHO_UNIT": "accounting",
     "choice_epsilon_for": "accounting",
     "epsilon_of_gaussian": "accounting",

@@ -99,21 +99,21 @@ class LazyUniform:
             self._bits += _MORE_BITS
 
 
-def floor_exp(exponent: Fraction, bits: int, weight: int = 1) -> int:
-    """⌊weight · 2^bits · exp(−exponent)⌋, for exponent ≥ 0 and weight ≥ 1, exactly.
+def floor_exp(exponent: Fraction, bits: int) -> int:
+    """⌊2^bits · exp(−exponent)⌋, for exponent ≥ 0, exactly.
 
     ``decimal`` rounds its exponential correctly; the precision is raised until the bounds of both roundings
     (of the quotient and of the exponential) have the same floor.
     """
     if not exponent:
-        return weight << bits
-    if exponent >= bits + weight.bit_length():
+        return 1 << bits
+    if exponent > bits:
         return 0
-    digits = int((bits + weight.bit_length()) * 0.302) + 30
+    digits = int(bits * 0.302) + 30
     while True:
         room = Context(prec=digits, rounding=ROUND_FLOOR)
         quotient = room.divide(Decimal(-exponent.numerator), Decimal(exponent.denominator))
-        value = room.multiply(room.exp(quotient), Decimal(weight << bits))
+        value = room.multiply(room.exp(quotient), Decimal(1 << bits))
         # Relative errors: of the quotient (times the exponent), of the exponential, of the product.
         slip = room.multiply(value, room.scaleb(Decimal(int(exponent) + 4), 1 - digits))
         low, high = int(room.subtract(value, slip)), int(room.add(value, slip))
