@@ -22,6 +22,11 @@ _HOMES = {
     "TooLittleBudget": "errors",
     "TooWide": "errors",
     "fit": "fitting",
+    "Child": "linked",
+    "Linked": "linked",
+    "LinkedModel": "linked",
+    "fit_linked": "linked",
+    "linked_from_bytes": "linked",
     "Meter": "meter",
     "Spend": "meter",
     "Guarantee": "model",
@@ -31,6 +36,8 @@ _HOMES = {
     "OnlyWhen": "schema",
     "Ordered": "schema",
     "Schema": "schema",
+    "twin": "standin",
+    "twins": "standin",
 }
 __all__ = sorted(_HOMES)
 
