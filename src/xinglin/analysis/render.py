@@ -14,6 +14,7 @@ import msgspec
 
 from xinglin.analysis.algorithm import NamedFailure, Outcome, Result
 from xinglin.analysis.errors import BadParameters
+from xinglin.analysis.noisy_render import NOISED
 from xinglin.kernel.verdict import Denied
 
 Rows = list[dict[str, Any]]
@@ -88,6 +89,8 @@ def p_values(result: Result) -> dict[str, float]:
 
 def rows_of(result: Result) -> Rows:
     """The result as rows of one table; ``None`` is what the rules hide."""
+    if result.kind in NOISED:
+        return NOISED[result.kind](result.payload)
     reader = _ROWS.get(result.kind)
     if reader is None:
         raise BadParameters(f"A result of kind {result.kind!r} has no rows.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
 
+from xinglin.sdk.errors import Refused
+from xinglin.sdk.noise import NoiseWords, answered_before, worded
 from xinglin.sdk.plans import build_plan, send, snapshot_instant
 from xinglin.sdk.scope import Scope, scope_of
 from xinglin.sdk.session import Held, Session
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 ALGORITHMS = (
     "describe", "covariance", "histogram", "quantiles", "crosstab", "ttest", "anova", "glm", "table1", "flow",
+    "dp_count", "dp_histogram", "dp_crosstab", "dp_describe", "dp_quantiles", "dp_linear",
 )  # fmt: skip
 
 
@@ -73,20 +76,22 @@ class Data:
     # --- before anything is asked --------------------------------------------------------------
 
     def preview(self, algorithm: str = "", **params: Any) -> Preview:
-        """What would leave, in which cells, from whom, under which rules and allowance.
+        """What would leave, in which cells, from whom, under which rules and allowance; with noise, at which cost.
 
         Reads no row and sends nothing about the question. Without an ``algorithm``: of ``describe``, over every
         number unless ``columns`` names some. Raises what the statistic itself would raise before it is sent.
         """
         from xinglin.sdk.preview import preview_of
 
-        if algorithm in ("", "describe"):
-            algorithm, params = "describe", {"columns": self.numbers(), **params}
+        if algorithm in ("", "describe", "dp_describe"):
+            algorithm, params = algorithm or "describe", {"columns": self.numbers(), **params}
+        algorithm, params = self._worded(algorithm, params)
         return preview_of(self.study.space, self.study.title, self.sql, self.scope, algorithm, params)
 
     def plan(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Plan:
         """The plan that ``ask`` would sign; raises its errors."""
         scope = self.scope
+        algorithm, params = self._worded(algorithm, params)
         instant = snapshot_instant(self.study.space, scope.roster) if as_of is None else as_of
         return build_plan(self.study.id, self.study.data_set, self.sql, scope, algorithm, params, instant)
 
@@ -94,14 +99,16 @@ class Data:
         """Ask and do not wait: the run, to be followed now or later by its id.
 
         An unknown column, a refused formula or other bad parameters raise before anything is sent; ``Refused`` when
-        the hub or a rule says no. ``as_of``: read the tables as they were at that instant (ms), now unless given.
+        the hub or a rule says no. With words of noise (``epsilon="0.5"``, see ``NoiseWords``) it is the statistic of
+        that name with proven noise. ``as_of``: read the tables as they were at that instant (ms), now unless given.
         """
         return send(self.study.space, self.plan(algorithm, as_of=as_of, **params), self.scope.purpose)
 
     def answer(self, algorithm: str, *, shows: str = "", **params: Any) -> StudyResult:
         """Ask and wait: what the methods below do, with a statistic's parameters as ``ask`` takes them.
 
-        ``shows``: the matrix to print where the result has several. Raises as ``ask`` and ``Run.result`` do.
+        ``shows``: the matrix to print where the result has several. A noised question that was answered on the same
+        tables before is that answer again, at no cost. Raises as ``ask`` and ``Run.result`` do.
         """
         from xinglin.sdk.progress import following
 
@@ -109,32 +116,59 @@ class Data:
         try:
             with following(self.study.space.quiet) as tell:
                 found = run.result(tell)
+        except Refused as refused:
+            earlier = answered_before(self.study.space, run.plan, refused.reasons)
+            if earlier is None:
+                raise
+            found = earlier.result()
         except KeyboardInterrupt as stop:
             stop.add_note(f"The run goes on. Its result: space.run({run.id!r}).result()")
             raise
         return found.showing(shows) if shows else found
 
-    # --- statistics ----------------------------------------------------------------------------
+    def _worded(self, algorithm: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return worded(algorithm, params, len(self.scope.roster), self.scope.rules)
 
-    def describe(self, *columns: str, by: Sequence[str] | str = ()) -> StudyResult:
-        """Rows, mean, variance and standard deviation of each number (all of them unless named), by groups if asked."""
-        return self.answer("describe", columns=list(columns) or self.numbers(), by=_names(by))
+    # --- statistics: exact, or with proven noise (epsilon="0.5") -----------------------------------
 
-    def mean(self, column: str, by: Sequence[str] | str = ()) -> StudyResult:
+    def describe(self, *columns: str, by: Sequence[str] | str = (), **noise: Unpack[NoiseWords]) -> StudyResult:
+        """Rows, mean, variance and standard deviation of each number (all of them unless named), by groups if asked.
+
+        With noise: persons, each once at the mean of own rows, in place of rows.
+        """
+        return self.answer("describe", columns=list(columns) or self.numbers(), by=_names(by), **noise)
+
+    def mean(self, column: str, by: Sequence[str] | str = (), **noise: Unpack[NoiseWords]) -> StudyResult:
         """The mean of one number; ``result.mean`` where it has one cell."""
-        return self.answer("describe", columns=[column], by=_names(by))
+        moments: dict[str, Any] = {"moments": 1} if noise else {}
+        return self.answer("describe", columns=[column], by=_names(by), **moments, **noise)
 
-    def crosstab(self, rows: str, columns: str) -> StudyResult:
-        """Counts over two columns' levels, with χ² and Fisher's exact test where nothing is hidden."""
-        return self.answer("crosstab", rows=rows, columns=columns)
+    def count(self, *by: str, **noise: Unpack[NoiseWords]) -> StudyResult:
+        """Persons with a row, in all or in each combination of ``by``; with noise alone."""
+        return self.answer("count", by=list(by), **noise)
 
-    def histogram(self, column: str, bins: int = 20, edges: Sequence[float] = ()) -> StudyResult:
-        """Counts in ``bins`` equal bins over the published range, or between ``edges``."""
-        return self.answer("histogram", column=column, bins=bins, edges=list(edges))
+    def crosstab(self, rows: str, columns: str, **noise: Unpack[NoiseWords]) -> StudyResult:
+        """Counts over two columns' levels, with χ² and Fisher's exact test where nothing is hidden.
 
-    def quantiles(self, column: str, probabilities: Sequence[float] = (0.25, 0.5, 0.75)) -> StudyResult:
-        """Quantiles, within 1e-6 of the column's published range."""
-        return self.answer("quantiles", column=column, probabilities=list(probabilities))
+        With noise: of persons, and no test.
+        """
+        return self.answer("crosstab", rows=rows, columns=columns, **noise)
+
+    def histogram(
+        self, column: str, bins: int = 20, edges: Sequence[float] = (), **noise: Unpack[NoiseWords]
+    ) -> StudyResult:
+        """Counts in ``bins`` equal bins over the published range, or between ``edges``; of persons, with noise."""
+        return self.answer("histogram", column=column, bins=bins, edges=list(edges), **noise)
+
+    def quantiles(
+        self, column: str, probabilities: Sequence[float] = (0.25, 0.5, 0.75), **noise: Unpack[NoiseWords]
+    ) -> StudyResult:
+        """Quantiles, within 1e-6 of the column's published range; over persons within a thousandth, with noise."""
+        return self.answer("quantiles", column=column, probabilities=list(probabilities), **noise)
+
+    def linear(self, outcome: str, *columns: str, **noise: Unpack[NoiseWords]) -> StudyResult:
+        """Least squares of a number on others, with noise alone; ``glm`` fits exactly."""
+        return self.answer("linear", outcome=outcome, columns=list(columns), **noise)
 
     def covariance(self, *columns: str) -> StudyResult:
         """Covariance matrix over the complete cases of these numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,6 +14,9 @@ from xinglin.evidence.policy import parse_policy
 from xinglin.evidence.receipt import VerifiedEntry, verify_receipt
 from xinglin.kernel.instants import to_text
 from xinglin.sdk.errors import NotVerified
+
+if TYPE_CHECKING:
+    from xinglin.sdk.noise import NoiseTold
 
 RECEIPT_KIND = "release-authorised"
 COMMITMENT = "result"
@@ -136,6 +139,8 @@ class StudyResult:
 
         if self._shows:
             return _matrix_text(self.rows())
+        if self.noise is not None:
+            return f"{summary(self._result())}\n{self.noise}"
         tests = "" if self.kind == "glm" else "".join(f"\n{name}: p = {p:.4g}" for name, p in self.p_values().items())
         return summary(self._result()) + tests
 
@@ -179,6 +184,7 @@ class StudyResult:
             "payload": self.payload,
             "rows": self.rows(),
             "p_values": self.p_values(),
+            "noise": msgspec.to_builtins(self.noise),
             "receipt": self.receipt.text,
         }
 
@@ -193,6 +199,13 @@ class StudyResult:
         import polars as pl
 
         return pl.DataFrame(self.rows(), infer_schema_length=None)
+
+    @property
+    def noise(self) -> NoiseTold | None:
+        """What the answer cost in privacy and who it holds against; ``None`` for an exact answer."""
+        from xinglin.sdk.noise import told_noise
+
+        return told_noise(self.payload)
 
     # --- numbers by name -----------------------------------------------------------------------
 
