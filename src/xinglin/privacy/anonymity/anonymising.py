@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xinglin.privacy.anonymity.coding import Coded, code_column, code_values, column_of, rows_of
+from xinglin.privacy.anonymity.coding import Coded, code_column, code_values, column_of, matrix_of, rows_of
 from xinglin.privacy.anonymity.errors import BadColumns
 from xinglin.privacy.anonymity.measures import equal_rows, loss_of, persons_of_classes, risks_of
 from xinglin.privacy.anonymity.model import (
@@ -16,6 +16,7 @@ from xinglin.privacy.anonymity.model import (
     Array,
     Columns,
     Quasi,
+    Risks,
     Rules,
 )
 from xinglin.privacy.anonymity.mondrian import Classes, Engine, cut_into_classes
@@ -53,8 +54,10 @@ def anonymise(
     coded = [code_column(columns, one) for one in quasi]
     shown = code_sensitive(columns, rules.held())
     people = code_persons(persons, rows)
-    classes = cut_into_classes(coded, rules, shown, people, engine=engine)
-    return recoded(columns, coded, classes, rules, people, population, engine)
+    matrix = matrix_of(coded, rows)
+    classes = cut_into_classes(coded, rules, shown, people, matrix=matrix, engine=engine)
+    groups, many = equal_rows(matrix, compiled=engine == "compiled")
+    return recoded(columns, coded, classes, rules, people, risks_of(groups, many, people, population))
 
 
 def recoded(
@@ -63,8 +66,7 @@ def recoded(
     classes: Classes,
     rules: Rules,
     people: Array | None,
-    population: Array | None = None,
-    engine: Engine = "compiled",
+    before: Risks,
 ) -> Anonymised:
     """The table with its classes recoded, and what that cost."""
     rows = rows_of(columns)
@@ -72,34 +74,21 @@ def recoded(
     kept = np.flatnonzero(number >= 0) if len(classes.order) < rows else np.arange(rows)
     whole = len(kept) == rows
     mine = number if whole else number[kept]
-    lows, highs = class_bounds(coded, classes)
     out = {
         name: np.asarray(column)[kept] if len(kept) < rows else np.asarray(column) for name, column in columns.items()
     }
     for j, one in enumerate(coded):
-        out[one.name] = labels_of(one, lows[:, j], highs[:, j])[mine]
-    groups, many = equal_rows([one.codes for one in coded], compiled=engine == "compiled")
+        out[one.name] = labels_of(one, classes.low[:, j], classes.high[:, j])[mine]
     staying = None if people is None else people[kept]
     return Anonymised(
         out,
         mine,
         kept,
-        loss_of(coded, lows, highs, classes, rows, rules.k),
-        risks_of(groups, many, people, population),
+        loss_of(coded, classes, rows, rules.k),
+        before,
         risks_of(mine, len(classes.starts), staying),
         int(persons_of_classes(mine, len(classes.starts), staying).min(initial=rows)),
     )
-
-
-def class_bounds(coded: Sequence[Coded], classes: Classes) -> tuple[Array, Array]:
-    """The lowest and highest code of each class in each column: two arrays, classes × columns."""
-    low = np.empty((len(classes.starts), len(coded)), dtype=np.int64)
-    high = np.empty_like(low)
-    for j, one in enumerate(coded):
-        codes = one.codes[classes.order]
-        low[:, j] = np.minimum.reduceat(codes, classes.starts)
-        high[:, j] = np.maximum.reduceat(codes, classes.starts)
-    return low, high
 
 
 def code_persons(persons: Array | None, rows: int) -> Array | None:

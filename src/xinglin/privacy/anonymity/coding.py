@@ -8,6 +8,7 @@ last code, which lies beside the line.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from xinglin.privacy.anonymity.hierarchy import TOP, Hierarchy
 from xinglin.privacy.anonymity.model import LEVELS, Array, Columns, Quasi
 
 TREE, LINE = 0, 1
+_SHARING_ROWS = 2048
 SCALE = 1 << 20
 """What losing a column of weight 1 altogether costs a row, in the whole numbers that cuts are compared in."""
 
@@ -112,7 +114,7 @@ def _is_numbers(column: Array) -> bool:
 
 
 def _texts(column: Array) -> list[str]:
-    values = set(column.tolist())
+    values = set(_objects(column)[0])
     values.discard(None)
     if not all(isinstance(value, str) for value in values):
         raise BadColumns("A column of texts holds what is no text.", remedy="Hand in texts and None, or numbers.")
@@ -120,17 +122,33 @@ def _texts(column: Array) -> list[str]:
     return sorted(values)
 
 
+def _objects(column: Array) -> tuple[list[Any], Array | None]:
+    """The objects of a column, each once where many rows share them, and which of them each row holds.
+
+    Columns that come from a dictionary hold few objects many times; those are told apart by where they lie.
+    """
+    if column.dtype.kind != "O" or len(column) < _SHARING_ROWS:
+        return column.tolist(), None
+    places = np.frombuffer(column.tobytes(), dtype=np.intp)
+    if len(np.unique(places[:_SHARING_ROWS])) > _SHARING_ROWS // 4:
+        return column.tolist(), None
+    from xinglin.privacy.anonymity.grouping import group_rows
+
+    groups, firsts = group_rows(places.reshape(-1, 1))
+    return column[firsts].tolist(), groups
+
+
 def _look_up(column: Array, lookup: dict[Any, int], missing: int) -> tuple[Array, int]:
     """Codes by a table of values; None is ``missing``. KeyError where the table lacks a value."""
     table = {**lookup, None: missing}
-    codes = np.fromiter(map(table.__getitem__, column.tolist()), dtype=np.int32, count=len(column))
+    objects, groups = _objects(column)
+    codes = np.fromiter(map(table.__getitem__, objects), dtype=np.int32, count=len(objects))
     gone = bool(len(codes)) and int(codes.max()) == missing
-    return codes, missing if gone else -1
+    return codes if groups is None else codes[groups], missing if gone else -1
 
 
 def _code_by_hierarchy(column: Array, quasi: Quasi, hierarchy: Hierarchy) -> Coded:
-    paths = hierarchy.ordered()
-    lookup = {path[0]: code for code, path in enumerate(paths)}
+    paths, lookup = _paths(hierarchy)
     try:
         if column.dtype.kind in "OU":
             codes, missing = _look_up(column, lookup, len(paths))
@@ -146,7 +164,7 @@ def _code_by_hierarchy(column: Array, quasi: Quasi, hierarchy: Hierarchy) -> Cod
         place = _spread(np.arange(len(paths), dtype=np.float64), size)
         names = np.array([path[0] for path in paths], dtype=object)
         return _line(quasi, codes, size, missing, place, names)
-    first, last, labels = _ranges(paths, size)
+    first, last, labels = _ranges(hierarchy, size)
     none = np.empty(0, dtype=np.int64)
     return Coded(quasi.name, TREE, codes, size, missing, first, last, none, labels, quasi)
 
@@ -162,8 +180,17 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _ranges(paths: Sequence[tuple[str, ...]], size: int) -> tuple[Array, Array, tuple[Array, ...]]:
+@lru_cache(maxsize=128)
+def _paths(hierarchy: Hierarchy) -> tuple[tuple[tuple[str, ...], ...], dict[str, int]]:
+    """The lines of a hierarchy in order, and the place of each value among them."""
+    paths = hierarchy.ordered()
+    return paths, {path[0]: code for code, path in enumerate(paths)}
+
+
+@lru_cache(maxsize=128)
+def _ranges(hierarchy: Hierarchy, size: int) -> tuple[Array, Array, tuple[Array, ...]]:
     """The range of codes under each node on the way from the top to each leaf, and the labels."""
+    paths = _paths(hierarchy)[0]
     depth, leaves = len(paths[0]), len(paths)
     first, last = np.zeros((size, depth), dtype=np.int32), np.zeros((size, depth), dtype=np.int32)
     labels = np.full((depth, size), None, dtype=object)
@@ -179,6 +206,7 @@ def _ranges(paths: Sequence[tuple[str, ...]], size: int) -> tuple[Array, Array, 
         first[leaves], last[leaves] = leaves, leaves
         labels[0, leaves] = paths[0][-1]
     last[:, 0], first[:, 0] = size - 1, 0
+    first.flags.writeable = last.flags.writeable = labels.flags.writeable = False
     return first, last, tuple(labels)
 
 
@@ -238,6 +266,15 @@ def _line(quasi: Quasi, codes: Array, size: int, missing: int, place: Array, val
     return Coded(quasi.name, LINE, codes, size, missing, none, none, place, (values,), quasi)
 
 
+def matrix_of(coded: Sequence[Coded], rows: int) -> Array:
+    """The columns' codes side by side, a row of the table a row: uint16 where every code fits, else int32."""
+    narrow = max((one.size for one in coded), default=0) <= 2**16
+    matrix = np.empty((rows, len(coded)), dtype=np.uint16 if narrow else np.int32)
+    for j, one in enumerate(coded):
+        matrix[:, j] = one.codes
+    return matrix
+
+
 class Layout(msgspec.Struct, frozen=True):
     """The columns side by side, flat, as both engines read them; a column has its entry in each array."""
 
@@ -251,10 +288,14 @@ class Layout(msgspec.Struct, frozen=True):
     last: Array
     line: Array
     place: Array
+    cost: Array
 
 
 def layout_of(coded: Sequence[Coded]) -> Layout:
-    """The columns' shapes in flat arrays: ``tree`` and ``line`` say where a column's part begins."""
+    """The columns' shapes in flat arrays: ``tree`` and ``line`` say where a column's part begins.
+
+    ``cost``: what a row under each node loses by showing the node, times the column's weight.
+    """
     depth = [one.first.shape[1] if one.kind == TREE else 0 for one in coded]
     tree = np.cumsum([0, *(one.first.size for one in coded)])[:-1]
     line = np.cumsum([0, *(len(one.place) for one in coded)])[:-1]
@@ -265,8 +306,18 @@ def layout_of(coded: Sequence[Coded]) -> Layout:
         np.array([one.quasi.weight for one in coded], dtype=np.int64),
         np.array(depth, dtype=np.int64),
         tree.astype(np.int64),
-        np.concatenate([np.zeros(0, np.int32), *(one.first.ravel() for one in coded)]).astype(np.int64),
-        np.concatenate([np.zeros(0, np.int32), *(one.last.ravel() for one in coded)]).astype(np.int64),
+        _flat_int([one.first for one in coded]),
+        _flat_int([one.last for one in coded]),
         line.astype(np.int64),
-        np.concatenate([np.zeros(0, np.int64), *(one.place for one in coded)]).astype(np.int64),
+        _flat_int([one.place for one in coded]),
+        _flat_int(
+            [
+                (one.last - one.first).astype(np.int64) * SCALE // max(one.size - 1, 1) * one.quasi.weight
+                for one in coded
+            ]
+        ),
     )
+
+
+def _flat_int(arrays: Sequence[Array]) -> Array:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *(array.ravel().astype(np.int64) for array in arrays)])

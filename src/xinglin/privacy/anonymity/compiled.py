@@ -11,6 +11,9 @@ from numba import njit
 
 from xinglin.privacy.anonymity.coding import SCALE, TREE
 
+_SLOTS, _COUNTED = 256, 1 << 21
+_KIND, _SIZE, _MISSING, _WEIGHT, _DEPTH, _TREE, _LINE = range(7)
+_FIRST, _LAST, _COST = range(3)
 _SPLIT, _KEEP_INSIDE, _KEEP_OUTSIDE = 0, 1, 2
 _jit = njit(cache=True, nogil=True)
 
@@ -18,25 +21,23 @@ _jit = njit(cache=True, nogil=True)
 @_jit
 def _lost(shape, j, low, high):  # type: ignore[no-untyped-def]
     """What a group whose codes in column j lie in low … high loses a row, times the column's weight."""
+    columns, nodes, place = shape
     if low == high:
         return 0
-    kind, size, missing, weight, depth, tree, first, last, line, place = shape
-    if kind[j] == TREE:
-        level = _meet(shape, j, low, high)
-        at = tree[j] + low * depth[j] + level
-        return weight[j] * ((last[at] - first[at]) * SCALE // (size[j] - 1))
-    if high == missing[j]:
-        return weight[j] * SCALE
-    return weight[j] * (place[line[j] + high] - place[line[j] + low])
+    if columns[j, _KIND] == TREE:
+        return nodes[columns[j, _TREE] + low * columns[j, _DEPTH] + _meet(shape, j, low, high), _COST]
+    if high == columns[j, _MISSING]:
+        return columns[j, _WEIGHT] * SCALE
+    return columns[j, _WEIGHT] * (place[columns[j, _LINE] + high] - place[columns[j, _LINE] + low])
 
 
 @_jit
 def _meet(shape, j, low, high):  # type: ignore[no-untyped-def]
     """The deepest level on which two different codes still have the same node."""
-    _, _, _, _, depth, tree, first, _, _, _ = shape
-    level = 0
-    one, other = tree[j] + low * depth[j], tree[j] + high * depth[j]
-    while level + 1 < depth[j] and first[one + level + 1] == first[other + level + 1]:
+    columns, nodes, _ = shape
+    level, depth = 0, columns[j, _DEPTH]
+    one, other = columns[j, _TREE] + low * depth, columns[j, _TREE] + high * depth
+    while level + 1 < depth and nodes[one + level + 1, _FIRST] == nodes[other + level + 1, _FIRST]:
         level += 1
     return level
 
@@ -82,6 +83,16 @@ def _propose(cuts, number, every, gain, j, low, high, act):  # type: ignore[no-u
 
 
 @_jit
+def _possible(part, inside):  # type: ignore[no-untyped-def]
+    """Whether cutting ``inside`` rows from a group leaves two groups, or one and few enough to suppress."""
+    many, k, allowance, _ = part
+    outside = many - inside
+    if inside >= k:
+        return outside >= k or 0 < outside <= allowance
+    return outside >= k and 0 < inside <= allowance
+
+
+@_jit
 def _weigh(cuts, number, every, part, j, low, high, inside, saved_in, saved_out):  # type: ignore[no-untyped-def]
     """Judge the cut of a group into the codes low … high of column j and the others, by rows alone."""
     many, k, allowance, price = part
@@ -100,38 +111,42 @@ def _weigh(cuts, number, every, part, j, low, high, inside, saved_in, saved_out)
 @_jit
 def _cuts_of_tree(shape, j, part, found, values, counts, cuts, number, every):  # type: ignore[no-untyped-def]
     """Each child of the group's lowest common node against the others."""
-    _, _, _, _, depth, tree, first, last, _, _ = shape
+    columns, nodes, _ = shape
+    tree, depth = columns[j, _TREE], columns[j, _DEPTH]
     low, high = values[0], values[found - 1]
     whole = _lost(shape, j, low, high)
     below = _meet(shape, j, low, high) + 1
     children = 0
     for at in range(found):
-        node = first[tree[j] + values[at] * depth[j] + below]
-        if at == 0 or node != first[tree[j] + values[at - 1] * depth[j] + below]:
+        node = nodes[tree + values[at] * depth + below, _FIRST]
+        if at == 0 or node != nodes[tree + values[at - 1] * depth + below, _FIRST]:
             children += 1
     at = 0
     while at < found:
-        node = tree[j] + values[at] * depth[j] + below
+        node = tree + values[at] * depth + below
         begin, inside = at, 0
-        while at < found and values[at] <= last[node]:
+        while at < found and values[at] <= nodes[node, _LAST]:
             inside += counts[at]
             at += 1
+        if not _possible(part, inside):
+            continue
         saved_in = whole - _lost(shape, j, values[begin], values[at - 1])
         saved_out = 0
         if children == 2:
             rest_low, rest_high = (values[at], high) if begin == 0 else (low, values[begin - 1])
             saved_out = whole - _lost(shape, j, rest_low, rest_high)
-        number = _weigh(cuts, number, every, part, j, first[node], last[node], inside, saved_in, saved_out)
+        number = _weigh(
+            cuts, number, every, part, j, nodes[node, _FIRST], nodes[node, _LAST], inside, saved_in, saved_out
+        )
     return number
 
 
 @_jit
 def _cuts_of_line(shape, j, part, found, values, counts, cuts, number, every):  # type: ignore[no-untyped-def]
     """Between each two neighbours; a missing value goes with either side, or stands alone."""
-    _, _, missing, _, _, _, _, _, _, _ = shape
     low, high = values[0], values[found - 1]
     whole = _lost(shape, j, low, high)
-    gone = high == missing[j]
+    gone = high == shape[0][j, _MISSING]
     present = found - 1 if gone else found
     top = values[present - 1]
     lone = counts[found - 1] if gone else 0
@@ -139,12 +154,14 @@ def _cuts_of_line(shape, j, part, found, values, counts, cuts, number, every):  
     before = 0
     for at in range(present - 1):
         before += counts[at]
+        after = many - before - lone
+        if not _possible(part, before) and not (gone and _possible(part, after)):
+            continue
         saved_low = whole - _lost(shape, j, low, values[at])
         saved_high = whole - _lost(shape, j, values[at + 1], top)
         right = 0 if gone else saved_high
         number = _weigh(cuts, number, every, part, j, low, values[at], before, saved_low, right)
         if gone:
-            after = many - before - lone
             number = _weigh(cuts, number, every, part, j, values[at + 1], top, after, saved_high, 0)
     if gone:
         saved_out = whole - _lost(shape, j, low, top)
@@ -316,34 +333,61 @@ def _choose(rows, persons, shown, begin, end, cuts, number, tries, book, seen, s
 
 
 @_jit
-def _measure(rows, begin, end, shape, low, high):  # type: ignore[no-untyped-def]
-    """The lowest and highest code of a group in each column; what losing a row of it altogether would cost."""
-    price = 0
+def _fill(rows, begin, end, starts, counted):  # type: ignore[no-untyped-def]
+    """Count the codes of a group, every column in its own stretch of ``counted``."""
+    counted[:] = 0
+    for row in range(begin, end):
+        for j in range(rows.shape[1]):
+            counted[starts[j] + rows[row, j]] += 1
+
+
+@_jit
+def _limits(rows, begin, end, known, starts, low, high):  # type: ignore[no-untyped-def]
+    """The lowest and highest code of a group in each column, from its counts or from its rows."""
+    if len(known):
+        for j in range(rows.shape[1]):
+            at, to = starts[j], starts[j + 1] - 1
+            while known[at] == 0:
+                at += 1
+            while known[to] == 0:
+                to -= 1
+            low[j], high[j] = at - starts[j], to - starts[j]
+        return
     for j in range(rows.shape[1]):
         low[j], high[j] = rows[begin, j], rows[begin, j]
     for row in range(begin + 1, end):
         for j in range(rows.shape[1]):
-            code = rows[row, j]
+            code = np.int64(rows[row, j])
             low[j] = min(low[j], code)
             high[j] = max(high[j], code)
-    for j in range(rows.shape[1]):
-        price += shape[3][j] * SCALE - _lost(shape, j, low[j], high[j])
-    return price
 
 
 @_jit
-def _gather(rows, begin, end, part, shape, low, high, room, cuts, every):  # type: ignore[no-untyped-def]
+def _gather(rows, begin, end, part, shape, limits, known, starts, room, cuts, every):  # type: ignore[no-untyped-def]
     """The cuts that a group allows by its rows; how many."""
+    low, high = limits
     histogram, values, counts, sorting = room
-    number = 0
+    number, price = 0, 0
+    n, k, allowed = part
+    for j in range(rows.shape[1]):
+        price += shape[0][j, _WEIGHT] * SCALE - _lost(shape, j, low[j], high[j])
+    whole = (n, k, allowed, price)
     for j in range(rows.shape[1]):
         if low[j] == high[j]:
             continue
-        found = _tally(rows, j, begin, end, low[j], high[j], histogram, values, counts, sorting)
-        if shape[0][j] == TREE:
-            number = _cuts_of_tree(shape, j, part, found, values, counts, cuts, number, every)
+        if len(known):
+            found = 0
+            for code in range(low[j], high[j] + 1):
+                count = known[starts[j] + code]
+                if count > 0:
+                    values[found], counts[found] = code, count
+                    found += 1
         else:
-            number = _cuts_of_line(shape, j, part, found, values, counts, cuts, number, every)
+            found = _tally(rows, j, begin, end, low[j], high[j], histogram, values, counts, sorting)
+        if shape[0][j, _KIND] == TREE:
+            number = _cuts_of_tree(shape, j, whole, found, values, counts, cuts, number, every)
+        else:
+            number = _cuts_of_line(shape, j, whole, found, values, counts, cuts, number, every)
     return number
 
 
@@ -361,6 +405,45 @@ def _rooms(rows, size, length, every):  # type: ignore[no-untyped-def]
 
 
 @_jit
+def _release(free, slot):  # type: ignore[no-untyped-def]
+    """Give a slot for counts back; ``free``: a stack of the free ones, its height last."""
+    if slot >= 0:
+        free[free[-1]] = slot
+        free[-1] += 1
+
+
+@_jit
+def _hand_down(rows, begin, middle, end, starts, slot, counted, free):  # type: ignore[no-untyped-def]
+    """Counts of the two sides of a cut: the smaller side's are counted, the larger side's are what remains.
+
+    ``slot``: where the whole group's counts lie (-1: nowhere); gives the slots of the two sides. Sides for
+    which reading the rows again is cheaper get none. ``free``: a stack of free slots, its height last.
+    """
+    total, columns = counted.shape[1], rows.shape[1]
+    small_first = middle - begin <= end - middle
+    small = middle - begin if small_first else end - middle
+    large = end - begin - small
+    mine, other = -1, slot
+    top = free[-1]
+    if slot >= 0 and (top == 0 or large * columns < total):
+        _release(free, slot)
+        other = -1
+    elif slot >= 0:
+        mine = free[top - 1]
+        free[-1] = top - 1
+        if small_first:
+            _fill(rows, begin, middle, starts, counted[mine])
+        else:
+            _fill(rows, middle, end, starts, counted[mine])
+        for at in range(total):
+            counted[other, at] -= counted[mine, at]
+        if small * columns < total:
+            _release(free, mine)
+            mine = -1
+    return (mine, other) if small_first else (other, mine)
+
+
+@_jit
 def cut_table(rows, order, persons, shown, edge, span, settings, shape, book):  # type: ignore[no-untyped-def]
     """Cut rows ``span[0]`` … ``span[1]``-1 until no cut is left; ``edge`` marks where classes begin.
 
@@ -368,37 +451,49 @@ def cut_table(rows, order, persons, shown, edge, span, settings, shape, book):  
     ``stop`` rows. ``settings``: (every cut is to be judged, tries, stop, allowance, widest sensitive column).
     """
     every, tries, stop, allowance, widest = settings
-    k = book[0]
-    length = span[1] - span[0]
-    room, cuts = _rooms(rows, shape[1], length, every)
-    low, high = np.zeros(rows.shape[1], dtype=np.int64), np.zeros(rows.shape[1], dtype=np.int64)
+    k, length, columns = book[0], span[1] - span[0], rows.shape[1]
+    room, cuts = _rooms(rows, shape[0][:, _SIZE], length, every)
+    limits = (np.zeros(columns, dtype=np.int64), np.zeros(columns, dtype=np.int64))
     seen = np.zeros((shown.shape[1], widest), dtype=np.int64)
     stamp = np.zeros((shown.shape[1], widest), dtype=np.int64)
     spare = (np.empty_like(rows[:length]), np.empty_like(order[:length]), np.empty_like(persons[:length]),
              np.empty_like(shown[:length]))  # fmt: skip
-    waiting = [(span[0], span[1], allowance)]
+    starts = np.zeros(columns + 1, dtype=np.int64)
+    starts[1:] = np.cumsum(shape[0][:, _SIZE])
+    slots = max(1, min(_SLOTS, _COUNTED // max(starts[columns], 1)))
+    counted = np.zeros((slots, starts[columns]), dtype=np.int32)
+    free = np.arange(slots + 1)
+    slot = -1
+    if slots > 2 and length * columns >= starts[columns]:
+        free[-1] = slot = slots - 1
+        _fill(rows, span[0], span[1], starts, counted[slot])
+    waiting = [(span[0], span[1], allowance, slot)]
     while len(waiting) > 0:
-        begin, end, allowed = waiting.pop()
+        begin, end, allowed, slot = waiting.pop()
         n = end - begin
         edge[begin] = 3 if n <= stop else 1
-        if n <= stop or n <= k or (allowed == 0 and n < 2 * k):
-            continue
-        price = _measure(rows, begin, end, shape, low, high)
-        part = (n, k, allowed, price)
-        best = _gather(rows, begin, end, part, shape, low, high, room, cuts, every) - 1
-        if every:
-            best = _choose(rows, persons, shown, begin, end, cuts, best + 1, tries, book, seen, stamp)
+        best = -1
+        known = counted[slot] if slot >= 0 else counted[0, :0]
+        if n > stop and n > k and (allowed > 0 or n >= 2 * k):
+            _limits(rows, begin, end, known, starts, limits[0], limits[1])
+            best = _gather(rows, begin, end, (n, k, allowed), shape, limits, known, starts, room, cuts, every) - 1
+            if every:
+                best = _choose(rows, persons, shown, begin, end, cuts, best + 1, tries, book, seen, stamp)
         if best < 0:
+            _release(free, slot)
             continue
         cut, act = (cuts[best, 1], cuts[best, 2], cuts[best, 3]), cuts[best, 4]
         middle = _move(rows, order, persons, shown, begin, end, cut, spare)
+        inside, outside = _hand_down(rows, begin, middle, end, starts, slot, counted, free)
         if act == _SPLIT:
             share = allowed * (middle - begin) // n
-            waiting.append((middle, end, allowed - share))
-            waiting.append((begin, middle, share))
+            waiting.append((middle, end, allowed - share, outside))
+            waiting.append((begin, middle, share, inside))
         elif act == _KEEP_INSIDE:
             edge[middle] = 2
-            waiting.append((begin, middle, allowed - (end - middle)))
+            _release(free, outside)
+            waiting.append((begin, middle, allowed - (end - middle), inside))
         else:
             edge[begin] = 2
-            waiting.append((middle, end, allowed - (middle - begin)))
+            _release(free, inside)
+            waiting.append((middle, end, allowed - (middle - begin), outside))

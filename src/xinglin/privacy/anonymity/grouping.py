@@ -8,7 +8,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def group_rows(rows):  # type: ignore[no-untyped-def]
-    """Groups of equal rows of codes: (group of each row, in order of first appearance; how many)."""
+    """Groups of equal rows of whole numbers: (group of each row, in order of first appearance; first row of each)."""
     many, columns = rows.shape
     room = 16
     while room < 2 * many:
@@ -38,4 +38,4 @@ def group_rows(rows):  # type: ignore[no-untyped-def]
                 groups[row] = known
                 break
             slot = (slot + 1) & (room - 1)
-    return groups, found
+    return groups, firsts[:found].copy()

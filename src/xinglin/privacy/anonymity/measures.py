@@ -23,22 +23,15 @@ def persons_of_classes(classes: Array, many: int, persons: Array | None) -> Arra
     return np.bincount(pairs % max(many, 1), minlength=many)
 
 
-def equal_rows(codes: Sequence[Array], compiled: bool = True) -> tuple[Array, int]:
-    """Groups of rows that are equal in every column: (group of each row, how many groups)."""
-    if not codes or not len(codes[0]):
-        return np.zeros(len(codes[0]) if codes else 0, dtype=np.int32), int(bool(codes and len(codes[0])))
+def equal_rows(matrix: Array, compiled: bool = True) -> tuple[Array, int]:
+    """Groups of rows of codes that are equal in every column: (group of each row, how many groups)."""
     if compiled:
         from xinglin.privacy.anonymity.grouping import group_rows
 
-        groups, found = group_rows(np.column_stack(codes))
-        return groups, int(found)
-    key = np.zeros(len(codes[0]), dtype=np.int64)
-    found = 1
-    for column in codes:
-        size = int(column.max()) + 1
-        _, key = np.unique(key * size + column, return_inverse=True)
-        found = int(key.max()) + 1
-    return key, found
+        groups, firsts = group_rows(matrix)
+        return groups, len(firsts)
+    _, groups = np.unique(matrix, axis=0, return_inverse=True)
+    return groups.ravel(), int(groups.max(initial=-1)) + 1
 
 
 def risks_of(
@@ -93,13 +86,13 @@ def shares_of(one: Coded, low: Array, high: Array) -> tuple[Array, Array]:
     return wide, wide
 
 
-def loss_of(coded: Sequence[Coded], lows: Array, highs: Array, classes: Classes, rows: int, k: int) -> Loss:
-    """What recoding classes with codes ``lows`` … ``highs`` (classes × columns) cost a table of ``rows``."""
+def loss_of(coded: Sequence[Coded], classes: Classes, rows: int, k: int) -> Loss:
+    """What recoding the classes cost a table of ``rows``."""
     sizes = np.diff(np.append(classes.starts, len(classes.order)))
     gone = rows - len(classes.order)
     by_column, penalties = {}, []
     for j, one in enumerate(coded):
-        granularity, penalty = shares_of(one, lows[:, j], highs[:, j])
+        granularity, penalty = shares_of(one, classes.low[:, j], classes.high[:, j])
         by_column[one.name] = (float((sizes * granularity).sum()) + gone) / rows
         penalties.append((float((sizes * penalty).sum()) + gone) / rows)
     columns = max(len(coded), 1)
@@ -108,10 +101,6 @@ def loss_of(coded: Sequence[Coded], lows: Array, highs: Array, classes: Classes,
         by_column,
         sum(penalties) / columns,
         len(classes.order) / max(len(sizes), 1) / k,
-        int((sizes.astype(object) ** 2).sum()) + gone * rows if len(sizes) < 1000 else _squares(sizes, gone, rows),
+        int((sizes.astype(np.int64) ** 2).sum()) + gone * rows,
         gone / rows,
     )
-
-
-def _squares(sizes: Array, gone: int, rows: int) -> int:
-    return int((sizes.astype(np.int64) ** 2).sum()) + gone * rows

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
 
 from xinglin.kernel.limits import Limit
 from xinglin.privacy.anonymity import reference
-from xinglin.privacy.anonymity.coding import Coded, Layout, layout_of
+from xinglin.privacy.anonymity.coding import Coded, Layout, layout_of, matrix_of
 from xinglin.privacy.anonymity.errors import TooFewPersons, Unreachable
 from xinglin.privacy.anonymity.model import Array, Rules
-from xinglin.privacy.anonymity.rulebook import Book, Shown, book_of, persons_showing
+from xinglin.privacy.anonymity.rulebook import Shown, book_of, persons_showing
 
 Engine = Literal["compiled", "reference"]
 CUTS_TRIED = Limit("cuts of a group that are held against the rules", 64, "cuts")
@@ -25,10 +25,13 @@ _SUPPRESSED, _LATER = 2, 3
 
 
 class Classes(msgspec.Struct, frozen=True):
-    """``order``: the kept rows of the table, class after class; ``starts``: where each class begins in it."""
+    """``order``: the kept rows of the table, class after class; ``starts``: where each class begins in it;
+    ``low`` and ``high``: the lowest and highest code of each class in each column (classes × columns)."""
 
     order: Array
     starts: Array
+    low: Array
+    high: Array
 
     def of_rows(self, rows: int) -> Array:
         """Class of each row of the table, int32; -1 where it was suppressed."""
@@ -44,13 +47,15 @@ def cut_into_classes(
     shown: Shown,
     persons: Array | None = None,
     whole: Array | None = None,
+    matrix: Array | None = None,
     engine: Engine = "compiled",
 ) -> Classes:
     """Cut a table as finely as the rules allow.
 
     ``coded``: the columns that lead to a person; ``shown``: the sensitive ones; ``persons``: int64 code of
     the person of each row, None where each row is its own person; ``whole``: persons who show each sensitive
-    value in the table that t is measured against, where this is a part of it.
+    value in the table that t is measured against, where this is a part of it; ``matrix``: ``matrix_of(coded)``
+    where it is there already.
 
     Guarantee: every class holds every rule (k persons; l and t of each sensitive column, in persons); the
     classes depend on what the rows hold, not on their order; both engines give the same ones. Raises
@@ -58,7 +63,7 @@ def cut_into_classes(
     """
     everybody = persons_showing(shown, persons) if whole is None else whole
     book = book_of(rules, shown, everybody)
-    codes = np.column_stack([one.codes for one in coded]) if coded else np.zeros((len(shown.codes), 0), np.int32)
+    codes = matrix_of(coded, len(shown.codes)) if matrix is None else matrix
     if persons is not None and len(np.unique(persons)) == len(persons):
         persons = None
     table = reference.Table(codes, persons, shown.codes, layout_of(coded), book)
@@ -66,7 +71,8 @@ def cut_into_classes(
     allowance = int(rules.suppression * len(codes))
     if engine == "reference":
         classes, _ = reference.cut_table(table, allowance, CUTS_TRIED.value)
-        return Classes(np.concatenate(classes), np.cumsum([0, *(len(rows) for rows in classes[:-1])]))
+        order = np.concatenate(classes)
+        return _bounded(order, np.cumsum([0, *(len(rows) for rows in classes[:-1])]), codes[order])
     return _cut_compiled(table, allowance)
 
 
@@ -91,12 +97,12 @@ def _cut_compiled(table: reference.Table, allowance: int) -> Classes:
     order = np.arange(many) if table.persons is None else np.argsort(table.persons, kind="stable")
     keyed = np.empty(0, dtype=np.int64) if table.persons is None else table.persons[order].astype(np.int64)
     by_person = table.persons is not None
-    rows = np.ascontiguousarray(table.codes[order] if by_person else table.codes.copy(), dtype=np.int32)
+    rows = table.codes[order] if by_person else table.codes.copy()
     shown = np.ascontiguousarray(table.shown[order] if by_person else table.shown.copy(), dtype=np.int32)
     edge = np.zeros(many, dtype=np.int8)
     every = by_person or shown.shape[1] > 0
     widest = int(table.book.sizes.max(initial=1))
-    shape, book = _flat(table.layout), _flat(table.book)
+    shape, book = _shape(table.layout), tuple(getattr(table.book, name) for name in table.book.__struct_fields__)
 
     def cut(begin: int, end: int, allowed: int, stop: int) -> None:
         settings = (every, CUTS_TRIED.value, stop, allowed, widest)
@@ -112,17 +118,23 @@ def _cut_compiled(table: reference.Table, allowance: int) -> Classes:
         ends = borders[np.searchsorted(borders, later, side="right")]
         with ThreadPoolExecutor(cores) as pool:
             list(pool.map(lambda part: cut(int(part[0]), int(part[1]), 0, 0), zip(later, ends, strict=True)))
-    return _kept(order, edge)
-
-
-def _kept(order: Array, edge: Array) -> Classes:
-    """Classes in the order in which they lie, without the suppressed rows."""
     borders = np.flatnonzero(edge)
-    lengths = np.diff(np.append(borders, len(order)))
     stays = edge[borders] != _SUPPRESSED
-    kept = order[np.repeat(stays, lengths)]
-    return Classes(kept, np.cumsum(np.append(0, lengths[stays]))[:-1])
+    if not stays.all():
+        here = np.repeat(stays, np.diff(np.append(borders, many)))
+        order, rows, lengths = order[here], rows[here], np.diff(np.append(borders, many))[stays]
+        borders = np.cumsum(np.append(0, lengths))[:-1]
+    return _bounded(order, borders, rows)
 
 
-def _flat(values: Layout | Book) -> tuple[Any, ...]:
-    return tuple(getattr(values, name) for name in values.__struct_fields__)
+def _bounded(order: Array, starts: Array, rows: Array) -> Classes:
+    low = np.minimum.reduceat(rows, starts, axis=0).astype(np.int64)
+    high = np.maximum.reduceat(rows, starts, axis=0).astype(np.int64)
+    return Classes(order, starts, low, high)
+
+
+def _shape(layout: Layout) -> tuple[Array, Array, Array]:
+    """The layout in few arrays, which is cheaper to hand from function to function: columns, nodes, places."""
+    names = ("kind", "size", "missing", "weight", "depth", "tree", "line")
+    columns = np.column_stack([getattr(layout, name) for name in names])
+    return columns, np.column_stack([layout.first, layout.last, layout.cost]), layout.place
