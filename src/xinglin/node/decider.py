@@ -15,6 +15,7 @@ from xinglin.node.assessments import NodeAssessments
 from xinglin.node.budgets import NodeBudgets
 from xinglin.node.chains import chain_of
 from xinglin.node.decisions import NodeDecisions
+from xinglin.node.extract_facts import ExtractFacts
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
 from xinglin.node.population import populations
@@ -96,8 +97,9 @@ class NodeDecider:
         assessments: NodeAssessments | None = None,
         described: Callable[[str], DataSetDescription | None] = lambda _name: None,
         budgets: NodeBudgets | None = None,
+        extracts: ExtractFacts | None = None,
     ) -> None:
-        self._budgets = budgets
+        self._budgets, self._extracts = budgets, extracts
         self._assessments, self._described = assessments, described
         self._run_limit_ms = run_limit_ms
         self._decisions = decisions
@@ -123,7 +125,7 @@ class NodeDecider:
         word = self._preparations.study_word(use.plan.study)
         approval = self._approvals.facts(held, below)
         law = self._law.judge(use, agreement, self._site, word, approval)
-        return Facts(
+        found = Facts(
             now=self._clock(),
             node=self._node,
             signer=signer,
@@ -165,6 +167,7 @@ class NodeDecider:
             noised=is_noisy(use.plan.algorithm),
             privacy_budget=self._spent(use),
         )
+        return found if self._extracts is None else self._extracts.completed(use, found, agreement, directory)
 
     def decided(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
         """See the port."""

@@ -11,7 +11,9 @@ from xinglin.catalogue.entry import Listing
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.verdict import deny
 from xinglin.node.agreement_desk import AGREEMENT_VERBS, answer_about_agreements
+from xinglin.node.budget_desk import BUDGET_VERBS, answer_about_budgets
 from xinglin.node.channel import Channel
+from xinglin.node.extract_desk import EXTRACT_VERBS, answer_about_extracts
 from xinglin.node.listings import Listings
 from xinglin.node.policy_desk import answer_about_policy
 from xinglin.node.products import PRODUCT_VERBS, answer_about_products
@@ -22,6 +24,8 @@ from xinglin.wire.desk import DeskAnswer, DeskCall
 _ELSEWHERE = {
     **dict.fromkeys(AGREEMENT_VERBS, answer_about_agreements),
     **dict.fromkeys(PRODUCT_VERBS, answer_about_products),
+    **dict.fromkeys(BUDGET_VERBS, answer_about_budgets),
+    **dict.fromkeys(EXTRACT_VERBS, answer_about_extracts),
 }
 VERBS = ("status", "tables", "publish", "list", *_ELSEWHERE, "policy", "runs", "receipts", "pilot", "stop")
 

@@ -133,6 +133,13 @@ class Engine:
             counted: em.Counted = await self._ask(request, em.Counted)
             return counted
 
+    async def extract(self, request: em.Extract) -> em.Extracted | Denied:
+        """The protected extract of a loaded query, or why there is none."""
+        async with self._turn:
+            await self._ready(request.session, started=False)
+            reply: em.Extracted | em.Refusal = await self._ask(request, em.Extracted, em.Refusal)
+            return Denied(reply.reasons) if isinstance(reply, em.Refusal) else reply
+
     async def unload(self, session: str) -> None:
         """Forget a session; again changes nothing."""
         async with self._turn:

@@ -82,6 +82,8 @@ class Child:
             return session.start(request)
         if isinstance(request, em.Local):
             return session.local(request)
+        if isinstance(request, em.Extract):
+            return session.extract(request)
         return session.cells(request)
 
     def _load(self, request: em.Load) -> em.Reply:

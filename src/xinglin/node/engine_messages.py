@@ -11,6 +11,7 @@ from xinglin.analysis.admit import OutputColumn
 from xinglin.analysis.algorithm import AlgorithmSpec
 from xinglin.analysis.table import Column
 from xinglin.catalogue.views import ExposedTable
+from xinglin.gate.model import ExtractGuard
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
@@ -19,6 +20,8 @@ from xinglin.privacy.differencing import DifferenceSlot
 from xinglin.privacy.disclosure import DisclosureRules
 from xinglin.terms.agreed import CohortView
 from xinglin.terms.consent import PersonFilter
+from xinglin.terms.extracts import ExtractAsk
+from xinglin.wire.extracts import ExtractManifest
 
 FRAME_BYTES = Limit("frame between a node and its child", 512 * 1024 * 1024, "bytes")
 HEADER = struct.Struct(">I")
@@ -98,13 +101,30 @@ class Cells(msgspec.Struct, frozen=True, tag="cells"):
     names: tuple[str, ...] = ()
 
 
+class Extract(msgspec.Struct, frozen=True, tag="extract"):
+    """Make the extract of the loaded query, protected as ``ask`` says.
+
+    ``profile``: the profile's text where it is the hospital's own (empty: a shipped one). ``secret``: of the node, for
+    pseudonyms of this study and data set. ``mark_key`` (32 bytes) and ``code`` (hexadecimal digits): of the mark.
+    ``draft``: the manifest as far as the node knows it.
+    """
+
+    session: str
+    ask: ExtractAsk
+    profile: str
+    secret: bytes
+    mark_key: bytes
+    code: str
+    draft: ExtractManifest
+
+
 class Unload(msgspec.Struct, frozen=True, tag="unload"):
     """Forget a session and its rows."""
 
     session: str
 
 
-Request = Configure | Warm | Pin | Load | Start | Local | Cells | Unload
+Request = Configure | Warm | Pin | Load | Start | Local | Cells | Extract | Unload
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
@@ -147,6 +167,19 @@ class Counted(msgspec.Struct, frozen=True, tag="counted"):
     differences: tuple[int, ...]
 
 
+class Extracted(msgspec.Struct, frozen=True, tag="extracted"):
+    """The extract as it would leave: ``manifest`` (canonical JSON), its ``files`` by name, what it says of itself.
+
+    ``shown``: JSON, what reviewers look at. ``marked``: JSON, how the mark was set, which finding it again needs.
+    """
+
+    manifest: bytes
+    files: dict[str, bytes]
+    guard: ExtractGuard
+    shown: bytes
+    marked: bytes
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """Carried out."""
 
@@ -158,7 +191,7 @@ class Fault(msgspec.Struct, frozen=True, tag="fault"):
     words: str
 
 
-Reply = Pinned | Loaded | Refusal | Started | Vector | Counted | Done | Fault
+Reply = Pinned | Loaded | Refusal | Started | Vector | Counted | Extracted | Done | Fault
 
 _encoder = msgspec.msgpack.Encoder()
 requests = msgspec.msgpack.Decoder(Request)

@@ -17,7 +17,19 @@ from xinglin.lake.current import PERSON_LINK, rule_of
 from xinglin.lake.delta import Lake
 from xinglin.lake.query import PERSON, QuerySession
 from xinglin.node import engine_sets
-from xinglin.node.engine_messages import Cells, Counted, Load, Loaded, Local, Refusal, Start, Started, Vector
+from xinglin.node.engine_messages import (
+    Cells,
+    Counted,
+    Extract,
+    Extracted,
+    Load,
+    Loaded,
+    Local,
+    Refusal,
+    Start,
+    Started,
+    Vector,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,6 +127,12 @@ class Session:
         if request.keep:
             engine_sets.write_sets(request.keep, now)
         return Counted(counts)
+
+    def extract(self, request: Extract) -> Extracted | Refusal:
+        """Run the query and protect its rows; nothing of them is kept here."""
+        from xinglin.node.engine_extract import extracted
+
+        return extracted(request, self._load, self._admitted, self._engine)
 
     def close(self) -> None:
         """Forget the rows."""

@@ -35,6 +35,7 @@ from xinglin.wire.channel import (
     RunRelay,
     RunReleases,
 )
+from xinglin.wire.extracts import ExtractOrder, ExtractStop
 from xinglin.wire.held_offers import HeldOrder
 
 log = logging.getLogger("xinglin.node")
@@ -67,6 +68,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     looking.add_done_callback(_told)
     feeding = asyncio.create_task(child.run()) if settings.intake == "auto" else None
     channel.report(Listings(folder, node.tables, node.house).publication())
+    node.desk.budgets.tell(node.tables.published)
     node.evidence.resubmit(node.agreements.withheld())
     await asyncio.wait((talking, stopping), return_when=asyncio.FIRST_COMPLETED)
     if feeding is not None:
@@ -74,17 +76,20 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
         await asyncio.wait((feeding,), timeout=5)
     await dsp.stop()
     await node.runs.drain(settings.drain_s)
+    await node.extracts.drain()
     await channel.drain(settings.drain_s)
     for task in (talking, stopping, posting, looking):
         task.cancel()
     await asyncio.wait((talking, stopping, posting, looking), timeout=5)
     desk.close()
     await node.desk.engine.close()
+    await node.extract_engine.close()
     await node.client.aclose()
     node.database.close()
     node.documents.close()
     node.terms.close()
     node.overdue.close()
+    node.extracts.store.close()
     node.papers.close()
     node.memory.close()
     if not stop.is_set():
@@ -121,6 +126,7 @@ class Dispatch:
         """The hub was started anew: tell it again what it may have lost."""
         self._node.evidence.resubmit(self._node.agreements.withheld())
         self._node.breaches.resend()
+        self._node.desk.budgets.tell(self._node.tables.published)
 
     def trusted(self) -> None:
         """A checkpoint is trusted: what waited for the log is looked at again, and at first what a stop left open."""
@@ -130,6 +136,7 @@ class Dispatch:
         if not self._resumed:
             self._resumed = True
             self._node.runs.resume()
+            self._node.extracts.resume()
             self._start(self._node.agreements.finish_countersigning(self._node.tables.published))
             self._node.breaches.resend()
             lost = self._node.evidence.lost()
@@ -138,11 +145,9 @@ class Dispatch:
 
     def _take(self, order: Order) -> None:
         node = self._node
-        if isinstance(order, RunRelay | RunReleases | RunEnd):
-            node.runs.fed(order)
-        elif isinstance(order, RunOrder):
-            node.runs.ordered(order)
-        elif isinstance(order, CosignOrder):
+        if self._took_use(order):
+            return
+        if isinstance(order, CosignOrder):
             self._start(self._cosign(order))
         elif isinstance(order, CheckpointOrder):
             self._start(node.view.take_checkpoint(order.note))
@@ -159,6 +164,20 @@ class Dispatch:
             offered = node.agreements.offered(order)
             if offered:
                 self._start(self._answer(offered))
+
+    def _took_use(self, order: Order) -> bool:
+        """Whether it was an order about a use of data: a run or an extract."""
+        if isinstance(order, RunRelay | RunReleases | RunEnd):
+            self._node.runs.fed(order)
+        elif isinstance(order, RunOrder):
+            self._node.runs.ordered(order)
+        elif isinstance(order, ExtractOrder):
+            self._node.extracts.ordered(order)
+        elif isinstance(order, ExtractStop):
+            self._node.extracts.stopped(order)
+        else:
+            return False
+        return True
 
     async def _answer(self, agreement_id: str) -> None:
         if not await self._node.feasibility.take(agreement_id):

@@ -20,6 +20,7 @@ from xinglin.node.consent import NodeConsent
 from xinglin.node.tables import Tables
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.consent_use import StudyWord
+from xinglin.terms.extracts import ask_of, is_extract
 from xinglin.terms.facts import TouchedColumn
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class Preparations:
         engine: Engine,
         limits: Callable[[], QueryLimits],
         consent: NodeConsent,
+        extract_engine: Engine | None = None,
     ) -> None:
+        self._extract_engine = extract_engine
         self._node, self._lake, self._salt = node, folder, salt
         self._agreements, self._tables, self._database = agreements, tables, database
         self._engine, self._limits, self._consent = engine, limits, consent
@@ -87,11 +90,15 @@ class Preparations:
         row = self._database.agreement(agreement.digest())
         return await asyncio.to_thread(self._consent.left_since, use, agreement, row.since if row else 0)
 
+    def engine_of(self, use: Use) -> Engine:
+        """The child that computes for a use: an extract, which may take long, holds up no round of another's run."""
+        return self._extract_engine if self._extract_engine is not None and is_extract(use.plan) else self._engine
+
     async def forget(self, use: Use) -> None:
         """The run is over: its rows leave the memory."""
         self._consent.forget(use.run)
         self._known.pop(use.run, None)
-        await self._engine.unload(use.run)
+        await self.engine_of(use).unload(use.run)
 
     async def _prepare(self, use: Use) -> Prepared | Denied:
         from xinglin.node import engine_messages as em
@@ -115,7 +122,7 @@ class Preparations:
             self._limits(),
             persons,
         )
-        loaded = await self._engine.load(load)
+        loaded = await self.engine_of(use).load(load)
         if isinstance(loaded, Denied):
             return loaded
         from xinglin.analysis.domain import domain_of
@@ -139,7 +146,7 @@ class Preparations:
         if row is not None and row.pinned:
             return decode_msgpack(row.pinned, Snapshot)
         names = tuple(table.name for table in exposed)
-        snapshot = await self._engine.pin(str(self._lake), names, use.plan.as_of)
+        snapshot = await self.engine_of(use).pin(str(self._lake), names, use.plan.as_of)
         self._database.change_run(use.run, pinned=encode_msgpack(snapshot))
         return snapshot
 
@@ -148,11 +155,25 @@ def _misfit(use: Use, prepared: Prepared) -> Denied | None:
     """Why the plan's algorithm does not fit the query's columns, before anything is charged; None when it does."""
     from xinglin.analysis.algorithm import AlgorithmSpec, build
 
+    if is_extract(use.plan):
+        return _roles_misfit(use, prepared)
     try:
         build(AlgorithmSpec(use.plan.algorithm, use.plan.params), prepared.domain, use.plan.rules)
     except XinglinError as error:
         return Denied((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
     return None
+
+
+def _roles_misfit(use: Use, prepared: Prepared) -> Denied | None:
+    """Why an extract's columns are not those of its query: each is quasi-identifying or sensitive, none is unknown."""
+    ask = ask_of(use.plan)
+    if isinstance(ask, Denied):
+        return ask
+    given, named = {column.name for column in prepared.columns}, {*ask.quasi, *ask.sensitive}
+    if given == named:
+        return None
+    words = f"Columns of the query and named columns differ: {', '.join(sorted(given ^ named)[:8])}."
+    return Denied((Reason("extract.columns", words, "Name each column of the query quasi-identifying or sensitive."),))
 
 
 def _touched(exposed: tuple[ExposedTable, ...]) -> tuple[TouchedColumn, ...]:

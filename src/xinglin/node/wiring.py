@@ -20,13 +20,17 @@ from xinglin.node.approvals import NodeApprovals
 from xinglin.node.assessments import NodeAssessments
 from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.breaches import NodeBreaches
-from xinglin.node.budgets import Caps, NodeBudgets
+from xinglin.node.budgets import Caps, NodeBudgets, tell_budget
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.consent import NodeConsent
 from xinglin.node.decider import NodeDecider
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.evidence import NodeEvidence
+from xinglin.node.extract_facts import ExtractFacts
+from xinglin.node.extract_ports import ComputerOfKind, ReleaserOfKind
+from xinglin.node.extract_profiles import NodeProfiles
+from xinglin.node.extracts import NodeExtracts
 from xinglin.node.feasibility import NodeFeasibility
 from xinglin.node.house_policy import HousePolicy
 from xinglin.node.intake.wiring import grade_words
@@ -48,6 +52,8 @@ from xinglin.node.vault import Vault
 from xinglin.stores.access_database import ApprovalDocuments
 from xinglin.stores.connector_database import ConnectorDatabase
 from xinglin.stores.contract_papers import ContractPapers
+from xinglin.stores.extract_node import NodeExtractStore
+from xinglin.stores.extract_vault import ExtractVault
 from xinglin.stores.log_fetch import BundleReader
 from xinglin.stores.node_database import SCHEMA, NodeDatabase
 from xinglin.stores.node_terms import NodeTerms
@@ -88,6 +94,8 @@ class Node(msgspec.Struct, frozen=True):
     tables: Tables
     desk: Desk
     runs: NodeRuns
+    extracts: NodeExtracts
+    extract_engine: LazyEngine
     outbox: Outbox
     clock: Clock
     prepare_engine: Callable[[], None]
@@ -116,18 +124,23 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     outbox = Outbox()
     lazy = LazyEngine(settings)
     engine = lazy.engine
+    extracting = LazyEngine(settings)
     lake = Path(settings.lake) if settings.lake else folder / "lake"
     salt = (folder / SALT_FILE).read_bytes()
     consent = NodeConsent(folder, clock)
     preparations = Preparations(
-        keys.did, lake, salt, agreements, tables, database, engine, lambda: query_limits(settings), consent
-    )
+        keys.did, lake, salt, agreements, tables, database, engine, lambda: query_limits(settings), consent,
+        extracting.engine,
+    )  # fmt: skip
     budgets = open_budgets(folder, settings, database, clock)
+    budgets.teller = partial(tell_budget, keys, outbox)
     desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys), budgets)
     releaser = NodeReleaser(keys, view, outbox, database)
     run_limit_ms = round(settings.run_limit_s * 1000)
     RUN_TIME.check(run_limit_ms)
     runs = NodeRuns(desk, releaser, clock, run_limit_ms)
+    profiles, extract_store = NodeProfiles(folder), open_extract_store(folder, settings)
+    extracts = NodeExtracts(desk, extract_store, ExtractVault(keys, folder / "extracts"), profiles, clock)
     ports = Ports(
         decider=NodeDecider(
             *(keys.did, view, agreements, preparations, database, approvals, law, clock, _site(settings), decisions),
@@ -135,14 +148,16 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
             NodeAssessments(keys.did, folder, space, view, clock),
             partial(_described, tables),
             budgets,
+            ExtractFacts(keys.did, extract_store, profiles),
         ),
         ledger=NodeLedger(database, agreements, keys.did, budgets),
-        computer=runs,
+        computer=ComputerOfKind(runs, extracts),
         evidence=evidence,
-        releaser=releaser,
+        releaser=ReleaserOfKind(releaser, extracts),
         store=NodeReleaseStore(database, folder),
+        review=extracts,
     )
-    runs.gate = Gate(keys.did, ports, clock)
+    runs.gate = extracts.gate = Gate(keys.did, ports, clock)
     autopilot = NodeAutopilot(folder, agreements, tables)
     overdue = NodeOverdue(keys.did, view, agreements, breaches, autopilot, _overdue(folder, settings), clock)
     return Node(
@@ -150,7 +165,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
         approvals, law, documents, terms, house,
         autopilot, overdue,
         NodeFeasibility(folder, agreements, tables, database, clock), tables, desk, runs,
-        outbox, clock, lazy.prepare,
+        extracts, extracting, outbox, clock, lazy.prepare,
     )  # fmt: skip
 
 
@@ -207,6 +222,11 @@ def _papers(folder: Path, settings: NodeSettings) -> ContractPapers:
 
 def _overdue(folder: Path, settings: NodeSettings) -> OverdueBreaches:
     return OverdueBreaches(settings.database_url) if settings.database_url else OverdueBreaches.in_folder(folder)
+
+
+def open_extract_store(folder: Path, settings: NodeSettings) -> NodeExtractStore:
+    """Reviewers, votes and marks, wherever the node's settings put its database."""
+    return NodeExtractStore(settings.database_url) if settings.database_url else NodeExtractStore.in_folder(folder)
 
 
 def open_connector_store(folder: Path, settings: NodeSettings) -> ConnectorDatabase:

@@ -114,6 +114,7 @@ _AGREEMENTS_BESIDE = select(agreement).where(
 _PUT_RUN = insert_or(run, "run", replace=True)
 _RUN = select(run).where(run.c.run == bindparam("key"))
 _OPEN_RUNS = select(run).where(run.c.state == "open")
+_RUNS_IN = select(run).where(run.c.state == bindparam("wanted")).order_by(run.c.run)
 _PUT_RECEIPT = insert_or(receipt, "key", replace=True)
 _INTEND = insert_or(receipt, "key", replace=False)
 _RECEIPT = select(receipt).where(receipt.c.key == bindparam("key"))
@@ -206,6 +207,10 @@ class NodeDatabase:
         return tuple(_run_row(row) for row in self._database.rows(_OPEN_RUNS))
 
     # --- receipts ----------------------------------------------------------------------------
+
+    def runs_in(self, state: str) -> tuple[RunRow, ...]:
+        """Runs in that state, by id."""
+        return tuple(_run_row(row) for row in self._database.rows(_RUNS_IN, wanted=state))
 
     def intend(self, kind: str, subject: str, entry: bytes) -> ReceiptRow:
         """Keep an entry that is about to be submitted; it has no index yet. A known one stays as it is kept."""

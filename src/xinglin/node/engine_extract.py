@@ -1,0 +1,272 @@
+"""An extract in the computing child: its rows are read, protected and written here, and only what is protected leaves.
+
+1. query. 2. de-identify by the profile. 3. k-anonymous. 4. mark for the recipient. 5. measure again what the marked
+table holds. 6. write files and manifest. A part that is not there, or that fails, ends it: nothing is handed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import ROUND_UP, Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from xinglin.gate.model import ExtractGuard
+from xinglin.kernel.canonical import canonical_bytes, canonical_digest
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.verdict import Reason, deny
+from xinglin.lake.query import PERSON, QuerySession
+from xinglin.node import extract_fhir
+from xinglin.node.engine_messages import Extract, Extracted, Load, Refusal
+from xinglin.node.extract_columns import PERSON_COLUMN, Columns, columns_of, parquet_of
+from xinglin.node.extract_lineage import Origin, origins
+from xinglin.node.extract_mark import Marking, set_mark
+from xinglin.terms.extracts import ExtractAsk, decimal
+from xinglin.wire.extracts import ColumnSaid, ExtractFile, ExtractManifest
+
+if TYPE_CHECKING:
+    from xinglin.analysis.admit import Admitted
+    from xinglin.privacy.anonymity import Anonymised, Report
+    from xinglin.privacy.deidentify import Compiled, Keys, Profile
+
+SAMPLE_ROWS = 20
+"""Rows as they would leave that a reviewer looks at."""
+_PARQUET = "application/vnd.apache.parquet"
+_BANDS = (10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000)
+
+
+def extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySession) -> Extracted | Refusal:
+    """The extract of an admitted query; ``Refusal`` where the protections cannot all be carried out."""
+    try:
+        return _extracted(request, load, admitted, engine)
+    except XinglinError as error:
+        return Refusal((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
+
+
+def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySession) -> Extracted | Refusal:
+    from xinglin.privacy.anonymity import check
+
+    ask = request.ask
+    rows = engine.run(admitted.sql_rewritten)  # 1
+    persons = np.asarray(rows.column(PERSON).to_numpy())
+    if not len(persons):
+        return Refusal(deny("gate.few_persons", "Too few persons are in the extract.", "Ask for more.").reasons)
+    tables = {table.name: [column.name for column in table.columns] for table in load.tables}
+    came = origins(load.sql, admitted.columns, load.cohort, tables)
+    profile, compiled, keys = _compiled(request)
+    kept, done = _deidentified(compiled, columns_of(rows, admitted.columns), came, persons)  # 2
+    misfit = _misfit(ask, kept)
+    if misfit:
+        return Refusal(misfit)
+    anonymous = _anonymised(ask, kept, persons)  # 3
+    theirs = persons[anonymous.kept]
+    marking = set_mark(dict(anonymous.columns), request.mark_key, request.code, ask)  # 4
+    measured = check(marking.columns, ask.quasi, persons=theirs, sensitive=ask.sensitive)  # 5
+    columns = {PERSON_COLUMN: _pseudonyms(keys, theirs)} | marking.columns
+    return _written(request, columns, profile, compiled, anonymous, measured, marking, done, len(persons))  # 6
+
+
+def _compiled(request: Extract) -> tuple[Profile, Compiled, Keys]:
+    from datetime import UTC, datetime
+
+    from xinglin.privacy.deidentify import Keys, compile_profile, load_profile, shipped
+
+    profile = load_profile(request.profile) if request.profile else shipped(request.ask.profile)
+    keys = Keys(request.draft.study, request.draft.data_set, request.secret)
+    today = datetime.fromtimestamp(request.draft.as_of / 1000, UTC).date()
+    return profile, compile_profile(profile, keys, today), keys
+
+
+def _deidentified(
+    compiled: Compiled, columns: Columns, came: dict[str, Origin], persons: np.ndarray[Any, np.dtype[Any]]
+) -> tuple[Columns, dict[str, str]]:
+    """The columns that the profile gives, and in words what was done to each; what it does not name is dropped."""
+    actions = {name: compiled.columns(name) for name in compiled.tables}
+    kept: Columns = {}
+    done: dict[str, str] = {}
+    for name, values in columns.items():
+        origin = came[name]
+        behind = [actions.get(table, {}).get(column) for table, column in origin.published]
+        if not behind or any(action is None for action in behind):
+            done[name] = "dropped: the profile does not name what it is made of"
+        elif all(action is not None and action.do == "keep" for action in behind):
+            kept[name], done[name] = values, "kept"
+        elif origin.plain:
+            (table, column), action = origin.published[0], behind[0]
+            given = compiled.table(table, {column: values}, persons)
+            if column in given:
+                kept[name], done[name] = given[column], _words(action)
+            else:
+                done[name] = "dropped"
+        else:
+            done[name] = "dropped: computed from a column that the profile changes"
+    return kept, done
+
+
+def _words(action: Any) -> str:
+    """An action in words: what it does, and by how much."""
+    told = {
+        name: value for name, value in msgspec.structs.asdict(action).items() if value not in (None, 0, 0.0, "", ())
+    }
+    do = told.pop("do")
+    return f"{do} ({', '.join(f'{name} {value}' for name, value in told.items())})" if told else str(do)
+
+
+def _misfit(ask: ExtractAsk, kept: Columns) -> tuple[Reason, ...]:
+    """Why the plan's columns are not those that are left; every column that leaves has a role."""
+    roles = {*ask.quasi, *ask.sensitive}
+    if not kept.keys() & {*ask.quasi}:
+        words = "The profile gives none of the quasi-identifying columns."
+        return deny("extract.nothing_left", words, "Name a profile that names these columns.").reasons
+    without = sorted(kept.keys() - roles)
+    if without:
+        words = f"Neither quasi-identifying nor sensitive: {', '.join(without[:8])}."
+        return deny("extract.no_role", words, "Say of every column which of the two it is.").reasons
+    return ()
+
+
+def _anonymised(ask: ExtractAsk, kept: Columns, persons: np.ndarray[Any, np.dtype[Any]]) -> Anonymised:
+    from xinglin.privacy.anonymity import Quasi, Rules, anonymise
+
+    quasi = [Quasi(name) for name in ask.quasi if name in kept]
+    sensitive = tuple(name for name in ask.sensitive if name in kept)
+    rules = Rules(
+        k=ask.k,
+        l=ask.l if ask.l > 1 and sensitive else None,
+        t=float(decimal(ask.t)) if ask.t and sensitive else None,
+        sensitive=sensitive,
+        suppression=0.0 if ask.t else min(float(decimal(ask.suppressed)), 0.999),
+    )
+    return anonymise(kept, quasi, rules, persons=persons)
+
+
+def _pseudonyms(keys: Keys, persons: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
+    from xinglin.privacy.deidentify.keys import Pseudonyms
+
+    found = Pseudonyms(keys).of_texts([str(one) for one in persons.tolist()])
+    return np.array([*found, None], dtype=object)[:-1]
+
+
+def _written(
+    request: Extract,
+    columns: Columns,
+    profile: Profile,
+    compiled: Compiled,
+    anonymous: Anonymised,
+    measured: Report,
+    marking: Marking,
+    done: dict[str, str],
+    before: int,
+) -> Extracted:
+    ask, draft = request.ask, request.draft
+    files = _files(ask, columns, draft)
+    said = tuple(
+        ColumnSaid(name, _kind(columns.get(name)), _role(ask, name), _told(name, ask, words, marking))
+        for name, words in done.items()
+    )
+    digest = canonical_digest(msgspec.to_builtins(profile))
+    t = _upwards(measured.t) if measured.t is not None else ""
+    manifest = msgspec.structs.replace(
+        draft,
+        profile_digest=digest,
+        grade=int(getattr(compiled, "grade", 0)),
+        rows=measured.rows,
+        persons=measured.persons,
+        left_out=before - measured.rows,
+        k=measured.k,
+        l=measured.l or 0,
+        t=t,
+        risks=_risks(anonymous, measured),
+        columns=said,
+        files=tuple(
+            ExtractFile(name, _media(name), len(data), hashlib.sha256(data).hexdigest())
+            for name, data in sorted(files.items())
+        ),
+    )
+    guard = ExtractGuard(
+        rows=measured.rows,
+        persons=measured.persons,
+        left_out=before - measured.rows,
+        profile=profile.name,
+        profile_digest=digest,
+        k=measured.k,
+        l=measured.l or 0,
+        t=t,
+        mark=canonical_digest({"code": request.code, "run": draft.run_id}) if marking.is_set else "",
+        recipient=draft.recipient,
+        size_bytes=sum(map(len, files.values())),
+    )
+    return Extracted(canonical_bytes(manifest), files, guard, _shown(manifest, ask, marking, columns), marking.said)
+
+
+def _files(ask: ExtractAsk, columns: Columns, draft: ExtractManifest) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    if "parquet" in ask.formats:
+        told = {"xinglin.run": draft.run_id, "xinglin.study": draft.study, "xinglin.recipient": draft.recipient}
+        files["rows.parquet"] = parquet_of(columns, told)
+    if "fhir" in ask.formats:
+        files |= extract_fhir.ndjson_of(columns, draft.run_id, draft.study)
+    return files
+
+
+def _shown(manifest: ExtractManifest, ask: ExtractAsk, marking: Marking, columns: Columns) -> bytes:
+    """What a reviewer looks at: bands instead of counts, what was done, what it holds, and rows as they would leave."""
+    plain = msgspec.to_builtins(manifest)
+    told = ("study", "data_set", "recipient", "agreement", "profile", "grade", "k", "l", "t", "risks", "columns")
+    page = {name: plain[name] for name in told} | {
+        "rows": band(manifest.rows),
+        "persons": band(manifest.persons),
+        "left_out": band(manifest.left_out),
+        "asked": {"k": ask.k, "l": ask.l, "t": ask.t, "suppressed": ask.suppressed},
+        "mark": marking.words,
+        "files": [{"name": one.name, "size_bytes": one.size_bytes} for one in manifest.files],
+        "sample": list(extract_fhir.rows_of(columns, SAMPLE_ROWS)),
+    }
+    return msgspec.json.encode(page)
+
+
+def band(count: int) -> str:
+    """A number of rows or persons as a band.
+
+    >>> band(7), band(303), band(10_000_000)
+    ('below 10', '200 to 499', '5000000 or more')
+    """
+    if count < _BANDS[0]:
+        return f"below {_BANDS[0]}"
+    low = max(edge for edge in _BANDS if edge <= count)
+    if low == _BANDS[-1]:
+        return f"{low} or more"
+    return f"{low} to {_BANDS[_BANDS.index(low) + 1] - 1}"
+
+
+def _risks(anonymous: Anonymised, measured: Report) -> dict[str, tuple[str, str]]:
+    names = ("prosecutor", "journalist", "marketer")
+    return {
+        name: (_upwards(getattr(anonymous.before, name)), _upwards(getattr(measured.risks, name))) for name in names
+    }
+
+
+def _upwards(value: float) -> str:
+    """A share as an exact decimal, rounded up: nothing is said to be smaller than it is."""
+    return str(Decimal(value).quantize(Decimal("0.000001"), ROUND_UP).normalize() + 0)
+
+
+def _told(name: str, ask: ExtractAsk, words: str, marking: Marking) -> str:
+    parts = [words, *(["generalised to k"] if name in ask.quasi and not words.startswith("dropped") else [])]
+    return "; ".join([*parts, *([marking.columns_said[name]] if name in marking.columns_said else [])])
+
+
+def _kind(values: np.ndarray[Any, np.dtype[Any]] | None) -> str:
+    if values is None:
+        return ""
+    return "text" if values.dtype.kind == "O" else "number"
+
+
+def _role(ask: ExtractAsk, name: str) -> str:
+    return "quasi" if name in ask.quasi else "sensitive"
+
+
+def _media(name: str) -> str:
+    return _PARQUET if name.endswith(".parquet") else extract_fhir.NDJSON

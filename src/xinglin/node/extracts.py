@@ -1,0 +1,380 @@
+"""Extracts of this node: orders become uses that the gate carries; persons look at what would leave; parts are sealed.
+
+The gate's ports for extracts. Everything is kept before it leaves: the package and the review page encrypted in the
+node's folder, votes and marks in its database. What waits for persons is taken up again after every stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from xinglin.access.output_review import CastOutputVote, judge_output, may_review, open_output_vote, opened_choice
+from xinglin.evidence.commitments import new_salt
+from xinglin.gate import Computed, Ended, Gate, NotNow, Paused, PooledGuard, Refused, Released, Stopped, Use, Withheld
+from xinglin.kernel.canonical import canonical_digest, sha256_digest
+from xinglin.kernel.codec import decode_json, encode_msgpack
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.limits import Limit
+from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
+from xinglin.node.computer import Desk
+from xinglin.node.extract_profiles import NodeProfiles
+from xinglin.node.halting import Halts
+from xinglin.node.runs import use_of
+from xinglin.stores.extract_node import MarkRow, NodeExtractStore
+from xinglin.stores.extract_vault import ExtractVault
+from xinglin.stores.node_rows import RunRow
+from xinglin.terms.extracts import EXTRACT_TIME, ExtractAsk, ask_of
+from xinglin.trust.envelope import sign
+from xinglin.trust.sealing import seal
+from xinglin.wire.channel import RunOrder
+from xinglin.wire.errors import Refused as RefusedWith
+from xinglin.wire.extracts import (
+    EXTRACT_CONTEXT,
+    PART_BYTES,
+    SEAL_INFO,
+    ExtractAttestation,
+    ExtractGiven,
+    ExtractManifest,
+    ExtractOrder,
+    ExtractPackage,
+    ExtractPart,
+    ExtractPiece,
+    ExtractSaid,
+    ExtractStop,
+)
+
+if TYPE_CHECKING:
+    from xinglin.node import engine_messages as em
+
+log = logging.getLogger("xinglin.node.extracts")
+EXTRACTS_AT_ONCE = Limit("extracts a node works on or holds", 64, "extracts")
+HELD = "held_for_review"
+STATE = "extract"
+"""The state of an unfinished extract's row among the node's runs."""
+_AGAIN_S = 2.0
+_TAKEN_S = 60.0
+_WITHHELD = Reason(
+    "extract.withheld",
+    "The hospital does not release this extract.",
+    "Ask for coarser columns or a larger cohort, or ask the hospital.",
+)
+"""All that an asker is told where the reason depends on rows or on persons' judgement."""
+_OF_RULES = ("terms.", "sql.", "extract.no_role", "extract.nothing_left", "extract.not_reviewed", "deidentify.")
+"""Codes of reasons that follow from texts and published facts alone."""
+
+
+class NodeExtracts:
+    """Starts, holds, resumes and ends the extracts of this node. The gate's ``Computer``, ``Review``, ``Releaser``."""
+
+    def __init__(
+        self, desk: Desk, store: NodeExtractStore, vault: ExtractVault, profiles: NodeProfiles, clock: Clock
+    ) -> None:
+        self._desk, self.store, self._vault, self._clock = desk, store, vault, clock
+        self._halts = Halts(lambda _use, _reasons: None)
+        desk.view.on_trusted.append(self._halts.wake)
+        self.gate: Gate | None = None
+        self._profiles = profiles
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stops: dict[str, str] = {}
+        self._news: dict[str, asyncio.Event] = {}
+        self._said: dict[str, ExtractSaid] = {}
+        self._given: set[str] = set()
+
+    # --- gate.Computer -----------------------------------------------------------------------
+
+    async def compute(self, use: Use) -> Computed | Stopped | Denied:
+        """See the port. What was made and kept before a stop is the answer again."""
+        self._halts.gate = self.gate
+        return await self._halts.carried(use, self._computed(use))
+
+    async def _computed(self, use: Use) -> Computed | Stopped | Denied:
+        from xinglin.node.engine import EngineError
+
+        ask = ask_of(use.plan)
+        prepared = await self._desk.preparations.of(use)
+        if isinstance(ask, Denied):
+            return ask
+        if isinstance(prepared, Denied):
+            return prepared
+        mark = self._mark(use, ask)
+        try:
+            made = await self._desk.preparations.engine_of(use).extract(self._request(use, ask, mark))
+        except EngineError as error:
+            log.error("extract %s: computing ended with %s", use.run, error.code)
+            return Stopped(error.code, "The extract could not be made at this hospital.")
+        if isinstance(made, Denied):
+            return made
+        self.store.set_mark_plan(use.run, made.marked)
+        salt = new_salt()
+        package = ExtractPackage(use.run, salt, made.manifest, made.files)
+        await asyncio.to_thread(self._vault.keep, f"{use.run}.package", encode_msgpack(package))
+        await asyncio.to_thread(self._vault.keep, f"{use.run}.shown", made.shown)
+        pooled = PooledGuard(persons={}, contributors=(self._desk.keys.did,))
+        return Computed(made.manifest, pooled, salt, made.guard)
+
+    def _mark(self, use: Use, ask: ExtractAsk) -> MarkRow:
+        known = self.store.mark_of(use.run)
+        if known is not None:
+            return known
+        code = new_salt().hex()
+        fresh = MarkRow(code, use.run, use.plan.agreements[self._desk.keys.did], ask.workspace, self._clock())
+        self.store.add_mark(fresh)
+        return fresh
+
+    def _request(self, use: Use, ask: ExtractAsk, mark: MarkRow) -> em.Extract:
+        from xinglin.node import engine_messages as em
+
+        plan = use.plan
+        draft = ExtractManifest(
+            run_id=use.run, study=plan.study, data_set=plan.data_set, node=self._desk.keys.did,
+            recipient=ask.workspace, agreement=plan.agreements[self._desk.keys.did], as_of=plan.as_of,
+            profile=ask.profile, profile_digest="", grade=0, rows=0, persons=0, left_out=0, k=0, l=0, t="",
+            risks={}, columns=(), files=(), released=mark.at,
+        )  # fmt: skip
+        return em.Extract(
+            use.run,
+            ask,
+            self._profiles.text(ask.profile),
+            self._vault.secret("pseudonyms"),
+            self._vault.secret("marks"),
+            mark.code,
+            draft,
+        )
+
+    # --- gate.Review -------------------------------------------------------------------------
+
+    async def reviewed(self, use: Use, computed: Computed) -> Verdict:
+        """See the port."""
+        record = self._desk.database.record(use.run)
+        if record is not None and self._clock() - max(record.admitted, record.opened) > EXTRACT_TIME.value:
+            words = "Nobody decided on the extract in time."
+            return deny("extract.not_reviewed", words, "Ask again, and have the hospital's reviewers look at it.")
+        shown = self._shown_digest(use.run, computed)
+        verdict = judge_output(self._votes(use, shown), self._desk.keys, use.run, shown)
+        if verdict is None:
+            raise NotNow(HELD, "Persons of the hospital look at the extract before it leaves.")
+        return verdict
+
+    def held(self) -> list[dict[str, object]]:
+        """Extracts that wait for reviewers, with how many votes are in; no vote is told."""
+        found = []
+        for run in sorted(self._tasks):
+            computed = self._held(run)
+            if computed is not None:
+                use = self._use(run)
+                votes = self._votes(use, self._shown_digest(run, computed))
+                found.append({"run": run, "study": use.plan.study, "recipient": use.request.recipients[0],
+                              "votes_in": len(votes)})  # fmt: skip
+        return found
+
+    def page(self, run: str) -> dict[str, object]:
+        """What a reviewer looks at, and the digest that a vote on it names; ``Refused`` where nothing is held."""
+        computed = self._must_be_held(run)
+        shown = decode_json(self._vault.open(f"{run}.shown"), dict)
+        return {**shown, "run": run, "shown": self._shown_digest(run, computed), "node": self._desk.keys.did}
+
+    def vote(self, run: str, cast: CastOutputVote) -> dict[str, object]:
+        """Keep a reviewer's vote; how many are in is all that anybody is told. ``Refused`` with every reason."""
+        use, computed = self._use(run), self._must_be_held(run)
+        shown, who = self._shown_digest(run, computed), cast.vote.signer
+        directory, node = self._desk.view.record.directory, self._desk.keys.did
+        verdict = may_review(who, node, self.store.reviewers(), use.request.requester, directory)
+        if isinstance(verdict, Denied):
+            raise RefusedWith(verdict.reasons)
+        open_output_vote(cast.vote, run, node, shown, directory)
+        if not opened_choice(cast, self._desk.keys, run, shown):
+            words = "The vote does not open to what it commits to."
+            raise RefusedWith(deny("access.spoiled", words, "Vote again.").reasons)
+        if not self.store.add_vote(run, shown, who, cast):
+            raise RefusedWith(deny("access.voted_before", "You voted on this before.", "A vote stands.").reasons)
+        self._wake(run)
+        return {"run": run, "votes_in": len(self._votes(use, shown))}
+
+    def _votes(self, use: Use, shown: str) -> dict[str, CastOutputVote]:
+        """Votes of persons who may review now: one who was dismissed or revoked meanwhile decides nothing."""
+        directory, appointed = self._desk.view.record.directory, self.store.reviewers()
+        node, asker = self._desk.keys.did, use.request.requester
+        return {
+            who: cast
+            for who, cast in self.store.votes(use.run, shown).items()
+            if isinstance(may_review(who, node, appointed, asker, directory), Allowed)
+        }
+
+    def _shown_digest(self, run: str, computed: Computed) -> str:
+        """What a vote names: the page, and the manifest with the digest of every file behind it."""
+        page = sha256_digest(self._vault.open(f"{run}.shown"))
+        return canonical_digest({"manifest": sha256_digest(computed.result), "page": page})
+
+    def _held(self, run: str) -> Computed | None:
+        record = self._desk.database.record(run)
+        if record is None or record.state != "protected" or record.reasons or record.stopped is not None:
+            return None
+        return record.computed if not record.commitment else None
+
+    def _must_be_held(self, run: str) -> Computed:
+        computed = self._held(run)
+        if computed is None:
+            words = "No such extract waits for review."
+            raise RefusedWith(deny("extract.not_held", words, "See: xinglin extract held.").reasons, status=404)
+        return computed
+
+    # --- gate.Releaser -----------------------------------------------------------------------
+
+    async def deliver(self, use: Use, result: bytes, commitment: str) -> Verdict:
+        """See the port. Sealed in parts; handed over once the hub has taken them all."""
+        recipient = use.request.recipients[0]
+        directory = self._desk.view.record.directory
+        if directory.status(recipient) != "active":
+            words = "The workspace's keys were revoked after the release was authorised."
+            return deny("node.recipients_revoked", words, "Ask anew for a workspace whose keys stand.")
+        record, channel = self._desk.database.record(use.run), self._desk.outbox.channel
+        if record is None or channel is None:
+            raise NotNow("hub_away", "There is no line to the hub.")
+        data = await asyncio.to_thread(self._vault.open, f"{use.run}.package")
+        step = PART_BYTES.value
+        pieces = [data[start : start + step] for start in range(0, len(data), step)]
+        keys = directory.keys(recipient)
+        for number, piece in enumerate(pieces, 1):
+            inner = encode_msgpack(ExtractPiece(use.run, number, len(pieces), piece))
+            sealed = await asyncio.to_thread(seal, keys, inner, SEAL_INFO)
+            channel.report(ExtractPart(use.run, number, len(pieces), sealed))
+        node = self._desk.keys
+        said = ExtractAttestation(use.run, node.did, recipient, commitment, len(pieces), record.index)
+        channel.report(ExtractGiven(use.run, sign(node, EXTRACT_CONTEXT, said).to_bytes()))
+        try:
+            async with asyncio.timeout(_TAKEN_S):
+                await channel.taken()
+        except TimeoutError as error:
+            raise NotNow("hub_away", "The hub has not taken the extract yet.") from error
+        self._given.add(use.run)
+        return Allowed()
+
+    # --- orders ------------------------------------------------------------------------------
+
+    def ordered(self, order: ExtractOrder) -> None:
+        """The hub hands a request over: what is not in order in itself is refused before anything is kept."""
+        if order.run_id in self._tasks:
+            said = self._said.get(order.run_id)
+            if said is not None:
+                self._report(said)
+            return
+        row = self._desk.database.run(order.run_id)
+        try:
+            use = use_of(RunOrder(order.run_id, order.request, order.plan))
+            EXTRACTS_AT_ONCE.check(len(self._tasks) + 1)
+        except XinglinError as error:
+            denied = getattr(error, "denied", None)
+            reasons = denied.reasons if denied is not None else (Reason(error.code, error.what, error.remedy),)
+            self._report(ExtractSaid(order.run_id, "refuse", "", reasons))
+            return
+        if row is None:
+            self._desk.database.put_run(RunRow(order.run_id, STATE, order.request, order.plan))
+        self._begin(use)  # one that has ended says how, again
+
+    def stopped(self, stop: ExtractStop) -> None:
+        """The asker no longer wants it."""
+        if stop.run_id in self._tasks:
+            self._stops[stop.run_id] = stop.words
+            self._wake(stop.run_id)
+
+    def resume(self) -> None:
+        """Take up every extract that a stop left open."""
+        for row in self._desk.database.runs_in(STATE):
+            if row.run not in self._tasks:
+                self._begin(use_of(RunOrder(row.run, row.request, row.plan)))
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Extracts in progress or held."""
+        return tuple(self._tasks)
+
+    async def drain(self) -> None:
+        """Leave every extract where it is: it is taken up again at the next start."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _begin(self, use: Use) -> None:
+        self._news[use.run] = asyncio.Event()
+        task = asyncio.create_task(self._carry(use), name=f"extract-{use.run}")
+        self._tasks[use.run] = task
+        task.add_done_callback(lambda _: self._forget(use.run))
+
+    def _forget(self, run: str) -> None:
+        self._given.discard(run)
+        held: tuple[dict[str, Any], ...] = (self._tasks, self._news, self._stops, self._said)
+        for one in held:
+            one.pop(run, None)
+
+    async def _carry(self, use: Use) -> None:
+        try:
+            answer = await self._answered(use)
+            self._tell(use, answer)
+            if isinstance(answer, Released) and use.run not in self._given and self._vault.has(f"{use.run}.package"):
+                await self.deliver(use, b"", answer.commitment)  # a stop came in between: what was sealed may be lost
+            if self._desk.outbox.channel is not None:
+                await self._desk.outbox.taken()
+            self._desk.database.change_run(use.run, state="ended", pinned=b"")
+            for kind in ("package", "shown"):
+                self._vault.drop(f"{use.run}.{kind}")
+        except XinglinError as error:
+            log.error("extract %s stopped with %s", use.run, error.code)
+            self._report(ExtractSaid(use.run, "end", "The extract could not be made at this hospital."))
+        finally:
+            await self._desk.preparations.forget(use)
+
+    async def _answered(self, use: Use) -> Released | Refused | Withheld | Ended:
+        gate = self.gate
+        if gate is None:
+            raise XinglinError("The node has no gate.")
+        while True:
+            stop = self._stops.get(use.run)
+            answer = await (gate.carry(use) if stop is None else gate.stop(use, Stopped("cancelled", stop)))
+            if not isinstance(answer, Paused):
+                return answer
+            event = "hold" if answer.reason == HELD else "work"
+            self._say(ExtractSaid(use.run, event, answer.words))
+            news = self._news[use.run]
+            news.clear()
+            try:
+                async with asyncio.timeout(_AGAIN_S):
+                    await news.wait()
+            except TimeoutError:
+                continue
+
+    def _tell(self, use: Use, answer: Released | Refused | Withheld | Ended) -> None:
+        if isinstance(answer, Refused):
+            self._report(ExtractSaid(use.run, "refuse", "", answer.reasons))
+        elif isinstance(answer, Withheld):
+            told = tuple(one for one in answer.reasons if one.code.startswith(_OF_RULES))
+            self._report(ExtractSaid(use.run, "withhold", _WITHHELD.words, told or (_WITHHELD,)))
+        elif isinstance(answer, Ended):
+            self._report(ExtractSaid(use.run, "end", answer.words))
+
+    def _say(self, said: ExtractSaid) -> None:
+        """Where it stands, once for each change."""
+        if self._said.get(said.run_id) != said:
+            self._said[said.run_id] = said
+            self._report(said)
+
+    def _report(self, said: ExtractSaid) -> None:
+        if self._desk.outbox.channel is not None:
+            self._desk.outbox.channel.report(said)
+
+    def _wake(self, run: str) -> None:
+        news = self._news.get(run)
+        if news is not None:
+            news.set()
+
+    def _use(self, run: str) -> Use:
+        row = self._desk.database.run(run)
+        if row is None:
+            raise RefusedWith(deny("extract.unknown", "There is no such extract here.", "").reasons, status=404)
+        return use_of(RunOrder(row.run, row.request, row.plan))

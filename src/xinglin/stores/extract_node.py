@@ -1,0 +1,113 @@
+"""Extracts at the hospital: reviewers and their votes, and what each mark's code stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import URL, MetaData, Table, bindparam, delete, select, update
+
+from xinglin.access.output_review import CastOutputVote
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.instants import Instant
+from xinglin.stores.columns import number, octets, words
+from xinglin.stores.database import Database, insert_or, sqlite_url
+
+SCHEMA_VERSION = 1
+SCHEMA = "xinglin_node_extracts"
+"""Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
+_meta = MetaData()
+mark = Table(
+    "mark",
+    _meta,
+    words("code", key=True),
+    words("run", index=True),
+    words("agreement"),
+    words("recipient"),
+    number("at"),
+    octets("plan"),
+)
+vote = Table(
+    "vote", _meta, words("key", key=True), words("run", index=True), words("shown"), words("reviewer"), octets("cast")
+)
+reviewer = Table("reviewer", _meta, words("did", key=True), number("since"))
+_ADD_MARK = insert_or(mark, "code", replace=False)
+_MARKS = select(mark).order_by(mark.c.at, mark.c.code)
+_MARK_OF = select(mark).where(mark.c.run == bindparam("one_run"))
+_SET_PLAN = update(mark).where(mark.c.run == bindparam("one_run")).values(plan=bindparam("how"))
+_ADD_VOTE = insert_or(vote, "key", replace=False)
+_VOTES = (
+    select(vote)
+    .where((vote.c.run == bindparam("one_run")) & (vote.c.shown == bindparam("what")))
+    .order_by(vote.c.reviewer)
+)
+_ADD_REVIEWER = insert_or(reviewer, "did", replace=False)
+_REVIEWERS = select(reviewer).order_by(reviewer.c.did)
+_DROP_REVIEWER = delete(reviewer).where(reviewer.c.did == bindparam("who"))
+
+
+class MarkRow(msgspec.Struct, frozen=True):
+    """What a mark's code (hexadecimal digits) stands for: to whom, under which agreement, when; and how it was set."""
+
+    code: str
+    run: str
+    agreement: str
+    recipient: str
+    at: Instant
+    plan: bytes = b""
+
+
+class NodeExtractStore:
+    """SQLite in the node's folder, or PostgreSQL by URL; every write is durable when its call returns."""
+
+    def __init__(self, url: str | URL, *, accept_loss: bool = False) -> None:
+        self._database = Database(url, SCHEMA)
+        self._database.install(_meta, SCHEMA_VERSION, accept_loss=accept_loss)
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> NodeExtractStore:
+        """The database file ``extracts.db`` in ``folder``."""
+        return cls(sqlite_url(folder / "extracts.db"))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def add_mark(self, row: MarkRow) -> None:
+        """Keep what a code stands for; the first word on it stands."""
+        self._database.write(_ADD_MARK, **msgspec.structs.asdict(row))
+
+    def set_mark_plan(self, run: str, plan: bytes) -> None:
+        """Keep how the mark of a run's extract was set, which finding it again needs."""
+        self._database.write(_SET_PLAN, one_run=run, how=plan)
+
+    def mark_of(self, run: str) -> MarkRow | None:
+        """The mark of a run's extract."""
+        found = self._database.one(_MARK_OF, one_run=run)
+        return msgspec.convert(found, MarkRow) if found else None
+
+    def marks(self) -> tuple[MarkRow, ...]:
+        """Every mark that was ever set, oldest first."""
+        return tuple(msgspec.convert(row, MarkRow) for row in self._database.rows(_MARKS))
+
+    def add_vote(self, run: str, shown: str, who: str, cast: CastOutputVote) -> bool:
+        """Keep a reviewer's vote on what was shown; False when they gave one before: the first one stands."""
+        values = {"run": run, "shown": shown, "reviewer": who, "cast": msgspec.json.encode(cast)}
+        return self._database.write(_ADD_VOTE, key=f"{run}/{shown}/{who}", **values) == 1
+
+    def votes(self, run: str, shown: str) -> dict[str, CastOutputVote]:
+        """The votes on what was shown, by reviewer."""
+        rows = self._database.rows(_VOTES, one_run=run, what=shown)
+        return {row["reviewer"]: decode_json(row["cast"], CastOutputVote) for row in rows}
+
+    def appoint(self, did: str, now: Instant) -> None:
+        """A person reviews outputs from now on; again changes nothing."""
+        self._database.write(_ADD_REVIEWER, did=did, since=now)
+
+    def dismiss(self, did: str) -> None:
+        """A person reviews no longer; votes that they gave stand."""
+        self._database.write(_DROP_REVIEWER, who=did)
+
+    def reviewers(self) -> tuple[str, ...]:
+        """DIDs of the persons who review outputs, sorted."""
+        return tuple(row["did"] for row in self._database.rows(_REVIEWERS))
