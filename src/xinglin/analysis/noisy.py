@@ -131,6 +131,10 @@ class Noisy(Algorithm):
             known = self._shares[measure.name] = math.ceil(plan.variance)
         return known
 
+    def expected(self, hospitals: int) -> tuple[tuple[str, float], ...]:
+        """By measure: the noise's standard deviation when ``hospitals`` take part, where one person adds at most 1."""
+        return tuple((one.name, math.sqrt(hospitals * self.share_variance(one)) / one.most) for one in self.measures())
+
     def payload_parts(self, state: State) -> tuple[Part, ...]:
         """The measures, wide enough for the noise."""
         parts = []

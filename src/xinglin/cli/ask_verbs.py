@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.budget_verbs import budget
 from xinglin.cli.given import given
 from xinglin.cli.options import AccountFolder, AskPassphrase, PassphraseFile, Study, passphrase
 from xinglin.cli.output import ends, printer
@@ -23,13 +24,18 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run's id and 
 By = Annotated[str, typer.Option("--by", help="Column of the groups.")]
 Level = Annotated[list[str] | None, typer.Option("--level", help="Compare this level. Repeatable; default all.")]
 Columns = Annotated[list[str] | None, typer.Argument(help="Columns of the query; every number unless named.")]
+Epsilon = Annotated[str, typer.Option("--epsilon", help="Answer with proven noise: its cost, exact text as 0.5.")]
+Delta = Annotated[str, typer.Option("--delta", help="Delta of that epsilon, exact text; 1/1000000 unless named.")]
+Rho = Annotated[str, typer.Option("--rho", help="The cost as rho, in place of epsilon.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Ask anew what was answered before; it costs again.")]
 Number = Annotated[str, typer.Argument(help="A number of the query.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
     verbs: tuple[Callable[..., None], ...] = (
-        preview, describe, crosstab, histogram, quantiles, correlation, ttest, anova, glm, table1, flow,
+        preview, budget, describe, count, linear, crosstab, histogram, quantiles, correlation, ttest, anova, glm,
+        table1, flow,
     )  # fmt: skip
     for verb in verbs:
         app.command()(verb)
@@ -38,12 +44,13 @@ def add_to(app: typer.Typer) -> None:
 class _Asker:
     """Data to ask about, and what becomes of an answer: waited for and shown, or left under its run's id."""
 
-    def __init__(self, data: Data, no_wait: bool, receipt: Path | None) -> None:
-        self.data = data
+    def __init__(self, data: Data, no_wait: bool, receipt: Path | None, noise: dict[str, Any]) -> None:
+        self.data, self._noise = data, noise
         self._no_wait, self._receipt = no_wait, receipt
 
     def ask(self, algorithm: str, *, shows: str = "", **params: Any) -> None:
         """Ask, and print."""
+        params |= self._noise
         if self._no_wait:
             run = self.data.ask(algorithm, **params)
             printer.value({"run_id": run.id}, run.id)
@@ -78,9 +85,14 @@ def _asking(
     receipt: ReceiptFile = None,
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
+    epsilon: Epsilon = "",
+    delta: Delta = "",
+    rho: Rho = "",
+    fresh: Fresh = False,
 ) -> Iterator[_Asker]:
+    words: dict[str, Any] = {"epsilon": epsilon, "delta": delta, "rho": rho, "fresh": fresh}
     with _data(account, study, sql, hospital, passphrase_file, ask_passphrase) as data:
-        yield _Asker(data, no_wait, receipt)
+        yield _Asker(data, no_wait, receipt, {name: value for name, value in words.items() if value})
 
 
 @ends
@@ -104,6 +116,27 @@ def describe(
 ) -> None:
     """Rows, mean, variance and standard deviation of numbers, by groups if asked."""
     asker.ask("describe", columns=column or asker.data.numbers(), by=by or [])
+
+
+@ends
+@given("asker", _asking)
+def count(
+    asker: _Asker,
+    by: Annotated[list[str] | None, typer.Option(help="Column of the groups. Repeatable.")] = None,
+) -> None:
+    """Persons with a row, by groups if asked; with noise alone (--epsilon)."""
+    asker.ask("count", by=by or [])
+
+
+@ends
+@given("asker", _asking)
+def linear(
+    asker: _Asker,
+    outcome: Number,
+    column: Annotated[list[str], typer.Argument(help="Numbers that explain it.")],
+) -> None:
+    """Least squares of a number on others; with noise alone (--epsilon). 'glm' fits exactly."""
+    asker.ask("linear", outcome=outcome, columns=column)
 
 
 @ends

@@ -18,6 +18,7 @@ from xinglin.kernel.limits import MESSAGE_BYTES, Limit
 from xinglin.kernel.verdict import deny
 from xinglin.stores.database_errors import StoreUnavailable
 from xinglin.trust.envelope import Signed, open_signed
+from xinglin.wire.budgets import BudgetReport
 from xinglin.wire.channel import (
     CLOCK_SKEW_MS,
     POLL_CONTEXT,
@@ -120,10 +121,8 @@ async def _act(hub: Hub, node: str, report: Report) -> None:
         elif isinstance(report, HeldAnswer):
             if hub.held is not None:
                 await hub.held.answered(node, report)
-        elif isinstance(report, AgreementAnswer):
-            await hub.agreements.answered(node, report)
-        elif isinstance(report, PaperReport):
-            hub.agreements.paper(node, report.agreement_id, report.kind, Signed.from_bytes(report.signed))
+        elif isinstance(report, AgreementAnswer | PaperReport | BudgetReport):
+            await _said(hub, node, report)
         elif isinstance(report, ExtractSaid | ExtractPart | ExtractGiven):
             if hub.extracts is not None:
                 await hub.extracts.take(node, report)
@@ -133,3 +132,13 @@ async def _act(hub: Hub, node: str, report: Report) -> None:
         raise
     except (XinglinError, msgspec.DecodeError) as error:
         log.warning("report of %s dropped: %s", node, getattr(error, "code", type(error).__name__))
+
+
+async def _said(hub: Hub, node: str, report: AgreementAnswer | PaperReport | BudgetReport) -> None:
+    """What a hospital signed for others to read."""
+    if isinstance(report, AgreementAnswer):
+        await hub.agreements.answered(node, report)
+    elif isinstance(report, PaperReport):
+        hub.agreements.paper(node, report.agreement_id, report.kind, Signed.from_bytes(report.signed))
+    else:
+        hub.budgets.take(node, report.signed)

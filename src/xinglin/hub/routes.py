@@ -150,7 +150,12 @@ def door_routes(hub: Hub) -> Router:
     async def cancel(request: Request[Any, Any, Any], run_id: str) -> Response[bytes]:
         return json_answer(await hub.runs.cancel(run_id, await at_door(hub, request, "runs")))
 
-    calls = [datasets, offer, agreements, agreement, papers, give_paper, ask, run, result, cancel]
+    @get("/budgets")
+    async def budgets(request: Request[Any, Any, Any], data_set: str, study: str) -> Response[bytes]:
+        await at_door(hub, request, "runs")
+        return json_answer(hub.budgets.about(data_set, study))
+
+    calls = [budgets, datasets, offer, agreements, agreement, papers, give_paper, ask, run, result, cancel]
     return Router("/v1", route_handlers=calls)
 
 

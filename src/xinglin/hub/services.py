@@ -13,6 +13,7 @@ from xinglin.catalogue.entry import Listing
 from xinglin.hub.access_desk import AccessDesk
 from xinglin.hub.access_reviews import Reviews
 from xinglin.hub.agreements import Agreements
+from xinglin.hub.budget_board import BudgetBoard
 from xinglin.hub.catalogue_desk import DATA_SETS
 from xinglin.hub.catalogue_federated import Federation
 from xinglin.hub.connector_held import HeldOffers
@@ -103,6 +104,7 @@ class Hub:
         self.access, self.reviews = access, reviews
         self.products: ProductDesk | None = None
         self.extracts: ExtractDesk | None = None
+        self.budgets = BudgetBoard()
         self.held: HeldOffers | None = None
         self._sends: dict[str, dict[str, int]] = {}
         self._turns: dict[str, asyncio.Lock] = {}

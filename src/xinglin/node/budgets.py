@@ -8,6 +8,7 @@ tables is not computed again: the earlier release is named, and stands.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,13 @@ from xinglin.kernel.canonical import canonical_bytes, canonical_digest
 from xinglin.kernel.codec import decode_msgpack
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
+from xinglin.node.outbox import Outbox
 from xinglin.privacy.noise.accounting import to_epsilon
-from xinglin.privacy.noise.budget import EVERYBODY, Cached, Charged, Entry, Scope
+from xinglin.privacy.noise.budget import EVERYBODY, Cached, Charged, Entry, Forecast, Scope
 from xinglin.terms.noise_asked import DEFAULT_DELTA, NOISE, RHO_UNIT, exact, noise_of
+from xinglin.trust.envelope import sign
+from xinglin.trust.keys import PrivateKeys
+from xinglin.wire.budgets import ANY_STUDY, BUDGET_CONTEXT, BudgetReport, BudgetTold
 
 if TYPE_CHECKING:
     from xinglin.gate import Record, Use
@@ -53,6 +58,7 @@ class NodeBudgets:
 
     def __init__(self, ledger: BudgetLedger, database: NodeDatabase, caps: Caps, clock: Clock) -> None:
         self._ledger, self._database, self._caps, self._clock = ledger, database, caps, clock
+        self.teller: Callable[[BudgetTold], None] | None = None
 
     # --- by a run ----------------------------------------------------------------------------
 
@@ -77,6 +83,7 @@ class NodeBudgets:
         outcome = self._ledger.charge(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units, now)
         if isinstance(outcome, Cached):
             return _answered(msgspec.json.decode(outcome.release, type=Earlier))
+        self.tell((plan.data_set,))
         if isinstance(outcome, Denied):
             fresh = self.look(use)  # the same, in words that say how much is left
             return fresh if isinstance(fresh, Denied) else outcome
@@ -105,6 +112,46 @@ class NodeBudgets:
         plan = msgspec.structs.replace(use.plan, as_of=0)
         again = use.run if _noise(use).fresh or pinned is None else ""
         return canonical_digest({"plan": plan.digest(), "tables": tables, "fresh": again})
+
+    # --- by the hospital ---------------------------------------------------------------------
+
+    def set_cap(self, data_set: str, study: str, rho_units: int) -> Verdict:
+        """Set what a scope may spend (``study`` empty: everybody's); denied below what is spent already."""
+        verdict = self._ledger.set_cap(data_set, study or EVERYBODY, rho_units, self._clock())
+        self.tell((data_set,))
+        return verdict
+
+    def inherit(self, data_set: str, of: str) -> Verdict:
+        """Have ``data_set``, a new version of ``of``, go on with its budget."""
+        verdict = self._ledger.inherit(data_set, of, self._clock())
+        self.tell((data_set,))
+        return verdict
+
+    def entries(self, data_set: str) -> tuple[Entry, ...]:
+        """The data set's history, its chain verified; raises ``BrokenChain``."""
+        return self._ledger.entries(data_set)
+
+    def forecast(self, data_set: str, study: str = EVERYBODY) -> Forecast | None:
+        """How long a scope lasts at the pace of the last 30 days; ``None`` where nothing was set or spent yet."""
+        found = self._ledger.forecast(data_set, study, self._clock())
+        return found if isinstance(found, Forecast) else None
+
+    def known(self, data_set: str) -> tuple[Scope, ...]:
+        """Everybody's scope, then those of studies that have one of their own."""
+        everybody = self.scopes(data_set, EVERYBODY)[1]
+        return (everybody, *(one for one in self._ledger.caps(data_set) if one.study != EVERYBODY))
+
+    def tell(self, data_sets: Iterable[str]) -> None:
+        """Say how the budgets stand, to each study and to one that has asked for nothing yet."""
+        if self.teller is None:
+            return
+        for data_set in data_sets:
+            everybody, *studies = self.known(data_set)
+            head, now = self._ledger.head(data_set), self._clock()
+            for one in (Scope(data_set, ANY_STUDY, self._caps.study), *studies):
+                self.teller(
+                    BudgetTold("", data_set, one.study, one.cap, one.spent, everybody.cap, everybody.spent, now, head)
+                )
 
     # --- what stands -------------------------------------------------------------------------
 
@@ -142,6 +189,12 @@ class NodeBudgets:
                 kept = self._ledger.release(use.plan.data_set, one.run)
                 return msgspec.json.decode(kept, type=Earlier) if kept else None
         return None
+
+
+def tell_budget(keys: PrivateKeys, outbox: Outbox, told: BudgetTold) -> None:
+    """Sign how a budget stands, and hand it to the channel."""
+    own = msgspec.structs.replace(told, node=keys.did)
+    outbox.told(BudgetReport(sign(keys, BUDGET_CONTEXT, own).to_bytes()))
 
 
 def rho_text(units: int) -> str:

@@ -40,6 +40,7 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
         described = decode_json(call.arguments.get("description", "").encode(), DataSetDescription)
         mine = node.tables.publish(described)
         channel.report(Listings(node.folder, node.tables, node.house).publication())
+        node.desk.budgets.tell((mine.name,))
         return DeskAnswer(published(node.tables, mine))
     if call.verb == "list":
         listings = Listings(node.folder, node.tables, node.house)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xinglin.kernel.verdict import Reason
 from xinglin.node.channel import Channel
+from xinglin.wire.budgets import BudgetReport
 from xinglin.wire.channel import RunAdmitted, RunMessage, RunRefused, RunReleased, RunStopped, RunWaiting
 
 
@@ -37,11 +38,17 @@ class Outbox:
         """The node waits, and goes on by itself."""
         self._put(RunWaiting(run, reason, words))
 
+    def told(self, report: BudgetReport) -> None:
+        """How a budget of privacy stands."""
+        self._put(report)
+
     async def taken(self) -> None:
         """Return once the hub has taken everything said so far."""
         if self.channel is not None:
             await self.channel.taken()
 
-    def _put(self, report: RunAdmitted | RunRefused | RunMessage | RunReleased | RunStopped | RunWaiting) -> None:
+    def _put(
+        self, report: RunAdmitted | RunRefused | RunMessage | RunReleased | RunStopped | RunWaiting | BudgetReport
+    ) -> None:
         if self.channel is not None:
             self.channel.report(report)

@@ -86,7 +86,7 @@ class Data:
         if algorithm in ("", "describe", "dp_describe"):
             algorithm, params = algorithm or "describe", {"columns": self.numbers(), **params}
         algorithm, params = self._worded(algorithm, params)
-        return preview_of(self.study.space, self.study.title, self.sql, self.scope, algorithm, params)
+        return preview_of(self.study.space, self.study.title, self.sql, self.scope, algorithm, params, self.study.id)
 
     def plan(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Plan:
         """The plan that ``ask`` would sign; raises its errors."""

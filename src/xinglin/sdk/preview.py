@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from xinglin.kernel.instants import to_text
+from xinglin.sdk.noise import rho_text
 from xinglin.sdk.plans import algorithm_of
+from xinglin.terms.noise_asked import exact
 from xinglin.terms.thresholds import DisclosureRules
 
 if TYPE_CHECKING:
+    from xinglin.analysis.algorithm import Algorithm
     from xinglin.sdk.scope import Scope
     from xinglin.sdk.session import Session
 
@@ -27,6 +30,35 @@ class PreviewColumn(msgspec.Struct, frozen=True):
     levels: tuple[str, ...]
     grade: str
     sources: tuple[str, ...]
+
+
+class NoisePreview(msgspec.Struct, frozen=True):
+    """What a noised answer would cost and how far off its numbers are; ``left`` as each hospital says it, signed.
+
+    ``sds``: by measure, the standard deviation of the noise when all hospitals take part; in persons, or in parts of
+    half a published range. ``questions``: how many more of this cost fit at every hospital; -1 where one said nothing.
+    """
+
+    epsilon: float
+    delta: str
+    rho: str
+    minimum: int
+    colluders: int
+    sds: tuple[tuple[str, float], ...]
+    left: tuple[tuple[str, str], ...]
+    questions: int
+
+    def lines(self) -> list[str]:
+        """Lines of the printed preview."""
+        shown = ", ".join(f"{name} {left}" for name, left in self.left) or "not said"
+        lasts = f"; {self.questions} more questions like this fit" if self.questions >= 0 else ""
+        return [
+            f"  noise        ({self.epsilon:.4g}, {self.delta})-differentially private, "
+            f"{self.minimum} hospitals at least, {self.colluders} of them colluding at most",
+            f"  cost         rho {self.rho} at each hospital, whatever follows once anything left it",
+            f"  budget left  {shown}{lasts}",
+            f"  precision    sd of the noise: {', '.join(f'{name} {sd:.4g}' for name, sd in self.sds)}",
+        ]
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -51,6 +83,7 @@ class Preview(msgspec.Struct, frozen=True):
     allowance: int
     expires: int
     recipients: tuple[str, ...]
+    noise: NoisePreview | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -70,19 +103,27 @@ class Preview(msgspec.Struct, frozen=True):
             f"  grade        {self.grade}, for {self.purpose}",
             f"  rules        at least {rules.min_cell} persons a cell, {rules.min_hospitals} hospitals, "
             f"{rules.min_dof} residual degrees of freedom",
-            f"  allowance    1 of {self.allowance} exact answers a hospital; agreements until {to_text(self.expires)}",
+            *self._cost(),
             f"  sealed to    {', '.join(self.recipients)}",
             "  columns",
             *(f"    {column.name:<16}{_domain(column)}" for column in self.columns),
         ]
         return "\n".join(lines)
 
+    def _cost(self) -> list[str]:
+        until = f"agreements until {to_text(self.expires)}"
+        if self.noise is not None:
+            return [*self.noise.lines(), f"  allowance    takes no exact answer; {until}"]
+        return [f"  allowance    1 of {self.allowance} exact answers a hospital; {until}"]
+
     def __repr__(self) -> str:
         return str(self)
 
 
-def preview_of(session: Session, study: str, sql: str, scope: Scope, algorithm: str, params: dict[str, Any]) -> Preview:
-    """The preview of one statistic; raises what building it raises."""
+def preview_of(
+    session: Session, study: str, sql: str, scope: Scope, algorithm: str, params: dict[str, Any], study_id: str = ""
+) -> Preview:
+    """The preview of one statistic; raises what building it raises. With noise, hospitals' budgets are read."""
     params = msgspec.to_builtins(params)
     built = algorithm_of(scope, algorithm, params)
     names = session.names()
@@ -109,6 +150,29 @@ def preview_of(session: Session, study: str, sql: str, scope: Scope, algorithm: 
         allowance=scope.allowance,
         expires=min(each.expires for each in terms),
         recipients=(session.account.did,),
+        noise=_noise(session, study_id, scope, built),
+    )
+
+
+def _noise(session: Session, study_id: str, scope: Scope, built: Algorithm) -> NoisePreview | None:
+    from xinglin.analysis.noisy import Noisy
+    from xinglin.privacy.noise.accounting import to_epsilon
+    from xinglin.sdk.budgets import budgets_of
+
+    if not isinstance(built, Noisy):
+        return None
+    asked, data_set = built.noise, next(iter(scope.held.values())).agreement.data_set
+    told = [one for one in budgets_of(session, data_set, study_id) if one.hospital in scope.roster]
+    said = len(told) == len(scope.roster)
+    return NoisePreview(
+        to_epsilon(asked.rho_units, exact(asked.delta)),
+        asked.delta,
+        rho_text(asked.rho_units),
+        asked.minimum,
+        asked.colluders,
+        built.expected(len(scope.roster)),
+        tuple((one.name, rho_text(one.left)) for one in told),
+        min(one.questions(asked.rho_units) for one in told) if said else -1,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xinglin.sdk.account import Account, open_account
 from xinglin.sdk.asked import asked_runs
+from xinglin.sdk.budgets import Budget, budgets_of
 from xinglin.sdk.errors import NoAgreement
 from xinglin.sdk.offers import Offer, Proposal
 from xinglin.sdk.run import Run
@@ -52,6 +53,13 @@ class Space(Session):
         if not held:
             raise NoAgreement(f"There is no study {title!r} of yours.", remedy="Propose it: space.propose(...).")
         return Study(self, title, study, held)
+
+    def budget(self, data_set: str, study: str = "") -> list[Budget]:
+        """What each hospital says is spent and left of its budget of privacy: of ``study`` (an id), or a new one.
+
+        Signed by each hospital and verified here. Noised answers spend it: ``data.describe(epsilon="0.5")``.
+        """
+        return budgets_of(self, data_set, study)
 
     def run(self, run_id: str) -> Run:
         """A run by its id: to follow it, to stop it, to take its result. Works after any interruption."""

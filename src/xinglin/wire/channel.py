@@ -14,6 +14,7 @@ import msgspec
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
+from xinglin.wire.budgets import BudgetReport
 from xinglin.wire.extracts import ExtractGiven, ExtractOrder, ExtractPart, ExtractSaid, ExtractStop
 from xinglin.wire.held_offers import HeldAnswer, HeldOrder
 
@@ -129,6 +130,7 @@ class PaperReport(msgspec.Struct, frozen=True, tag="paper-report"):
 
 Report = (
     HeldAnswer
+    | BudgetReport
     | RunAdmitted
     | RunRefused
     | RunMessage
