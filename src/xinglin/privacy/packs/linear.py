@@ -46,7 +46,7 @@ from xinglin.privacy.errors import BadLayout
 
 SPAN_CELLS = Limit("released cells compared together in a run", 256, "cells")
 SYSTEM_CELLS = Limit("released cells of a data set compared together", 4_096, "cells")
-ELEMENTARY = 4_096
+ELEMENTARY = 1_024
 """Elementary vectors that are looked through where information sets prove nothing."""
 WORK_NUMBERS = 400_000
 """Numbers of a matrix that is reduced at once; of a larger one a part is taken, and proves less."""
@@ -157,9 +157,12 @@ def span_share(cells: Sequence[Codes], prime: int, entropy: Entropy) -> Matrix:
     member = atoms_of(cells, entropy).member
     share = np.zeros((count, count), dtype=np.int64)
     for start in range(0, member.shape[1], 4096):
-        block = member[:, start : start + 4096]
-        drawn = np.frombuffer(entropy(8 * block.shape[1] * count), dtype="<u8") % np.uint64(prime)
-        share = (share + block @ drawn.astype(np.int64).reshape(block.shape[1], count)) % prime
+        block = member[:, start : start + 4096].astype(np.float64)
+        words = np.frombuffer(entropy(8 * block.shape[1] * count), dtype="<u8") % np.uint64(prime)
+        drawn = words.astype(np.int64).reshape(block.shape[1], count)
+        # In halves of 16 bits every sum is below 2^53, and a float product is exact.
+        low, high = (block @ half.astype(np.float64) for half in (drawn & 0xFFFF, drawn >> 16))
+        share = (share + low.astype(np.int64) + (high.astype(np.int64) % prime << 16)) % prime
     return share
 
 
@@ -184,19 +187,19 @@ def annihilator(columns: Matrix, prime: int, rows: Matrix) -> Matrix:
     for start in range(0, columns.shape[1], 1024):
         if not rows.shape[0]:
             break
-        image = _product(rows, columns[:, start : start + 1024], prime)
-        for column in range(image.shape[1]):
-            hits = np.flatnonzero(image[:, column])
-            if not hits.size:
-                continue
-            first = hits[0]
-            factor = image[:, column] * pow(int(image[first, column]), -1, prime) % prime
-            factor[first] = 0
-            image = (image - factor[:, None] * image[first]) % prime
-            rows = (rows - factor[:, None] * rows[first]) % prime
-            image, rows = np.delete(image, first, axis=0), np.delete(rows, first, axis=0)
-            if not rows.shape[0]:
-                break
+        part = columns[:, start : start + 1024]
+        both, alive = (
+            np.concatenate([_product(rows, part, prime), rows], axis=1),
+            np.ones(rows.shape[0], dtype=np.bool_),
+        )
+        for column in range(part.shape[1]):
+            hits = np.flatnonzero(alive & (both[:, column] != 0))
+            if hits.size:
+                first, others = hits[0], hits[1:]
+                factor = both[others, column] * pow(int(both[first, column]), -1, prime) % prime
+                both[others] = (both[others] - factor[:, None] * both[first]) % prime
+                alive[first] = False
+        rows = both[alive, part.shape[1] :]
     return rows
 
 
