@@ -109,7 +109,7 @@ def floor_exp(exponent: Fraction, bits: int) -> int:
         return 1 << bits
     if exponent > bits:
         return 0
-    digits = int(bits * 0.302) + 30
+    digits = bits * 302 // 1000 + 30
     while True:
         room = Context(prec=digits, rounding=ROUND_FLOOR)
         quotient = room.divide(Decimal(-exponent.numerator), Decimal(exponent.denominator))

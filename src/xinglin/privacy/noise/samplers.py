@@ -44,7 +44,7 @@ def discrete_laplace(scale: Fraction, size: int, entropy: Entropy) -> Drawn:
         large = scale >= 1 << LARGEST_SCALE_BITS
         return _one_by_one(ExactSource(entropy).laplace, scale, size, large)
     words, top, bottom = Words(entropy), scale.numerator, scale.denominator
-    return _gather(size, 2.2, lambda lanes: _laplace_lanes(words, top, bottom, lanes))
+    return _gather(size, 22, lambda lanes: _laplace_lanes(words, top, bottom, lanes))
 
 
 def discrete_gaussian(variance: Fraction, size: int, entropy: Entropy) -> Drawn:
@@ -60,7 +60,7 @@ def discrete_gaussian(variance: Fraction, size: int, entropy: Entropy) -> Drawn:
     if bits > LARGEST_SCALE_BITS or variance < Fraction(1, 2):
         return _one_by_one(ExactSource(entropy).gaussian, variance, size, bits > LARGEST_SCALE_BITS)
     words, places = Words(entropy), _Places(variance, bits)
-    return _gather(size, 2.6, lambda lanes: _gaussian_lanes(words, places, lanes))
+    return _gather(size, 26, lambda lanes: _gaussian_lanes(words, places, lanes))
 
 
 def _size(size: int) -> int:
@@ -80,12 +80,12 @@ def _narrow(values: Drawn) -> Drawn:
     return values.astype(np.int64) if fits else values
 
 
-def _gather(size: int, lanes_a_value: float, propose: Callable[[int], Drawn]) -> Drawn:
+def _gather(size: int, lanes_for_ten: int, propose: Callable[[int], Drawn]) -> Drawn:
     """Values of rounds of proposals, in order, until there are enough: which are taken depends on none of them."""
     parts: list[Drawn] = [np.empty(0, dtype=np.int64)]
     missing = size
     while missing > 0:
-        part = propose(min(_LANES_AT_ONCE, int(missing * lanes_a_value) + 64))[:missing]
+        part = propose(min(_LANES_AT_ONCE, missing * lanes_for_ten // 10 + 64))[:missing]
         parts.append(part)
         missing -= len(part)
     return np.concatenate(parts)
