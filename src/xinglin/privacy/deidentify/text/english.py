@@ -1,0 +1,263 @@
+"""English texts: one pass finds the words that give something away; each is followed up where it stands."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+
+from xinglin.privacy.deidentify.text.model import Span
+from xinglin.privacy.deidentify.text.trie import pattern_of
+from xinglin.privacy.deidentify.text.words import words
+
+_WORD = "(?:(?:Mc|Mac|O'|De|Van|La)?[A-Z][a-z]{1,15}(?:-[A-Z][a-z]{1,15})?)"
+_INITIAL = "(?:[A-Z](?:\\.|\\b))"
+_FULL = f"{_WORD}(?: {_INITIAL})?(?: (?:de|van|von|la|del|bin|al) )?(?: {_WORD}){{1,2}}"
+_COMMA = f"{_WORD}, {_WORD}(?: {_INITIAL})?"
+_CAPITALS = "[A-Z][A-Z'-]{1,15}, ?[A-Z][A-Z'-]{1,15}(?: [A-Z]\\b\\.?)?|[A-Z]{2,15}\\^[A-Z]{2,15}(?:\\^[A-Z]{1,15})?"
+_UPPER = "[A-Z]{2,15}(?: [A-Z]\\b\\.?)? [A-Z]{2,15}\\b"
+_NAME = re.compile(f"(?:{_CAPITALS}|{_COMMA}|{_FULL}|{_INITIAL} ?{_WORD}|{_WORD})")
+_LONG_NAME = re.compile(f"(?:{_CAPITALS}|{_FULL}|{_INITIAL} ?{_WORD})")
+_SHOUTED = re.compile(f"(?:{_CAPITALS}|{_UPPER})")
+_PART = re.compile(f"{_WORD}|[A-Z]\\.?|{_WORD},")
+_LABEL = re.compile("(?: ?[:=] ?|\\t)(?:(?:Dr|Mr|Mrs|Ms)\\.? )?")
+_GAP = re.compile('(?:,| is| was|:| named)? ?[("]?')
+_STREET_BEFORE = re.compile(
+    "(?<![0-9])[0-9]{1,5}(?:-[0-9]{1,4})? (?:[NSEW]\\.? )?(?:(?:[A-Z][a-z]{1,15}|[0-9]{1,3}(?:st|nd|rd|th)) ){1,3}\\Z"
+)
+_STREET_AFTER = re.compile(
+    "\\.?(?:,? (?:Apt|Apartment|Unit|Suite|Ste|#)\\.? ?[A-Za-z0-9-]{1,6})?"
+    "(?:,? [A-Z][a-z]{1,15}(?: [A-Z][a-z]{1,15})?,? [A-Z]{2} [0-9]{5}(?:-[0-9]{4})?)?"
+)
+_CITY_BEFORE = re.compile("[A-Z][a-z]{1,15}(?: [A-Z][a-z]{1,15})?, \\Z")
+_ZIP = re.compile(" [0-9]{5}(?:-[0-9]{4})?(?![0-9])")
+_BOX = re.compile("\\bP\\.?O\\.? ?Box [0-9]{1,6}", re.I)
+_HOSPITAL_BEFORE = re.compile("(?:[A-Z][A-Za-z.']{1,15} ){1,4}\\Z")
+_COMMON = frozenset(
+    [
+        "The",
+        "This",
+        "Our",
+        "A",
+        "An",
+        "Outside",
+        "Local",
+        "Community",
+        "Emergency",
+        "Primary",
+        "Care",
+        "Pain",
+        "Follow-up",
+    ]
+)
+_NUMBER = re.compile("(?: (?:number|no\\.?|num|id|#))?[:#= ]{0,4}([A-Za-z]{0,6}[-_]?[0-9][A-Za-z0-9_-]{2,24})")
+_MONTH_BEFORE = re.compile("(?<![0-9])[0-9]{1,2}(?:st|nd|rd|th)?(?: of)?[ -]\\Z")
+_MONTH_AFTER = re.compile(
+    "\\.?(?: [0-9]{1,2}(?:st|nd|rd|th)?(?![0-9:/]))?(?:,? ?-?(?:(?:18|19|20)[0-9]{2}|'?[0-9]{2}(?![0-9]|:)))?"
+)
+_AGED = re.compile(r"(?:,| \(|,? an?| is an?| was an?)? ?(?:[0-9]{1,3}[- ]?|,? ?\(?)\Z")
+_OLD = re.compile(r"(?<![0-9.])(9[0-9]|1[0-2][0-9])[- ]?\Z")
+_AGE_LABEL = re.compile("[: ]{1,3}(9[0-9]|1[0-2][0-9])(?![0-9])")
+
+Follow = Callable[[str, int, int], Iterator[Span]]
+
+
+@functools.cache
+def _eponym() -> re.Pattern[str]:
+    return re.compile(f"(?:'s)?[ -]{pattern_of(words('english', 'eponyms'))}\\b", re.I)
+
+
+@functools.cache
+def _no_names() -> frozenset[str]:
+    return frozenset(words("english", "no_names"))
+
+
+@functools.cache
+def _triggers() -> tuple[re.Pattern[str], dict[str, tuple[Follow, ...]]]:
+    told: dict[str, list[Follow]] = {}
+
+    def add(name: str, follow: Follow) -> None:
+        for word in words("english", name):
+            told.setdefault(word.lower(), []).append(follow)
+
+    add("name_labels", _labelled)
+    add("phrases", _behind_phrase)
+    add("titles", _titled)
+    add("relatives", _relative)
+    add("degrees", _qualified)
+    add("stories", _told)
+    add("streets", _street)
+    add("states", _state)
+    add("hospitals", _hospital)
+    add("record_labels", _number_of("record_number"))
+    add("insurance_labels", _number_of("insurance_number"))
+    add("months", _month)
+    for word in ("age", "aged"):
+        told.setdefault(word, []).append(_age_label)
+    for word in ("year", "years", "yo", "y/o", "dob"):
+        told.setdefault(word, []).append(_aged)
+    pattern = re.compile(f"(?<![a-z]){pattern_of(told)}(?![a-z])")
+    return pattern, {word: tuple(follows) for word, follows in told.items()}
+
+
+def english_spans(text: str) -> Iterator[Span]:
+    """Spans of names, addresses, institutions, labelled numbers and dates in a plain text."""
+    pattern, told = _triggers()
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        lowered = "".join([letter.lower() if letter.isascii() else letter for letter in text])
+    for match in pattern.finditer(lowered):
+        start, end = match.span()
+        for follow in told[match.group()]:
+            yield from follow(text, start, end)
+    if "Box" in text or "BOX" in text:
+        for match in _BOX.finditer(text):
+            yield Span(match.start(), match.end(), "address", "form")
+
+
+def _named(text: str, start: int, end: int, why: str) -> Iterator[Span]:
+    """The part of a match that is a name, unless it is an eponym's."""
+    words_ = text[start:end].split(" ")
+    while words_ and words_[0].strip(",.") in _no_names():
+        start += len(words_.pop(0)) + 1
+    while words_ and words_[-1].strip(",.") in _no_names():
+        end -= len(words_.pop()) + 1
+    if words_ and end > start + 1 and not _eponym().match(text, end):
+        yield Span(start, end, "name", why)
+
+
+def _labelled(text: str, start: int, end: int) -> Iterator[Span]:
+    del start
+    label = _LABEL.match(text, end)
+    if label is None:
+        return
+    found = _SHOUTED.match(text, label.end()) or _NAME.match(text, label.end())
+    if found is not None:
+        yield from _named(text, found.start(), found.end(), "label")
+
+
+def _behind_phrase(text: str, start: int, end: int) -> Iterator[Span]:
+    del start
+    found = _LONG_NAME.match(text, end + 1) if text[end : end + 1] == " " else None
+    if found is not None:
+        yield from _named(text, found.start(), found.end(), "context")
+
+
+def _titled(text: str, start: int, end: int) -> Iterator[Span]:
+    if not text[start].isupper():
+        return
+    place = end + (text[end : end + 1] == ".")
+    if text[place : place + 1] != " ":
+        return
+    found = _SHOUTED.match(text, place + 1) or _NAME.match(text, place + 1)
+    if found is not None:
+        yield from _named(text, found.start(), found.end(), "context")
+
+
+def _relative(text: str, start: int, end: int) -> Iterator[Span]:
+    del start
+    gap = _GAP.match(text, end)
+    found = _NAME.match(text, gap.end()) if gap is not None and gap.end() > end else None
+    if found is not None and "," not in found.group():
+        yield from _named(text, found.start(), found.end(), "context")
+
+
+def _before(text: str, end: int, fewest: int) -> int | None:
+    """Where the name that ends at ``end`` begins: up to three words of the form of a name; ``None`` where none does."""
+    start, parts = end, 0
+    while parts < 3:
+        cut = max(text.rfind(" ", max(0, start - 24), start - (1 if parts else 0)), text.rfind("\n", 0, start)) + 1
+        word = text[cut : start - (1 if parts else 0)]
+        if not _PART.fullmatch(word) or (word.endswith(",") and not parts):
+            break
+        start, parts = cut, parts + 1
+        if cut == 0 or text[cut - 1] != " ":
+            break
+    while parts and text[start:end].split(" ", 1)[0].strip(",") in _no_names():
+        start += len(text[start:end].split(" ", 1)[0]) + 1
+        parts -= 1
+    return start if parts >= fewest and start < end else None
+
+
+def _qualified(text: str, start: int, end: int) -> Iterator[Span]:
+    if not text[start].isupper() or text[end : end + 1] not in ("", " ", ",", ".", "\n", ")", ";", "/"):
+        return
+    place = start
+    while place > 0 and text[place - 1] in ", " and start - place < 2:
+        place -= 1
+    first = _before(text, place, 2) if place < start else None
+    if first is not None:
+        yield from _named(text, first, place, "context")
+
+
+def _told(text: str, start: int, end: int) -> Iterator[Span]:
+    del end
+    first = _before(text, start - 1, 2) if text[start - 1 : start] == " " else None
+    if first is not None:
+        yield from _named(text, first, start - 1, "context")
+
+
+def _aged(text: str, start: int, end: int) -> Iterator[Span]:
+    """An age above 89; and the name in front of an age, or of a date of birth."""
+    del end
+    old = _OLD.search(text, max(0, start - 5), start)
+    if old is not None:
+        yield Span(old.start(1), old.end(1), "age", "form")
+    gap = _AGED.search(text, max(0, start - 16), start)
+    first = _before(text, gap.start(), 1) if gap is not None else None
+    if gap is not None and first is not None:
+        yield from _named(text, first, gap.start(), "context")
+
+
+def _age_label(text: str, start: int, end: int) -> Iterator[Span]:
+    del start
+    found = _AGE_LABEL.match(text, end)
+    if found is not None:
+        yield Span(found.start(1), found.end(1), "age", "label")
+
+
+def _street(text: str, start: int, end: int) -> Iterator[Span]:
+    before = _STREET_BEFORE.search(text, max(0, start - 60), start) if text[start].isupper() else None
+    if before is not None:
+        after = _STREET_AFTER.match(text, end)
+        yield Span(before.start(), after.end() if after else end, "address", "form")
+
+
+def _state(text: str, start: int, end: int) -> Iterator[Span]:
+    if not text[start:end].isupper():
+        return
+    before = _CITY_BEFORE.search(text, max(0, start - 36), start) if text[start - 2 : start] == ", " else None
+    postcode = _ZIP.match(text, end)
+    if before is not None and (postcode is not None or text[start:end] not in ("MD", "PA", "OR", "IN", "DO", "ME")):
+        yield Span(before.start(), postcode.end() if postcode else end, "address", "form")
+
+
+def _hospital(text: str, start: int, end: int) -> Iterator[Span]:
+    before = _HOSPITAL_BEFORE.search(text, max(0, start - 66), start) if text[start].isupper() else None
+    if before is None:
+        return
+    first = before.start()
+    while first < start and text[first:start].split(" ", maxsplit=1)[0] in _COMMON | _no_names():
+        first += len(text[first:start].split(" ", maxsplit=1)[0]) + 1
+    if first < start:
+        yield Span(first, end, "organisation", "form")
+
+
+def _number_of(kind: str) -> Follow:
+    def follow(text: str, start: int, end: int) -> Iterator[Span]:
+        del start
+        found = _NUMBER.match(text, end)
+        if found is not None and found.start(1) > end:
+            yield Span(found.start(1), found.end(1), kind, "label")
+
+    return follow
+
+
+def _month(text: str, start: int, end: int) -> Iterator[Span]:
+    if not text[start].isupper():
+        return
+    before = _MONTH_BEFORE.search(text, max(0, start - 10), start)
+    after = _MONTH_AFTER.match(text, end)
+    first, last = before.start() if before else start, after.end() if after else end
+    if any(map(str.isdigit, text[first:last])):
+        yield Span(first, last, "date", "form")
