@@ -13,8 +13,8 @@ import msgspec
 from xinglin.records.tabular.patterns import identity_number
 
 _PROVINCES = frozenset(
-    ["11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41", "42", "43", "44", "45", "46", "50", "51", "52", "53", "54", "61", "62", "63", "64", "65", "71", "81", "82", "83", "91"]
-)
+    map(str, (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71))
+) | {"81", "82", "83", "91"}
 _MOBILE = re.compile(r"(?:0?086|86)?(1[3-9]\d{9})\Z")
 _LANDLINE = re.compile(r"(?:0086|86)?0(?:10|2\d|[3-9]\d{2})[2-9]\d{6,7}(?:\d{1,4})?\Z")
 _SERVICE = re.compile(r"[48]00\d{7}\Z")

@@ -30,7 +30,8 @@ _ADDRESS_OF_NET = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\Z")
 _TIME = re.compile(r"\d\d?:\d\d(?::\d\d)?\Z")
 
 _PHONE_WORDS = re.compile(
-    "(?:电话|手机|联系方式|联系号码|来电|致电|拨打|座机|热线|传真|tel|phone|cell|mobile|fax|call(?:ed)?(?: at)?)[^0-9]{0,6}\\Z",
+    "(?:电话|手机|联系方式|联系号码|来电|致电|拨打|座机|热线|传真|tel|phone|cell|mobile|fax|call(?:ed)?(?: at)?)"
+    "[^0-9]{0,6}\\Z",
     re.I,
 )
 _ID_WORDS = re.compile("(?:身份证|证件|公民身份|身份号|ID card|identity)[^0-9]{0,10}\\Z", re.I)
