@@ -63,7 +63,8 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
     anonymous = _anonymised(ask, kept, persons)  # 3
     theirs = persons[anonymous.kept]
     marking = set_mark(dict(anonymous.columns), request.mark_key, request.code, ask)  # 4
-    measured = check(marking.columns, ask.quasi, persons=theirs, sensitive=ask.sensitive)  # 5
+    quasi, sensitive = ([name for name in names if name in kept] for names in (ask.quasi, ask.sensitive))
+    measured = check(marking.columns, quasi, persons=theirs, sensitive=sensitive)  # 5
     columns = {PERSON_COLUMN: _pseudonyms(keys, theirs)} | marking.columns
     return _written(request, columns, profile, compiled, anonymous, measured, marking, done, len(persons))  # 6
 

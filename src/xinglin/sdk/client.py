@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +49,10 @@ class HubClient:
         """``POST path`` behind the door, as ``kind``."""
         return self._call("POST", path, kind, msgspec.json.encode(value), {})
 
+    def get_bytes(self, path: str) -> bytes:
+        """``GET path`` behind the door, as it is."""
+        return self._again(lambda: self._sent("GET", path, None, {}))
+
     def get_open(self, path: str) -> bytes:
         """``GET path`` of what needs no token."""
         return _send(self._http, "GET", path, None, {}, {})
@@ -57,20 +62,23 @@ class HubClient:
         return _read(_send(self._http, "POST", path, data, {}, {}), kind)
 
     def _call(self, method: str, path: str, kind: type[T], body: bytes | None, params: dict[str, Any]) -> T:
+        return self._again(lambda: _read(self._sent(method, path, body, params), kind))
+
+    def _again(self, ask: Callable[[], T]) -> T:
         try:
-            return self._at_door(method, path, kind, body, params)
+            return ask()
         except Refused as refused:
             if refused.status != _NOT_LET_IN:
                 raise
         self._token = ""  # a hub that was moved or restored may not know the token: ask for a new one, once
-        return self._at_door(method, path, kind, body, params)
+        return ask()
 
-    def _at_door(self, method: str, path: str, kind: type[T], body: bytes | None, params: dict[str, Any]) -> T:
+    def _sent(self, method: str, path: str, body: bytes | None, params: dict[str, Any]) -> bytes:
         token = self._door_token()
         url = self._account.space.hub_url + path
         proof = prove(self._door_key, method, url, token, now=self._clock())
         headers = {"authorization": f"DPoP {token}", "dpop": proof}
-        return _read(_send(self._http, method, path, body, params, headers), kind)
+        return _send(self._http, method, path, body, params, headers)
 
     def _door_token(self) -> str:
         now = self._clock()

@@ -24,6 +24,7 @@ class Offer(msgspec.Struct, frozen=True):
     """The parts of an agreement that a study may bargain about; a hospital's officer sees all of them.
 
     ``policy``: permissions, prohibitions and duties beside the rest; an agreement with one is of version 2.
+    ``recipients``: DIDs beside the asker's own that results may be sealed to, such as an enrolled workspace.
     """
 
     days: float = 365
@@ -32,6 +33,7 @@ class Offer(msgspec.Struct, frozen=True):
     operations: tuple[str, ...] = ("statistics",)
     rules: DisclosureRules = DisclosureRules()
     policy: Policy | None = None
+    recipients: tuple[str, ...] = ()
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -71,7 +73,7 @@ class Proposal(msgspec.Struct, frozen=True):
             not_before=now,
             expires=now + round(offer.days * _DAY_MS),
             allowance=offer.allowance,
-            recipients=(space.account.did,),
+            recipients=tuple(sorted({space.account.did, *offer.recipients})),
             peers=tuple(Peer(did, keys[did]) for did in chosen if did != provider),
             rules=offer.rules,
             policy=msgspec.UNSET if offer.policy is None else offer.policy,

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from xinglin.sdk.account import Account, open_account
 from xinglin.sdk.asked import asked_runs
@@ -15,6 +16,9 @@ from xinglin.sdk.offers import Offer, Proposal
 from xinglin.sdk.run import Run
 from xinglin.sdk.session import Session
 from xinglin.sdk.study import Study
+
+if TYPE_CHECKING:
+    from xinglin.sdk.extracts import Extract
 
 
 class Space(Session):
@@ -66,6 +70,16 @@ class Space(Session):
         run = Run(self, run_id)
         run.view()
         return run
+
+    def extract(self, study: str, sql: str, **asked: Any) -> tuple[Extract, ...]:
+        """Ask each hospital of the study of that title for its own extract: see ``Study.extraction``."""
+        return self.study(study).extract(sql, **asked)
+
+    def extracts(self) -> list[Extract]:
+        """Extracts that this account asked for or receives, newest first."""
+        from xinglin.sdk.extracts import extracts
+
+        return extracts(self)
 
     def runs(self) -> list[str]:
         """Ids of the runs that this account's folder asked for, newest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,6 +14,9 @@ from xinglin.sdk.errors import NoAgreement, NotAnswered, Refused
 from xinglin.sdk.scope import views_of
 from xinglin.sdk.session import Held, Session
 from xinglin.wire.calls import AgreementView
+
+if TYPE_CHECKING:
+    from xinglin.sdk.extracts import Extract, Extraction
 
 _HOLD_S = 20.0
 _WAITING = "offered"
@@ -129,6 +133,35 @@ class Study:
         Raises ``Refused`` with every reason why the SQL is not admitted, and ``NoAgreement``. Nothing is sent.
         """
         return Data(Asking(self.space, self.id, self.title, self.data_set), text, self.in_force(hospitals))
+
+    def extraction(
+        self,
+        sql: str,
+        *,
+        profile: str,
+        workspace: str,
+        k: int = 0,
+        quasi: Sequence[str] = (),
+        sensitive: Sequence[str] = (),
+        hospitals: Sequence[str] | None = None,
+        **more: Any,
+    ) -> Extraction:
+        """An extract as it would be asked for: ``preview()`` says what would leave and what protects it; asks nobody.
+
+        ``profile``: name of the de-identification profile. ``workspace``: DID of an enrolled workspace that the
+        agreements name. ``k``: persons who share each combination of the ``quasi`` columns (the agreed minimum cell
+        unless given); every column is quasi-identifying unless it is ``sensitive``. ``more``: ``l``, ``t``,
+        ``suppressed``, ``formats`` as ``terms.ExtractAsk`` has them. Raises ``Refused`` and ``NoAgreement``.
+        """
+        from xinglin.sdk.extracts import Extraction
+
+        data = self.sql(sql, hospitals=hospitals)
+        asked = {"profile": profile, "workspace": workspace, "k": k, "quasi": quasi, "sensitive": sensitive, **more}
+        return Extraction(self.space, self.id, data, asked)
+
+    def extract(self, sql: str, **asked: Any) -> tuple[Extract, ...]:
+        """Ask each hospital for its own extract, as ``extraction`` has the parameters; does not wait."""
+        return self.extraction(sql, **asked).ask()
 
     def _keep(self, held: Sequence[Held]) -> None:
         for one in sorted(held, key=lambda each: each.agreement.made):
