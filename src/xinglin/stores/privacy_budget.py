@@ -86,7 +86,7 @@ _TWO_SCOPES = select(scope).where(
     (scope.c.data_set == bindparam("one")) & ((scope.c.study == bindparam("all")) | (scope.c.study == bindparam("by")))
 )
 _ADD_SCOPE = insert(scope)
-_CAP = (
+_RAISE_CAP = (
     update(scope)
     .where((scope.c.data_set == bindparam("one")) & (scope.c.study == bindparam("by")))
     .values(cap=bindparam("units"))
@@ -133,19 +133,17 @@ class BudgetLedger:
         """See the port."""
         _named(data_set, study)
         with self._database.alone() as work:
+            return _cap(work, _root(work, data_set), study, rho_units, at)
+
+    def begin(self, data_set: str, study: str, everybody_units: int, study_units: int, at: Instant) -> None:
+        """See the port."""
+        _named(data_set, study)
+        with self._database.alone() as work:
             root = _root(work, data_set)
-            found = _scope(work, root, study)
-            if found is not None and found.cap == rho_units:
-                return Allowed()
-            line = recap(found, _last(work, root), root, study, rho_units, at)
-            if isinstance(line, Denied):
-                return line
-            if found is None:
-                work.write(_ADD_SCOPE, **msgspec.structs.asdict(Scope(root, study, rho_units)))
-            else:
-                work.write(_CAP, one=root, by=study, units=rho_units)
-            _add(work, line)
-        return Allowed()
+            for name, units in ((EVERYBODY, everybody_units), (study, study_units)):
+                denied = None if _scope(work, root, name) else _cap(work, root, name, units, at)
+                if isinstance(denied, Denied):
+                    raise BadNoise("Such caps cannot be set.", why=denied.reasons[0].words)
 
     def inherit(self, data_set: str, of: str, at: Instant) -> Verdict:
         """See the port; denied where the new version has a budget of its own already."""
@@ -180,6 +178,18 @@ class BudgetLedger:
                 _pay(work, outcome.entry, (study,))
         return outcome
 
+    def look(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int) -> Outcome:
+        """See the port."""
+        ask = Ask(data_set, study, run, query_digest, rho_units)
+        with self._database.alone() as work:
+            return decide(_position(work, _root(work, data_set), ask), ask, 0)
+
+    def paid(self, data_set: str, run: str) -> Entry | None:
+        """See the port."""
+        with self._database.alone() as work:
+            found = work.one(_PAID_BY_RUN, one=_root(work, data_set), of_run=run)
+        return _whole(Entry(**found)) if found else None
+
     def keep(self, data_set: str, run: str, release: bytes, at: Instant) -> bytes:
         """See the port."""
         RELEASE_BYTES.check(len(release))
@@ -207,6 +217,11 @@ class BudgetLedger:
             found = work.one(_RELEASE, one=_root(work, data_set), of_run=run)
             return _intact(work, found) if found else None
 
+    def scope(self, data_set: str, study: str) -> Scope | None:
+        """See the port."""
+        with self._database.alone() as work:
+            return _scope(work, _root(work, data_set), study)
+
     def caps(self, data_set: str) -> tuple[Scope, ...]:
         """See the port."""
         with self._database.alone() as work:
@@ -214,7 +229,8 @@ class BudgetLedger:
 
     def spent(self, data_set: str, study: str = EVERYBODY) -> int:
         """See the port."""
-        return next((found.spent for found in self.caps(data_set) if found.study == study), 0)
+        found = self.scope(data_set, study)
+        return found.spent if found else 0
 
     def entries(self, data_set: str) -> tuple[Entry, ...]:
         """See the port; also held against what the ledger goes by."""
@@ -232,14 +248,14 @@ class BudgetLedger:
 
     def preview(self, data_set: str, study: str, rho_units: int, delta: Fraction) -> Preview | Denied:
         """What one more release would cost; charges nothing."""
-        found = {one.study: one for one in self.caps(data_set)}
-        if study not in found or EVERYBODY not in found:
+        of_study, everybody = self.scope(data_set, study), self.scope(data_set, EVERYBODY)
+        if of_study is None or everybody is None:
             return deny("privacy.no_budget", "The data set has no privacy budget.", "The hospital has to set its caps.")
-        return preview(found[study], found[EVERYBODY], rho_units, delta)
+        return preview(of_study, everybody, rho_units, delta)
 
     def forecast(self, data_set: str, study: str, now: Instant, window_days: int = 30) -> Forecast | Denied:
         """How long a scope lasts at the pace of the last days."""
-        found = next((one for one in self.caps(data_set) if one.study == study), None)
+        found = self.scope(data_set, study)
         if found is None:
             return deny("privacy.no_budget", "There is no such budget.", "The hospital has to set its caps.")
         return forecast(found, self.entries(data_set), now, window_days)
@@ -250,6 +266,21 @@ def _named(data_set: str, other: str) -> None:
         NAME_LETTERS.check(len(name))
         if not name or not name.isprintable():
             raise BadNoise("A budget names a data set and a study.")
+
+
+def _cap(work: Work, root: str, study: str, rho_units: int, at: Instant) -> Verdict:
+    found = _scope(work, root, study)
+    if found is not None and found.cap == rho_units:
+        return Allowed()
+    line = recap(found, _last(work, root), root, study, rho_units, at)
+    if isinstance(line, Denied):
+        return line
+    if found is None:
+        work.write(_ADD_SCOPE, **msgspec.structs.asdict(Scope(root, study, rho_units)))
+    else:
+        work.write(_RAISE_CAP, one=root, by=study, units=rho_units)
+    _add(work, line)
+    return Allowed()
 
 
 def _root(work: Work, data_set: str) -> str:

@@ -17,7 +17,7 @@ from fractions import Fraction
 
 import msgspec
 
-from xinglin.kernel.canonical import canonical_digest
+from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason, deny
@@ -79,8 +79,12 @@ class Entry(msgspec.Struct, frozen=True):
     version: int = ENTRY_VERSION
 
     def sealed(self) -> Entry:
-        """The entry with its hash: the digest of its canonical JSON with an empty one."""
-        return msgspec.structs.replace(self, hash=canonical_digest(msgspec.structs.replace(self, hash="")))
+        """The entry with its hash: the digest of the canonical JSON (RFC 8785) of all else, an array in this order.
+
+        No text in it holds a control character, so any JSON encoder that escapes no more than it must gives it.
+        """
+        words = msgspec.json.encode([value for name, value in msgspec.structs.asdict(self).items() if name != "hash"])
+        return msgspec.structs.replace(self, hash=sha256_digest(words))
 
     @property
     def is_whole(self) -> bool:

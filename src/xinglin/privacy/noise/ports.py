@@ -21,6 +21,10 @@ class PrivacyLedger(Protocol):
         """Set the cap of a study, or of ``EVERYBODY``; the same cap again changes nothing."""
         ...
 
+    def begin(self, data_set: str, study: str, everybody_units: int, study_units: int, at: Instant) -> None:
+        """Set the two caps where there are none yet; one that is set stays as it is."""
+        ...
+
     def inherit(self, data_set: str, of: str, at: Instant) -> Verdict:
         """A new version ``data_set`` of ``of`` shares its budget, history and caps; again changes nothing."""
         ...
@@ -32,6 +36,14 @@ class PrivacyLedger(Protocol):
         """
         ...
 
+    def look(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int) -> Outcome:
+        """What ``charge`` would come to now; nothing is paid and nothing is written."""
+        ...
+
+    def paid(self, data_set: str, run: str) -> Entry | None:
+        """The entry by which a run paid, if it did."""
+        ...
+
     def keep(self, data_set: str, run: str, release: bytes, at: Instant) -> bytes:
         """Keep what a run that paid releases; gives the bytes that may leave: the first kept, whatever is kept later.
 
@@ -41,6 +53,10 @@ class PrivacyLedger(Protocol):
 
     def release(self, data_set: str, run: str) -> bytes | None:
         """What a run kept."""
+        ...
+
+    def scope(self, data_set: str, study: str) -> Scope | None:
+        """One scope of a data set."""
         ...
 
     def caps(self, data_set: str) -> tuple[Scope, ...]:
