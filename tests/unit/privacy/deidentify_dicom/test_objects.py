@@ -142,7 +142,12 @@ def test_what_is_hidden_beside_the_elements_goes_too() -> None:
 
 
 def test_a_kept_text_that_names_the_patient_goes() -> None:
-    made = instance(ConvolutionKernel="for Zhang Weiguo", BodyPartExamined="CHEST", PulseSequenceName="张伟", SpecificCharacterSet="ISO_IR 192")
+    made = instance(
+        SpecificCharacterSet="ISO_IR 192",
+        ConvolutionKernel="for Zhang Weiguo",
+        BodyPartExamined="CHEST",
+        PulseSequenceName="张伟",
+    )
     after = read(deidentifier().file(made, "Patient/7", known=("张伟",)))
     assert "ConvolutionKernel" not in after and "PulseSequenceName" not in after
     assert after.BodyPartExamined == "CHEST" and after.Manufacturer == "Maker"
