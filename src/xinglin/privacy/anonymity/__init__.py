@@ -13,6 +13,11 @@ from typing import Any
 
 _HOMES = {
     "anonymise": "anonymising",
+    "check": "checking",
+    "ReleaseIndex": "releases",
+    "anonymise_beside": "releases",
+    "compare_releases": "releases",
+    "index_release": "releases",
     "AnonymityError": "errors",
     "BadColumns": "errors",
     "BadHierarchy": "errors",
@@ -30,6 +35,9 @@ _HOMES = {
     "Anonymised": "model",
     "Loss": "model",
     "Quasi": "model",
+    "Part": "parts",
+    "anonymise_parts": "parts",
+    "first_cuts": "parts",
     "Report": "model",
     "Risks": "model",
     "Rules": "model",

@@ -77,7 +77,7 @@ def code_column(columns: Columns, quasi: Quasi, domain: Array | None = None) -> 
                 f"The text column '{quasi.name}' has no order to make intervals in.",
                 remedy="Give it a hierarchy (its leaves are the order), or recode to nodes.",
             )
-        values = _texts(column if domain is None else domain)
+        values = _sorted_texts(_objects(column if domain is None else domain)[0])
         return _code_by_hierarchy(column, quasi, _flat(values))
     if quasi.hierarchy is not None and quasi.recode == "node":
         return _code_by_hierarchy(column, quasi, quasi.hierarchy)
@@ -98,9 +98,10 @@ def code_values(column: Array) -> tuple[Array, Array, int]:
     ``values`` holds no missing one; its code is the last.
     """
     if column.dtype.kind in "OU":
-        values = _texts(column)
+        shared = _objects(column)
+        values = _sorted_texts(shared[0])
         lookup: dict[Any, int] = {value: code for code, value in enumerate(values)}
-        codes, missing = _look_up(column, lookup, len(values))
+        codes, missing = _look_up(shared, lookup, len(values))
         return codes, np.array(values, dtype=object), missing
     return _ranks(column, None)
 
@@ -113,8 +114,8 @@ def _is_numbers(column: Array) -> bool:
     return isinstance(first, int | float) and all(isinstance(value, int | float | None) for value in column)
 
 
-def _texts(column: Array) -> list[str]:
-    values = set(_objects(column)[0])
+def _sorted_texts(objects: Sequence[Any]) -> list[str]:
+    values = set(objects)
     values.discard(None)
     if not all(isinstance(value, str) for value in values):
         raise BadColumns("A column of texts holds what is no text.", remedy="Hand in texts and None, or numbers.")
@@ -138,10 +139,10 @@ def _objects(column: Array) -> tuple[list[Any], Array | None]:
     return column[firsts].tolist(), groups
 
 
-def _look_up(column: Array, lookup: dict[Any, int], missing: int) -> tuple[Array, int]:
-    """Codes by a table of values; None is ``missing``. KeyError where the table lacks a value."""
+def _look_up(shared: tuple[list[Any], Array | None], lookup: dict[Any, int], missing: int) -> tuple[Array, int]:
+    """Codes of what ``_objects`` gave by a table of values; None is ``missing``. KeyError where it lacks a value."""
     table = {**lookup, None: missing}
-    objects, groups = _objects(column)
+    objects, groups = shared
     codes = np.fromiter(map(table.__getitem__, objects), dtype=np.int32, count=len(objects))
     gone = bool(len(codes)) and int(codes.max()) == missing
     return codes if groups is None else codes[groups], missing if gone else -1
@@ -151,7 +152,7 @@ def _code_by_hierarchy(column: Array, quasi: Quasi, hierarchy: Hierarchy) -> Cod
     paths, lookup = _paths(hierarchy)
     try:
         if column.dtype.kind in "OU":
-            codes, missing = _look_up(column, lookup, len(paths))
+            codes, missing = _look_up(_objects(column), lookup, len(paths))
         else:
             ranks, values, gone = _ranks(column, None)
             table = [lookup[_plain(value)] for value in values.tolist()] + [len(paths)]

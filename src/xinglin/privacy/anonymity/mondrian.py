@@ -71,8 +71,7 @@ def cut_into_classes(
     allowance = int(rules.suppression * len(codes))
     if engine == "reference":
         classes, _ = reference.cut_table(table, allowance, CUTS_TRIED.value)
-        order = np.concatenate(classes)
-        return _bounded(order, np.cumsum([0, *(len(rows) for rows in classes[:-1])]), codes[order])
+        return classes_of(classes, codes)
     return _cut_compiled(table, allowance)
 
 
@@ -125,6 +124,12 @@ def _cut_compiled(table: reference.Table, allowance: int) -> Classes:
         order, rows, lengths = order[here], rows[here], np.diff(np.append(borders, many))[stays]
         borders = np.cumsum(np.append(0, lengths))[:-1]
     return _bounded(order, borders, rows)
+
+
+def classes_of(groups: Sequence[Array], matrix: Array) -> Classes:
+    """Groups of rows as classes, in the order in which they are given. ``matrix``: the codes of every row."""
+    order = np.concatenate(groups)
+    return _bounded(order, np.cumsum([0, *(len(rows) for rows in groups[:-1])]), matrix[order])
 
 
 def _bounded(order: Array, starts: Array, rows: Array) -> Classes:

@@ -116,7 +116,7 @@ def _cuts(table: Table, rows: Array, allowed: int) -> Iterator[Cut]:
     price = sum(int(layout.weight[j]) * SCALE - lost(layout, j, codes) for j, codes in enumerate(groups))
     for j, codes in enumerate(groups):
         whole = lost(layout, j, codes)
-        for low, high in _ranges(layout, j, codes):
+        for low, high in cuts_between(layout, j, codes):
             within = (codes >= low) & (codes <= high)
             inside, outside = int(within.sum()), int((~within).sum())
             if not inside or not outside:
@@ -135,7 +135,7 @@ def _cuts(table: Table, rows: Array, allowed: int) -> Iterator[Cut]:
                 yield cut
 
 
-def _ranges(layout: Layout, j: int, codes: Array) -> Iterator[tuple[int, int]]:
+def cuts_between(layout: Layout, j: int, codes: Array) -> Iterator[tuple[int, int]]:
     """Which ranges of codes may be cut out of a group."""
     present = np.unique(codes).tolist()
     if len(present) < 2:

@@ -89,7 +89,7 @@ def book_of(rules: Rules, shown: Shown, whole: Array) -> Book:
     held = rules.held()
     kinds = np.array([[KINDS[one.diversity], one.l or 0] for one in held], dtype=np.int64).reshape(-1, 2)
     entropy = [at for at, one in enumerate(held) if one.l and one.diversity == "entropy"]
-    total = int(whole.sum(axis=1).max(initial=0)) if entropy else 0
+    total = len(shown.codes) if entropy else 0
     ENTROPY_ROWS.check(total)
     counts = np.arange(total + 1, dtype=np.float64)
     logs = np.rint(counts * np.log(np.maximum(counts, 1)) * LOG_SCALE).astype(np.int64)
