@@ -32,6 +32,8 @@ _HOMES = {
     "Guarantee": "model",
     "Model": "model",
     "from_bytes": "model",
+    "Report": "reporting",
+    "report": "reporting",
     "Column": "schema",
     "OnlyWhen": "schema",
     "Ordered": "schema",

@@ -66,8 +66,7 @@ def find_codings(columns: Mapping[str, Values], schema: Schema, meter: Meter, rh
     codings = []
     for column in schema.columns:
         if not column.numeric:
-            levels = 2 if column.kind == "boolean" else len(column.levels)
-            codings.append(Coding(column, levels + column.missing))
+            codings.append(Coding(column, _levels(column)))
         elif column.name in open_ones:
             cells = _cells(column)
             places = _place(np.asarray(columns[column.name]), column, cells)
@@ -79,6 +78,24 @@ def find_codings(columns: Mapping[str, Values], schema: Schema, meter: Meter, rh
             bins = tuple(range(len(ends)))
             codings.append(Coding(column, len(bins) - 1 + column.missing, ends, bins))
     return tuple(codings)
+
+
+def plain_codings(schema: Schema) -> tuple[Coding, ...]:
+    """Codings from published facts alone: published edges, or equal bins of the range: for comparing."""
+    codings = []
+    for column in schema.columns:
+        if column.numeric:
+            cells = np.asarray(column.edges) if column.edges else _cells(column)
+            step = 1 if column.edges else -(-(len(cells) - 1) // column.bins)
+            ends = (*map(float, cells[:-1:step]), float(cells[-1]))
+            codings.append(Coding(column, len(ends) - 1 + column.missing, ends, tuple(range(len(ends)))))
+        else:
+            codings.append(Coding(column, _levels(column)))
+    return tuple(codings)
+
+
+def _levels(column: Column) -> int:
+    return (2 if column.kind == "boolean" else len(column.levels)) + column.missing
 
 
 def needs_quantiles(column: Column) -> bool:

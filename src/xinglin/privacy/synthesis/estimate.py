@@ -1,12 +1,12 @@
-"""Estimation: the graphical model that fits noisy marginals, by exact mirror steps in log space, a marginal at a time.
+"""Estimation: the graphical model that fits noisy marginals, by mirror descent in log space, a marginal at a time.
 
 With ``y`` the noisy counts of a measured set, ``m`` the model's and ``t`` the set's own potential, the fit solves
 ``m - y + w t = 0`` in every cell: the dual of least squares with an entropy term (McKenna, Sheldon and Miklau 2019,
 Graphical-model based estimation and inference for differential privacy, section 4). ``w`` (the *ridge*) is the noise
 variance over the cell's count: where the noise is larger than the cell, the cell stays with what the other marginals
-say of it. The objective is convex, and each step solves one set's cells exactly (Darroch and Ratcliff 1972, softened).
-What two potentials could both say is given to each by its ridge, which changes no cell of the model and spares the
-steps a slow way. All of this is post-processing: it reads noisy counts only.
+say of it. The objective is convex. Steps are Newton's, a set at a time (block coordinate descent); sets that lie in
+each other are solved together, since both could say the same, and one after the other they would take the slow way.
+All of this is post-processing: it reads noisy counts only.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ SWEEPS = 60
 TOLERANCE = 0.05
 """Done when no measured set's cells are further from their solution than this share of its noise, in the mean."""
 RIDGE_OF_TOTAL = 1e-6
-NEWTON_STEPS = 3
+TURNS = 2
+"""Steps of each set before the next clique hears of them."""
 LARGEST_STEP = 6.0
-"""Of a potential at once, in logarithms."""
+"""Down, of a cell at once, in logarithms; up, steps above 1 grow like their logarithm."""
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -138,33 +139,38 @@ class _Problem:
     def _solve(self, clique: int, top: int) -> float:
         """Steps for the sets inside ``top``, smallest first, all on its own table."""
         attributes, worst = self.sets[top], 0.0
-        table = gather(self.tables[clique], self.tree.cliques[clique], attributes)
-        change = np.zeros_like(table)
-        for turn in range(2):
-            for i in self.below[top]:
-                found = gather(table, attributes, self.sets[i])
-                aim = self.wanted[i] - self.ridges[i] * self.potentials[i]
-                if turn == 0:
-                    worst = max(worst, float(np.abs(found - aim).mean()) / self.noise[i])
-                step = _step(found, aim, self.ridges[i])
-                self.potentials[i] += step
-                wide = spread(step, self.sets[i], attributes)
-                change = change + wide
-                table = table * np.exp(wide)
-            for i, j in self.pairs[top]:
-                self._share(i, j)
-        table = self.tables[clique]
-        table *= spread(np.exp(change), attributes, self.tree.cliques[clique])
+        before = gather(self.tables[clique], self.tree.cliques[clique], attributes)
+        table = before
+        for turn in range(TURNS):
+            for inner, outer in self.pairs[top]:
+                found = gather(table, attributes, self.sets[outer])
+                left, change = self._step(inner, outer, found)
+                worst = max(worst, left) if turn == 0 else worst
+                table = table * spread(np.exp(change), self.sets[outer], attributes)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(before > 0, table / before, 1.0)
+        self.tables[clique] *= spread(ratio, attributes, self.tree.cliques[clique])
         return worst
 
-    def _share(self, inner: int, outer: int) -> None:
-        """Divide what both sets could say by their ridges; the model stays as it is."""
-        small, large = self.potentials[inner], self.potentials[outer]
-        sums = gather(self.ridges[outer] * large, self.sets[outer], self.sets[inner])
-        weights = gather(self.ridges[outer], self.sets[outer], self.sets[inner])
-        moved = (sums - self.ridges[inner] * small) / (weights + self.ridges[inner])
-        self.potentials[inner] = small + moved
-        self.potentials[outer] = large - spread(moved, self.sets[inner], self.sets[outer])
+    def _step(self, inner: int, outer: int, found: Array) -> tuple[float, Array]:
+        """A Newton step for two nested sets together, on the outer one's table.
+
+        Both could say the same; so the inner one's step counts with how the outer one's cells give way to it.
+        Returns how far the outer one was from its solution, in its noise, and the change of its cells in logarithms.
+        """
+        small, large = self.sets[inner], self.sets[outer]
+        ridge, stiff = self.ridges[outer], found + self.ridges[outer]
+        miss = found + ridge * self.potentials[outer] - self.wanted[outer]
+        lower = gather(found, large, small) + self.ridges[inner] * self.potentials[inner] - self.wanted[inner]
+        stiff_miss = gather(found * miss / stiff, large, small)
+        slack = gather(found * ridge / stiff, large, small) + self.ridges[inner]
+        shift = (stiff_miss - lower) / slack
+        wide = spread(shift, small, large)
+        change = wide - (miss + found * wide) / stiff
+        change = np.clip(np.where(change > 1.0, 1.0 + np.log(np.maximum(change, 1.0)), change), -LARGEST_STEP, None)
+        self.potentials[inner] = self.potentials[inner] + shift
+        self.potentials[outer] = self.potentials[outer] + (change - wide)
+        return float(np.abs(miss).mean()) / self.noise[outer], change
 
     def _pass(self, giver: int, taker: int) -> None:
         """Bring a neighbour clique up to date."""
@@ -182,21 +188,13 @@ class _Problem:
         return sorted(inside, key=lambda i: len(self.sets[i]))
 
     def _pairs(self, inside: Sequence[int]) -> list[tuple[int, int]]:
-        return [(i, j) for j in reversed(inside) for i in inside if set(self.sets[i]) < set(self.sets[j])]
-
-
-def _step(found: Array, aim: Array, ridge: Array) -> Array:
-    """The step ``d`` of each cell that solves found·e^d + ridge·d = aim: Newton from the right, where it is safe."""
-    short = aim - found
-    step = short / (found + ridge)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bound = np.log(aim / found)
-    step = np.where((short > 0) & (bound < step), bound, step)
-    np.clip(step, -LARGEST_STEP, LARGEST_STEP, out=step)
-    for _ in range(NEWTON_STEPS):
-        grown = found * np.exp(step)
-        step = step - (grown + ridge * step - aim) / (grown + ridge)
-    return np.clip(step, -LARGEST_STEP, LARGEST_STEP)
+        """Each set with the largest sets inside it; smaller ones first."""
+        found: list[tuple[int, int]] = []
+        for outer in inside:
+            smaller = [i for i in inside if set(self.sets[i]) < set(self.sets[outer])]
+            largest = [i for i in smaller if not any(set(self.sets[i]) < set(self.sets[other]) for other in smaller)]
+            found.extend((inner, outer) for inner in largest)
+        return found
 
 
 def _home(tree: Tree, attributes: Attributes) -> int:

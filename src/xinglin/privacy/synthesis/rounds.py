@@ -30,7 +30,7 @@ MAX_CELLS = 200_000
 """Cells of the junction tree when all is spent; earlier, in proportion."""
 MAX_CANDIDATES = 1_500
 """Sets that are scored in a round; above it, sets of three are left out."""
-WIDTH = 1.5
+WIDTH = 0.7
 """Spread of a potential that is expected: how far, in logarithms, a cell is from what smaller sets say of it."""
 LEAST_COUNT = 0.5
 """Of a level in the base of the model, in rows: no level is impossible."""
