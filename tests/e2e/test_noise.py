@@ -13,6 +13,7 @@ COLUMNS = ("age", "sex", "trestbps", "disease")
 DATA_SET = "cardiology"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120, func_only=True)
 def test_a_noised_study_from_preview_to_budget(generated_space: SampleSpace) -> None:
     space, study = generated_space.sdk, generated_space.study("with noise", COLUMNS)

@@ -60,6 +60,10 @@ class NodeBudgets:
         self._ledger, self._database, self._caps, self._clock = ledger, database, caps, clock
         self.teller: Callable[[BudgetTold], None] | None = None
 
+    def close(self) -> None:
+        """Close the ledger's connections."""
+        self._ledger.close()
+
     # --- by a run ----------------------------------------------------------------------------
 
     def look(self, use: Use) -> Verdict:

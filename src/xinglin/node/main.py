@@ -86,6 +86,7 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     await node.extract_engine.close()
     await node.client.aclose()
     node.database.close()
+    node.desk.budgets.close()
     node.documents.close()
     node.terms.close()
     node.overdue.close()

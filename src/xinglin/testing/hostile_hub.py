@@ -122,6 +122,7 @@ class Hospital:
         await self.node.desk.engine.close()
         await self.node.client.aclose()
         self.node.database.close()
+        self.node.desk.budgets.close()
         self.node.terms.close()
         self.node.overdue.close()
         self.node.papers.close()
