@@ -135,6 +135,5 @@ def _edge(choose: Callable[[float, float], float], one: float | None, other: flo
 
 
 def meet_fields(one: Mapping[str, Action], other: Mapping[str, Action]) -> dict[str, Action]:
-    """Field by field; a field that one of them does not name is not named."""
-    met = {name: meet(action, other[name]) for name, action in one.items() if name in other}
-    return {name: action for name, action in met.items() if action != DROP}
+    """Field by field; one that only one of them names is dropped, and stays named."""
+    return {name: meet(one.get(name, DROP), other.get(name, DROP)) for name in dict.fromkeys((*one, *other))}

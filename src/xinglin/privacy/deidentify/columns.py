@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -30,8 +30,8 @@ class Secrets:
 class Persons:
     """The persons of a table's rows, and what is drawn for each of them."""
 
-    def __init__(self, persons: np.ndarray, secrets: Secrets) -> None:
-        self._given, self._secrets = persons, secrets
+    def __init__(self, persons: np.ndarray, secrets: Secrets, known: Mapping[str, Any]) -> None:
+        self._given, self._secrets, self.dictionary = persons, secrets, known
         self._shifts: dict[int, np.ndarray] = {}
 
     @cached_property
@@ -48,6 +48,10 @@ class Persons:
         """The person of each row."""
         names, codes, _ = self._coded
         return [names[code] for code in codes.tolist()]
+
+    def known(self) -> Iterable[Any]:
+        """What is known of the person of each row, for the recognisers of free text."""
+        return map(self.dictionary.get, self.texts)
 
     def shift(self, days: int) -> tuple[np.ndarray, np.ndarray]:
         """Days for each row, and where its person is known."""

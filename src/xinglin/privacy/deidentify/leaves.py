@@ -53,7 +53,7 @@ class Leaves:
         if action.do == "note":
             if type_.name not in TEXTS:
                 raise BadProfile("Only texts are notes.", place=place)
-            return lambda value, record: self._note(value, None) if type(value) is str else None
+            return lambda value, record: self._note(value, record.dictionary) if type(value) is str else None
         if action.do == "pseudonymise":
             return lambda value, record: record.pseudonym(value) if type(value) is str else None
         return self._changed(place, type_, action)

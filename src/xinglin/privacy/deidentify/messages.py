@@ -14,13 +14,15 @@ from typing import Any
 from xinglin.privacy.deidentify.columns import Secrets
 from xinglin.privacy.deidentify.dates import change_v2_date
 from xinglin.privacy.deidentify.errors import BadProfile, BadRecord
-from xinglin.privacy.deidentify.model import KEEP, Action, Profile
+from xinglin.privacy.deidentify.model import DROP, KEEP, Action, Profile
 from xinglin.privacy.deidentify.names import read_spec
 from xinglin.privacy.deidentify.notes import Note
+from xinglin.privacy.deidentify.own_record import known_of_pid
 from xinglin.privacy.deidentify.record import Record
 from xinglin.privacy.deidentify.tables import first_year
 from xinglin.privacy.deidentify.texts import change_number, change_text
 from xinglin.records.hl7v2.errors import BadMessage
+from xinglin.records.hl7v2.escape import unescape
 from xinglin.records.hl7v2.message import Message, Segment, parse_message
 from xinglin.records.hl7v2.separators import NEVER, Separators
 from xinglin.records.v2maps.keys import best_cx, of_cx
@@ -30,7 +32,6 @@ Parts = list[tuple[int, int, Change]]
 Fields = dict[int, Parts]
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{0,15})?")
 _ESCAPED = {"\r": "\\X0D\\", "\n": "\\.br\\"}
-_WRITTEN = Separators()
 _HEADER_FIELDS = 2
 
 
@@ -40,7 +41,9 @@ class MessagePlan:
     def __init__(self, profile: Profile, secrets: Secrets, today: date | None, note: Note) -> None:
         self._secrets, self._today, self._note = secrets, today, note
         self._segments: dict[str, dict[str, Fields]] = {
-            name: self._fields(name, specs) for name, specs in profile.hl7v2.items()
+            name: self._fields(name, specs)
+            for name, specs in profile.hl7v2.items()
+            if any(action != DROP for action in specs.values())
         }
 
     def apply(self, data: bytes, namespace: str) -> bytes:
@@ -49,11 +52,11 @@ class MessagePlan:
             message = parse_message(data)
         except BadMessage as error:
             raise BadRecord("It is no HL7 v2 message.", place="hl7v2", why=error.code) from error
-        record = Record(self._secrets, namespace, _person(message, 0, namespace), {})
+        record = self._record(message, 0, namespace)
         lines = []
         for number, segment in enumerate(message.segments):
             if segment.name == "PID":
-                record = Record(self._secrets, namespace, _person(message, number, namespace), {})
+                record = self._record(message, number, namespace)
             plan = self._segments.get(segment.name)
             if plan is None:
                 continue
@@ -63,6 +66,11 @@ class MessagePlan:
         if not lines or not lines[0].startswith("MSH"):
             lines.insert(0, "MSH|^~\\&")
         return ("\r".join(lines) + "\r").encode(message.charset, "replace")
+
+    def _record(self, message: Message, start: int, namespace: str) -> Record:
+        pid = next((segment for segment in message.segments[start:] if segment.name == "PID"), None)
+        person = _person(pid, message.encoding, namespace) if pid else None
+        return Record(self._secrets, namespace, person, {}, known_of_pid(pid) if pid else None)
 
     def _line(self, segment: Segment, plan: Mapping[str, Fields], record: Record) -> str:
         kind = segment.get(2) if segment.name == "OBX" else ""
@@ -83,6 +91,8 @@ class MessagePlan:
         for spec in specs:
             plans.setdefault(read_spec(name, spec)[3], {})
         for spec, action in specs.items():
+            if action == DROP:
+                continue
             field, component, sub, kind = read_spec(name, spec)
             change = self._change(f"hl7v2.{name}.{spec}", action)
             for each in plans if not kind else (kind,):
@@ -98,7 +108,7 @@ class MessagePlan:
             person = place in ("hl7v2.PID.3", "hl7v2.MRG.1")
             return _person_number if person else lambda text, record: record.pseudonym(text)
         if action.do == "note":
-            return lambda text, record: self._note(text, None)
+            return lambda text, record: self._note(text, record.dictionary)
         if action.on_numbers:
             return lambda text, record: _number(text, action, record, place)
         if action.on_texts:
@@ -119,19 +129,14 @@ def _person_number(text: str, record: Record) -> str | None:
     return record.pseudonym(record.person).rpartition("/")[2] if record.person else None
 
 
-def _person(message: Message, start: int, namespace: str) -> str | None:
-    """The key of the person of the first PID from a segment on: as the intake makes it of PID-3."""
-    for segment in message.segments[start:]:
-        if segment.name == "PID":
-            best = best_cx([_split(field.raw, message.encoding) for field in segment.repeats(3)])
-            own = of_cx(best) if best else ""
-            return f"{namespace}/Patient/{own}" if own and namespace else f"Patient/{own}" if own else None
-    return None
+def _person(pid: Segment, used: Separators, namespace: str) -> str | None:
+    """The key of a PID's person: as the intake makes it of PID-3."""
+    best = best_cx([_split(field.raw, used) for field in pid.repeats(3)])
+    own = of_cx(best) if best else ""
+    return f"{namespace}/Patient/{own}" if own and namespace else f"Patient/{own}" if own else None
 
 
 def _split(raw: str, used: Separators) -> list[list[str]]:
-    from xinglin.records.hl7v2.escape import unescape
-
     return [[unescape(sub, used) for sub in part.split(used.sub)] for part in raw.split(used.component)]
 
 

@@ -1,34 +1,22 @@
-"""Free text is handed to the recognisers of ``deidentify.text``; where they are not there, it is dropped."""
+"""Free text is handed to the recognisers of ``deidentify.text``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
-_ROOM = "xinglin.privacy.deidentify.text"
-Note = Callable[[str, Any], str | None]
-NOTE_CHARS = 1_000_000
+from xinglin.kernel.limits import Limit
+from xinglin.privacy.deidentify.text.finding import find
+from xinglin.privacy.deidentify.text.model import Known
+from xinglin.privacy.deidentify.text.redacting import redact
+
+NOTE_CHARACTERS = Limit("length of a note", 1_000_000, "characters")
 """A longer text is dropped."""
+Note = Callable[[str, Known | None], str | None]
 
 
-def note_of() -> Note:
-    """The function from a text and what is known of its person to the text that may be given, or ``None``."""
-    if find_spec(_ROOM) is None:
-        return _nothing
-    room = import_module(_ROOM)
-
-    def note(text: str, known: Any) -> str | None:
-        if len(text) > NOTE_CHARS:
-            return None
-        spans = room.find(text) if known is None else room.find(text, known)
-        redacted: str = room.redact(text, spans)
-        return redacted
-
-    return note
-
-
-def _nothing(text: str, known: Any) -> str | None:
-    del text, known
-    return None
+def redact_note(text: str, known: Known | None) -> str | None:
+    """The text without what names a person; ``known``: ``Known`` of its person, or ``None``."""
+    if len(text) > NOTE_CHARACTERS.value:
+        return None
+    spans = find(text, known or Known())
+    return redact(text, spans)

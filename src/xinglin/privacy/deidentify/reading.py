@@ -187,7 +187,6 @@ def _built(parsed: dict[str, Any], words: Words, actions: dict[str, Action]) -> 
     forms = {
         form: {name: _allowed(fields, actions) for name, fields in sections.items()} for form, sections in words.items()
     }
-    forms = {form: {name: fields for name, fields in sections.items() if fields} for form, sections in forms.items()}
     extensions = {url: read_action(value, f"extensions.{url}") for url, value in _table(parsed, "extensions").items()}
     return Profile(
         name=parsed["name"],
@@ -203,8 +202,8 @@ def _built(parsed: dict[str, Any], words: Words, actions: dict[str, Action]) -> 
 
 
 def _allowed(fields: dict[str, str], actions: dict[str, Action]) -> dict[str, Action]:
-    chosen = {field: actions.get(word, DROP) for field, word in fields.items()}
-    return {field: action for field, action in chosen.items() if action != DROP}
+    """What is dropped stays named: it goes before what a more general list says."""
+    return {field: actions.get(word, DROP) for field, word in fields.items()}
 
 
 def _readers(section: Any) -> Readers:

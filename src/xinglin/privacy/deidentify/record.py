@@ -17,14 +17,20 @@ _PERSON_NAMES = ("subject", "patient", "beneficiary", "individual", "for")
 
 
 class Record:
-    """What the parts of one resource have in common. ``known``: plain references by the full URLs of a Bundle."""
+    """What the parts of one resource have in common.
 
-    __slots__ = ("_person", "_secrets", "_shift", "known", "namespace")
+    ``known``: plain references by the full URLs of a Bundle. ``dictionary``: what the person's own record says who it
+    is, for free text.
+    """
 
-    def __init__(self, secrets: Secrets, namespace: str, person: str | None, known: dict[str, str]) -> None:
+    __slots__ = ("_person", "_secrets", "_shift", "dictionary", "known", "namespace")
+
+    def __init__(
+        self, secrets: Secrets, namespace: str, person: str | None, known: dict[str, str], dictionary: Any = None
+    ) -> None:
         self._secrets, self._person = secrets, person
         self._shift: int | None = None
-        self.namespace, self.known = namespace, known
+        self.namespace, self.known, self.dictionary = namespace, known, dictionary
 
     @property
     def person(self) -> str | None:

@@ -17,6 +17,7 @@ from xinglin.privacy.deidentify.leaves import Leaves, fits
 from xinglin.privacy.deidentify.model import DROP, KEEP, Action, Profile
 from xinglin.privacy.deidentify.names import inherited, is_resource, named
 from xinglin.privacy.deidentify.notes import Note
+from xinglin.privacy.deidentify.own_record import known_of_resource
 from xinglin.privacy.deidentify.record import Record, inner_id, known_in, person_in
 from xinglin.records.fhir.definitions import Element, ElementType, is_defined
 from xinglin.records.fhir.primitives import is_primitive
@@ -34,15 +35,21 @@ class ResourcePlan:
         self._leaves = Leaves(today, note)
         self._made: dict[tuple[str, Action | None, str], Walk] = {}
         self._label = {"system": OBSERVATION_VALUE, "code": profile.label}
-        self.types = frozenset(kind for kind in profile.fhir if is_resource(kind))
+        self.types = frozenset(
+            kind
+            for kind, fields in profile.fhir.items()
+            if is_resource(kind) and any(action != DROP for action in fields.values())
+        )
         for kind in sorted(self.types):
             self.walk(kind)
 
-    def apply(self, body: dict[str, Any], namespace: str, person: str | None) -> dict[str, Any] | None:
+    def apply(
+        self, body: dict[str, Any], namespace: str, person: str | None, dictionary: Any = None
+    ) -> dict[str, Any] | None:
         """One resource. Raises ``BadRecord`` where it is nested too deeply to be walked."""
         kind = body.get("resourceType")
         known = known_in(body) if kind == "Bundle" else {}
-        record = Record(self._secrets, namespace, person, known)
+        record = Record(self._secrets, namespace, person, known, dictionary or known_of_resource(body))
         try:
             return self._standing_alone(body, record, person)
         except RecursionError as error:
@@ -52,7 +59,7 @@ class ResourcePlan:
         kind = body.get("resourceType") if type(body) is dict else None
         if type(kind) is not str or kind not in self.types:
             return None
-        record = Record(self._secrets, outer.namespace, person or person_in(body, outer), outer.known)
+        record = Record(self._secrets, outer.namespace, person or person_in(body, outer), outer.known, outer.dictionary)
         out = self.walk(kind).apply(body, record)
         if out is None:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class TablePlan:
         self.columns: dict[str, Action] = {}
         self._made: dict[str, Make] = {}
         for column in stored or [PhysicalColumn(each, "text", each) for each in fields]:
-            action = fields.get(column.name) or self._inherited(column)
+            action = fields[column.name] if column.name in fields else self._inherited(column)
             if action is not None and action != DROP:
                 self.columns[column.name] = action
                 self._made[column.name] = self._make(column, action)
@@ -64,12 +65,12 @@ class TablePlan:
             return None
         return self._fields.get(column.part_of)
 
-    def apply(self, columns: Columns, persons: np.ndarray) -> Columns:
+    def apply(self, columns: Columns, persons: np.ndarray, known: Mapping[str, Any] | None = None) -> Columns:
         """The columns that stay, de-identified. Raises ``BadRecord`` where lengths differ."""
         rows = len(persons)
         if any(len(column) != rows for column in columns.values()):
             raise BadRecord("Columns and persons are of one length.", place=f"tables.{self.name}")
-        of_rows = Persons(persons, self._secrets)
+        of_rows = Persons(persons, self._secrets, known or {})
         return {name: make(columns)(columns[name], of_rows) for name, make in self._made.items() if name in columns}
 
     def _make(self, column: PhysicalColumn, action: Action) -> Make:
@@ -91,8 +92,17 @@ class TablePlan:
         if action.do == "substitute":
             return substitute(action.value)
         if action.do == "note":
-            return per_text(lambda text: self._note(text, None))
+            return self._notes
         return None
+
+    def _notes(self, column: np.ndarray, persons: Persons) -> np.ndarray:
+        """Texts, each with what is known of its person; where nothing is, each different text once."""
+        if not persons.dictionary:
+            return per_text(lambda text: self._note(text, None))(column, persons)
+        out = np.empty(len(column), dtype=object)
+        texts = zip(column.tolist(), persons.known(), strict=True)
+        out[:] = [self._note(text, known) if type(text) is str else None for text, known in texts]
+        return out
 
     def _part(self, column: PhysicalColumn, action: Action) -> Make | None:
         """What belongs to a date or a code, where that is changed."""
@@ -100,14 +110,10 @@ class TablePlan:
         if action.do != "change":
             return _always(_same) if suffix != "_source" and action.do == "keep" else None
         if suffix == "_precision":
-            return lambda columns: _precision(action, self._later(column.part_of, action))
+            return lambda columns: _precision(action, bool(action.oldest))
         if suffix == "_zone":
             return _always(_nothing if action.date or action.oldest else _same)
         return None if suffix == "_source" else _always(_same)
-
-    def _later(self, name: str, action: Action) -> bool:
-        del name
-        return bool(action.oldest)
 
     def _change(self, column: PhysicalColumn, action: Action, place: str) -> Make:
         if column.holds in ("date", "instant"):
