@@ -129,6 +129,10 @@ def test_every_statistic_has_a_method_that_builds_a_valid_plan(hub: FakeHub, dat
         lambda: data.correlation("age", "disease"), lambda: data.ttest("age", "disease"),
         lambda: data.anova("age", "sex"), lambda: data.glm("disease ~ age", family="binomial"),
         lambda: data.table1("sex", ["age", "disease"]), lambda: data.flow("adult", "disease"),
+        lambda: data.count(epsilon="0.5"), lambda: data.histogram("age", epsilon=1),
+        lambda: data.mean("age", rho="0.01"),
+        lambda: data.crosstab("sex", "disease", epsilon="1/2", delta="1/10000000"),
+        lambda: data.quantiles("age", epsilon="1", colluders=1), lambda: data.linear("disease", "age", epsilon="1"),
     )  # fmt: skip
     for ask in asked:
         ask()
