@@ -1,0 +1,124 @@
+"""Ledgers of privacy budgets: the one in memory, SQLite, PostgreSQL; and what is changed behind their back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from tests.unit.stores.budget_memory import MemoryLedger
+from tests.unit.stores.budget_suite import PrivacyLedgerSuite, codes, ready
+from tests.unit.stores.conftest import FreshUrl
+
+from xinglin.kernel.verdict import Denied
+from xinglin.privacy.noise.budget import EVERYBODY, Cached
+from xinglin.privacy.noise.errors import BrokenChain
+from xinglin.privacy.noise.ports import PrivacyLedger
+from xinglin.stores.privacy_budget import BudgetLedger
+
+
+class TestMemory(PrivacyLedgerSuite):
+    @pytest.fixture
+    def ledger(self) -> PrivacyLedger:
+        return MemoryLedger()
+
+
+class TestDatabase(PrivacyLedgerSuite):
+    @pytest.fixture
+    def ledger(self, urls: FreshUrl) -> Iterator[PrivacyLedger]:
+        made = BudgetLedger(urls(), accept_loss=True)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Iterator[BudgetLedger]:
+    """A ledger in ``tmp_path`` with a charge and its release."""
+    made = BudgetLedger.in_folder(tmp_path)
+    ready(made)
+    made.charge("d", "s", "r1", "q1", 100, 1)
+    made.keep("d", "r1", b"noised", 2)
+    made.charge("d", "s", "r2", "q2", 100, 3)
+    yield made
+    made.close()
+
+
+def test_it_outlives_the_process(used: BudgetLedger, tmp_path: Path) -> None:
+    again = BudgetLedger.in_folder(tmp_path)
+    assert again.entries("d") == used.entries("d") and again.spent("d") == 200
+    assert again.charge("d", "s", "r9", "q1", 100, 9) == Cached(b"noised")
+    again.close()
+
+
+def tamper(folder: Path, words: str) -> None:
+    with sqlite3.connect(folder / "node.db") as connection:
+        assert connection.execute(words).rowcount > 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "UPDATE budget_scope SET spent = spent - 100 WHERE study = '*'",
+        "UPDATE budget_scope SET spent = 0 WHERE study = 's'",
+        "UPDATE budget_entry SET rho_units = 1 WHERE seq = 6",
+        "UPDATE budget_entry SET all_spent = 100, study_spent = 100 WHERE seq = 6",
+        "DELETE FROM budget_entry WHERE seq = 6",
+        "UPDATE budget_entry SET version = 2 WHERE seq = 6",
+    ],
+)
+def test_what_was_changed_behind_its_back_stops_it(used: BudgetLedger, tmp_path: Path, words: str) -> None:
+    tamper(tmp_path, words)
+    with pytest.raises(BrokenChain):
+        used.charge("d", "s", "r3", "q3", 1, 9)
+    with pytest.raises(BrokenChain):
+        used.entries("d")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "UPDATE budget_entry SET rho_units = 1 WHERE seq = 4",
+        "DELETE FROM budget_entry WHERE seq = 4",
+        "UPDATE budget_entry SET seq = 99 WHERE seq = 2",
+        "UPDATE budget_scope SET cap = 100000 WHERE study = 's'",
+        "UPDATE budget_entry SET at = 5 WHERE seq = 1",
+    ],
+)
+def test_older_changes_are_found_on_reading(used: BudgetLedger, tmp_path: Path, words: str) -> None:
+    tamper(tmp_path, words)
+    with pytest.raises(BrokenChain):
+        used.entries("d")
+
+
+def test_a_changed_release_is_not_handed_out(used: BudgetLedger, tmp_path: Path) -> None:
+    tamper(tmp_path, "UPDATE budget_release SET release = x'00'")
+    for read in (
+        lambda: used.charge("d", "s", "r9", "q1", 100, 9),
+        lambda: used.release("d", "r1"),
+        lambda: used.keep("d", "r1", b"noised", 9),
+    ):
+        with pytest.raises(BrokenChain):
+            read()
+
+
+def test_the_database_itself_refuses_to_overspend(used: BudgetLedger, tmp_path: Path) -> None:
+    for words in ("SET spent = cap + 1", "SET spent = -1", "SET cap = spent - 1"):
+        with pytest.raises(sqlite3.IntegrityError, match="never_overspent"):
+            tamper(tmp_path, f"UPDATE budget_scope {words} WHERE study = 's'")
+
+
+def test_costs_and_forecasts_are_shown(used: BudgetLedger) -> None:
+    delta = Fraction(1, 10**6)
+    shown = used.preview("d", "s", 150, delta)
+    assert not isinstance(shown, Denied) and shown.fits and shown.releases_left == 2
+    assert shown.study_epsilon < shown.study_epsilon_after
+    too_much = used.preview("d", "s", 401, delta)
+    assert not isinstance(too_much, Denied) and not too_much.fits and too_much.releases_left == 0
+    pace = used.forecast("d", EVERYBODY, 10, window_days=1)
+    assert not isinstance(pace, Denied) and (pace.left, pace.a_day, pace.days_left) == (800, 200, 4)
+    idle = used.forecast("d", "t", 10)
+    assert not isinstance(idle, Denied) and idle.days_left == -1
+    assert codes(used.preview("d", "nobody", 1, delta)) == ("privacy.no_budget",)
+    assert codes(used.forecast("d", "nobody", 1)) == ("privacy.no_budget",)
