@@ -10,6 +10,7 @@ import numpy as np
 
 from xinglin.privacy.deidentify.columns import Secrets
 from xinglin.privacy.deidentify.errors import UnknownField
+from xinglin.privacy.deidentify.grading import Grade, Remaining, Risk, grade_of, remaining_of
 from xinglin.privacy.deidentify.keys import Keys
 from xinglin.privacy.deidentify.messages import MessagePlan
 from xinglin.privacy.deidentify.model import Action, Columns, Profile
@@ -36,6 +37,21 @@ class Compiled:
     def tables(self) -> tuple[str, ...]:
         """The tables of which anything is given."""
         return tuple(self._tables)
+
+    @property
+    def remaining(self) -> tuple[Remaining, ...]:
+        """What is given that tells who a person is."""
+        return remaining_of(self.profile)
+
+    @property
+    def grade(self) -> Grade:
+        """The grade of GB/T 42460-2023 of what is given, as long as no risk is measured: 1, 2, or 3 with nothing left
+        to tell a person by."""
+        return grade_of(self.remaining)
+
+    def grade_of_table(self, name: str, risk: Risk | None = None) -> Grade:
+        """The grade of one table; ``risk``: measured on its rows."""
+        return grade_of(tuple(each for each in self.remaining if each.place.partition(".")[0] == name), risk)
 
     def columns(self, name: str) -> dict[str, Action]:
         """The stored columns of a table that are given, and what is done with each."""
