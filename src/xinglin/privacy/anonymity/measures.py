@@ -50,8 +50,10 @@ def risks_of(
         return Risks(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, threshold, 0.0)
     sizes = persons_of_classes(classes, many, persons)
     rows = np.bincount(classes, minlength=many)
-    share = rows / len(classes)
-    worst, mean = 1.0 / float(sizes.min()), float((share / sizes).sum())
+    # Rows by the size of their class, in whole numbers: the sums below do not depend on the order of classes.
+    found, place = np.unique(sizes, return_inverse=True)
+    share = np.bincount(place.ravel(), weights=rows) / len(classes)
+    worst, mean = 1.0 / float(found[0]), float((share / found).sum())
     journalist, journalist_mean = worst, mean
     if population is not None:
         if len(population) != len(classes) or (population < sizes[classes]).any():
@@ -60,16 +62,16 @@ def risks_of(
                 why="Everybody in the table belongs to the population.",
                 remedy="Count the population by the same columns, the table's persons included.",
             )
-        journalist, journalist_mean = 1.0 / float(population.min()), float((1.0 / population).mean())
+        journalist, journalist_mean = 1.0 / float(population.min()), float(np.sort(1.0 / population).mean())
     return Risks(
         worst,
         mean,
         journalist,
         journalist_mean,
         journalist_mean,
-        float(share[1.0 / sizes > threshold].sum()),
+        float(share[1.0 / found > threshold].sum()),
         threshold,
-        float(share[sizes == 1].sum()),
+        float(share[found == 1].sum()),
     )
 
 
