@@ -12,7 +12,7 @@ import numpy as np
 from xinglin.analysis.algorithm import CELLS, Premises
 from xinglin.analysis.cells import Crossing
 from xinglin.analysis.noisy import HALF, PERSON, Z95, Measure, Noised, Noisy, Whole
-from xinglin.analysis.noisy_people import counted, first_place, on_grid, person_means, summed
+from xinglin.analysis.noisy_people import at_rows, counted, first_place, on_grid, person_means, summed
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Column, Mask, Table, present
 from xinglin.terms.noise_asked import NoiseAsked
@@ -83,7 +83,7 @@ class DpDescribe(Noisy):
             group = self._crossing.index(table).astype(np.int64)
         home = first_place(table, np.where(used, group, -1), size)
         parts: dict[str, list[Whole]] = {"persons": [], "sums": [], "squares": []}
-        own = used & (group == home[table.persons])  # rows of the person's other groups say nothing
+        own = used & (group == at_rows(table, home))  # rows of the person's other groups say nothing
         for column in self._numbers:
             means, someone = person_means(table, column, own & present(table, column.name))
             places = np.where(someone, home, -1)

@@ -68,30 +68,19 @@ class NodeBudgets:
 
     def look(self, use: Use) -> Verdict:
         """Whether the use's noise would be paid for now; charges nothing. Denied names an answer given before."""
-        noise = _noise(use)
-        if self.paid(use.plan.data_set, use.run) is not None:
-            return Allowed()
-        before = self._before(use)
-        if before is not None:
-            return _answered(before)
-        study, everybody = self.scopes(use.plan.data_set, use.plan.study)
-        reasons = [*_short(study, noise, "The study's"), *_short(everybody, noise, "The data set's, over all studies,")]
-        return Denied(tuple(reasons)) if reasons else Allowed()
+        plan, noise = use.plan, _noise(use)
+        self._ledger.begin(plan.data_set, plan.study, self._caps.everybody, self._caps.study, self._clock())
+        outcome = self._ledger.look(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units)
+        return Allowed() if isinstance(outcome, Charged) else self._no(use, outcome)
 
     def charge(self, use: Use) -> Charged | Denied:
         """Pay, once and for good; again for the same run changes nothing."""
         plan, noise, now = use.plan, _noise(use), self._clock()
-        for one in self.scopes(plan.data_set, plan.study):
-            if one.study not in {known.study for known in self._ledger.caps(plan.data_set)}:
-                self._ledger.set_cap(plan.data_set, one.study, one.cap, now)
         outcome = self._ledger.charge(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units, now)
-        if isinstance(outcome, Cached):
-            return _answered(msgspec.json.decode(outcome.release, type=Earlier))
-        self.tell((plan.data_set,))
-        if isinstance(outcome, Denied):
-            fresh = self.look(use)  # the same, in words that say how much is left
-            return fresh if isinstance(fresh, Denied) else outcome
-        return outcome
+        if isinstance(outcome, Charged):
+            self.tell((plan.data_set,))
+            return outcome
+        return self._no(use, outcome)
 
     def released(self, data_set: str, record: Record) -> None:
         """Remember that the result of the record's run answers its question; again changes nothing."""
@@ -100,8 +89,7 @@ class NodeBudgets:
 
     def paid(self, data_set: str, run: str) -> Entry | None:
         """The entry by which the run paid; ``None`` before."""
-        entries = self._ledger.entries(data_set)
-        return next((one for one in entries if one.run == run and one.kind == "charge"), None)
+        return self._ledger.paid(data_set, run)
 
     def query(self, use: Use) -> str:
         """The digest of all that determines the answer: the plan but for its instant, and the tables' versions here.
@@ -181,18 +169,21 @@ class NodeBudgets:
 
     def uses(self, use: Use) -> int:
         """Noised answers that the study was given of the data set, this one not included."""
+        if not self.scopes(use.plan.data_set, use.plan.study)[0].spent:
+            return 0
         entries = self._ledger.entries(use.plan.data_set)
         return sum(
             one.study == use.plan.study and one.run != use.run and one.kind in ("charge", "share") for one in entries
         )
 
-    def _before(self, use: Use) -> Earlier | None:
-        query = self.query(use)
-        for one in self._ledger.entries(use.plan.data_set):
-            if one.kind == "release" and one.query == query and one.study == use.plan.study:
-                kept = self._ledger.release(use.plan.data_set, one.run)
-                return msgspec.json.decode(kept, type=Earlier) if kept else None
-        return None
+    def _no(self, use: Use, outcome: Cached | Denied) -> Denied:
+        """Why nothing is computed, in words that name the earlier answer, or say how much is left."""
+        if isinstance(outcome, Cached):
+            return _answered(msgspec.json.decode(outcome.release, type=Earlier))
+        study, everybody = self.scopes(use.plan.data_set, use.plan.study)
+        noise = _noise(use)
+        reasons = [*_short(study, noise, "The study's"), *_short(everybody, noise, "The data set's, over all studies,")]
+        return Denied(tuple(reasons)) if reasons else outcome
 
 
 def tell_budget(keys: PrivateKeys, outbox: Outbox, told: BudgetTold) -> None:
