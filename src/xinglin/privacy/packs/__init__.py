@@ -27,6 +27,7 @@ _HOMES = {
     "ReleaseTable": "table",
     "count_table": "table",
     "sum_table": "table",
+    "tally": "table",
     "Protected": "protecting",
     "apply": "protecting",
     "Why": "words",

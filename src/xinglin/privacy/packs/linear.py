@@ -90,7 +90,8 @@ def atoms_of(cells: Sequence[Codes], entropy: Entropy) -> Atoms:
     Two different atoms are taken for one with probability below k² / 2^129, by secret random signatures.
     """
     SYSTEM_CELLS.check(len(cells))
-    everyone = np.unique(np.concatenate(cells)) if cells else np.zeros(0, dtype=np.uint64)
+    everyone = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *cells]))
+    everyone = everyone[np.r_[True, everyone[1:] != everyone[:-1]]] if everyone.size else everyone
     signature = np.zeros((2, everyone.size), dtype=np.uint64)
     places = [np.searchsorted(everyone, codes) for codes in cells]
     words = np.frombuffer(entropy(16 * max(1, len(cells))), dtype="<u8").reshape(2, -1)

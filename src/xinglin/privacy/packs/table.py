@@ -6,7 +6,7 @@ whether totals are told or not. Places are tuples of indices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -126,49 +126,113 @@ def count_table(
     return ReleaseTable(name, levels, behind, full.astype(np.float64), "count", margins, hospitals=hospitals)
 
 
+def tally(
+    name: str,
+    axes: Mapping[str, Sequence[str]],
+    persons: Any,
+    where: Any,
+    *,
+    margins: bool = True,
+    hospitals: int | None = None,
+) -> ReleaseTable:
+    """A table of rows and of the distinct persons behind them: ``persons`` (n codes), ``where`` (axes × n indices).
+
+    Figures are rows; persons of a margin are counted once, however many entries they stand in.
+    """
+    levels, shape, at = _laid_out(axes, where, np.asarray(persons).size)
+    behind, rows = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    who, count = _dense(np.asarray(persons))
+    for flat in _margins_of_rows(at, shape):
+        key = np.sort(flat * count + who)
+        first = np.r_[True, key[1:] != key[:-1]] if key.size else np.zeros(0, dtype=np.bool_)
+        behind += np.bincount(key[first] // count, minlength=behind.size).reshape(shape)
+        rows += np.bincount(flat, minlength=behind.size).reshape(shape)
+    return ReleaseTable(name, levels, behind, rows.astype(np.float64), "count", margins, hospitals=hospitals)
+
+
 def sum_table(
     name: str,
     axes: Mapping[str, Sequence[str]],
     values: Any,
     where: Any,
     *,
+    persons: Any = None,
     kind: str = "sum",
     top: int = 2,
     margins: bool = True,
 ) -> ReleaseTable:
-    """A table of sums or means from one value a person: ``values`` (n), ``where`` (axes × n level indices).
+    """A table of sums, or of means over persons: ``values`` (n), ``where`` (axes × n level indices).
 
-    The ``top`` largest contributions of each entry and margin are found here.
+    ``persons``: whose each value is (n codes); left out, each is of another person. What a person brings to an entry is
+    the sum there; the ``top`` largest of these, by size, are found for each entry and margin.
     """
+    number = np.asarray(values, dtype=np.float64)
+    levels, shape, at = _laid_out(axes, where, number.size)
+    who, count = _dense(np.arange(number.size) if persons is None else np.asarray(persons))
+    behind, sums = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    magnitude, largest = np.zeros(shape), np.zeros((*shape, top))
+    for flat in _margins_of_rows(at, shape):
+        entry, brought = _brought(flat * count + who, number, count)
+        size = np.abs(brought)
+        behind += np.bincount(entry, minlength=behind.size).reshape(shape)
+        sums += np.bincount(entry, brought, minlength=behind.size).reshape(shape)
+        magnitude += np.bincount(entry, size, minlength=behind.size).reshape(shape)
+        for r, (groups, most) in enumerate(_largest(entry, size, top)):
+            largest.reshape(-1, top)[groups, r] = most
+    figures = sums if kind == "sum" else np.divide(sums, behind, out=np.zeros(shape), where=behind > 0)
+    return ReleaseTable(name, levels, behind, figures, kind, margins, largest, magnitude)
+
+
+def _laid_out(axes: Mapping[str, Sequence[str]], where: Any, rows: int) -> tuple[tuple[Axis, ...], Place, Whole]:
     levels = tuple(Axis(axis, tuple(of)) for axis, of in axes.items())
     shape = tuple(len(axis.levels) + 1 for axis in levels)
-    number, at = np.asarray(values, dtype=np.float64), np.atleast_2d(np.asarray(where, dtype=np.int64))
-    if at.shape != (len(shape), number.size):
-        raise BadRelease("Every person has a level on every axis.")
-    persons, sums = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    magnitude, largest = np.zeros(shape), np.zeros((*shape, top))
-    order = np.argsort(-np.abs(number), kind="stable")
-    number, at = number[order], at[:, order]
+    at: Whole = np.atleast_2d(np.asarray(where, dtype=np.int64))
+    within = at.shape == (len(shape), rows) and all(
+        not line.size or (line.min() >= 0 and line.max() < size - 1) for line, size in zip(at, shape, strict=True)
+    )
+    if not within:
+        raise BadRelease("Every row has one of the levels on every axis.")
+    return levels, shape, at
+
+
+def _dense(persons: Any) -> tuple[Whole, int]:
+    """Persons as small numbers, and how many of these there may be."""
+    if persons.size and persons.dtype.kind in "iu" and int(persons.min()) >= 0 and int(persons.max()) < 2**40:
+        return persons.astype(np.int64), int(persons.max()) + 1
+    order = np.argsort(persons, kind="stable")
+    ordered = persons[order]
+    number = np.zeros(persons.size, dtype=np.int64)
+    if persons.size:
+        number[order] = np.cumsum(np.r_[False, ordered[1:] != ordered[:-1]])
+    return number, max(1, int(number.max(initial=0)) + 1)
+
+
+def _margins_of_rows(at: Whole, shape: Place) -> Iterator[Whole]:
+    """The flat entry of every row, once for each choice of axes that are summed over."""
     for bits in range(2 ** len(shape)):
-        level = [np.full(number.size, shape[a] - 1) if bits >> a & 1 else at[a] for a in range(len(shape))]
-        flat = np.ravel_multi_index(tuple(level), shape)
-        persons += np.bincount(flat, minlength=persons.size).reshape(shape)
-        sums += np.bincount(flat, number, minlength=persons.size).reshape(shape)
-        magnitude += np.bincount(flat, np.abs(number), minlength=persons.size).reshape(shape)
-        rank = _rank_within(flat)
-        for r in range(top):
-            chosen = rank == r
-            largest.reshape(-1, top)[flat[chosen], r] = np.abs(number[chosen])
-    figures = sums if kind == "sum" else np.divide(sums, persons, out=np.zeros(shape), where=persons > 0)
-    return ReleaseTable(name, levels, persons, figures, kind, margins, largest, magnitude)
+        level = [np.full(at.shape[1], shape[a] - 1) if bits >> a & 1 else at[a] for a in range(len(shape))]
+        yield np.ravel_multi_index(tuple(level), shape).astype(np.int64)
 
 
-def _rank_within(groups: Whole) -> Whole:
-    """The place of each element among those of its group, in the order given."""
-    order = np.argsort(groups, kind="stable")
-    ordered = groups[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    lengths = np.diff(np.r_[starts, ordered.size])
-    rank = np.empty(groups.size, dtype=np.int64)
-    rank[order] = np.arange(groups.size) - np.repeat(starts, lengths)
-    return rank
+def _brought(key: Whole, values: Numbers, count: int) -> tuple[Whole, Numbers]:
+    """Entry and sum of each person in each entry."""
+    if not key.size:
+        return key, values
+    order = np.argsort(key)
+    ordered = key[order]
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    return ordered[first] // count, np.add.reduceat(values[order], first)
+
+
+def _largest(groups: Whole, sizes: Numbers, top: int) -> Iterator[tuple[Whole, Numbers]]:
+    """The groups that have a first, second … largest element, and that element; ``groups`` ascend."""
+    if not groups.size:
+        return
+    sizes, starts = sizes.copy(), np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
+    lengths, named = np.diff(np.r_[starts, groups.size]), groups[starts]
+    for _ in range(top):
+        most = np.maximum.reduceat(sizes, starts)
+        yield named[most >= 0], most[most >= 0]
+        hits = np.flatnonzero(sizes == np.repeat(most, lengths))
+        first = hits[np.r_[True, groups[hits[1:]] != groups[hits[:-1]]]]
+        sizes[first] = -1.0
