@@ -232,7 +232,7 @@ class Gate:
         if not record.commitment:
             known = await self.recheck(use)
             compared = tuple(sorted({slot.earlier for slot in guard.layout}))
-            if known and not guard.noised:
+            if known and not guard.noised and computed.extract is None:  # an extract has no cells
                 known = await self._ports.store.keep_cells(use, tuple(sorted(guard.persons)), compared)
             if isinstance(known, Denied):
                 _pause_if_stale(known)

@@ -145,9 +145,6 @@ class ExtractDesk:
         if not right or signed.signer != row.node or self.store.parts(row.run) != said.parts:
             log.warning("extract %s: what its hospital says of it does not fit", row.run)
             return
-        if row.view.state == "asked":
-            await self._move(row, "work")
-            row = msgspec.structs.replace(row, view=(self.store.one(row.run) or row).view)
         await self._move(row, "deliver", parts=said.parts, attestation=signed, words="", reasons=())
 
     # --- inside ------------------------------------------------------------------------------

@@ -273,6 +273,7 @@ class NodeExtracts:
         if row is None:
             self._desk.database.put_run(RunRow(order.run_id, STATE, order.request, order.plan))
         self._begin(use)  # one that has ended says how, again
+        self._say(ExtractSaid(use.run, "work"))
 
     def stopped(self, stop: ExtractStop) -> None:
         """The asker no longer wants it."""
@@ -305,9 +306,11 @@ class NodeExtracts:
         self._news[use.run] = asyncio.Event()
         task = asyncio.create_task(self._carry(use), name=f"extract-{use.run}")
         self._tasks[use.run] = task
-        task.add_done_callback(lambda _: self._forget(use.run))
+        task.add_done_callback(lambda done: self._over(use.run, done))
 
-    def _forget(self, run: str) -> None:
+    def _over(self, run: str, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("extract %s is left where it was, a defect", run, exc_info=task.exception())
         self._given.discard(run)
         held: tuple[dict[str, Any], ...] = (self._tasks, self._news, self._stops, self._said)
         for one in held:

@@ -29,6 +29,8 @@ EXTRACT_STATES = StateTable(
     "asked",
     (
         ("asked", "work", "working"),
+        ("asked", "hold", "held"),
+        ("asked", "deliver", "delivered"),
         ("asked", "refuse", "refused"),
         ("asked", "withhold", "withheld"),
         ("asked", "end", "ended"),

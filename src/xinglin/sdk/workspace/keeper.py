@@ -98,7 +98,7 @@ class Keeper:
         return [one for one in views if one.recipient == self.account.did and one.state == "delivered"]
 
     def fetch(self, run_id: str) -> Kept:
-        """Fetch, verify, open, keep; again gives what is kept. Raises ``NotVerified`` where something does not check out.
+        """Fetch, verify, open, keep; again gives what is kept. ``NotVerified`` where something does not check out.
 
         1. The hospital attests that it sealed this to us. 2. Its ``release-authorised`` leaf holds the commitment it
         attests, under a checkpoint that the policy accepts. 3. Every part opens with our key, in its place. 4. The
