@@ -44,7 +44,7 @@ from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Verdict, deny
 from xinglin.privacy.errors import BadLayout
 
-SPAN_CELLS = Limit("released cells compared together in a run", 256, "cells")
+SPAN_CELLS = Limit("released cells compared together in a run", 512, "cells")
 SYSTEM_CELLS = Limit("released cells of a data set compared together", 4_096, "cells")
 ELEMENTARY = 1_024
 """Elementary vectors that are looked through where information sets prove nothing."""

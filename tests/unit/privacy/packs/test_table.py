@@ -40,7 +40,7 @@ def test_entries_count_persons_once_and_keep_the_largest(found: list[tuple[int, 
         assert table.figures[place] == count[place]
         assert sums.figures[place] == pytest.approx(sum(brought[place].values()))
         assert sums.magnitude is not None and sums.magnitude[place] == pytest.approx(sum(values))
-        assert sums.largest is not None and sums.largest[place].tolist() == pytest.approx((values + [0, 0, 0])[:3])
+        assert sums.largest is not None and sums.largest[place].tolist() == pytest.approx([*values, 0, 0, 0][:3])
 
 
 def test_persons_of_several_entries_are_judged_as_persons() -> None:
