@@ -115,8 +115,9 @@ def _answers(rows: int, times: int) -> None:
             ("median", "median by the exponential mechanism", "", median),
         ):
             work()
+            quickest = min(_wall(work) for _ in range(times))
             say(
-                f"noise.{name}_ms", f"{rows:,} rows to {what}, wall", middle_of(times, _wall(work)) * 1e3, "ms", promise
+                f"noise.{name}_ms", f"{rows:,} rows to {what}, wall, quickest of {times}", quickest * 1e3, "ms", promise
             )
             say(f"noise.{name}_cpu_ms", f"the same, processor time of {_threads()}", shortest(times, work) * 1e3, "ms")
 
