@@ -22,7 +22,7 @@ from xinglin.node import extract_fhir
 from xinglin.node.engine_messages import Extract, Extracted, Load, Refusal
 from xinglin.node.extract_columns import PERSON_COLUMN, Columns, columns_of, parquet_of
 from xinglin.node.extract_lineage import Origin, origins
-from xinglin.node.extract_mark import Marking, set_mark
+from xinglin.node.extract_mark import Given, Marking, set_mark
 from xinglin.terms.extracts import ExtractAsk, decimal
 from xinglin.wire.extracts import ColumnSaid, ExtractFile, ExtractManifest
 
@@ -62,11 +62,13 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
         return Refusal(misfit)
     anonymous = _anonymised(ask, kept, persons)  # 3
     theirs = persons[anonymous.kept]
-    marking = set_mark(dict(anonymous.columns), request.mark_key, request.code, ask)  # 4
+    told = {PERSON_COLUMN: _pseudonyms(keys, theirs)} | dict(anonymous.columns)
+    given = Given(request.draft.run_id, ask.workspace, request.draft.agreement, request.draft.released, b"")
+    described = {column.name: column for column in admitted.columns}
+    marking = set_mark(told, request.mark_key, given, ask, described)  # 4
     quasi, sensitive = ([name for name in names if name in kept] for names in (ask.quasi, ask.sensitive))
     measured = check(marking.columns, quasi, persons=theirs, sensitive=sensitive)  # 5
-    columns = {PERSON_COLUMN: _pseudonyms(keys, theirs)} | marking.columns
-    return _written(request, columns, profile, compiled, anonymous, measured, marking, done, len(persons))  # 6
+    return _written(request, marking.columns, profile, compiled, anonymous, measured, marking, done, len(persons))  # 6
 
 
 def _compiled(request: Extract) -> tuple[Profile, Compiled, Keys]:
@@ -195,7 +197,7 @@ def _written(
         k=measured.k,
         l=measured.l or 0,
         t=t,
-        mark=canonical_digest({"code": request.code, "run": draft.run_id}) if marking.is_set else "",
+        mark=canonical_digest({"agreement": draft.agreement, "at": draft.released}) if marking.is_set else "",
         recipient=draft.recipient,
         size_bytes=sum(map(len, files.values())),
     )

@@ -105,8 +105,8 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
     """Make the extract of the loaded query, protected as ``ask`` says.
 
     ``profile``: the profile's text where it is the hospital's own (empty: a shipped one). ``secret``: of the node, for
-    pseudonyms of this study and data set. ``mark_key`` (32 bytes) and ``code`` (hexadecimal digits): of the mark.
-    ``draft``: the manifest as far as the node knows it.
+    pseudonyms of this study and data set. ``mark_key``: 32 bytes. ``draft``: the manifest as far as the node knows it;
+    the mark stands for its recipient, agreement and time of release.
     """
 
     session: str
@@ -114,7 +114,6 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
     profile: str
     secret: bytes
     mark_key: bytes
-    code: str
     draft: ExtractManifest
 
 

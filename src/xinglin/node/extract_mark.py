@@ -1,12 +1,33 @@
-"""The mark of an extract: its recipient's code in the values, set by the privacy room's watermark."""
+"""The mark of an extract: its recipient's codeword in numbers that do not identify, and finding it again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import msgspec
+import numpy as np
 
 from xinglin.kernel.errors import XinglinError
-from xinglin.node.extract_columns import Columns
+from xinglin.kernel.instants import Instant
+from xinglin.node.extract_columns import PERSON_COLUMN, Columns
 from xinglin.terms.extracts import ExtractAsk
+
+if TYPE_CHECKING:
+    from xinglin.analysis.admit_model import OutputColumn
+    from xinglin.privacy.watermark import Found, MarkPlan, Numbers
+
+STEP_SHARE = 0.05
+"""A marked number moves by at most this part of its standard deviation, or by two units of its last decimal."""
+MOST_DECIMALS = 6
+ACCUSE = 1e-6
+"""The probability, at most, that looking for a leak names anybody innocent, over all that was ever given out."""
+
+
+class NoMark(XinglinError):
+    """The mark cannot be set: nothing leaves without one."""
+
+    code = "extract.no_mark"
 
 
 class Marking(msgspec.Struct, frozen=True):
@@ -19,12 +40,98 @@ class Marking(msgspec.Struct, frozen=True):
     is_set: bool
 
 
-class NoMark(XinglinError):
-    """The mark cannot be set: nothing leaves without one."""
+class Given(msgspec.Struct, frozen=True):
+    """Who was given a marked extract: what its codeword stands for, and how it was set."""
 
-    code = "extract.no_mark"
+    run: str
+    recipient: str
+    agreement: str
+    at: Instant
+    plan: bytes
 
 
-def set_mark(columns: Columns, key: bytes, code: str, ask: ExtractAsk) -> Marking:
-    """Set ``code`` into ``columns``; raises ``NoMark``."""
-    raise NoMark("This version sets no marks.", remedy="Ask for statistics.")
+def set_mark(
+    columns: Columns, key: bytes, given: Given, ask: ExtractAsk, described: Mapping[str, OutputColumn]
+) -> Marking:
+    """Set the codeword of recipient, agreement and time into ``columns``, which hold ``PERSON_COLUMN`` too.
+
+    Raises ``NoMark`` where no number can carry it, and the privacy room's ``TooFewCells``.
+    """
+    from xinglin.privacy.watermark import MarkPlan, Recipient, mark
+
+    numbers = tuple(_numbers(columns, ask, described))
+    if not numbers:
+        words = "No column of numbers that is not quasi-identifying is in the extract."
+        raise NoMark(words, remedy="Ask for a measured number too, as a sensitive column.")
+    marked_names = {one.column for one in numbers}
+    others = tuple(name for name in columns if name not in marked_names and name != PERSON_COLUMN)
+    keys = ((PERSON_COLUMN,), *((others,) if others else ()))
+    plan = MarkPlan(columns=numbers, keys=keys)
+    done = mark(columns, key, Recipient(given.recipient, given.agreement, given.at), plan)
+    said = {
+        one.column: f"marked: {one.share:.0%} of the cells, by {one.largest:g} at most, the mean by "
+        f"{one.mean_shift:.4f} standard deviations"
+        for one in done.report.columns
+    }
+    words = f"{done.report.cells} cells carry {done.report.positions} of {plan.length} bits"
+    return Marking(dict(done.columns), msgspec.json.encode(plan), words, said, is_set=done.report.cells > 0)
+
+
+def find_mark(columns: Columns, key: bytes, given: Sequence[Given]) -> tuple[tuple[Given, Found], ...]:
+    """Whose extract a leaked part is, surest first: any rows and columns of it, in any order.
+
+    Guarantee: the probability that anyone innocent is named is at most ``ACCUSE``, over all that was ever given out.
+    """
+    from xinglin.privacy.watermark import MarkPlan, Recipient, detect
+
+    plans: dict[bytes, list[Given]] = {}
+    for one in given:
+        if one.plan:
+            plans.setdefault(one.plan, []).append(one)
+    found = []
+    for said, group in plans.items():
+        plan = msgspec.json.decode(said, type=MarkPlan)
+        plan = _fitting(plan, columns)
+        if plan is None:
+            continue
+        by = {Recipient(one.recipient, one.agreement, one.at): one for one in group}
+        detection = detect(columns, key, plan, list(by), ACCUSE / len(plans))
+        found += [(by[one.recipient], one) for one in detection.accused]
+    return tuple(sorted(found, key=lambda pair: pair[1].bound))
+
+
+def _fitting(plan: MarkPlan, columns: Columns) -> MarkPlan | None:
+    """The plan as far as the leaked columns carry it; None where nothing of it is left."""
+    marked = tuple(one for one in plan.columns if one.column in columns)
+    keys = tuple(names for names in plan.keys if set(names) <= columns.keys())
+    return msgspec.structs.replace(plan, columns=marked, keys=keys) if marked and keys else None
+
+
+def _numbers(columns: Columns, ask: ExtractAsk, described: Mapping[str, OutputColumn]) -> list[Numbers]:
+    from xinglin.privacy.watermark import Numbers
+
+    found = []
+    for name, values in columns.items():
+        if name not in ask.sensitive or values.dtype.kind not in "if":
+            continue
+        valid = np.asarray(values, dtype=np.float64)
+        valid = valid[np.isfinite(valid)]
+        deviation = float(np.std(valid)) if len(valid) else 0.0
+        decimals = _decimals(valid)
+        unit = 10.0**-decimals
+        step = max(2 * unit, round(STEP_SHARE * deviation / unit) * unit)
+        if deviation < 2 * step:
+            continue  # so few values that a mark would show
+        about = described[name]
+        low = about.low if about.low is not None else float("-inf")
+        high = about.high if about.high is not None else float("inf")
+        found.append(Numbers(name, step, decimals, low, high))
+    return found
+
+
+def _decimals(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
+    """Decimals that the column is written with."""
+    for decimals in range(MOST_DECIMALS):
+        if np.allclose(values, np.round(values, decimals), rtol=0, atol=10.0 ** -(decimals + 6)):
+            return decimals
+    return MOST_DECIMALS

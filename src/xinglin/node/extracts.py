@@ -119,8 +119,7 @@ class NodeExtracts:
         known = self.store.mark_of(use.run)
         if known is not None:
             return known
-        code = new_salt().hex()
-        fresh = MarkRow(code, use.run, use.plan.agreements[self._desk.keys.did], ask.workspace, self._clock())
+        fresh = MarkRow(use.run, use.plan.agreements[self._desk.keys.did], ask.workspace, self._clock())
         self.store.add_mark(fresh)
         return fresh
 
@@ -140,7 +139,6 @@ class NodeExtracts:
             self._profiles.text(ask.profile),
             self._vault.secret("pseudonyms"),
             self._vault.secret("marks"),
-            mark.code,
             draft,
         )
 

@@ -1,4 +1,4 @@
-"""Extracts at the hospital: reviewers and their votes, and what each mark's code stands for."""
+"""Extracts at the hospital: reviewers and their votes, and what each mark stands for."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ _meta = MetaData()
 mark = Table(
     "mark",
     _meta,
-    words("code", key=True),
-    words("run", index=True),
+    words("run", key=True),
     words("agreement"),
     words("recipient"),
     number("at"),
@@ -31,8 +30,8 @@ vote = Table(
     "vote", _meta, words("key", key=True), words("run", index=True), words("shown"), words("reviewer"), octets("cast")
 )
 reviewer = Table("reviewer", _meta, words("did", key=True), number("since"))
-_ADD_MARK = insert_or(mark, "code", replace=False)
-_MARKS = select(mark).order_by(mark.c.at, mark.c.code)
+_ADD_MARK = insert_or(mark, "run", replace=False)
+_MARKS = select(mark).order_by(mark.c.at, mark.c.run)
 _MARK_OF = select(mark).where(mark.c.run == bindparam("one_run"))
 _SET_PLAN = update(mark).where(mark.c.run == bindparam("one_run")).values(plan=bindparam("how"))
 _ADD_VOTE = insert_or(vote, "key", replace=False)
@@ -47,9 +46,8 @@ _DROP_REVIEWER = delete(reviewer).where(reviewer.c.did == bindparam("who"))
 
 
 class MarkRow(msgspec.Struct, frozen=True):
-    """What a mark's code (hexadecimal digits) stands for: to whom, under which agreement, when; and how it was set."""
+    """What a mark's codeword stands for: to whom, under which agreement, when; and how it was set (JSON)."""
 
-    code: str
     run: str
     agreement: str
     recipient: str
@@ -74,7 +72,7 @@ class NodeExtractStore:
         self._database.close()
 
     def add_mark(self, row: MarkRow) -> None:
-        """Keep what a code stands for; the first word on it stands."""
+        """Keep what a mark stands for, before it is set; the first word on it stands."""
         self._database.write(_ADD_MARK, **msgspec.structs.asdict(row))
 
     def set_mark_plan(self, run: str, plan: bytes) -> None:
