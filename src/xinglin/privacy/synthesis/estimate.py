@@ -25,6 +25,8 @@ SWEEPS = 60
 TOLERANCE = 0.05
 """Done when no measured set's cells are further from their solution than this share of its noise, in the mean."""
 RIDGE_OF_TOTAL = 1e-6
+LEAST_COUNT = 1e-9
+"""Of a cell when a fit begins, in rows: from nothing no cell would grow again."""
 TURNS = 2
 """Steps of each set before the next clique hears of them."""
 LARGEST_STEP = 6.0
@@ -119,7 +121,7 @@ class _Problem:
             home = _home(self.tree, attributes)
             logs[home] += spread(values, attributes, self.tree.cliques[home])
         beliefs, _ = calibrate(self.tree, logs)
-        self.tables = [belief * self.total for belief in beliefs]
+        self.tables = [np.maximum(belief * self.total, LEAST_COUNT) for belief in beliefs]
         self.between = [
             gather(table, clique, separator)
             for table, clique, separator in zip(self.tables, self.tree.cliques, self.tree.separators, strict=True)

@@ -16,6 +16,9 @@ from xinglin.privacy.synthesis.tree import Attributes, Tree
 
 Array = NDArray[np.float64]
 
+LOWEST = -200.0
+"""Of a potential below its clique's largest: what is less likely counts as this, and no table underflows to nothing."""
+
 
 def spread(values: Array, attributes: Attributes, clique: Attributes) -> Array:
     """``values`` over ``attributes`` as a view that broadcasts over ``clique``, which holds them all."""
@@ -40,7 +43,7 @@ def calibrate(tree: Tree, potentials: Sequence[Array]) -> tuple[list[Array], flo
     for potential in potentials:
         top = float(potential.max())
         log_total += top
-        tables.append(np.exp(potential - top))
+        tables.append(np.exp(np.maximum(potential - top, LOWEST)))
     messages: list[Array] = [np.ones(())] * len(tables)
     for i in range(len(tables) - 1, 0, -1):
         message = gather(tables[i], tree.cliques[i], tree.separators[i])

@@ -70,7 +70,7 @@ def test_the_normaliser_is_that_of_the_whole_table() -> None:
     random = np.random.default_rng(0)
     sets = [(0, 1), (1, 2), (3,), (2, 4)]
     tree = build_tree(SIZES, sets)
-    logs = [random.normal(0, 30, [SIZES[a] for a in clique]) for clique in tree.cliques]
+    logs = [random.normal(0, 15, [SIZES[a] for a in clique]) for clique in tree.cliques]
     total = np.zeros(SIZES)
     for clique, values in zip(tree.cliques, logs, strict=True):
         total = total + spread(values, clique, EVERY)
