@@ -20,7 +20,7 @@ def test_a_noised_study_from_preview_to_budget(generated_space: SampleSpace) -> 
     data = generated_space.data(study, COLUMNS)
     preview = data.preview("histogram", column="age", bins=4, epsilon="0.5")
     assert preview.noise is not None and preview.noise.questions > 1
-    assert preview.noise.epsilon <= 0.5 and "budget left" in str(preview)
+    assert float(preview.noise.epsilon) <= 0.5 and "budget left" in str(preview)
 
     exact = data.histogram("age", bins=4)
     noised = data.histogram("age", bins=4, epsilon="0.5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,13 +49,13 @@ class DpCrosstabParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Cells(Noisy):
     """Persons in disjoint cells: a person adds ``PERSON`` to one number, so Σ of squares is ``PERSON``²."""
 
+    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """The cells, without the whole."""
-        raise NotImplementedError
 
+    @abstractmethod
     def places(self, table: Table) -> Whole:
         """The cell of each person."""
-        raise NotImplementedError
 
     def measures(self) -> tuple[Measure, ...]:
         """Persons in each cell."""

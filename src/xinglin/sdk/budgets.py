@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from xinglin.kernel.instants import Instant, to_text
-from xinglin.sdk.noise import rho_text
-from xinglin.terms.noise_asked import DEFAULT_DELTA, exact
+from xinglin.sdk.noise import epsilon_text, rho_text
+from xinglin.terms.noise_asked import DEFAULT_DELTA
 from xinglin.trust.envelope import Signed, open_signed_as
 from xinglin.trust.errors import TrustError
 from xinglin.wire.budgets import ANY_STUDY, BUDGET_CONTEXT, BudgetTold
@@ -40,11 +40,9 @@ class Budget(msgspec.Struct, frozen=True):
         return max(0, min(self.cap - self.spent, self.everybody_cap - self.everybody_spent))
 
     @property
-    def epsilon_spent(self) -> float:
-        """What the study has spent, as ε at δ 1/1000000."""
-        from xinglin.privacy.noise.accounting import to_epsilon
-
-        return to_epsilon(self.spent, exact(DEFAULT_DELTA))
+    def epsilon_spent(self) -> str:
+        """What the study has spent, as ε at δ 1/1000000: a decimal, rounded up."""
+        return epsilon_text(self.spent, DEFAULT_DELTA)
 
     def questions(self, rho_units: int) -> int:
         """How many more questions of this cost fit."""
@@ -60,7 +58,7 @@ class Budget(msgspec.Struct, frozen=True):
             "spent_rho": rho_text(self.spent),
             "left_rho": rho_text(self.left),
             "cap_rho": rho_text(self.cap),
-            "epsilon_spent": round(self.epsilon_spent, 6),
+            "epsilon_spent": self.epsilon_spent,
             "everybody_left_rho": rho_text(max(0, self.everybody_cap - self.everybody_spent)),
             "at": to_text(self.at),
             "head": self.head,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
 
+from xinglin.sdk.again import answered_before
 from xinglin.sdk.errors import Refused
-from xinglin.sdk.noise import NoiseWords, answered_before, worded
+from xinglin.sdk.noise import NoiseWords, worded
 from xinglin.sdk.plans import build_plan, send, snapshot_instant
 from xinglin.sdk.scope import Scope, scope_of
 from xinglin.sdk.session import Held, Session

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
 from xinglin.kernel.verdict import Denied, Reason, deny
-from xinglin.sdk.asked import kept
 from xinglin.sdk.errors import Refused
 from xinglin.terms.errors import TermsError
 from xinglin.terms.noise_asked import DEFAULT_DELTA, NOISE, PREFIX, RHO_UNIT, NoiseAsked, exact, is_noisy
-from xinglin.terms.request import Plan
 
 if TYPE_CHECKING:
-    from xinglin.sdk.run import Run
-    from xinglin.sdk.session import Session
     from xinglin.terms.thresholds import DisclosureRules
 
 Amount = str | int | Fraction
-_ANSWERED = "privacy.answered_before"
-_RUN = re.compile(r"run-[a-z2-7]{8,64}")
-_SHOWN_RHO = 12
+_SHOWN_RHO, _MICRO = 12, 10**6
 NOISED = ("dp_count", "dp_histogram", "dp_crosstab", "dp_describe", "dp_quantiles", "dp_linear")
 """Statistics that have a form with noise."""
 
@@ -46,12 +40,12 @@ class NoiseWords(TypedDict, total=False):
 
 
 class NoiseTold(msgspec.Struct, frozen=True):
-    """What a noised answer cost: (``epsilon``, ``delta``) by the tightest conversion of ``rho`` (exact text).
+    """What a noised answer cost: (``epsilon``, ``delta``) by the tightest conversion of ``rho``, all exact text.
 
     ``shares``: hospitals whose noise is in it. ``intervals``: what the result's intervals hold.
     """
 
-    epsilon: float
+    epsilon: str
     delta: str
     rho: str
     minimum: int
@@ -60,7 +54,7 @@ class NoiseTold(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return (
-            f"with noise: ({self.epsilon:.4g}, {self.delta})-differentially private for all rows of one person at one "
+            f"with noise: ({self.epsilon}, {self.delta})-differentially private for all rows of one person at one "
             f"hospital, rho {self.rho} charged at each; {self.shares} shares of noise, {self.colluders} colluding "
             f"allowed; numbers are post-processing of noised counts and sums, 95 % intervals include the noise"
         )
@@ -116,15 +110,25 @@ def least_hospitals(hospitals: int, colluders: int, rules: DisclosureRules) -> i
 
 def told_noise(payload: Mapping[str, Any]) -> NoiseTold | None:
     """What a result's payload says of its noise; ``None`` for an exact one."""
-    from xinglin.privacy.noise.accounting import to_epsilon
-
     block = payload.get("noise")
     if not isinstance(block, Mapping):
         return None
     units, delta = int(block["rho_units"]), str(block["delta"])
     return NoiseTold(
-        to_epsilon(units, exact(delta)), delta, rho_text(units), block["minimum"], block["colluders"], block["shares"]
+        epsilon_text(units, delta), delta, rho_text(units), block["minimum"], block["colluders"], block["shares"]
     )
+
+
+def epsilon_text(units: int, delta: str) -> str:
+    """The ε of (ε, ``delta``) that so many units of rho are, as a decimal of six places rounded up.
+
+    >>> epsilon_text(5_000_000_000, "1/1000000")
+    '0.429942'
+    """
+    from xinglin.privacy.noise.accounting import to_epsilon
+
+    whole, part = divmod(math.ceil(Fraction(to_epsilon(units, exact(delta))) * _MICRO), _MICRO)
+    return f"{whole}.{part:06d}".rstrip("0").rstrip(".")
 
 
 def rho_text(units: int) -> str:
@@ -135,20 +139,6 @@ def rho_text(units: int) -> str:
     """
     whole, part = divmod(units, RHO_UNIT)
     return f"{whole}.{part:0{_SHOWN_RHO}d}".rstrip("0").rstrip(".")
-
-
-def answered_before(space: Session, plan: Plan, reasons: Sequence[Reason]) -> Run | None:
-    """The run of this account that answered the same question before, when that is why a hospital refused."""
-    from xinglin.sdk.run import Run
-
-    for reason in reasons:
-        found = _RUN.search(reason.words) if reason.code == _ANSWERED else None
-        asked = kept(space.account, found.group()) if found is not None else None
-        if found is not None and asked is not None:
-            earlier = asked.opened()
-            if msgspec.structs.replace(earlier, as_of=plan.as_of) == plan:
-                return Run(space, found.group())
-    return None
 
 
 def _rho_units(words: Mapping[str, Any], delta: Fraction) -> int:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from xinglin.kernel.instants import to_text
-from xinglin.sdk.noise import rho_text
+from xinglin.sdk.noise import epsilon_text, rho_text
 from xinglin.sdk.plans import algorithm_of
-from xinglin.terms.noise_asked import exact
 from xinglin.terms.thresholds import DisclosureRules
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class NoisePreview(msgspec.Struct, frozen=True):
     half a published range. ``questions``: how many more of this cost fit at every hospital; -1 where one said nothing.
     """
 
-    epsilon: float
+    epsilon: str
     delta: str
     rho: str
     minimum: int
@@ -53,7 +52,7 @@ class NoisePreview(msgspec.Struct, frozen=True):
         shown = ", ".join(f"{name} {left}" for name, left in self.left) or "not said"
         lasts = f"; {self.questions} more questions like this fit" if self.questions >= 0 else ""
         return [
-            f"  noise        ({self.epsilon:.4g}, {self.delta})-differentially private, "
+            f"  noise        ({self.epsilon}, {self.delta})-differentially private, "
             f"{self.minimum} hospitals at least, {self.colluders} of them colluding at most",
             f"  cost         rho {self.rho} at each hospital, whatever follows once anything left it",
             f"  budget left  {shown}{lasts}",
@@ -156,7 +155,6 @@ def preview_of(
 
 def _noise(session: Session, study_id: str, scope: Scope, built: Algorithm) -> NoisePreview | None:
     from xinglin.analysis.noisy import Noisy
-    from xinglin.privacy.noise.accounting import to_epsilon
     from xinglin.sdk.budgets import budgets_of
 
     if not isinstance(built, Noisy):
@@ -165,7 +163,7 @@ def _noise(session: Session, study_id: str, scope: Scope, built: Algorithm) -> N
     told = [one for one in budgets_of(session, data_set, study_id) if one.hospital in scope.roster]
     said = len(told) == len(scope.roster)
     return NoisePreview(
-        to_epsilon(asked.rho_units, exact(asked.delta)),
+        epsilon_text(asked.rho_units, asked.delta),
         asked.delta,
         rho_text(asked.rho_units),
         asked.minimum,

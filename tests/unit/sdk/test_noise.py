@@ -9,9 +9,10 @@ from tests.unit.sdk.fake_hub import FakeHub
 
 from xinglin.kernel.verdict import Reason
 from xinglin.privacy.noise import to_epsilon
+from xinglin.sdk.again import answered_before
 from xinglin.sdk.data import Data
 from xinglin.sdk.errors import Refused
-from xinglin.sdk.noise import answered_before, least_hospitals, noise_block, told_noise, worded
+from xinglin.sdk.noise import least_hospitals, noise_block, told_noise, worded
 from xinglin.sdk.study import Study
 from xinglin.terms.thresholds import DisclosureRules
 
@@ -52,7 +53,7 @@ def test_statistics_without_a_form_are_refused_by_name() -> None:
 def test_a_result_tells_what_it_cost() -> None:
     block = {"rho_units": 5 * 10**9, "delta": "1/1000000", "minimum": 3, "colluders": 1, "shares": 4}
     told = told_noise({"noise": block})
-    assert told is not None and told.rho == "0.005" and 0.42 < told.epsilon < 0.44
+    assert told is not None and told.rho == "0.005" and 0.42 < float(told.epsilon) < 0.44
     assert "post-processing" in str(told) and told_noise({"counts": []}) is None
 
 
