@@ -7,7 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli import agreement_verbs, assessment_verbs, autopilot_verbs, budget_verbs, house_policy_verbs
+from xinglin.cli import (
+    agreement_verbs,
+    assessment_verbs,
+    autopilot_verbs,
+    budget_verbs,
+    house_policy_verbs,
+    match_verbs,
+)
 from xinglin.cli.agreement_verbs import asked
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
 from xinglin.cli.output import columns, ends, facts, printer
@@ -18,6 +25,7 @@ app.add_typer(assessment_verbs.app, name="assessment")
 app.add_typer(budget_verbs.node_app)
 app.add_typer(autopilot_verbs.app, name="autopilot")
 app.add_typer(house_policy_verbs.app, name="policy")
+app.add_typer(match_verbs.app, name="match")
 
 
 @app.command()

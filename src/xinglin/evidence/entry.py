@@ -75,6 +75,7 @@ _COMMITTED = (
     ("intake", "data came in and was committed"),
     ("erasure", "data was erased on demand"),
     ("change", "an administrative change at a participant"),
+    ("evaluation", "a key holder is about to evaluate a hospital's blinded elements: how many, committed to"),
 )
 KINDS: dict[str, Kind] = {
     name: Kind(name, public, meaning)

@@ -78,6 +78,7 @@ async def _close(parts: HubParts, server: Server, tasks: tuple[asyncio.Task[obje
     parts.papers.close()
     parts.contracts.close()
     parts.products.close()
+    parts.blind.close()
     parts.extracts.close()
     await parts.hub.federation.close()
     parts.log_store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import httpx
 import msgspec
 from litestar import Litestar
 from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
 
 from xinglin.connector.assembly import Assembled
 from xinglin.evidence.policy import parse_policy
@@ -17,6 +19,7 @@ from xinglin.hub.access_desk import AccessDesk
 from xinglin.hub.access_reviews import Reviews
 from xinglin.hub.access_routes import access_routes
 from xinglin.hub.agreements import Agreements
+from xinglin.hub.blind_routes import blind_routes, hub_keeper
 from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.catalogue_federated import Federation
 from xinglin.hub.catalogue_offers import CatalogueOffers
@@ -50,6 +53,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.limits import MESSAGE_BYTES
 from xinglin.stores.access_database import AccessDatabase
+from xinglin.stores.blind_ledger import BlindLedger
 from xinglin.stores.catalogue_database import CatalogueDatabase
 from xinglin.stores.connector_database import ConnectorDatabase
 from xinglin.stores.contract_papers import ContractPapers
@@ -85,6 +89,7 @@ class HubParts(msgspec.Struct, frozen=True):
     card: WitnessCard
     regulator: KeyRegistration
     products: ProductDatabase
+    blind: BlindLedger
     extracts: HubExtracts
     connector: Assembled | None = None
 
@@ -129,7 +134,9 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         hub.held = HeldOffers(connector, CatalogueOffers(catalogue).entry_of, members, mailboxes, clock)
     hub.products = _product_desk(hub, shelf)
     hub.extracts = ExtractDesk(members, _extracts(folder, settings.database_url), mailboxes.put, clock)
-    rest = Litestar(
+    client = _witness_client(settings)
+    blind = _blind(folder, settings.database_url)
+    rest = _application(
         [
             open_routes(hub),
             door_routes(hub),
@@ -139,14 +146,10 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
             *access_routes(hub),
             national_routes(hub, National(members, database, contracts, log.entries, clock)),
             log_router(log, members.check_batch),
+            blind_routes(hub, hub_keeper(hub, folder, blind, os.urandom), card.url, client),
             *([connector.router] if connector is not None else ()),
-        ],
-        exception_handlers={XinglinError: on_error, HTTPException: on_http_error},
-        openapi_config=None,
-        logging_config=None,
-        request_max_body_size=MESSAGE_BYTES.value,
+        ]
     )
-    client = _witness_client(settings)
     regulator = decode_json(card.registration, KeyRegistration)
     return HubParts(
         hub,
@@ -160,8 +163,19 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
         card,
         regulator,
         shelf.store,
+        blind,
         hub.extracts.store,
         connector,
+    )
+
+
+def _application(routes: list[ControllerRouterHandler]) -> Litestar:
+    return Litestar(
+        routes,
+        exception_handlers={XinglinError: on_error, HTTPException: on_http_error},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=MESSAGE_BYTES.value,
     )
 
 
@@ -230,6 +244,10 @@ def _product_desk(hub: Hub, shelf: Shelf) -> ProductDesk:
 
 def _products(folder: Path, url: str) -> ProductDatabase:
     return ProductDatabase(url, folder / "products") if url else ProductDatabase.in_folder(folder)
+
+
+def _blind(folder: Path, url: str) -> BlindLedger:
+    return BlindLedger(url, f"{SCHEMA}_blind") if url else BlindLedger.in_folder(folder)
 
 
 def _contracts(folder: Path, url: str) -> NationalContracts:

@@ -29,6 +29,12 @@ class Admission:
             self._catch_up()
             return open_batch(batch, self._space.origin, self._verify)
 
+    def record(self) -> SpaceRecord:
+        """The space's record as the kept entries make it now."""
+        with self._lock:
+            self._catch_up()
+            return self._record
+
     def _verify(self, did: str, context: str, payload: bytes, signature: bytes) -> None:
         verify(self._record.directory.keys(did), context, payload, signature)
 

@@ -1,16 +1,18 @@
 """The witness over HTTP: tlog-witness for the log, submissions for everybody, its state and its evidence.
 
 ``POST /add-checkpoint`` · ``POST /submit`` · ``GET /<hex sha256(origin)>/checkpoint`` · ``GET /forks`` ·
-``GET /healthz``.
+``GET /healthz`` · ``GET /blind/shares/{study}`` · ``POST /blind/evaluate`` (``blind_routes``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Litestar, Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
 
 from xinglin.evidence.attending import Fetch, attend
 from xinglin.evidence.submission import BATCH_BYTES
@@ -21,8 +23,8 @@ from xinglin.stores.log_errors import LogStoreError
 _FRESH = {"cache-control": "no-store"}
 
 
-def witness_app(witness: Witness, fetch: Fetch) -> Litestar:
-    """The application; ``fetch`` gets the entries that a checkpoint asks for."""
+def witness_app(witness: Witness, fetch: Fetch, more: Sequence[HTTPRouteHandler] = ()) -> Litestar:
+    """The application; ``fetch`` gets the entries that a checkpoint asks for; ``more``: further calls."""
     turn = asyncio.Lock()
     log_id = hashlib.sha256(witness.log.origin.encode()).hexdigest()
 
@@ -56,7 +58,7 @@ def witness_app(witness: Witness, fetch: Fetch) -> Litestar:
         return Response(state, status_code=status, media_type="application/json", headers=_FRESH)
 
     return Litestar(
-        [add_checkpoint, submit, checkpoint, forks, healthz],
+        [add_checkpoint, submit, checkpoint, forks, healthz, *more],
         exception_handlers={XinglinError: _on_error},
         openapi_config=None,
         logging_config=None,

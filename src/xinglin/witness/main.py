@@ -40,6 +40,7 @@ async def run_witness(
     await asyncio.gather(forwarding, stopping, return_exceptions=True)
     await parts.client.aclose()
     parts.store.close()
+    parts.ledger.close()
     if serving.done():
         serving.result()
 

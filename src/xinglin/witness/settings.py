@@ -19,7 +19,9 @@ class WitnessSettings(msgspec.Struct, frozen=True):
 
     ``address`` and ``port``: where it listens. ``hub_ca``: PEM file trusted for the hub beside the certificate of the
     space. ``proxy``: URL of a CONNECT proxy. ``plain_http``: serve, and reach the hub, without TLS; only on this
-    machine's loopback. ``merge_delay_s``: how long an accepted submission may stay out of the log. Times in seconds.
+    machine's loopback. ``merge_delay_s``: how long an accepted submission may stay out of the log. ``match_studies``:
+    studies for which the regulator's share of the pseudonym key answers (none: it answers no hospital). Times in
+    seconds.
     """
 
     address: str = "127.0.0.1"
@@ -30,6 +32,7 @@ class WitnessSettings(msgspec.Struct, frozen=True):
     merge_delay_s: float = 60.0
     forward_s: float = 2.0
     fetch_s: float = 20.0
+    match_studies: tuple[str, ...] = ()
 
 
 def witness_settings(

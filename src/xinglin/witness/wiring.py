@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from xinglin.evidence.notes import ED25519_COSIGNATURE, Signer, VerifierKey, par
 from xinglin.evidence.replica import FollowedLog
 from xinglin.evidence.witnessing import Execution, Witness
 from xinglin.kernel.instants import Clock, system_clock
+from xinglin.stores.blind_ledger import BlindLedger
 from xinglin.stores.log_fetch import BundleReader, check_url
 from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import client_context
@@ -20,6 +22,7 @@ from xinglin.wire.policy import cosigner
 from xinglin.wire.space import Space
 from xinglin.witness.admission import Admission
 from xinglin.witness.app import witness_app
+from xinglin.witness.blind_routes import blind_handlers, witness_keeper
 from xinglin.witness.founding import REPLICA_FILE, followed_space, open_witness_keys
 from xinglin.witness.settings import WitnessSettings
 
@@ -30,6 +33,7 @@ class WitnessParts(msgspec.Struct, frozen=True):
     witness: Witness
     app: Litestar
     store: SqliteReplicaStore
+    ledger: BlindLedger
     client: httpx.AsyncClient
     hub_url: str
 
@@ -45,17 +49,23 @@ def build_witness(
     space = followed_space(folder)
     hub_url = check_url(space.hub_url, plain_loopback=settings.plain_http)
     store = SqliteReplicaStore(folder / REPLICA_FILE, space.origin)
+    keys = open_witness_keys(folder, passphrase)
+    admission = Admission(space, store)
     witness = Witness(
         FollowedLog(space.origin, (parse_vkey(space.log_vkey),)),
-        witness_signers(open_witness_keys(folder, passphrase)),
+        witness_signers(keys),
         store,
         clock,
         merge_delay_ms=round(settings.merge_delay_s * 1000),
         execution=execution,
-        admit=Admission(space, store),
+        admit=admission,
     )
     client = _client(space, hub_url, settings)
-    return WitnessParts(witness, witness_app(witness, BundleReader(hub_url, client).fetch), store, client, hub_url)
+    ledger = BlindLedger.in_folder(folder)
+    keeper = witness_keeper(keys, folder, admission, ledger, settings.match_studies, clock, os.urandom)
+    calls = blind_handlers(keeper, witness, keys)
+    app = witness_app(witness, BundleReader(hub_url, client).fetch, calls)
+    return WitnessParts(witness, app, store, ledger, client, hub_url)
 
 
 def witness_signers(keys: PrivateKeys) -> tuple[Signer, ...]:

@@ -34,9 +34,9 @@ def test_the_first_declaration_holds() -> None:
 
 
 def test_studies_empty_batches_and_strange_numbers() -> None:
-    assert codes(Standing(studies=19), 10, 1) == ()
-    assert codes(Standing(studies=20), 10, 1) == ("secure.quota_studies",)
-    assert codes(Standing(10, 0, 20), 10, 1) == ()  # a study already begun goes on
+    assert codes(Standing(10, studies=19), 10, 1) == ()
+    assert codes(Standing(10, studies=20), 10, 1) == ("secure.quota_studies",)
+    assert codes(Standing(10, 0, True, 20), 10, 1) == ()  # a study already begun goes on
     assert codes(Standing(), 10, 0) == ("secure.quota_empty",)
     assert codes(Standing(), -1, 1) == codes(Standing(), PATIENTS.value + 1, 1) == ("secure.quota_patients",)
 

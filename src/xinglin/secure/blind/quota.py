@@ -46,14 +46,15 @@ class QuotaRule(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What a holder has noted of a hospital in this study and period: patients declared first, evaluations spent.
+    """What a holder has noted of a hospital in a period.
 
-    ``studies``: how many other studies the hospital has asked for within the period; ``patients`` is −1 before the
-    first question.
+    ``patients``: declared first (−1: nothing yet); ``spent``: evaluations in this study; ``begun``: whether it has
+    asked in this study; ``studies``: in how many it has.
     """
 
     patients: int = -1
     spent: int = 0
+    begun: bool = False
     studies: int = 0
 
 
@@ -69,7 +70,7 @@ def judge(rule: QuotaRule, node: str, standing: Standing, patients: int, element
             f"Another number of patients ({standing.patients}) was declared for this period.",
             "Ask with the number declared first, or wait for the next period.",
         )
-    if standing.patients < 0 and standing.studies >= rule.studies_most:
+    if not standing.begun and standing.studies >= rule.studies_most:
         return deny(
             "secure.quota_studies",
             f"A hospital asks for at most {rule.studies_most} studies within {rule.period_days} days.",

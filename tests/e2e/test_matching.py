@@ -1,0 +1,102 @@
+"""Pseudonyms over real processes: hub, regulator's witness and two hospitals; what is refused; what is logged."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from xinglin.cli.demo_space import Demo
+from xinglin.stores.blind_ledger import BlindLedger
+
+pytestmark = pytest.mark.slow
+
+WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+
+
+def number(serial: int) -> str:
+    first = f"1101011950010{1 + serial % 9}{serial:03d}"
+    return first + "10X98765432"[sum(int(a) * b for a, b in zip(first, WEIGHTS, strict=True)) % 11]
+
+
+def people(path: Path, serials: range) -> Path:
+    lines = [f"p{serial},{number(serial)}" for serial in serials]
+    path.write_text("key,number\n" + "\n".join(lines) + "\nbroken,110101195001010019\n")
+    return path
+
+
+def match(
+    demo: Demo, hospital: str, study: str, ids: Path, out: Path, patients: int
+) -> subprocess.CompletedProcess[str]:
+    words = ["node", "match", "pseudonyms", study, str(ids), "--out", str(out), "--patients", str(patients)]
+    command = [sys.executable, "-m", "xinglin", *words, "--folder", str(demo.local.node_folder(hospital)), "--json"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def until(ready: Callable[[], bool], tries: int = 20) -> None:
+    for _ in range(tries):
+        if ready():
+            return
+        time.sleep(0.5)
+    raise AssertionError("the witness does not come back")
+
+
+def read(path: Path) -> dict[str, str]:
+    with path.open() as file:
+        return {row["key"]: row["pseudonym"] for row in csv.DictReader(file)}
+
+
+def test_two_hospitals_meet_by_pseudonyms(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "space", lambda _: None, None)
+    demo.folder.mkdir()
+    try:
+        demo.start()
+        demo.connect()
+        demo.publish()
+        demo.enrol()
+        study = demo.main_study().id
+        first, second = demo.local.hospitals[:2]
+        mine, theirs = people(tmp_path / "a.csv", range(30)), people(tmp_path / "b.csv", range(20, 50))
+
+        closed = match(demo, first, study, mine, tmp_path / "a.out", 40)
+        assert closed.returncode == 1 and "secure.study_not_opened" in closed.stdout + closed.stderr
+
+        demo.local.stop("witness", signal.SIGTERM)
+        settings = demo.local.witness_folder / "witness.toml"
+        lines = [line for line in settings.read_text().splitlines() if "match_studies" not in line]
+        settings.write_text("\n".join([*lines, f'match_studies = ["{study}"]', ""]))
+        demo.local.start("witness")
+        until(lambda: "regulator_away" not in match(demo, first, study, mine, tmp_path / "w.out", 40).stdout)
+
+        for hospital, ids, out in ((first, mine, "a.out"), (second, theirs, "b.out")):
+            done = match(demo, hospital, study, ids, tmp_path / out, 40)
+            assert done.returncode == 0, done.stdout + done.stderr
+        left, right = read(tmp_path / "a.out"), read(tmp_path / "b.out")
+        assert len(left) == len(right) == 30 and "broken" not in left
+        assert {key for key in left if left[key] in right.values()} == {f"p{serial}" for serial in range(20, 30)}
+        assert all(left[key] == right[key] for key in left.keys() & right.keys())
+
+        (tmp_path / "a.out").unlink()  # the answer was lost: the same batch is answered again at no charge
+        assert match(demo, first, study, mine, tmp_path / "a.out", 40).returncode == 0
+        assert read(tmp_path / "a.out") == left
+
+        over = match(demo, first, study, people(tmp_path / "c.csv", range(100, 121)), tmp_path / "c.out", 40)
+        assert over.returncode == 1 and "secure.quota_spent" in over.stdout + over.stderr
+        raised = match(demo, first, study, people(tmp_path / "d.csv", range(100, 102)), tmp_path / "d.out", 4000)
+        assert raised.returncode == 1 and "secure.quota_declared" in raised.stdout + raised.stderr
+        other = match(demo, first, "another-study", mine, tmp_path / "e.out", 40)
+        assert other.returncode == 1 and "secure.study_not" in other.stdout + other.stderr
+
+        for folder in (demo.local.hub_folder, demo.local.witness_folder):
+            ledger = BlindLedger.in_folder(folder)
+            assert [one.elements for one in ledger.spendings() if one.study == study][-2:] == [30, 30]
+            ledger.close()
+            assert number(5).encode() not in (folder / "blind.db").read_bytes()
+    finally:
+        demo.close()
