@@ -82,15 +82,16 @@ def _answers(rows: int, times: int) -> None:
     index = np.arange(rows)
     names = [f"ward {number}" for number in range(CELLS)]
     values = np.random.default_rng(1).normal(120.0, 15.0, rows)
-    columns = {"person": index, "ward": pa.array([names[n] for n in (index * 7919) % CELLS]), "pressure": values}
+    wards = pa.DictionaryArray.from_arrays(pa.array((index * 7919) % CELLS, pa.int32()), names)
+    columns = {"ward": wards, "plain": wards.cast(pa.string()), "pressure": pa.array(values)}
     with duckdb.connect() as connection:
-        connection.register("arrow", pa.table(columns))
-        connection.execute("CREATE TABLE visits AS SELECT * FROM arrow")
+        connection.register("visits", pa.table(columns))
         counts, places = Counts(CELLS), {name: place for place, name in enumerate(names)}
 
-        def histogram() -> None:
+        def histogram(column: str) -> None:
             exact = np.zeros(CELLS, dtype=np.int64)
-            for name, count in connection.execute("SELECT ward, count(*) FROM visits GROUP BY ward").fetchall():
+            words = f"SELECT {column}, count(*) FROM visits GROUP BY {column}"
+            for name, count in connection.execute(words).fetchall():
                 exact[places[name]] = count
             noised(counts, exact, RHO, os.urandom)
 
@@ -110,7 +111,8 @@ def _answers(rows: int, times: int) -> None:
             Quantile(grid).choose(grid.place(column)[0], RHO, os.urandom)
 
         for name, what, promise, work in (
-            ("histogram", f"{CELLS} named cells", "<= 20", histogram),
+            ("histogram", f"{CELLS} named cells, texts from a dictionary", "<= 20", lambda: histogram("ward")),
+            ("histogram_plain", f"{CELLS} named cells, plain texts", "", lambda: histogram("plain")),
             ("mean", "mean of numbers, clipped to a range", "", mean),
             ("median", "median by the exponential mechanism", "", median),
         ):

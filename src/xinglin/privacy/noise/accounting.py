@@ -2,8 +2,8 @@
 
 Rho adds up over releases, whatever was chosen in the light of earlier ones, and integers add up exactly.
 Sources: Bun, Steinke, "Concentrated Differential Privacy" (2016), lemma 1.7 (composition) and proposition 1.4;
-Canonne, Kamath, Steinke, "The Discrete Gaussian for Differential Privacy" (2020), theorem 4 and proposition 7 with
-corollary 13 (conversion); Cesar, Rogers, "Bounding, Concentrating, and Truncating" (2021), lemma 3.4 (choice).
+Canonne, Kamath, Steinke, "The Discrete Gaussian for Differential Privacy" (2020), theorem 4 (noise), proposition 12
+and corollary 13 (conversion); Cesar, Rogers, "Bounding, Concentrating, and Truncating" (2021), lemma 3.4 (choice).
 """
 
 from __future__ import annotations

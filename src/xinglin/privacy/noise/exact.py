@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import isqrt
 
 from xinglin.privacy.noise.errors import BadNoise
@@ -99,6 +100,7 @@ class LazyUniform:
             self._bits += _MORE_BITS
 
 
+@lru_cache(maxsize=4096)
 def floor_exp(exponent: Fraction, bits: int) -> int:
     """⌊2^bits · exp(−exponent)⌋, for exponent ≥ 0, exactly.
 

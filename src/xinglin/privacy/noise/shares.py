@@ -5,8 +5,9 @@ has each contributor add discrete Gaussian noise of variance V/(m − c). Then t
 of at least k = m − c independent shares. What the others add on top is independent of it: post-processing.
 
 A sum of discrete Gaussians is not one, but nearly. Lemma (Kairouz, Liu, Steinke, "The Distributed Discrete Gaussian
-Mechanism for Federated Learning with Secure Aggregation", 2021, theorem 9 and corollary 12): for k shares of
-variance s ≥ 1/4 each, the sum S and the discrete Gaussian G of variance k·s satisfy
+Mechanism for Federated Learning with Secure Aggregation", 2021, section on sums of discrete Gaussians; the tests hold
+it against exact convolutions): for k shares of variance s ≥ 1/4 each, the sum S and the discrete Gaussian G of
+variance k·s satisfy
 
     max_y |log P[S = y] − log P[G = y]| ≤ τ/2,   τ = 10 · Σ_{i=1}^{k−1} exp(−2π²·s·i/(i + 1)).
 

@@ -1,11 +1,9 @@
-"""Costs in whole units, rounded up; the conversion beside dp-accounting and OpenDP, never below the truth."""
+"""Costs in whole units, rounded up; the conversion beside dp-accounting, never below the truth."""
 
 from __future__ import annotations
 
 import math
-import os
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,14 +31,6 @@ DELTAS = st.fractions(min_value=Fraction(1, 10**12), max_value=Fraction(1, 2), m
 RHOS = st.integers(1, 10**14)
 
 
-@pytest.fixture(scope="module")
-def opendp() -> Any:
-    os.environ["RUST_BACKTRACE"] = "0"
-    found = pytest.importorskip("opendp.prelude")
-    found.enable_features("contrib")
-    return found
-
-
 def test_costs_are_rounded_up_to_a_unit() -> None:
     assert rho_of_gaussian(1, 50) == 10**10 and RHO_UNIT * RHO_UNITS == 1
     assert rho_of_gaussian(1, 3) == 166666666667
@@ -52,17 +42,6 @@ def test_costs_are_rounded_up_to_a_unit() -> None:
             variance_for(1, wrong)  # type: ignore[arg-type]
     with pytest.raises(BadNoise):
         rho_of_gaussian(1, Fraction(1, 10**6))
-
-
-@pytest.mark.parametrize("deviation", [1.0, 3.0, 10.0])
-def test_opendp_counts_the_same(opendp: Any, deviation: float) -> None:
-    space = opendp.vector_domain(opendp.atom_domain(T=int)), opendp.l2_distance(T=float)
-    theirs = opendp.m.make_gaussian(*space, scale=deviation).map(1.0)
-    assert theirs <= rho_of_gaussian(1, Fraction(deviation) ** 2) / RHO_UNITS <= theirs * (1 + 1e-9) + 1e-12
-    single = opendp.atom_domain(T=int), opendp.absolute_distance(T=float)
-    curve = opendp.c.make_zCDP_to_approxDP(opendp.m.make_gaussian(*single, scale=deviation)).map(1.0)
-    ours = to_epsilon(rho_of_gaussian(1, Fraction(deviation) ** 2), DELTA)
-    assert ours == pytest.approx(curve.epsilon(delta=float(DELTA)), rel=1e-6)
 
 
 @pytest.mark.parametrize("releases", [1, 20, 1000])
@@ -94,8 +73,8 @@ def test_as_sharp_as_the_renyi_accountant_and_sharper_than_the_simple_rule() -> 
 def brute(rho: float, delta: float) -> float:
     """The least over very many orders."""
     found = math.inf
-    for step in range(-4000, 4000):
-        over = math.exp(step / 200)
+    for step in range(-1000, 1600):
+        over = math.exp(step / 100)
         found = min(
             found, rho * (1 + over) + (-math.log(delta) - over * math.log1p(1 / over) - math.log1p(over)) / over
         )
@@ -110,24 +89,27 @@ def test_the_best_order_is_found(rho_units: int, digits: int) -> None:
     assert ours <= least * (1 + 1e-9) + 1e-9 and ours >= least * (1 - 1e-4)
 
 
+@settings(max_examples=50)
 @given(RHOS, RHOS, DELTAS)
 def test_more_rho_is_never_less_epsilon(one: int, other: int, delta: Fraction) -> None:
     low, high = sorted((one, other))
     assert to_epsilon(low, delta) <= to_epsilon(high, delta) * (1 + 1e-9) + 1e-12
 
 
+@settings(max_examples=50)
 @given(RHOS, DELTAS, DELTAS)
 def test_less_delta_is_never_less_epsilon(rho: int, one: Fraction, other: Fraction) -> None:
     low, high = sorted((one, other))
     assert to_epsilon(rho, low) >= to_epsilon(rho, high) * (1 - 1e-9) - 1e-12
 
 
+@settings(max_examples=50)
 @given(RHOS, DELTAS)
 def test_never_below_the_gaussian_that_has_this_rho(rho: int, delta: Fraction) -> None:
     assert to_epsilon(rho, delta) >= epsilon_of_gaussian(rho, delta) * (1 - 1e-9) - 1e-12
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.fractions(min_value=Fraction(1, 1000), max_value=20, max_denominator=1000), st.integers(3, 12))
 def test_the_inverse_is_the_most_that_fits(epsilon: Fraction, digits: int) -> None:
     delta = Fraction(1, 10**digits)

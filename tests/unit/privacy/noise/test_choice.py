@@ -31,19 +31,19 @@ def p_value(seen: list[int], weights: np.ndarray[tuple[int], np.dtype[np.float64
 
 @pytest.mark.parametrize("epsilon", [Fraction(1, 2), Fraction(1, 20), Fraction(4)], ids=str)
 def test_the_exponential_mechanism(epsilon: Fraction) -> None:
-    entropy, n = stream(1), 4_000
+    entropy, n = stream(1), 3_000
     seen = [exponential_choice(SCORES, epsilon, 2, entropy, WEIGHTS) for _ in range(n)]
 
     def masses(factor: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return np.array(WEIGHTS) * np.exp(np.array(SCORES) * float(epsilon) * factor / 4 - 20)
 
     assert p_value(seen, masses(1.0)) > FITS
-    assert p_value(seen, masses(0.7)) < NEVER and p_value(seen, masses(1.3)) < NEVER
+    assert max(p_value(seen, masses(0.7)), p_value(seen, masses(1.3))) < FITS**2
 
 
 def test_permute_and_flip() -> None:
     """Against its closed form for two candidates: the worse one wins with probability e^(−x) / 2."""
-    entropy, n = stream(2), 20_000
+    entropy, n = stream(2), 6_000
     worse = sum(permute_and_flip([10, 7], Fraction(1, 2), 1, entropy) for _ in range(n))
     assert stats.binomtest(worse, n, np.exp(-0.75) / 2).pvalue > FITS
     assert stats.binomtest(worse, n, np.exp(-0.75 * 0.7) / 2).pvalue < NEVER
