@@ -18,6 +18,7 @@ from xinglin.cli import (
     connect_verbs,
     consent_verbs,
     dsp_verbs,
+    extract_verbs,
     hub_verbs,
     intake_verbs,
     lake_verbs,
@@ -35,6 +36,7 @@ from xinglin.cli import (
     study_verbs,
     terms_verbs,
     witness_verbs,
+    workspace_verbs,
 )
 from xinglin.cli.output import ends, printer
 
@@ -96,6 +98,9 @@ app.add_typer(study_verbs.app, name="study")
 app.add_typer(national_verbs.app, name="contract")
 app.add_typer(access_review_verbs.app, name="access")
 app.add_typer(run_verbs.app, name="run")
+app.add_typer(extract_verbs.app, name="extract")
+node_verbs.app.command()(extract_verbs.leak)
+app.add_typer(workspace_verbs.app, name="workspace")
 connect_verbs.add_to(app)
 dsp_verbs.add_to(app)
 space_verbs.add_to(app)

@@ -20,6 +20,7 @@ from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.computer import Desk
+from xinglin.node.extract_leak import MARKS_SECRET
 from xinglin.node.extract_profiles import NodeProfiles
 from xinglin.node.halting import Halts
 from xinglin.node.runs import use_of
@@ -138,7 +139,7 @@ class NodeExtracts:
             ask,
             self._profiles.text(ask.profile),
             self._vault.secret("pseudonyms"),
-            self._vault.secret("marks"),
+            self._vault.secret(MARKS_SECRET),
             draft,
         )
 

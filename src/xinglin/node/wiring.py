@@ -140,7 +140,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     RUN_TIME.check(run_limit_ms)
     runs = NodeRuns(desk, releaser, clock, run_limit_ms)
     profiles, extract_store = NodeProfiles(folder), open_extract_store(folder, settings)
-    extracts = NodeExtracts(desk, extract_store, ExtractVault(keys, folder / "extracts"), profiles, clock)
+    extracts = NodeExtracts(desk, extract_store, open_extract_vault(folder, keys), profiles, clock)
     ports = Ports(
         decider=NodeDecider(
             *(keys.did, view, agreements, preparations, database, approvals, law, clock, _site(settings), decisions),
@@ -227,6 +227,11 @@ def _overdue(folder: Path, settings: NodeSettings) -> OverdueBreaches:
 def open_extract_store(folder: Path, settings: NodeSettings) -> NodeExtractStore:
     """Reviewers, votes and marks, wherever the node's settings put its database."""
     return NodeExtractStore(settings.database_url) if settings.database_url else NodeExtractStore.in_folder(folder)
+
+
+def open_extract_vault(folder: Path, keys: PrivateKeys) -> ExtractVault:
+    """Extracts on their way, and the secrets of pseudonyms and marks."""
+    return ExtractVault(keys, folder / "extracts")
 
 
 def open_connector_store(folder: Path, settings: NodeSettings) -> ConnectorDatabase:
