@@ -11,11 +11,15 @@ import contextlib
 import multiprocessing as mp
 import os
 import queue
+import resource
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from bench._frequency import success
@@ -27,6 +31,7 @@ from xinglin.secure.blind.intersection import Helper, Learner
 from xinglin.secure.blind.linkage import link
 from xinglin.secure.blind.matching_terms import Matching
 from xinglin.secure.blind.split import Asker, Holder
+from xinglin.stores.spu_engine import SpuEngine
 
 
 def identifiers(first: int, count: int) -> list[bytes]:
@@ -97,6 +102,30 @@ def _intersections(items: int) -> None:
         say(f"blind.{shows}", f"private {shows}, two processes", wall, "s", promise, words)
 
 
+def _spu(python: Path, items: int) -> None:
+    engine = SpuEngine(python)
+    matching = Matching("bench", "did:a", "did:b", "intersection", items, items, os.urandom(32))
+    ports = [socket.socket() for _ in range(2)]
+    for one in ports:
+        one.bind(("127.0.0.1", 0))
+    addresses = (f"127.0.0.1:{ports[0].getsockname()[1]}", f"127.0.0.1:{ports[1].getsockname()[1]}")
+    for one in ports:
+        one.close()
+    mine, theirs = identifiers(0, items), identifiers(items // 2, items)
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    with ThreadPoolExecutor(2) as pool:
+        learner = pool.submit(engine.intersect, matching, mine, "did:a", addresses)
+        pool.submit(engine.intersect, matching, theirs, "did:b", addresses)
+        found = len(learner.result())
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if found != items - items // 2:
+        raise SystemExit(f"{found} matches where {items - items // 2} were planted")
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    promise = "<= 30" if items == 1_000_000 else ""
+    words = f"{items:,} x {items:,} items; SPU {engine.version()}; processor seconds of both children {spent:.1f}"
+    say("blind.spu", "private intersection by SPU's RR22, two processes", wall, "s", promise, words)
+
+
 def _pseudonyms(batch: int) -> None:
     holders = [Holder("did:hub", os.urandom(32), os.urandom), Holder("did:reg", os.urandom(32), os.urandom)]
     asker = Asker("bench", [one.announce("bench") for one in holders], os.urandom)
@@ -143,6 +172,8 @@ def main(arguments: list[str]) -> None:
     _linkage(200 if small else 10_000)
     _pseudonyms(32 if small else 4_096)
     _intersections(500 if small else 1_000_000)
+    if "--spu" in arguments:
+        _spu(Path(arguments[arguments.index("--spu") + 1]), 1_000 if small else 1_000_000)
 
 
 if __name__ == "__main__":
