@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from joserfc.jwk import ECKey
+from typer.testing import CliRunner
 
+from xinglin.cli.app import app
+from xinglin.cli.local_space import _free_ports
+from xinglin.feeds.fhir_errors import ServerRefused
+from xinglin.feeds.fhir_export import BulkExport, ExportState
+from xinglin.feeds.fhir_session import BackendService, FhirServer, FhirSession, public_key_set
+from xinglin.intake.ports import Kept, Received
+from xinglin.kernel.instants import system_clock
 from xinglin.sample import generate_space
 from xinglin.sdk import Refused
 from xinglin.sdk.study import Study
@@ -118,3 +133,78 @@ def test_a_hospital_that_is_killed_goes_on_where_it_was(home: ExtractSpace, stud
     assert extract.delivered(60).state == "delivered"
     with home.keeper() as keeper:
         assert keeper.fetch(extract.id).manifest.k >= 10
+
+
+def verb(*words: str) -> Any:
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, (words, done.output)
+    return json.loads(done.stdout)
+
+
+async def exported(base: str, access: BackendService | None) -> dict[str, bytes]:
+    """What the project's own export client fetches from a workspace, by FHIR type."""
+    found: dict[str, bytes] = {}
+
+    async def keep(received: Received) -> Kept:
+        kind = received.label.split()[1]
+        found[kind] = found.get(kind, b"") + received.body
+        return Kept(kind, 1, len(received.body), False, received.source, received.media_type, 0, "")
+
+    server = FhirServer(base, access, plain_loopback=True)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        export = BulkExport(FhirSession(server, client, system_clock), "workspace", keep, lambda _state: None)
+        done = await export.run(ExportState())
+        assert done.phase == "done"
+        await export.cancel(done)
+    return found
+
+
+async def test_a_platform_inside_reads_by_bulk_export_and_a_leak_names_the_workspace(
+    home: ExtractSpace, study: Study, tmp_path: Path
+) -> None:
+    (extract,) = study.extract(SQL, **asked(home))
+    home.both_vote("a", extract)
+    extract.delivered(60)
+    (port,) = _free_ports(1)
+    key = ECKey.generate_key("P-384", private=True)
+    pem = key.as_pem(private=True).decode()
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps(public_key_set(pem, "ES384")))
+    folder = str(home.workspace_folder)
+    enrolled = verb("workspace", "clients", "--folder", folder, "--enrol", "platform", "--jwks", str(jwks))
+    assert [one["id"] for one in enrolled] == ["platform"]
+    command = [sys.executable, "-m", "xinglin", "workspace", "run", "--folder", folder, "--port", str(port)]
+    process = subprocess.Popen([*command, "--plain-http"], stderr=subprocess.PIPE)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, trust_env=False) as client:
+            wait_until(lambda: answers(client), "the workspace serves", 60)
+            assert client.get("/fhir/$export").status_code == 401
+            assert client.get(f"/extracts/{extract.id}/rows.parquet").status_code == 401
+        wait_until(lambda: extract.state == "taken", "the workspace fetched it", 60)
+        kid = json.loads(jwks.read_text())["keys"][0]["kid"]
+        found = await exported(f"{url}/fhir", BackendService("platform", f"{url}/token", pem, kid))
+        persons = {json.loads(line)["id"] for line in found["Patient"].splitlines()}
+        rows = [json.loads(line) for line in found["Observation"].splitlines()]
+        assert {row["subject"]["reference"].removeprefix("Patient/") for row in rows} == persons
+        assert {one["code"]["text"] for one in rows[0]["component"]} == {"age", "sex", "chol", "disease"}
+        stranger = ECKey.generate_key("P-384", private=True).as_pem(private=True).decode()
+        with pytest.raises(ServerRefused):
+            await exported(f"{url}/fhir", BackendService("platform", f"{url}/token", stranger, kid))
+        with pytest.raises(ServerRefused):
+            await exported(f"{url}/fhir", BackendService("nobody", f"{url}/token", pem, kid))
+    finally:
+        process.terminate()
+        process.wait(20)
+    leaked = tmp_path / "leaked.parquet"
+    with home.keeper() as keeper:
+        leaked.write_bytes(keeper.file(extract.id, "rows.parquet"))
+    (named,) = verb("node", "leak", str(leaked), "--folder", str(home.space.node_folder("a")))
+    assert named["recipient"] == home.workspace and named["run"] == extract.id and named["bound"] < 1e-6
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/fhir/metadata").status_code == 200
+    except httpx.HTTPError:
+        return False
