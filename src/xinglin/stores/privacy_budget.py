@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import msgspec
@@ -246,12 +245,12 @@ class BudgetLedger:
             last = _last(work, _root(work, data_set))
         return last.hash if last else ""
 
-    def preview(self, data_set: str, study: str, rho_units: int, delta: Fraction) -> Preview | Denied:
+    def preview(self, data_set: str, study: str, rho_units: int) -> Preview | Denied:
         """What one more release would cost; charges nothing."""
         of_study, everybody = self.scope(data_set, study), self.scope(data_set, EVERYBODY)
         if of_study is None or everybody is None:
             return deny("privacy.no_budget", "The data set has no privacy budget.", "The hospital has to set its caps.")
-        return preview(of_study, everybody, rho_units, delta)
+        return preview(of_study, everybody, rho_units)
 
     def forecast(self, data_set: str, study: str, now: Instant, window_days: int = 30) -> Forecast | Denied:
         """How long a scope lasts at the pace of the last days."""

@@ -111,14 +111,14 @@ def test_the_database_itself_refuses_to_overspend(used: BudgetLedger, tmp_path: 
 
 def test_costs_and_forecasts_are_shown(used: BudgetLedger) -> None:
     delta = Fraction(1, 10**6)
-    shown = used.preview("d", "s", 150, delta)
+    shown = used.preview("d", "s", 150)
     assert not isinstance(shown, Denied) and shown.fits and shown.releases_left == 2
-    assert shown.study_epsilon < shown.study_epsilon_after
-    too_much = used.preview("d", "s", 401, delta)
+    assert shown.study.epsilon(delta) < shown.study_after.epsilon(delta) and shown.everybody_after.spent == 350
+    too_much = used.preview("d", "s", 401)
     assert not isinstance(too_much, Denied) and not too_much.fits and too_much.releases_left == 0
     pace = used.forecast("d", EVERYBODY, 10, window_days=1)
     assert not isinstance(pace, Denied) and (pace.left, pace.a_day, pace.days_left) == (800, 200, 4)
     idle = used.forecast("d", "t", 10)
     assert not isinstance(idle, Denied) and idle.days_left == -1
-    assert codes(used.preview("d", "nobody", 1, delta)) == ("privacy.no_budget",)
+    assert codes(used.preview("d", "nobody", 1)) == ("privacy.no_budget",)
     assert codes(used.forecast("d", "nobody", 1)) == ("privacy.no_budget",)

@@ -260,14 +260,17 @@ def _broken(seq: int, why: str) -> BrokenChain:
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """What a release would cost, before anything is touched; ``epsilon…``: of all that is spent in the scope."""
+    """What a release would cost, before anything is touched: both scopes, now and after (``Scope.epsilon``).
+
+    ``reasons``: why it would not be paid for; ``releases_left``: how many of its kind are left, itself among them.
+    """
 
     rho_units: int
     reasons: tuple[Reason, ...]
-    study_epsilon: float
-    study_epsilon_after: float
-    everybody_epsilon: float
-    everybody_epsilon_after: float
+    study: Scope
+    study_after: Scope
+    everybody: Scope
+    everybody_after: Scope
     releases_left: int
 
     @property
@@ -276,18 +279,16 @@ class Preview(msgspec.Struct, frozen=True):
         return not self.reasons
 
 
-def preview(study: Scope, everybody: Scope, rho_units: int, delta: Fraction) -> Preview:
+def preview(study: Scope, everybody: Scope, rho_units: int) -> Preview:
     """The cost of one more release of ``rho_units``, and how many of the kind are left; charges nothing."""
     Ask(study.data_set, study.study, "preview", "preview", rho_units)
-    return Preview(
-        rho_units,
-        tuple(_short(study, everybody, rho_units)),
-        study.epsilon(delta),
-        to_epsilon(min(study.spent + rho_units, LARGEST_RHO_UNITS), delta),
-        everybody.epsilon(delta),
-        to_epsilon(min(everybody.spent + rho_units, LARGEST_RHO_UNITS), delta),
-        min(study.left, everybody.left) // rho_units,
-    )
+
+    def after(scope: Scope) -> Scope:
+        return msgspec.structs.replace(scope, spent=min(scope.spent + rho_units, LARGEST_RHO_UNITS))
+
+    left = min(study.left, everybody.left) // rho_units
+    reasons = tuple(_short(study, everybody, rho_units))
+    return Preview(rho_units, reasons, study, after(study), everybody, after(everybody), left)
 
 
 class Forecast(msgspec.Struct, frozen=True):

@@ -99,11 +99,12 @@ def test_an_empty_chain() -> None:
 
 def test_a_preview_counts_both_scopes() -> None:
     delta = Fraction(1, 10**6)
-    shown = preview(Scope("d", "s", 100, 40), Scope("d", "*", 1_000, 970), 20, delta)
+    shown = preview(Scope("d", "s", 100, 40), Scope("d", "*", 1_000, 970), 20)
     assert shown.releases_left == 1 and shown.fits
-    shown = preview(Scope("d", "s", 100, 40), Scope("d", "*", 1_000, 970), 70, delta)
+    shown = preview(Scope("d", "s", 100, 40), Scope("d", "*", 1_000, 970), 70)
     assert [one.code for one in shown.reasons] == ["privacy.study_spent", "privacy.everybody_spent"]
-    assert preview(Scope("d", "s", 5, 5), Scope("d", "*", 5, 5), LARGEST_RHO_UNITS, delta).study_epsilon_after > 1
+    most = preview(Scope("d", "s", 5, 5), Scope("d", "*", 5, 5), LARGEST_RHO_UNITS)
+    assert most.study_after.epsilon(delta) > 1000 and most.everybody.epsilon(delta) < 1e-4
 
 
 def test_a_forecast_is_the_pace_of_the_window() -> None:
