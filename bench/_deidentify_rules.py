@@ -15,8 +15,8 @@ TYPES = (
     "Contract", "Coverage", "Device", "DiagnosticReport", "Encounter", "Endpoint", "ExplanationOfBenefit",
     "FamilyMemberHistory", "DeviceRequest", "EpisodeOfCare", "Goal", "Group", "HealthcareService", "ImagingStudy",
     "Immunization", "InsurancePlan", "Location", "Media", "Observation", "Practitioner", "MedicationRequest",
-    "NutritionOrder", "Procedure", "QuestionnaireResponse", "ServiceRequest", "Specimen", "Substance", "Task",
-    "VisionPrescription",
+    "NutritionOrder", "Procedure", "QuestionnaireResponse", "ServiceRequest", "Specimen", "Substance",
+    "RequestGroup", "Schedule", "Slot", "Task", "VisionPrescription",
 )
 # fmt: on
 KEEP = (

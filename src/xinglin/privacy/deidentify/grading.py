@@ -157,7 +157,7 @@ def _sort_of_element(kind: str, path: str, action: Action) -> Sort | None:
         return None
     owner, name, type_name = kind, path, ""
     for name in path.split("."):
-        found = named(owner if not type_name else type_name, name)
+        found = named(type_name or owner, name)
         if found is None:
             return "direct"
         owner, type_name = type_name or owner, found[1].name.removeprefix("@")

@@ -23,13 +23,13 @@ class Record:
     is, for free text.
     """
 
-    __slots__ = ("_person", "_secrets", "_shift", "dictionary", "known", "namespace")
+    __slots__ = ("_person", "_secrets", "_shifts", "dictionary", "known", "namespace")
 
     def __init__(
         self, secrets: Secrets, namespace: str, person: str | None, known: dict[str, str], dictionary: Any = None
     ) -> None:
         self._secrets, self._person = secrets, person
-        self._shift: int | None = None
+        self._shifts: dict[int, int] = {}
         self.namespace, self.known, self.dictionary = namespace, known, dictionary
 
     @property
@@ -39,9 +39,12 @@ class Record:
 
     def shift(self, days: int) -> int | None:
         """Days by which this person's dates move; ``None`` where nobody knows whose they are."""
-        if self._shift is None and self._person is not None:
-            self._shift = self._secrets.shifts.of(self._person, days)
-        return self._shift
+        if self._person is None:
+            return None
+        known = self._shifts.get(days)
+        if known is None:
+            known = self._shifts[days] = self._secrets.shifts.of(self._person, days)
+        return known
 
     def draw(self, field: str, value: float) -> float:
         """A number in [-0.5, 0.5) for noise: the same for the same person, field and value."""

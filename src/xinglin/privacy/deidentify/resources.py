@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from xinglin.privacy.deidentify.actions import meet
 from xinglin.privacy.deidentify.columns import Secrets
 from xinglin.privacy.deidentify.errors import BadProfile, BadRecord
 from xinglin.privacy.deidentify.leaves import Leaves, fits
@@ -131,7 +132,8 @@ class ResourcePlan:
             return self._leaves.step(kind, element.name, type_, action)
         if not is_defined(name):
             raise BadProfile("Its type has no definition, so it cannot be kept.", place=place)
-        return self.walk(name, None if action == KEEP else action, within).apply
+        walk = self.walk(name, None if action == KEEP else action, within).apply
+        return _entry_of(walk) if name == "Bundle.entry" else walk
 
     def _special(self, kind: str, element: Element, name: str, action: Action) -> Step | None:
         if name == "Resource":
@@ -180,12 +182,11 @@ class Walk:
         self._extensions = plan.extensions()
         for name, action in self._fields.items():
             found = named(kind, name)
-            if found is None:
+            if found is None or action == DROP:
                 continue
             element, type_ = found
-            chosen = over if over is not None and fits(over, type_.name, name) else action
-            deeper = None if is_primitive(type_.name) or over is None or chosen is over else over
-            step = plan.step(kind, element, type_, deeper or chosen, plan.dotted(kind, name, within))
+            chosen = _under(over, action, type_.name, name) if over is not None else action
+            step = plan.step(kind, element, type_, chosen, plan.dotted(kind, name, within))
             if step is not None:
                 self._steps[name] = _many(step) if element.many else step
 
@@ -217,6 +218,23 @@ class Walk:
             if new is not None:
                 found.append(new)
         return found
+
+
+def _entry_of(walk: Step) -> Step:
+    """An entry whose resource is not given is not given either."""
+
+    def step(value: Any, record: Record) -> Any:
+        out = walk(value, record)
+        return None if out is None or "resource" not in out else out
+
+    return step
+
+
+def _under(over: Action, own: Action, type_name: str, name: str) -> Action:
+    """The action of a part where something is done with the whole: never less than the part's own."""
+    if is_primitive(type_name):
+        return meet(over, own) if fits(over, type_name, name) else own
+    return meet(over, own) if own == KEEP or over.do == own.do == "change" else own
 
 
 def _many(step: Step) -> Step:

@@ -93,11 +93,12 @@ def _without_nulls(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rule(given: Any, place: str) -> Rule:
-    if not isinstance(given, dict) or not isinstance(given.get("path"), str) or not given["path"]:
+    told = isinstance(given, dict) and [given.get(name) for name in ("path", "method")]
+    if not told or not all(isinstance(each, str) and each for each in told):
         raise BadConfiguration("A rule has a path and a method.", place=place)
-    method = _BY_LOWER.get(str(given.get("method") or "").lower())
+    method = _BY_LOWER.get(given["method"].lower())
     if method is None:
-        raise UnknownField(str(given.get("method")), place, nearest(str(given.get("method")), METHODS))
+        raise UnknownField(given["method"], place, nearest(given["method"], METHODS))
     patterns = read_path(given["path"].strip(), place)
     more: Callable[[dict[str, Any], str], dict[str, Any]] = _SETTINGS.get(method, lambda rule, at: {})
     return Rule(patterns, method, place, **more(given, place))
