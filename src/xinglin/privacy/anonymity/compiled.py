@@ -10,11 +10,16 @@ import numpy as np
 from numba import njit
 
 from xinglin.privacy.anonymity.coding import SCALE, TREE
+from xinglin.privacy.anonymity.judging import holds
 
 _SLOTS, _COUNTED = 256, 1 << 21
 _KIND, _SIZE, _MISSING, _WEIGHT, _DEPTH, _TREE, _LINE = range(7)
 _FIRST, _LAST, _COST = range(3)
 _SPLIT, _KEEP_INSIDE, _KEEP_OUTSIDE = 0, 1, 2
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_PLACE_OF_BIT = np.zeros(64, dtype=np.int64)
+for _bit in range(64):
+    _PLACE_OF_BIT[((1 << _bit) * int(_DE_BRUIJN) & (2**64 - 1)) >> 58] = _bit
 _jit = njit(cache=True, nogil=True)
 
 
@@ -43,20 +48,38 @@ def _meet(shape, j, low, high):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _tally(rows, j, begin, end, low, high, histogram, values, counts, sorting):  # type: ignore[no-untyped-def]
-    """The codes that occur in column j and how often, ascending; how many there are."""
-    many = end - begin
-    width = high - low + 1
+def _count(rows, begin, end, starts, counted, bits):  # type: ignore[no-untyped-def]
+    """Count the codes of every column at once, and set a bit for each that occurs."""
+    for row in range(begin, end):
+        for j in range(rows.shape[1]):
+            at = starts[j] + np.int64(rows[row, j])
+            counted[at] += 1
+            bits[at >> 6] |= np.uint64(1) << np.uint64(at & 63)
+
+
+@_jit
+def _collect(begin, end, counted, bits, room):  # type: ignore[no-untyped-def]
+    """What ``_count`` found between two places, ascending, and clear it; how many codes."""
+    values, counts = room[0], room[1]
     found = 0
-    if width <= 4 * many + 256:
-        for row in range(begin, end):
-            histogram[rows[row, j] - low] += 1
-        for code in range(width):
-            if histogram[code] > 0:
-                values[found], counts[found] = code + low, histogram[code]
-                histogram[code] = 0
-                found += 1
-        return found
+    for word in range(begin >> 6, end >> 6):
+        left = bits[word]
+        bits[word] = 0
+        while left != 0:
+            lowest = left & (~left + np.uint64(1))
+            left ^= lowest
+            at = (word << 6) + _PLACE_OF_BIT[(lowest * _DE_BRUIJN) >> np.uint64(58)]
+            values[found], counts[found] = at - begin, counted[at]
+            counted[at] = 0
+            found += 1
+    return found
+
+
+@_jit
+def _sort(rows, j, begin, end, room):  # type: ignore[no-untyped-def]
+    """The codes that occur in a column far wider than the group, by sorting them; how many."""
+    values, counts, sorting = room
+    found, many = 0, end - begin
     for row in range(begin, end):
         sorting[row - begin] = rows[row, j]
     sorting[:many].sort()
@@ -128,7 +151,8 @@ def _cuts_of_tree(shape, j, part, found, values, counts, cuts, number, every):  
         while at < found and values[at] <= nodes[node, _LAST]:
             inside += counts[at]
             at += 1
-        if not _possible(part, inside):
+        most = (inside if children > 2 else part[0]) * whole
+        if not _possible(part, inside) or (not every and number == 1 and most <= cuts[0, 0]):
             continue
         saved_in = whole - _lost(shape, j, values[begin], values[at - 1])
         saved_out = 0
@@ -144,139 +168,33 @@ def _cuts_of_tree(shape, j, part, found, values, counts, cuts, number, every):  
 @_jit
 def _cuts_of_line(shape, j, part, found, values, counts, cuts, number, every):  # type: ignore[no-untyped-def]
     """Between each two neighbours; a missing value goes with either side, or stands alone."""
+    columns, _, place = shape
+    weight, line = columns[j, _WEIGHT], columns[j, _LINE]
     low, high = values[0], values[found - 1]
-    whole = _lost(shape, j, low, high)
-    gone = high == shape[0][j, _MISSING]
+    gone = high == columns[j, _MISSING]
     present = found - 1 if gone else found
-    top = values[present - 1]
-    lone = counts[found - 1] if gone else 0
-    many = part[0]
+    top, lone = values[present - 1], (counts[found - 1] if gone else 0)
+    begin, end = place[line + low], place[line + top]
+    span = SCALE if gone else end - begin
+    many, allowance = part[0], part[2]
+    best = cuts[0, 0] if number == 1 and not every else 0
     before = 0
     for at in range(present - 1):
         before += counts[at]
         after = many - before - lone
-        if not _possible(part, before) and not (gone and _possible(part, after)):
-            continue
-        saved_low = whole - _lost(shape, j, low, values[at])
-        saved_high = whole - _lost(shape, j, values[at + 1], top)
+        saved_low = weight * (span - (place[line + values[at]] - begin))
+        saved_high = weight * (span - (end - place[line + values[at + 1]]))
         right = 0 if gone else saved_high
-        number = _weigh(cuts, number, every, part, j, low, values[at], before, saved_low, right)
-        if gone:
+        if every or allowance > 0 or before * saved_low + (many - before) * right > best:
+            number = _weigh(cuts, number, every, part, j, low, values[at], before, saved_low, right)
+            best = cuts[0, 0] if number == 1 and not every else 0
+        if gone and (every or allowance > 0 or after * saved_high > best):
             number = _weigh(cuts, number, every, part, j, values[at + 1], top, after, saved_high, 0)
+            best = cuts[0, 0] if number == 1 and not every else 0
     if gone:
-        saved_out = whole - _lost(shape, j, low, top)
-        number = _weigh(cuts, number, every, part, j, high, high, lone, whole, saved_out)
+        saved_out = weight * (span - (end - begin))
+        number = _weigh(cuts, number, every, part, j, high, high, lone, weight * SCALE, saved_out)
     return number
-
-
-@_jit
-def _count_side(rows, persons, shown, begin, end, cut, inside, seen, stamp):  # type: ignore[no-untyped-def]
-    """Persons on one side of a cut, and how many of them show each sensitive value; rows where no key is given."""
-    j, low, high = cut
-    keyed = len(persons) > 0
-    found, latest = 0, -1
-    for row in range(begin, end):
-        if j >= 0 and (low <= rows[row, j] <= high) != inside:
-            continue
-        person = persons[row] if keyed else row
-        if person != latest:
-            found += 1
-            latest = person
-        for s in range(shown.shape[1]):
-            code = shown[row, s]
-            if not keyed or stamp[s, code] != found:
-                stamp[s, code] = found
-                seen[s, code] += 1
-    return found
-
-
-@_jit
-def _diverse(seen, found, size, rule, cl, logs):  # type: ignore[no-untyped-def]
-    """Whether the values that a class shows are l-diverse; rule: (kind, l), kinds as ``rulebook`` numbers them."""
-    distinct, total, entropy = 0, 0, 0
-    for code in range(size):
-        if seen[code] > 0:
-            distinct += 1
-            total += seen[code]
-        if seen[code] == found:
-            return False
-    kind, least = rule
-    if distinct < least:
-        return False
-    if kind == 1:
-        for code in range(size):
-            entropy += logs[seen[code]]
-        # logs are rounded to the nearest: half a unit each is allowed for.
-        return logs[total] - entropy + distinct + 1 >= total * cl[0]
-    if kind == 2:
-        ordered = np.sort(seen[:size])
-        tail = 0
-        for at in range(size - least + 1):
-            tail += ordered[at]
-        return ordered[size - 1] * cl[1] < cl[0] * tail
-    return True
-
-
-@_jit
-def _close(seen, size, whole, limit, distance, tree):  # type: ignore[no-untyped-def]
-    """Whether a class's values lie within ``limit`` of the whole table's; distances as ``rulebook`` numbers them."""
-    mine, all_ = 0, 0
-    for code in range(size):
-        mine += seen[code]
-        all_ += whole[code]
-    moved = 0.0
-    if distance == 0:
-        for code in range(size):
-            moved += float(abs(seen[code] * all_ - whole[code] * mine))
-        return moved <= limit * 2.0 * float(mine) * float(all_)
-    if distance == 1:
-        ahead = 0
-        for code in range(size - 1):
-            ahead += seen[code] * all_ - whole[code] * mine
-            moved += float(abs(ahead))
-        return moved <= limit * float(max(size - 1, 1)) * float(mine) * float(all_)
-    at = 0
-    while at < len(tree):
-        parent, up, down = tree[at, 0], 0.0, 0.0
-        height = float(tree[at, 3]) / float(tree[at, 4])
-        while at < len(tree) and tree[at, 0] == parent:
-            extra = 0
-            for code in range(tree[at, 1], tree[at, 2] + 1):
-                extra += seen[code] * all_ - whole[code] * mine
-            if extra > 0:
-                up += float(extra)
-            else:
-                down -= float(extra)
-            at += 1
-        moved += height * min(up, down)
-    return moved <= limit * float(mine) * float(all_)
-
-
-@_jit
-def _holds(rows, persons, shown, begin, end, cut, inside, book, seen, stamp):  # type: ignore[no-untyped-def]
-    """Whether one side of a cut holds every rule."""
-    k, sizes, kinds, c, limits, distances, wholes, begins, trees, logs = book
-    seen[:] = 0
-    stamp[:] = 0
-    found = _count_side(rows, persons, shown, begin, end, cut, inside, seen, stamp)
-    if found < k:
-        return False
-    for s in range(shown.shape[1]):
-        rule = (kinds[s, 0], kinds[s, 1])
-        if kinds[s, 1] > 0 and not _diverse(seen[s], found, sizes[s], rule, c[s], logs):
-            return False
-        tree = trees[begins[s] : begins[s + 1]]
-        if limits[s] >= 0 and not _close(seen[s], sizes[s], wholes[s], limits[s], distances[s], tree):
-            return False
-    return True
-
-
-@_jit
-def whole_holds(rows, persons, shown, book, widest):  # type: ignore[no-untyped-def]
-    """Whether the table as one class holds every rule."""
-    seen = np.zeros((shown.shape[1], widest), dtype=np.int64)
-    stamp = np.zeros((shown.shape[1], widest), dtype=np.int64)
-    return _holds(rows, persons, shown, 0, len(rows), (-1, 0, 0), True, book, seen, stamp)
 
 
 @_jit
@@ -323,9 +241,9 @@ def _choose(rows, persons, shown, begin, end, cuts, number, tries, book, seen, s
                 best = at
         cut = (cuts[best, 1], cuts[best, 2], cuts[best, 3])
         act = cuts[best, 4]
-        good = act == _KEEP_OUTSIDE or _holds(rows, persons, shown, begin, end, cut, True, book, seen, stamp)
+        good = act == _KEEP_OUTSIDE or holds(rows, persons, shown, begin, end, cut, True, book, seen, stamp)
         if good and act != _KEEP_INSIDE:
-            good = _holds(rows, persons, shown, begin, end, cut, False, book, seen, stamp)
+            good = holds(rows, persons, shown, begin, end, cut, False, book, seen, stamp)
         if good:
             return best
         cuts[best, 0] = 0
@@ -342,66 +260,67 @@ def _fill(rows, begin, end, starts, counted):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _limits(rows, begin, end, known, starts, low, high):  # type: ignore[no-untyped-def]
-    """The lowest and highest code of a group in each column, from its counts or from its rows."""
-    if len(known):
-        for j in range(rows.shape[1]):
-            at, to = starts[j], starts[j + 1] - 1
-            while known[at] == 0:
-                at += 1
-            while known[to] == 0:
-                to -= 1
-            low[j], high[j] = at - starts[j], to - starts[j]
-        return
+def _price(rows, begin, end, shape):  # type: ignore[no-untyped-def]
+    """What losing a row of a group altogether would cost, beyond what it loses already."""
+    price = 0
     for j in range(rows.shape[1]):
-        low[j], high[j] = rows[begin, j], rows[begin, j]
-    for row in range(begin + 1, end):
-        for j in range(rows.shape[1]):
+        low, high = np.int64(rows[begin, j]), np.int64(rows[begin, j])
+        for row in range(begin + 1, end):
             code = np.int64(rows[row, j])
-            low[j] = min(low[j], code)
-            high[j] = max(high[j], code)
+            low = min(low, code)
+            high = max(high, code)
+        price += shape[0][j, _WEIGHT] * SCALE - _lost(shape, j, low, high)
+    return price
 
 
 @_jit
-def _gather(rows, begin, end, part, shape, limits, known, starts, room, cuts, every):  # type: ignore[no-untyped-def]
+def _gather(rows, begin, end, part, shape, known, starts, scratch, room, cuts, every):  # type: ignore[no-untyped-def]
     """The cuts that a group allows by its rows; how many."""
-    low, high = limits
-    histogram, values, counts, sorting = room
-    number, price = 0, 0
-    n, k, allowed = part
+    values, counts = room[0], room[1]
+    counted, bits = scratch
+    number, n = 0, end - begin
+    narrow = len(bits) <= 2 * n + 16
+    if len(known) == 0 and narrow:
+        _count(rows, begin, end, starts, counted, bits)
     for j in range(rows.shape[1]):
-        price += shape[0][j, _WEIGHT] * SCALE - _lost(shape, j, low[j], high[j])
-    whole = (n, k, allowed, price)
-    for j in range(rows.shape[1]):
-        if low[j] == high[j]:
-            continue
+        found = 0
         if len(known):
-            found = 0
-            for code in range(low[j], high[j] + 1):
+            for code in range(shape[0][j, _SIZE]):
                 count = known[starts[j] + code]
                 if count > 0:
                     values[found], counts[found] = code, count
                     found += 1
+        elif narrow:
+            found = _collect(starts[j], starts[j + 1], counted, bits, room)
         else:
-            found = _tally(rows, j, begin, end, low[j], high[j], histogram, values, counts, sorting)
+            found = _sort(rows, j, begin, end, room)
+        if found < 2:
+            continue
         if shape[0][j, _KIND] == TREE:
-            number = _cuts_of_tree(shape, j, whole, found, values, counts, cuts, number, every)
+            number = _cuts_of_tree(shape, j, part, found, values, counts, cuts, number, every)
         else:
-            number = _cuts_of_line(shape, j, whole, found, values, counts, cuts, number, every)
+            number = _cuts_of_line(shape, j, part, found, values, counts, cuts, number, every)
     return number
 
 
 @_jit
 def _rooms(rows, size, length, every):  # type: ignore[no-untyped-def]
-    """Room to work in: (histogram, values, counts, sorting), and for the cuts."""
+    """Room to work in: (values, counts, sorting), and for the cuts."""
     widest, most = 1, 4
     for j in range(len(size)):
         widest = max(widest, size[j])
         most += 2 * min(size[j], length) + 1
-    whole = np.zeros(widest + 1, dtype=np.int64)
     values, counts = np.empty(widest + 1, dtype=np.int64), np.empty(widest + 1, dtype=np.int64)
-    sorting = np.empty(length, dtype=rows.dtype)
-    return (whole, values, counts, sorting), np.empty((most if every else 1, 5), dtype=np.int64)
+    return (values, counts, np.empty(length, dtype=rows.dtype)), np.empty((most if every else 1, 5), dtype=np.int64)
+
+
+@_jit
+def _places(size):  # type: ignore[no-untyped-def]
+    """Where each column's counts begin, every column at a word of bits of its own."""
+    starts = np.zeros(len(size) + 1, dtype=np.int64)
+    for j in range(len(size)):
+        starts[j + 1] = starts[j] + (size[j] + 63) // 64 * 64
+    return starts
 
 
 @_jit
@@ -453,13 +372,12 @@ def cut_table(rows, order, persons, shown, edge, span, settings, shape, book):  
     every, tries, stop, allowance, widest = settings
     k, length, columns = book[0], span[1] - span[0], rows.shape[1]
     room, cuts = _rooms(rows, shape[0][:, _SIZE], length, every)
-    limits = (np.zeros(columns, dtype=np.int64), np.zeros(columns, dtype=np.int64))
     seen = np.zeros((shown.shape[1], widest), dtype=np.int64)
     stamp = np.zeros((shown.shape[1], widest), dtype=np.int64)
     spare = (np.empty_like(rows[:length]), np.empty_like(order[:length]), np.empty_like(persons[:length]),
              np.empty_like(shown[:length]))  # fmt: skip
-    starts = np.zeros(columns + 1, dtype=np.int64)
-    starts[1:] = np.cumsum(shape[0][:, _SIZE])
+    starts = _places(shape[0][:, _SIZE])
+    scratch = (np.zeros(starts[columns], dtype=np.int32), np.zeros(starts[columns] >> 6, dtype=np.uint64))
     slots = max(1, min(_SLOTS, _COUNTED // max(starts[columns], 1)))
     counted = np.zeros((slots, starts[columns]), dtype=np.int32)
     free = np.arange(slots + 1)
@@ -475,8 +393,8 @@ def cut_table(rows, order, persons, shown, edge, span, settings, shape, book):  
         best = -1
         known = counted[slot] if slot >= 0 else counted[0, :0]
         if n > stop and n > k and (allowed > 0 or n >= 2 * k):
-            _limits(rows, begin, end, known, starts, limits[0], limits[1])
-            best = _gather(rows, begin, end, (n, k, allowed), shape, limits, known, starts, room, cuts, every) - 1
+            part = (n, k, allowed, _price(rows, begin, end, shape) if allowed > 0 else 0)
+            best = _gather(rows, begin, end, part, shape, known, starts, scratch, room, cuts, every) - 1
             if every:
                 best = _choose(rows, persons, shown, begin, end, cuts, best + 1, tries, book, seen, stamp)
         if best < 0:

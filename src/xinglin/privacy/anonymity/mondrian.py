@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
@@ -49,13 +48,14 @@ def cut_into_classes(
     whole: Array | None = None,
     matrix: Array | None = None,
     engine: Engine = "compiled",
+    cores: int = 2,
 ) -> Classes:
     """Cut a table as finely as the rules allow.
 
     ``coded``: the columns that lead to a person; ``shown``: the sensitive ones; ``persons``: int64 code of
     the person of each row, None where each row is its own person; ``whole``: persons who show each sensitive
     value in the table that t is measured against, where this is a part of it; ``matrix``: ``matrix_of(coded)``
-    where it is there already.
+    where it is there already; ``cores``: how many threads cut a large table (the classes are the same).
 
     Guarantee: every class holds every rule (k persons; l and t of each sensitive column, in persons); the
     classes depend on what the rows hold, not on their order; both engines give the same ones. Raises
@@ -72,7 +72,7 @@ def cut_into_classes(
     if engine == "reference":
         classes, _ = reference.cut_table(table, allowance, CUTS_TRIED.value)
         return classes_of(classes, codes)
-    return _cut_compiled(table, allowance)
+    return _cut_compiled(table, allowance, cores)
 
 
 def _check_whole(table: reference.Table, rules: Rules) -> None:
@@ -88,7 +88,7 @@ def _check_whole(table: reference.Table, rules: Rules) -> None:
         )
 
 
-def _cut_compiled(table: reference.Table, allowance: int) -> Classes:
+def _cut_compiled(table: reference.Table, allowance: int, cores: int) -> Classes:
     from xinglin.privacy.anonymity import compiled
 
     many = len(table.codes)
@@ -107,7 +107,6 @@ def _cut_compiled(table: reference.Table, allowance: int) -> Classes:
         settings = (every, CUTS_TRIED.value, stop, allowed, widest)
         compiled.cut_table(rows, order, keyed, shown, edge, (begin, end), settings, shape, book)
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if many < _PARALLEL_ROWS or cores < 2 or allowance:
         cut(0, many, allowance, 0)
     else:
