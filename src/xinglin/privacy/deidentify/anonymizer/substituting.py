@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from xinglin.privacy.deidentify.anonymizer.methods import SUBSTITUTED, Work
 
-if TYPE_CHECKING:
-    from xinglin.privacy.deidentify.anonymizer.engine import Plan
+
+class Place(Protocol):
+    """What is known of a place: the rank of the rule in force, and the places and values below."""
+
+    rule: int
+
+    def place(self, name: str, value: Any) -> Place:
+        """The place of an element."""
+
+    def child(self, name: str, value: Any, work: Work) -> Any:
+        """What becomes of one value of an element."""
 
 
 class Substitution:
@@ -15,7 +24,7 @@ class Substitution:
 
     __slots__ = ("_plan", "_replacement")
 
-    def __init__(self, plan: Plan, replacement: Any) -> None:
+    def __init__(self, plan: Place, replacement: Any) -> None:
         self._plan = plan
         self._replacement = replacement if type(replacement) is dict else {}
 
@@ -24,7 +33,7 @@ class Substitution:
         work.flags |= SUBSTITUTED
         return self._replaced(self._plan, value, self._replacement, work) or None
 
-    def _replaced(self, plan: Plan, value: dict[str, Any], target: dict[str, Any], work: Work) -> dict[str, Any]:
+    def _replaced(self, plan: Place, value: dict[str, Any], target: dict[str, Any], work: Work) -> dict[str, Any]:
         out: dict[str, Any] = {}
         for name, inner in value.items():
             if name == "resourceType":
@@ -37,7 +46,7 @@ class Substitution:
                 out[name] = made if many else made[0]
         return {**out, **{name: wanted for name, wanted in target.items() if name not in value}}
 
-    def _elements(self, plan: Plan, name: str, values: list[Any], targets: list[Any], work: Work) -> list[Any]:
+    def _elements(self, plan: Place, name: str, values: list[Any], targets: list[Any], work: Work) -> list[Any]:
         made: list[Any] = []
         at = 0
         for value in values:
@@ -54,12 +63,12 @@ class Substitution:
                 made.append(self._one(below, value, {}, work))
         return made + targets[at:]
 
-    def _one(self, below: Plan, value: Any, target: Any, work: Work) -> Any:
+    def _one(self, below: Place, value: Any, target: Any, work: Work) -> Any:
         if type(value) is dict and type(target) is dict:
             return self._replaced(below, value, target, work)
         return target
 
-    def _holds_earlier(self, plan: Plan, value: dict[str, Any]) -> bool:
+    def _holds_earlier(self, plan: Place, value: dict[str, Any]) -> bool:
         """Whether an earlier rule decided about any part of it."""
         for name, inner in value.items():
             for each in inner if type(inner) is list else [inner]:
