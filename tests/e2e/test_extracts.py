@@ -84,6 +84,13 @@ def test_an_extract_is_held_reviewed_sealed_fetched_and_proved(home: ExtractSpac
         assert keeper.verify(extract.id).entry.submitter == home.space.dids["a"]
         assert keeper.waiting() == []
     assert extract.state == "taken"
+    at = ("--folder", str(home.workspace_folder))
+    left = verb(
+        "workspace", "release", extract.id, "describe", *at, "--param", 'columns=["chol"]', "--param", 'by=["sex"]'
+    )
+    assert left["id"].startswith("egress-") and left["payload"]
+    no = CliRunner().invoke(app, ["workspace", "release", extract.id, "glm", *at])
+    assert no.exit_code == 1 and "workspace.not_an_aggregate" in no.stderr
     leaves = home.space.sdk.log
     leaves.refresh()
     kinds = [one.entry.kind for one in leaves.about(extract.id)]

@@ -87,3 +87,31 @@ def clients(
     rows = [{"id": one.id, "name": one.name, "keys": len(one.keys), "only": ", ".join(one.runs)}
             for one in known.every().values()]  # fmt: skip
     printer.value(rows, lambda: columns(rows, ("id", "name", "keys", "only")))
+
+
+@app.command()
+@ends
+def release(
+    run_id: Annotated[str, typer.Argument(help="The extract.")],
+    algorithm: Annotated[str, typer.Argument(help="describe, crosstab, histogram or flow: aggregates alone leave.")],
+    folder: Folder = Path("workspace"),
+    param: Annotated[list[str] | None, typer.Option("--param", help="NAME=JSON of the algorithm. Repeatable.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the numbers here; the receipt beside it.")] = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """Take an aggregate of an extract out, by the disclosure rules and with evidence; there is no verb for rows."""
+    import msgspec
+
+    from xinglin.sdk.workspace.egress import release as let_out
+    from xinglin.sdk.workspace.keeper import open_workspace
+
+    given = dict(one.partition("=")[::2] for one in param or ())
+    params = {name: msgspec.json.decode(value) for name, value in given.items()}
+    with open_workspace(folder, passphrase(passphrase_file, ask_passphrase)) as keeper:
+        left = let_out(keeper, run_id, algorithm, params)
+    value = {"id": left.id, "kind": left.kind, "payload": left.payload, "entry": left.receipt.verify().index}
+    if out is not None:
+        out.write_bytes(msgspec.json.encode({"kind": left.kind, "payload": left.payload}))
+        left.receipt.save(out.with_suffix(".tlog-proof"))
+    printer.value(value, lambda: f"{facts({'id': left.id, 'entry': value['entry']})}\n{left.payload}")

@@ -7,6 +7,7 @@ table holds. 6. write files and manifest. A part that is not there, or that fail
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from xinglin.terms.extracts import ExtractAsk, decimal
 from xinglin.wire.extracts import ColumnSaid, ExtractFile, ExtractManifest
 
 if TYPE_CHECKING:
-    from xinglin.analysis.admit import Admitted
+    from xinglin.analysis.admit import Admitted, OutputColumn
     from xinglin.privacy.anonymity import Anonymised, Report
     from xinglin.privacy.deidentify import Compiled, Keys, Profile
 
@@ -68,7 +69,8 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
     marking = set_mark(told, request.mark_key, given, ask, described)  # 4
     quasi, sensitive = ([name for name in names if name in kept] for names in (ask.quasi, ask.sensitive))
     measured = check(marking.columns, quasi, persons=theirs, sensitive=sensitive)  # 5
-    return _written(request, marking.columns, profile, compiled, anonymous, measured, marking, done, len(persons))  # 6
+    made = _Made(profile, compiled, anonymous, measured, marking, done, described, len(persons))
+    return _written(request, made)  # 6
 
 
 def _compiled(request: Extract) -> tuple[Profile, Compiled, Keys]:
@@ -152,29 +154,41 @@ def _pseudonyms(keys: Keys, persons: np.ndarray[Any, np.dtype[Any]]) -> np.ndarr
     return np.array([*found, None], dtype=object)[:-1]
 
 
-def _written(
-    request: Extract,
-    columns: Columns,
-    profile: Profile,
-    compiled: Compiled,
-    anonymous: Anonymised,
-    measured: Report,
-    marking: Marking,
-    done: dict[str, str],
-    before: int,
-) -> Extracted:
+@dataclass(frozen=True)
+class _Made:
+    """What the steps gave; ``before``: rows of the query."""
+
+    profile: Profile
+    compiled: Compiled
+    anonymous: Anonymised
+    measured: Report
+    marking: Marking
+    done: dict[str, str]
+    described: dict[str, OutputColumn]
+    before: int
+
+
+def _written(request: Extract, made: _Made) -> Extracted:
+    profile, anonymous, measured, marking = made.profile, made.anonymous, made.measured, made.marking
+    columns, described, before = marking.columns, made.described, made.before
     ask, draft = request.ask, request.draft
     files = _files(ask, columns, draft)
     said = tuple(
-        ColumnSaid(name, _kind(columns.get(name)), _role(ask, name), _told(name, ask, words, marking))
-        for name, words in done.items()
+        ColumnSaid(
+            name,
+            _kind(columns.get(name)),
+            _role(ask, name),
+            _told(name, ask, words, marking),
+            *_range(columns.get(name), described[name]),
+        )
+        for name, words in made.done.items()
     )
     digest = canonical_digest(msgspec.to_builtins(profile))
     t = _upwards(measured.t) if measured.t is not None else ""
     manifest = msgspec.structs.replace(
         draft,
         profile_digest=digest,
-        grade=int(getattr(compiled, "grade", 0)),
+        grade=int(getattr(made.compiled, "grade", 0)),
         rows=measured.rows,
         persons=measured.persons,
         left_out=before - measured.rows,
@@ -265,6 +279,12 @@ def _kind(values: np.ndarray[Any, np.dtype[Any]] | None) -> str:
     if values is None:
         return ""
     return "text" if values.dtype.kind == "O" else "number"
+
+
+def _range(values: np.ndarray[Any, np.dtype[Any]] | None, described: OutputColumn) -> tuple[float | None, float | None]:
+    """The published range of a column that is still of numbers: a fact about the table, not about these rows."""
+    numbers = values is not None and values.dtype.kind != "O"
+    return (described.low, described.high) if numbers else (None, None)
 
 
 def _role(ask: ExtractAsk, name: str) -> str:

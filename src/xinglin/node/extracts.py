@@ -132,7 +132,7 @@ class NodeExtracts:
             run_id=use.run, study=plan.study, data_set=plan.data_set, node=self._desk.keys.did,
             recipient=ask.workspace, agreement=plan.agreements[self._desk.keys.did], as_of=plan.as_of,
             profile=ask.profile, profile_digest="", grade=0, rows=0, persons=0, left_out=0, k=0, l=0, t="",
-            risks={}, columns=(), files=(), released=mark.at,
+            risks={}, columns=(), files=(), released=mark.at, min_cell=plan.min_cell,
         )  # fmt: skip
         return em.Extract(
             use.run,

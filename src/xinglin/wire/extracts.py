@@ -142,12 +142,14 @@ class ExtractFile(msgspec.Struct, frozen=True):
 
 
 class ColumnSaid(msgspec.Struct, frozen=True):
-    """What became of a column: its kind, and in words what was done to it."""
+    """What became of a column: its kind, in words what was done to it, and the published range of a number."""
 
     name: str
     kind: str
     role: str
     done: str
+    low: float | None = None
+    high: float | None = None
 
 
 class ExtractManifest(msgspec.Struct, frozen=True):
@@ -155,7 +157,8 @@ class ExtractManifest(msgspec.Struct, frozen=True):
 
     ``grade``: level of GB/T 42460 after the profile. ``k``, ``l``, ``t`` as measured after marking (``l`` 0 and ``t``
     empty where they were not asked for). ``risks``: re-identification risks before and after, exact decimals.
-    ``released``: when the mark was made (ms), which its code stands for.
+    ``released``: when the mark was made (ms), which it stands for. ``min_cell``: persons behind each number that may
+    leave the workspace again.
     """
 
     run_id: str
@@ -178,6 +181,7 @@ class ExtractManifest(msgspec.Struct, frozen=True):
     columns: tuple[ColumnSaid, ...]
     files: tuple[ExtractFile, ...]
     released: Instant
+    min_cell: int = 10
     version: int = 1
 
 

@@ -184,6 +184,15 @@ class Keeper:
             raise CannotRead("A kept file is not what its manifest says.", remedy="Fetch the extract anew.")
         return data
 
+    def keep_release(self, run_id: str, name: str, cells: bytes) -> None:
+        """Keep the persons of what leaves of an extract, for later comparisons."""
+        self._vault.keep(f"{self.kept_one(run_id).run_id}/egress/{name}", cells)
+
+    def releases(self, run_id: str) -> list[bytes]:
+        """The same of everything that left before."""
+        start = f"{run_id}/egress/"
+        return [self._vault.open(name) for name in self._vault.names() if name.startswith(start)]
+
     def drop(self, run_id: str) -> None:
         """Delete an extract from this workspace; its proof stays, without a row."""
         for name in self.kept_one(run_id).files:
