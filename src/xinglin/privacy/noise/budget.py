@@ -222,8 +222,8 @@ def recap(scope: Scope | None, last: Entry | None, data_set: str, study: str, ca
 def verify(entries: Iterable[Entry], scopes: Sequence[Scope] = ()) -> Entry | None:
     """The head of a whole chain, replayed from its first entry; ``None`` of an empty one.
 
-    Raises ``BrokenChain`` where an entry was changed, dropped or put between, where the sums do not add up, or where
-    ``scopes`` (what the store goes by) are not what the entries come to. A chain that was cut short at its end, or
+    Raises ``BrokenChain`` where an entry was changed, dropped or put between, where the sums do not add up or pass a
+    cap, or where ``scopes`` (what the store goes by) are not what the entries come to. A chain that was cut short at its end, or
     written anew, is whole: only a head that was committed elsewhere (the log) tells.
     """
     last: Entry | None = None
@@ -238,6 +238,8 @@ def verify(entries: Iterable[Entry], scopes: Sequence[Scope] = ()) -> Entry | No
             spent[EVERYBODY] += entry.rho_units if entry.kind == "charge" else 0
         if (entry.study_spent, entry.all_spent) != (spent.get(entry.study, 0), spent[EVERYBODY]):
             raise _broken(entry.seq, "its sums are not those of the entries before it")
+        if any(spent.get(name, 0) > caps.get(name, 0) for name in (entry.study, EVERYBODY)):
+            raise _broken(entry.seq, "more was spent than the caps of its time allowed")
         last = entry
     for scope in scopes:
         if (scope.spent, scope.cap) != (spent.get(scope.study, 0), caps.get(scope.study, scope.cap)):

@@ -31,6 +31,7 @@ def exponential_choice(
 
     ``scores``: integers, larger is better; ``sensitivity``: by how much one person's data moves any score at most;
     ``weights``: how many candidates of the fixed list with that score each place stands for (default 1).
+    Domain: whole scores of a fixed list. Metric: the largest difference of one score between neighbours.
     Guarantee: ε-differentially private, and ε²/8-zCDP (``accounting.rho_of_choice``): its range is bounded by ε.
     Method: places of nearly one score are taken together. A group whose best exponent is x has its weight times
     ⌊2^128·e^(−x)⌋ sure cells, and one more for the fraction that is left; a uniform cell is drawn, in a last cell a
@@ -66,6 +67,7 @@ def exponential_choice(
 def permute_and_flip(scores: Scores, epsilon: Fraction, sensitivity: int, entropy: Entropy) -> int:
     """The place of a candidate: in random order, each is taken with probability exp(ε·(score − best)/(2·sensitivity)).
 
+    Domain and metric: as for ``exponential_choice``.
     Guarantee: ε-differentially private (ε²/2-zCDP, ``rho_of_pure``); never worse than the exponential mechanism at
     the same ε, but without its smaller rho. Source: McKenna, Sheldon, "Permute-and-Flip" (2020), theorem 1.
     """

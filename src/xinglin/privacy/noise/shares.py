@@ -46,7 +46,8 @@ class SharePlan(msgspec.Struct, frozen=True):
     Guarantee (domain: integer vectors of ``length``; metric: Euclidean, Δ₂² = ``sensitivity_sq``; persons): the
     total with the shares of all contributors that stayed, at least m, is ``rho_units``·10^-12-zCDP towards the hub,
     the reader and up to c contributors together. Not protected: a contributor's own vector from itself; anything
-    if fewer than m stayed (the run must end), or more than c collude.
+    if fewer than m stayed (the run must end), or more than c collude. Source: Kairouz, Liu, Steinke (2021); see the
+    module for the lemma and the proof.
     """
 
     sensitivity_sq: Fraction

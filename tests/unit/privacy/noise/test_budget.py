@@ -97,6 +97,17 @@ def test_an_empty_chain() -> None:
         verify([], [Scope("d", "*", 10, 5)])
 
 
+def test_a_chain_that_passed_a_cap_of_its_time_is_broken() -> None:
+    """Whole and adding up, but written by somebody who did not ask: its spending passes the cap."""
+    first = following(None, data_set="d", at=0, kind="cap", study=EVERYBODY, rho_units=10)
+    second = following(first, data_set="d", at=0, kind="cap", study="s", rho_units=10)
+    spent = {"study": "s", "run": "r", "query": "q", "rho_units": 11, "study_spent": 11, "all_spent": 11}
+    third = following(second, data_set="d", at=1, kind="charge", **spent)
+    with pytest.raises(BrokenChain, match="caps"):
+        verify([first, second, third])
+    assert verify([first, second]) == second
+
+
 def test_a_preview_counts_both_scopes() -> None:
     delta = Fraction(1, 10**6)
     shown = preview(Scope("d", "s", 100, 40), Scope("d", "*", 1_000, 970), 20)

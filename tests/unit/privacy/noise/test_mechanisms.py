@@ -13,6 +13,7 @@ from tests.unit.privacy.noise.seeded import FITS, fit, gaussian_masses, stream
 
 from xinglin.privacy.noise import after, refused
 from xinglin.privacy.noise.accounting import RHO_UNITS, rho_of_gaussian
+from xinglin.privacy.noise.choice import exponential_choice, permute_and_flip
 from xinglin.privacy.noise.counts import MOST_CELLS, Counts, crossed
 from xinglin.privacy.noise.errors import BadNoise, NoiseRefused
 from xinglin.privacy.noise.linear import HALF_UNITS, Products
@@ -26,6 +27,8 @@ from xinglin.privacy.noise.model import (
     shares_of,
 )
 from xinglin.privacy.noise.quantiles import Quantile
+from xinglin.privacy.noise.samplers import discrete_gaussian, discrete_laplace
+from xinglin.privacy.noise.shares import SharePlan
 from xinglin.privacy.noise.sums import MOST_UNITS, Grid, Means, Sums
 
 GRID = Grid(Fraction(1, 10), -300, 500)
@@ -203,6 +206,17 @@ def test_what_is_refused_says_why_and_what_there_is(mechanism: str) -> None:
     with pytest.raises(NoiseRefused) as told:
         refused.refuse(mechanism)
     assert told.value.why and told.value.remedy and told.value.code == "privacy.noise_refused"
+
+
+@pytest.mark.parametrize(
+    "mechanism",
+    [Counts, Sums, Means, Products, Quantile, SharePlan]
+    + [discrete_gaussian, discrete_laplace, exponential_choice, permute_and_flip],
+    ids=lambda one: one.__name__,
+)
+def test_each_mechanism_states_domain_metric_guarantee_and_source(mechanism: object) -> None:
+    words = (mechanism.__doc__ or "").lower()
+    assert all(one in words for one in ("domain", "metric", "guarantee", "source:"))
 
 
 def test_intervals_hold_the_noise() -> None:
