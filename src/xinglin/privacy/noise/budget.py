@@ -223,8 +223,8 @@ def verify(entries: Iterable[Entry], scopes: Sequence[Scope] = ()) -> Entry | No
     """The head of a whole chain, replayed from its first entry; ``None`` of an empty one.
 
     Raises ``BrokenChain`` where an entry was changed, dropped or put between, where the sums do not add up or pass a
-    cap, or where ``scopes`` (what the store goes by) are not what the entries come to. A chain that was cut short at its end, or
-    written anew, is whole: only a head that was committed elsewhere (the log) tells.
+    cap, or where ``scopes`` (what the store goes by) are not what the entries come to. A chain that was cut short at
+    its end, or written anew, is whole: only a head that was committed elsewhere (the log) tells.
     """
     last: Entry | None = None
     caps: dict[str, int] = {}
