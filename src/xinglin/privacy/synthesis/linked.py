@@ -100,7 +100,7 @@ class LinkedModel(msgspec.Struct, frozen=True):
     def guarantee(self, delta: Fraction) -> Guarantee:
         """The guarantee for a person with all rows in all tables, as (ε, δ); ``delta`` in (0, 1)."""
         most = 1 + sum(child.rows_per_person for child in self.linked.children)
-        epsilon = to_epsilon(self.rho_units, delta)
+        epsilon = Fraction(to_epsilon(self.rho_units, delta))
         return Guarantee(self.rho_units, epsilon, delta, most, "a person with all rows in all tables")
 
     def draw(self, persons: int, entropy: Entropy) -> dict[str, Columns]:

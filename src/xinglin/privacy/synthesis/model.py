@@ -32,7 +32,7 @@ class Guarantee(msgspec.Struct, frozen=True):
     """
 
     rho_units: int
-    epsilon_spent: float
+    epsilon_spent: Fraction
     delta: Fraction
     rows_per_person: int
     unit: str
@@ -71,7 +71,7 @@ class Model(msgspec.Struct, frozen=True):
 
     def guarantee(self, delta: Fraction) -> Guarantee:
         """The guarantee as (ε, δ) by the tightest conversion; ``delta`` in (0, 1)."""
-        epsilon = to_epsilon(self.rho_units, delta)
+        epsilon = Fraction(to_epsilon(self.rho_units, delta))
         return Guarantee(self.rho_units, epsilon, delta, self.rows_per_person, "a person in this table")
 
     def calibrated(self) -> Calibrated:

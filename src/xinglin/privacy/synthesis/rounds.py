@@ -20,16 +20,16 @@ from xinglin.privacy.synthesis.errors import TooWide
 from xinglin.privacy.synthesis.estimate import Fitted, Measured, estimate, ridge_of
 from xinglin.privacy.synthesis.inference import Array
 from xinglin.privacy.synthesis.meter import LEAST_RHO_UNITS, Counts, Meter
-from xinglin.privacy.synthesis.tree import Attributes, Tree, build_tree, cells_of, cells_with
+from xinglin.privacy.synthesis.tree import Attributes, Tree, build_tree, cells_of, cells_with_each
 
-ROUNDS_AN_ATTRIBUTE = 16
+ROUNDS_AN_ATTRIBUTE = 6
 """The first rounds are small: a budget of so many for each attribute; rounds that teach nothing let them grow."""
 CHOICE_SHARE = 10
 """Percent of a round that goes into choosing."""
 MAX_CELLS = 200_000
 """Cells of the junction tree when all is spent; earlier, in proportion."""
-MAX_CANDIDATES = 1_500
-"""Sets that are scored in a round; above it, sets of three are left out."""
+MAX_CANDIDATES = 400
+"""Sets that are scored in every round; if there are more, a set of three waits until two of its pairs are measured."""
 WIDTH = 0.7
 """Spread of a potential that is expected: how far, in logarithms, a cell is from what smaller sets say of it."""
 LEAST_COUNT = 0.5
@@ -128,15 +128,14 @@ def run_aim(rounds: Rounds) -> None:
     meter, count = rounds.meter, len(rounds.sizes)
     unit = meter.left // (ROUNDS_AN_ATTRIBUTE * count)
     rounds.measure_levels(unit * count)
-    weights = candidates(count)
     step = unit
-    while weights and meter.left >= 2 * LEAST_RHO_UNITS:
+    while count > 1 and meter.left >= 2 * LEAST_RHO_UNITS:
         if meter.left < 2 * step or step < LEAST_RHO_UNITS:
             step = meter.left
         choosing = max(step * CHOICE_SHARE // 100, 1)
         measuring = step - choosing
         variance = meter.rows_per_person**2 * 10**12 / (2 * measuring)
-        chosen = _choose(rounds, weights, variance, choosing)
+        chosen = _choose(rounds, candidates(count, rounds.sets), variance, choosing)
         if chosen is None:
             break
         before = rounds.expected(chosen)
@@ -146,13 +145,20 @@ def run_aim(rounds: Rounds) -> None:
             step *= 4
 
 
-def candidates(count: int) -> dict[Attributes, int]:
-    """Sets of two and three attributes with their weight: in how many sets of three they have a part, scaled."""
-    width = 3 if math.comb(count, 2) + math.comb(count, 3) <= MAX_CANDIDATES else 2
-    found: dict[Attributes, int] = {}
-    for size in range(2, min(width, count) + 1):
-        weight = _overlap(count, size, min(width, count))
-        found |= dict.fromkeys(combinations(range(count), size), weight)
+def candidates(count: int, sets: Collection[Attributes] = ()) -> dict[Attributes, int]:
+    """Sets of two and three attributes with their weight: in how many sets of three they have a part, scaled.
+
+    ``sets``: those that are measured already: of many attributes, a set of three has to join two of them.
+    """
+    width = min(3, count)
+    found: dict[Attributes, int] = {pair: _overlap(count, 2, width) for pair in combinations(range(count), 2)}
+    threes: set[Attributes]
+    if math.comb(count, 2) + math.comb(count, 3) <= MAX_CANDIDATES:
+        threes = set(combinations(range(count), 3))
+    else:
+        pairs = combinations(sorted({one for one in sets if len(one) == 2}), 2)
+        threes = {tuple(sorted({*one, *other})) for one, other in pairs if set(one) & set(other)}
+    found |= dict.fromkeys(sorted(threes), _overlap(count, 3, width) if count > 2 else 1)
     divisor = math.gcd(*found.values()) if found else 1
     return {attributes: weight // divisor for attributes, weight in found.items()}
 
@@ -165,13 +171,10 @@ def _overlap(count: int, size: int, width: int) -> int:
 def _choose(rounds: Rounds, weights: dict[Attributes, int], variance: float, rho_units: int) -> Attributes | None:
     """The set to measure next, by the exponential mechanism; ``None`` where none fits the limit of cells."""
     spent = 1.0 - rounds.meter.left / rounds.meter.rho_units
-    limit, sets = MAX_CELLS * spent, rounds.sets
-    fitting = [
-        attributes
-        for attributes in weights
-        if rounds.tree.home(attributes) is not None
-        or cells_with(rounds.sizes, [*sets, attributes], rounds.last) <= limit
-    ]
+    new = [attributes for attributes in weights if rounds.tree.home(attributes) is None]
+    costs = cells_with_each(rounds.sizes, rounds.sets, new, rounds.last)
+    large = {attributes for attributes, cells in zip(new, costs, strict=True) if cells > MAX_CELLS * spent}
+    fitting = [attributes for attributes in weights if attributes not in large]
     if not fitting:
         return None
     scores = []

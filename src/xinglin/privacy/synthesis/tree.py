@@ -81,9 +81,35 @@ def eliminate(
     return tuple(order), cliques
 
 
-def cells_with(sizes: Sequence[int], sets: Collection[Attributes], last: Collection[int] = ()) -> int:
-    """Cells that a junction tree over ``sets`` would have: what adding a set costs, without building it."""
-    return sum(cells_of(sizes, clique) for clique in _maximal(eliminate(sizes, sets, last)[1]))
+def cells_with_each(
+    sizes: Sequence[int], sets: Collection[Attributes], each: Sequence[Attributes], last: Collection[int] = ()
+) -> NDArray[np.float64]:
+    """For each further set, the cells of the cliques that ``eliminate`` would make with it: what adding it costs.
+
+    All are eliminated side by side, since there may be many; at most ``build_tree``'s cells times the attributes.
+    """
+    count, many = len(sizes), np.arange(len(each))
+    near: NDArray[np.bool_] = np.zeros((len(each), count, count), dtype=bool)
+    for attributes in sets:
+        index = np.array(attributes)
+        near[:, index[:, None], index] = True
+    for place, attributes in enumerate(each):
+        index = np.array(attributes)
+        near[place, index[:, None], index] = True
+    near[:, np.arange(count), np.arange(count)] = True
+    weight = np.log(np.asarray(sizes, dtype=np.float64))
+    late = np.zeros((len(each), count))
+    late[:, list(last)] = 1e6
+    total = np.zeros(len(each))
+    for _ in range(count):
+        chosen = np.argmin(near @ weight + late, axis=1)
+        family = near[many, chosen].copy()
+        total += np.exp(family @ weight)
+        near |= family[:, :, None] & family[:, None, :]
+        near[many, chosen, :] = False
+        near[many, :, chosen] = False
+        late[many, chosen] = 1e12
+    return total
 
 
 def build_tree(sizes: Sequence[int], sets: Collection[Attributes], last: Collection[int] = ()) -> Tree:

@@ -119,5 +119,6 @@ def test_candidates_are_pairs_and_triples_until_there_are_too_many() -> None:
     assert candidates(1) == {} and candidates(2) == {(0, 1): 1}
     assert len(candidates(9)) == 36 + 84
     assert len(candidates(60)) == 60 * 59 // 2
+    assert set(candidates(60, [(0, 1), (1, 2), (3, 4), (5,)])) - set(candidates(60)) == {(0, 1, 2)}
     weights = candidates(5)
     assert weights[0, 1, 2] > weights[0, 1] > 0
