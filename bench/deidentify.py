@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import sys
 import time
@@ -24,7 +25,9 @@ MESSAGE = (
     "PID|1||{n}^^^HIS^MR||Quill^Orsolya||19700307|F|||1 Main St^^Boston^MA^02139^USA||(617)555-0{n:07d}\r"
     "PV1|1|I|W^1^2||||9^Hand^Erin|||||||||||{n}^^^HIS^VN\r"
     "OBR|1|P{n}|F{n}|24323-8^Panel^LN|||20240301101500\r"
-    + "".join(f"OBX|{k}|NM|{k}-2^Sodium^LN||{{n}}.{k}|mmol/L^^UCUM|135-145|N|||F|||20240301101500\r" for k in range(1, 9))
+    + "".join(
+        f"OBX|{k}|NM|{k}-2^Sodium^LN||{{n}}.{k}|mmol/L^^UCUM|135-145|N|||F|||20240301101500\r" for k in range(1, 9)
+    )
 )
 
 
@@ -98,6 +101,8 @@ def fhir(compiled: Compiled, count: int) -> None:
     """Patients as bodies, and from bytes to bytes."""
     bodies = [patient(number) for number in range(count)]
     lines = [orjson.dumps(body) for body in bodies]
+    gc.collect()
+    gc.freeze()
     engine = from_fhir_anonymizer(orjson.dumps(configuration()), today=TODAY, entropy=os.urandom)
     kilobytes = f"{len(lines[0]) / 1000:.2g} kB each"
     what = f"Patients under a FHIR anonymizer configuration of 193 rules, {kilobytes}"

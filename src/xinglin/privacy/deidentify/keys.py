@@ -70,9 +70,21 @@ class Prf:
 
         return Cipher(algorithms.AES(self._aes), modes.ECB())  # noqa: S305 (chained below)
 
+    @cached_property
+    def _chain(self) -> object:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        return Cipher(algorithms.AES(self._aes), modes.CBC(bytes(_BLOCK)))
+
     def of(self, text: str) -> bytes:
-        """16 bytes of one text."""
-        return self.of_texts([text]).tobytes()
+        """16 bytes of one text: the last block of CBC with an initial block of zeros."""
+        body = text.encode("utf-8", "surrogatepass")
+        length = len(body) if len(body) <= _ROOM else _LONG
+        if length == _LONG:
+            body = self._short(body)
+        whole = length.to_bytes(2, "big") + body.ljust(_ROOM, b"\0")
+        chained: bytes = self._chain.encryptor().update(whole)  # type: ignore[attr-defined]
+        return chained[-_BLOCK:]
 
     def of_texts(self, texts: Sequence[str]) -> np.ndarray:
         """n × 16 bytes, as uint8."""
@@ -179,7 +191,8 @@ class Shifts:
 
     def of(self, person: str, days: int) -> int:
         """Of one person; ``days`` ≥ 1."""
-        return int(self.of_texts([person], days)[0])
+        step = int.from_bytes(self._prf.of(person)[:8], "little") % (2 * days) - days
+        return step + 1 if step >= 0 else step
 
     def of_texts(self, persons: Sequence[str], days: int) -> np.ndarray:
         """Of many, int64. The uniform draw is biased by less than 2^-48."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
 
 from xinglin.privacy.deidentify.columns import Secrets
 from xinglin.privacy.deidentify.dates import change_v2_date
@@ -32,7 +31,8 @@ Parts = list[tuple[int, int, Change]]
 Fields = dict[int, Parts]
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{0,15})?")
 _ESCAPED = {"\r": "\\X0D\\", "\n": "\\.br\\"}
-_HEADER_FIELDS = 2
+_HEADER_FIELDS, _CHARSET_FIELD = 2, 18
+_PLAIN = re.compile(r"[^\\|^&~\r\n\x00]*")
 
 
 class MessagePlan:
@@ -40,6 +40,7 @@ class MessagePlan:
 
     def __init__(self, profile: Profile, secrets: Secrets, today: date | None, note: Note) -> None:
         self._secrets, self._today, self._note = secrets, today, note
+        self._has_notes = any(action.do == "note" for specs in profile.hl7v2.values() for action in specs.values())
         self._segments: dict[str, dict[str, Fields]] = {
             name: self._fields(name, specs)
             for name, specs in profile.hl7v2.items()
@@ -60,7 +61,7 @@ class MessagePlan:
             plan = self._segments.get(segment.name)
             if plan is None:
                 continue
-            line = self._line(segment, plan, record)
+            line = self._line(segment, plan, message.encoding, record)
             if line:
                 lines.append(line)
         if not lines or not lines[0].startswith("MSH"):
@@ -70,9 +71,10 @@ class MessagePlan:
     def _record(self, message: Message, start: int, namespace: str) -> Record:
         pid = next((segment for segment in message.segments[start:] if segment.name == "PID"), None)
         person = _person(pid, message.encoding, namespace) if pid else None
-        return Record(self._secrets, namespace, person, {}, known_of_pid(pid) if pid else None)
+        known = known_of_pid(pid) if pid and self._has_notes else None
+        return Record(self._secrets, namespace, person, {}, known)
 
-    def _line(self, segment: Segment, plan: Mapping[str, Fields], record: Record) -> str:
+    def _line(self, segment: Segment, plan: Mapping[str, Fields], used: Separators, record: Record) -> str:
         kind = segment.get(2) if segment.name == "OBX" else ""
         chosen = plan.get(kind) or plan[""]
         last = max(chosen, default=0)
@@ -80,7 +82,7 @@ class MessagePlan:
         out += [""] * (last + 1 - len(out))
         for position, parts in chosen.items():
             if position <= len(segment) and not (segment.name == "MSH" and position <= _HEADER_FIELDS):
-                out[position] = _field(segment, position, parts, record)
+                out[position] = _field(segment, position, parts, used, record)
         if segment.name == "MSH":
             return ("MSH|" + "|".join(out[2:])).rstrip("|")
         return (segment.name + "|" + "|".join(out[1:])).rstrip("|") if any(out) else ""
@@ -140,24 +142,32 @@ def _split(raw: str, used: Separators) -> list[list[str]]:
     return [[unescape(sub, used) for sub in part.split(used.sub)] for part in raw.split(used.component)]
 
 
-def _field(segment: Segment, position: int, parts: Parts, record: Record) -> str:
-    if segment.name == "MSH" and position == 18:
-        return segment.get(position)
-    repeats = segment.repeats(position)
-    told = [_repetition(field, parts, record) for field in repeats]
+def _field(segment: Segment, position: int, parts: Parts, used: Separators, record: Record) -> str:
+    raw = segment.field(position)
+    if not raw or (segment.name == "MSH" and position == _CHARSET_FIELD):
+        return raw
+    told = [_repetition(each, parts, used, record) for each in raw.split(used.repetition)]
     if segment.name in ("PID", "MRG") and len(told) > 1:
         # Every number of a person becomes the same pseudonym: it is said once.
         told = list(dict.fromkeys(told))
     return "~".join(told).rstrip("~")
 
 
-def _repetition(field: Any, parts: Parts, record: Record) -> str:
+def _repetition(raw: str, parts: Parts, used: Separators, record: Record) -> str:
+    given = raw.split(used.component)
     texts: dict[int, dict[int, str]] = {}
     for component, sub, change in parts:
-        text = field.sub(component, sub)
+        text = given[component - 1] if component <= len(given) else ""
+        if used.sub in text or sub > 1:
+            subs = text.split(used.sub)
+            text = subs[sub - 1] if sub <= len(subs) else ""
+        if used.escape in text:
+            text = unescape(text, used)
         new = change(text, record) if text and text != '""' else text
         if new:
             texts.setdefault(component, {})[sub] = _escape(new)
+    if len(texts) == 1 and 1 in texts and len(texts[1]) == 1 and 1 in texts[1]:
+        return texts[1][1]
     whole = [
         "&".join(texts.get(n, {}).get(m, "") for m in range(1, max(texts.get(n, {0: ""})) + 1))
         for n in range(1, max(texts, default=0) + 1)
@@ -173,7 +183,7 @@ def _number(text: str, action: Action, record: Record, place: str) -> str | None
 
 
 def _escape(text: str) -> str:
-    if text == '""' or text.isalnum():
+    if _PLAIN.fullmatch(text):
         return text
     text = text.replace("\\", "\\E\\")
     for mark, letter in (("|", "F"), ("^", "S"), ("&", "T"), ("~", "R")):

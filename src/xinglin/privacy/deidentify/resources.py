@@ -35,6 +35,7 @@ class ResourcePlan:
         self._profile, self._secrets = profile, secrets
         self._leaves = Leaves(today, note)
         self._made: dict[tuple[str, Action | None, str], Walk] = {}
+        self._has_notes = any(action.do == "note" for fields in profile.fhir.values() for action in fields.values())
         self._label = {"system": OBSERVATION_VALUE, "code": profile.label}
         self.types = frozenset(
             kind
@@ -50,7 +51,9 @@ class ResourcePlan:
         """One resource. Raises ``BadRecord`` where it is nested too deeply to be walked."""
         kind = body.get("resourceType")
         known = known_in(body) if kind == "Bundle" else {}
-        record = Record(self._secrets, namespace, person, known, dictionary or known_of_resource(body))
+        if dictionary is None and self._has_notes:
+            dictionary = known_of_resource(body)
+        record = Record(self._secrets, namespace, person, known, dictionary)
         try:
             return self._standing_alone(body, record, person)
         except RecursionError as error:

@@ -134,9 +134,9 @@ class Plan:
         if self._special or type(value) is not dict:
             return self._specially(value, work)
         out: dict[str, Any] = {}
-        steps, aligned = self._steps, False
+        find, aligned = self._steps.get, False
         for name, inner in value.items():
-            step = steps.get(name)
+            step = find(name)
             if step is None:
                 if name == "resourceType":
                     continue
