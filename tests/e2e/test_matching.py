@@ -52,6 +52,44 @@ def read(path: Path) -> dict[str, str]:
         return {row["key"]: row["pseudonym"] for row in csv.DictReader(file)}
 
 
+RULE = """
+[[with]]
+did = "{did}"
+agreement = "matching-1"
+data_set = "all"
+study = "s"
+epsilon = "1"
+rule = {{ shows = ["intersection", "count"], items_least = 10, items_most = 40, matchings_most = 1, basis = "waiver" }}
+"""
+
+
+def intersect_by_folders(demo: Demo, tmp_path: Path, first: str, second: str, mine: Path, theirs: Path) -> None:
+    """Each hospital's own process, two folders between them; a second matching under the agreement is refused."""
+    for hospital, peer in ((first, second), (second, first)):
+        rules = demo.local.node_folder(hospital) / "matching.toml"
+        rules.write_text(RULE.format(did=demo.local.dids[peer]))
+    for turn in ("one", "two"):
+        there, back = tmp_path / f"{turn}-there", tmp_path / f"{turn}-back"
+        there.mkdir()
+        back.mkdir()
+        sides = []
+        for hospital, peer, ids, boxes, more in (
+            (first, second, mine, (back, there), ["--agreement", "matching-1", "--out", str(tmp_path / "shared.csv")]),
+            (second, first, theirs, (there, back), []),
+        ):
+            words = ["node", "match", "intersect", demo.local.dids[peer], str(ids), "--inbox", str(boxes[0])]
+            words += ["--outbox", str(boxes[1]), "--wait", "60", *more]
+            words += ["--folder", str(demo.local.node_folder(hospital)), "--json"]
+            sides.append(subprocess.Popen([sys.executable, "-m", "xinglin", *words], stdout=subprocess.PIPE, text=True))
+        said = [side.communicate(timeout=120)[0] for side in sides]
+        if turn == "one":
+            assert [side.returncode for side in sides] == [0, 0], said
+            shared = (tmp_path / "shared.csv").read_text().split()[1:]
+            assert sorted(shared) == sorted(f"p{serial}" for serial in range(20, 30))
+        else:
+            assert [side.returncode for side in sides] == [1, 1] and all("secure.match_often" in one for one in said)
+
+
 def test_two_hospitals_meet_by_pseudonyms(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "space", lambda _: None, None)
     demo.folder.mkdir()
@@ -98,5 +136,6 @@ def test_two_hospitals_meet_by_pseudonyms(tmp_path: Path) -> None:
             assert [one.elements for one in ledger.spendings() if one.study == study][-2:] == [30, 30]
             ledger.close()
             assert number(5).encode() not in (folder / "blind.db").read_bytes()
+        intersect_by_folders(demo, tmp_path, first, second, mine, theirs)
     finally:
         demo.close()

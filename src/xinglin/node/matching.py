@@ -137,6 +137,19 @@ def _read(path: Path) -> tuple[list[tuple[str, str]], int]:
     return sorted(people.items()), unusable
 
 
+def items_of(path: Path) -> tuple[list[str], list[bytes], int]:
+    """Of a file of people: the key of each distinct number, the numbers (both in one order), and how many were bad."""
+    people, unusable = _read(path)
+    first = {number: key for key, number in reversed(people)}
+    numbers = sorted(first)
+    return [first[number] for number in numbers], [number.encode() for number in numbers], unusable
+
+
+def write_keys(path: Path, keys: list[str]) -> None:
+    """Keys, one a line under a header, in a file that only its owner reads."""
+    write_private(path, ("\n".join(["key", *map(_quoted, sorted(keys))]) + "\n").encode())
+
+
 def _rows(path: Path) -> Iterator[tuple[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
