@@ -15,10 +15,10 @@ import numpy as np
 from xinglin.privacy.noise import to_epsilon
 from xinglin.privacy.synthesis.coding import Coding, Columns, Values, encode, rows_of
 from xinglin.privacy.synthesis.draw import draw_codes, generator
-from xinglin.privacy.synthesis.errors import BadColumns, BadModel, BadSchema, TooWide
+from xinglin.privacy.synthesis.errors import BadColumns, BadModel, BadSchema, SynthesisError, TooWide
 from xinglin.privacy.synthesis.fitting import bounded, check_method, code_columns, fit_codes
 from xinglin.privacy.synthesis.meter import Entropy, Meter
-from xinglin.privacy.synthesis.model import MAX_MODEL_BYTES, MAX_ROWS, VERSION, Guarantee, Model
+from xinglin.privacy.synthesis.model import MAX_MODEL_BYTES, MAX_ROWS, VERSION, Guarantee, Model, checked
 from xinglin.privacy.synthesis.rules import keep_rules
 from xinglin.privacy.synthesis.schema import Column, Schema
 
@@ -59,6 +59,9 @@ class Linked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise TooWide(f"At most {MAX_TABLES} tables can be synthesised together.")
         if min([self.weight, *(child.weight for child in self.children)]) < 1:
             raise BadSchema("Each table has a part of the budget: a weight of at least 1.")
+        keyed = [(self.key, self.schema), *((child.key, child.schema) for child in self.children)]
+        if any(column.name == key for key, schema in keyed for column in schema.columns):
+            raise BadSchema("A table's key is a column of its own, beside the schema's.")
         for child in self.children:
             check_method("aim", child.rows_per_person)
             for name in child.given:
@@ -141,10 +144,14 @@ def linked_from_bytes(data: bytes) -> LinkedModel:
         raise BadModel(f"A model has at most {MAX_MODEL_BYTES} bytes.")
     try:
         found = msgspec.msgpack.decode(data, type=LinkedModel)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, SynthesisError) as error:
         raise BadModel("These bytes are no model of linked tables.") from error
     if {found.version, found.person.version, *(child.version for child in found.children)} != {VERSION}:
         raise BadModel(f"The model is of another version; this program knows {VERSION}.")
+    if len(found.children) != len(found.linked.children):
+        raise BadModel("The parts of the model do not fit each other.")
+    for one in (found.person, *found.children):
+        checked(one)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -11,7 +12,7 @@ import numpy as np
 from xinglin.privacy.noise import to_epsilon
 from xinglin.privacy.synthesis.coding import Coding, Columns, decode
 from xinglin.privacy.synthesis.draw import Codes, draw_codes, generator
-from xinglin.privacy.synthesis.errors import BadModel, TooWide
+from xinglin.privacy.synthesis.errors import BadModel, SynthesisError, TooWide
 from xinglin.privacy.synthesis.inference import Array, Calibrated, calibrate, spread
 from xinglin.privacy.synthesis.meter import Entropy, Spend
 from xinglin.privacy.synthesis.rules import keep_rules
@@ -22,6 +23,8 @@ VERSION = 1
 """Of the bytes; append-only. A newer one is refused."""
 MAX_ROWS = 100_000_000
 MAX_MODEL_BYTES = 256 * 1024 * 1024
+MAX_CELLS = 20_000_000
+"""Of a model's junction tree."""
 
 
 class Guarantee(msgspec.Struct, frozen=True):
@@ -84,11 +87,7 @@ class Model(msgspec.Struct, frozen=True):
             home = tree.home(attributes)
             if home is None:
                 raise BadModel("The model names columns that it has not.")
-            shape = [tree.sizes[a] for a in attributes]
-            try:
-                table = np.frombuffer(values, dtype="<f8").reshape(shape)
-            except ValueError as error:
-                raise BadModel("A table of the model has not the size of its columns.") from error
+            table = _values(values, tuple(tree.sizes[a] for a in attributes))
             logs[home] = logs[home] + spread(table, attributes, tree.cliques[home])
         return Calibrated(tree, calibrate(tree, logs)[0])
 
@@ -120,9 +119,40 @@ def from_bytes(data: bytes) -> Model:
         version = msgspec.msgpack.decode(data, type=_Versioned).version
         if version != VERSION:
             raise BadModel(f"The model is of version {version}; this program knows {VERSION}.")
-        return msgspec.msgpack.decode(data, type=Model)
-    except msgspec.MsgspecError as error:
+        return checked(msgspec.msgpack.decode(data, type=Model))
+    except (msgspec.MsgspecError, SynthesisError) as error:
+        if isinstance(error, BadModel):
+            raise
         raise BadModel("These bytes are no model.") from error
+
+
+def checked(model: Model) -> Model:
+    """The model, whose parts fit each other; raises ``BadModel`` where one does not."""
+    count = len(model.codings)
+    sets = [one.attributes for one in model.potentials]
+    known = all(
+        one and one[0] >= 0 and one[-1] < count and list(one) == sorted(set(one)) for one in (*sets, model.last or (0,))
+    )
+    columns = [coding.column for coding in model.codings]
+    if not count or columns != list(model.schema.columns) or len(model.base) != count or not known:
+        raise BadModel("The parts of the model do not fit each other.")
+    if min(model.sizes) < 1 or build_tree(model.sizes, sets, model.last).cells > MAX_CELLS:
+        raise BadModel(f"The tables of a model have at most {MAX_CELLS} cells.")
+    for size, values in zip(model.sizes, model.base, strict=True):
+        _values(values, (size,))
+    for one in model.potentials:
+        _values(one.values, tuple(model.sizes[a] for a in one.attributes))
+    return model
+
+
+def _values(values: bytes, shape: tuple[int, ...]) -> Array:
+    """Little-endian float64 in a shape; raises ``BadModel`` where they are not as many, or not finite."""
+    if len(values) != 8 * math.prod(shape):
+        raise BadModel("A table of the model has not the size of its columns.")
+    table = np.frombuffer(values, dtype="<f8").reshape(shape)
+    if not np.isfinite(table).all():
+        raise BadModel("A table of the model holds what is no number.")
+    return table
 
 
 class _Versioned(msgspec.Struct):

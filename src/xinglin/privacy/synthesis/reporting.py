@@ -6,6 +6,7 @@ of it goes further has to pass the gate like any other statistic.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from itertools import combinations
 from typing import Any
@@ -88,7 +89,7 @@ def report(
     schema: Schema,
     *,
     target: str = "",
-    entropy: Callable[[int], bytes],
+    entropy: Callable[[int], bytes] = os.urandom,
 ) -> Report:
     """Compare ``synthetic`` with the rows it was made from and with rows it was not made from.
 

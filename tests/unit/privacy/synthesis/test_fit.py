@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -101,6 +102,23 @@ def test_a_model_comes_back_from_its_bytes_and_draws_the_same_rows() -> None:
     newer = model.to_bytes().replace(b"\xa7version\x01", b"\xa7version\x02")
     with pytest.raises(BadModel, match="version 2"):
         from_bytes(newer)
+
+
+def test_a_model_whose_parts_do_not_fit_is_refused() -> None:
+    model = fit(table(50), SCHEMA, RHO, seeded(4), "mst")
+    part = model.potentials[-1]
+    holes = msgspec.structs.replace(part, values=np.full(len(part.values) // 8, np.nan).tobytes())
+    for changes in (
+        {"base": model.base[1:]},
+        {"codings": model.codings[::-1]},
+        {"potentials": (msgspec.structs.replace(part, attributes=(1, 99)),)},
+        {"potentials": (msgspec.structs.replace(part, attributes=(3, 1)),)},
+        {"potentials": (msgspec.structs.replace(part, values=part.values[8:]),)},
+        {"potentials": (holes,)},
+        {"last": (99,)},
+    ):
+        with pytest.raises(BadModel):
+            from_bytes(msgspec.structs.replace(model, **changes).to_bytes())
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])

@@ -112,6 +112,8 @@ def test_what_does_not_fit_is_refused() -> None:
         Linked("persons", PERSONS, "patient", (Child("persons", VISITS, "patient", 4),))
     with pytest.raises(BadSchema):
         Linked("persons", PERSONS, "patient", (Child("visits", VISITS, "patient", 0),))
+    with pytest.raises(BadSchema, match="key"):
+        Linked("persons", PERSONS, "patient", (Child("visits", VISITS, "ward", 4),))
     with pytest.raises(BadSchema):
         Linked("persons", PERSONS, "patient", (Child("visits", VISITS, "patient", 4, ("height",)),))
     with pytest.raises(BadSchema):
