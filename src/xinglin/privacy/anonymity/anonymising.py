@@ -19,7 +19,7 @@ from xinglin.privacy.anonymity.model import (
     Risks,
     Rules,
 )
-from xinglin.privacy.anonymity.mondrian import Classes, Engine, cut_into_classes
+from xinglin.privacy.anonymity.mondrian import Classes, Engine, cut_into_classes, with_bounds
 from xinglin.privacy.anonymity.recode import labels_of
 from xinglin.privacy.anonymity.rulebook import code_sensitive
 
@@ -30,6 +30,7 @@ def anonymise(
     rules: Rules,
     persons: Array | None = None,
     population: Array | None = None,
+    linked: bool = True,
     engine: Engine = "compiled",
     cores: int = 2,
 ) -> Anonymised:
@@ -39,7 +40,9 @@ def anonymise(
     days). ``persons``: the person of each row, any of those types; without it a row is a person. Columns
     that are neither in ``quasi`` nor constant are handed on as they are: whoever calls decides which those
     are. ``population``: how many persons of the population look like each row of ``columns``, for the
-    journalist's risk of the input. ``engine``: *compiled*, or the slow *reference* with the same result;
+    journalist's risk of the input. ``linked``: the release tells which rows are one person's (a pseudonym, or
+    what amounts to one), so that all rows of a person go into one class; False where it does not and a
+    person's rows may stand in several classes. ``engine``: *compiled*, or the slow *reference* with the same result;
     ``cores``: threads for tables of 200,000 rows and more.
 
     Raises ``TooFewPersons``, ``UnknownLevel``, ``Unreachable``, ``BadColumns``, ``BadRules``,
@@ -48,7 +51,8 @@ def anonymise(
     Guarantee: k-anonymity in persons over the quasi columns, l-diversity and t-closeness in persons of each
     sensitive column as ``rules`` say, each column by itself (Sweeney 2002; Machanavajjhala et al. 2007; Li et
     al. 2007). Not protected: what follows from knowing that somebody has or has not a sensitive value, from
-    columns not named here, or from several releases taken together (``compare_releases``).
+    columns not named here, or from several releases taken together (``compare_releases``). With ``linked`` k
+    holds for whoever knows all rows of a person, without it for whoever knows one.
     """
     rows = rows_of(columns)
     ROWS.check(rows)
@@ -57,9 +61,25 @@ def anonymise(
     shown = code_sensitive(columns, rules.held())
     people = code_persons(persons, rows)
     matrix = matrix_of(coded, rows)
-    classes = cut_into_classes(coded, rules, shown, people, matrix=matrix, engine=engine, cores=cores)
+    together = people is not None and linked
+    cut = _one_place_a_person(matrix, people) if together and people is not None else matrix
+    classes = cut_into_classes(coded, rules, shown, people, matrix=cut, engine=engine, cores=cores)
+    if cut is not matrix:
+        classes = with_bounds(classes.order, classes.starts, matrix[classes.order])
     groups, many = equal_rows(matrix, compiled=engine == "compiled")
     return recoded(columns, coded, classes, rules, people, risks_of(groups, many, people, population))
+
+
+def _one_place_a_person(matrix: Array, people: Array) -> Array:
+    """Every row with the lowest codes of its person, so that a cut never parts a person's rows."""
+    order = np.argsort(people, kind="stable")
+    begins = np.flatnonzero(np.diff(people[order], prepend=-1))
+    if len(begins) == len(people):
+        return matrix
+    lowest = np.minimum.reduceat(matrix[order], begins, axis=0)
+    together = np.empty_like(matrix)
+    together[order] = np.repeat(lowest, np.diff(np.append(begins, len(people))), axis=0)
+    return together
 
 
 def recoded(

@@ -185,12 +185,17 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a table holds as it is: ``k`` in persons, for each sensitive column l and t, and the risks."""
+    """What a table holds as it is: ``k`` in persons, for each sensitive column l and t, and the risks.
+
+    ``linked_k``: the fewest persons who stand in the very same classes; that is k for a table that tells which
+    rows are one person's. It equals ``k`` where each person stands in one class.
+    """
 
     rows: int
     persons: int
     classes: int
     k: int
+    linked_k: int
     sensitive: dict[str, Held]
     risks: Risks
 

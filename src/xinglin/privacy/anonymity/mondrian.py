@@ -122,16 +122,17 @@ def _cut_compiled(table: reference.Table, allowance: int, cores: int) -> Classes
         here = np.repeat(stays, np.diff(np.append(borders, many)))
         order, rows, lengths = order[here], rows[here], np.diff(np.append(borders, many))[stays]
         borders = np.cumsum(np.append(0, lengths))[:-1]
-    return _bounded(order, borders, rows)
+    return with_bounds(order, borders, rows)
 
 
 def classes_of(groups: Sequence[Array], matrix: Array) -> Classes:
     """Groups of rows as classes, in the order in which they are given. ``matrix``: the codes of every row."""
     order = np.concatenate(groups)
-    return _bounded(order, np.cumsum([0, *(len(rows) for rows in groups[:-1])]), matrix[order])
+    return with_bounds(order, np.cumsum([0, *(len(rows) for rows in groups[:-1])]), matrix[order])
 
 
-def _bounded(order: Array, starts: Array, rows: Array) -> Classes:
+def with_bounds(order: Array, starts: Array, rows: Array) -> Classes:
+    """Classes with the bounds of their codes. ``rows``: the codes of the rows in ``order``."""
     low = np.minimum.reduceat(rows, starts, axis=0).astype(np.int64)
     high = np.maximum.reduceat(rows, starts, axis=0).astype(np.int64)
     return Classes(order, starts, low, high)

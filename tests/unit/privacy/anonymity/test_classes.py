@@ -18,7 +18,7 @@ CHECKED = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow,
 def made(case: tuple[Any, ...], **more: Any) -> Any:
     columns, quasi, rules, persons = case
     try:
-        return anonymise(columns, quasi, rules, persons, **more)
+        return anonymise(columns, quasi, rules, persons, linked=len(quasi) % 2 == 0, **more)
     except Unreachable:
         assume(False)
 
@@ -101,10 +101,11 @@ def test_the_order_of_rows_changes_no_class(case: Any) -> None:
     out = made(case)
     shuffled = np.random.default_rng(5).permutation(len(columns["age"]))
     again = anonymise(
-        {name: column[shuffled] for name, column in columns.items()},
-        quasi,
-        rules,
-        None if persons is None else persons[shuffled],
+        linked=len(quasi) % 2 == 0,
+        columns={name: column[shuffled] for name, column in columns.items()},
+        quasi=quasi,
+        rules=rules,
+        persons=None if persons is None else persons[shuffled],
     )
     first, second = (np.full(len(shuffled), -1) for _ in range(2))
     first[out.kept] = out.classes
@@ -169,6 +170,29 @@ def test_a_class_counts_persons_where_one_person_has_many_rows() -> None:
     few = np.array([1, 1, 2] * 3 + [4, 5, 6])
     assert len(set(anonymise(columns, [Quasi("age")], Rules(3), few).classes)) == 1
     assert by_rows_persons is persons
+
+
+@CHECKED
+@given(cases())
+def test_whoever_knows_all_rows_of_a_person_looks_among_k(case: Any) -> None:
+    columns, quasi, rules, _ = case
+    persons = np.random.default_rng(3).integers(0, 30, len(columns["age"]))
+    assume(len(set(persons)) >= rules.k and not rules.sensitive)
+    out = anonymise(columns, quasi, rules, persons)
+    people = persons[out.kept]
+    assert len(set(zip(people, out.classes, strict=True))) == len(set(people))
+    found = check(out.columns, [one.name for one in quasi], people)
+    assert found.linked_k >= rules.k
+
+
+def test_the_check_tells_persons_whose_rows_together_are_theirs_alone() -> None:
+    """Three classes of two persons each, in a ring: each row hides one of two, all rows of a person nobody."""
+    columns = {"age": np.array([1, 1, 2, 2, 3, 3])}
+    persons = np.array([1, 2, 2, 3, 3, 1])
+    found = check(columns, ["age"], persons)
+    assert (found.k, found.linked_k, check(columns, ["age"]).linked_k) == (2, 1, 2)
+    assert set(anonymise(columns, [Quasi("age")], Rules(2), persons, linked=False).classes) == {0, 1, 2}
+    assert set(anonymise(columns, [Quasi("age")], Rules(2), persons).classes) == {0}
 
 
 def test_one_person_with_many_illnesses_makes_no_class_diverse() -> None:
