@@ -58,6 +58,7 @@ class OpenHub:
         self.parts.papers.close()
         self.parts.contracts.close()
         self.parts.products.close()
+        self.parts.extracts.close()
         await self.hub.federation.close()
         self.parts.log_store.close()
 

@@ -96,22 +96,31 @@ class Tokens:
         return found if self._clients.every().get(found.client.id) == found.client else None
 
     def _claims(self, assertion: str) -> dict[str, Any] | None:
-        from joserfc import jws, jwt
+        """The claims of an assertion that a registered key of the client it names signed."""
+        from joserfc import jws
         from joserfc.errors import JoseError
 
         if not 0 < len(assertion) <= ASSERTION_BYTES.value:
             return None
         try:
             header = jws.extract_compact(assertion.encode()).headers()
-            named = [one for one in self._clients.every().values() if self._key(one, header) is not None]
-            for client in named:
-                key, algorithm = self._key(client, header), str(header.get("alg"))
-                claims = jwt.decode(assertion, key, algorithms=[algorithm]).claims
-                if claims.get("iss") == client.id:
-                    return dict(claims)
         except (JoseError, ValueError, TypeError, AttributeError):
             return None
+        for client in self._clients.every().values():
+            claims = self._signed(client, header, assertion)
+            if claims is not None and claims.get("iss") == client.id:
+                return claims
         return None
+
+    def _signed(self, client: Client, header: dict[str, Any], assertion: str) -> dict[str, Any] | None:
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
+        try:
+            key = self._key(client, header)
+            return dict(jwt.decode(assertion, key, algorithms=[str(header.get("alg"))]).claims) if key else None
+        except (JoseError, ValueError, TypeError, AttributeError):
+            return None
 
     def _key(self, client: Client, header: dict[str, Any]) -> Any:
         from joserfc.jwk import ECKey, RSAKey

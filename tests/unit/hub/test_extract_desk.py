@@ -1,0 +1,168 @@
+"""Extracts at the hub: handed to one hospital, relayed to one workspace, and everybody else finds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.access.people import NORTH, SOUTH, directory, keys
+
+from xinglin.hub import extract_desk
+from xinglin.hub.extract_desk import ExtractDesk
+from xinglin.hub.members import Members
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.errors import LimitExceeded, MalformedMessage
+from xinglin.stores import extract_hub
+from xinglin.stores.extract_hub import HubExtracts
+from xinglin.terms.extracts import ExtractAsk
+from xinglin.terms.request import Plan, UseRequest
+from xinglin.testing.decision_table import allowed_use
+from xinglin.trust.envelope import Signed, sign
+from xinglin.trust.errors import TrustError
+from xinglin.wire.errors import Refused
+from xinglin.wire.extracts import (
+    EXTRACT_CONTEXT,
+    PARTS,
+    ExtractAttestation,
+    ExtractGiven,
+    ExtractOrder,
+    ExtractPart,
+    ExtractSaid,
+    ExtractStop,
+)
+
+ASKER, WORKSPACE = keys("researcher"), keys("workspace").did
+NOW = 1_800_000_000_000
+
+
+class Scene:
+    """A desk, what it sends to nodes, and one extract to ask for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sent: list[tuple[str, Any]] = []
+        self.store = HubExtracts.in_folder(folder)
+        members = cast(Members, SimpleNamespace(directory=directory()))
+        self.desk = ExtractDesk(members, self.store, lambda node, order: self.sent.append((node, order)), lambda: NOW)
+
+    def asked(self, number: int = 0, **changes: Any) -> tuple[Signed, bytes]:
+        request, plan, _ = allowed_use("L2", "extract")
+        ask = ExtractAsk("gb-t-37964", 10, WORKSPACE, ("age",), ("disease",))
+        plan = replace(plan, roster=(NORTH.did,), agreements={NORTH.did: plan.agreements[plan.roster[0]]},
+                       params=ask.to_params())  # fmt: skip
+        request = replace(request, plan=plan.digest(), requester=ASKER.did, nodes=plan.roster, recipients=(WORKSPACE,),
+                          nonce=f"nonce-{number:016d}", **changes)  # fmt: skip
+        return self.signed(request, plan)
+
+    def signed(self, request: UseRequest, plan: Plan) -> tuple[Signed, bytes]:
+        return sign(ASKER, "use-request/1", request), canonical_bytes(plan)
+
+    def attested(self, run: str, parts: int, **changes: Any) -> ExtractGiven:
+        said = ExtractAttestation(run, NORTH.did, WORKSPACE, "salted-sha256:x", parts, 7)
+        return ExtractGiven(run, sign(NORTH, EXTRACT_CONTEXT, replace(said, **changes)).to_bytes())
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path)
+    yield made
+    made.store.close()
+
+
+def codes(refused: pytest.ExceptionInfo[Refused]) -> set[str]:
+    return set(refused.value.codes)
+
+
+async def test_one_request_is_one_extract_handed_over_until_it_is_taken(scene: Scene) -> None:
+    desk, (signed, plan) = scene.desk, scene.asked()
+    view = desk.ask(signed, plan)
+    assert desk.ask(signed, plan) == view and view.state == "asked"
+    ((node, order),) = scene.sent
+    assert node == NORTH.did and order == ExtractOrder(view.run_id, signed.to_bytes(), plan)
+    await desk.take(NORTH.did, ExtractSaid(view.run_id, "work"))
+    await desk.take(NORTH.did, ExtractSaid(view.run_id, "hold", "Persons look at it."))
+    assert (await desk.view(view.run_id, ASKER.did)).state == "held"
+    desk.arrived(NORTH.did)
+    assert len(scene.sent) == 2
+    for number in (1, 2):
+        await desk.take(NORTH.did, ExtractPart(view.run_id, number, 2, b"sealed %d" % number))
+    await desk.take(NORTH.did, scene.attested(view.run_id, 2))
+    given = await desk.view(view.run_id, WORKSPACE)
+    assert (given.state, given.parts) == ("delivered", 2) and given.attestation is not None
+    assert desk.part(view.run_id, WORKSPACE, 2) == b"sealed 2"
+    assert (await desk.taken(view.run_id, WORKSPACE)).state == "taken"
+    with pytest.raises(Refused) as refused:
+        desk.part(view.run_id, WORKSPACE, 2)
+    assert codes(refused) == {"hub.no_part"} and scene.store.unfinished() == ()
+
+
+async def test_nobody_else_sees_follows_fetches_or_answers(scene: Scene) -> None:
+    desk = scene.desk
+    run = desk.ask(*scene.asked()).run_id
+    stranger = keys("colleague").did
+    assert desk.list(stranger) == [] and len(desk.list(ASKER.did)) == len(desk.list(WORKSPACE)) == 1
+    for call in (desk.view(run, stranger), desk.cancel(run, stranger), desk.taken(run, stranger)):
+        with pytest.raises(Refused) as refused:
+            await call
+        assert codes(refused) == {"hub.unknown_extract"}
+    with pytest.raises(Refused) as refused:
+        desk.part(run, ASKER.did, 1)
+    assert codes(refused) == {"hub.not_the_recipient"}
+    with pytest.raises(Refused) as refused:
+        await desk.cancel(run, WORKSPACE)
+    assert codes(refused) == {"hub.not_the_requester"}
+    await desk.take(SOUTH.did, ExtractSaid(run, "refuse"))
+    await desk.take(SOUTH.did, ExtractPart(run, 1, 1, b"forged"))
+    assert (await desk.view(run, ASKER.did)).state == "asked" and scene.store.parts(run) == 0
+
+
+async def test_a_delivery_that_does_not_fit_is_none(scene: Scene) -> None:
+    desk = scene.desk
+    run = desk.ask(*scene.asked()).run_id
+    await desk.take(NORTH.did, ExtractPart(run, 1, 1, b"sealed"))
+    for wrong in ({"parts": 2}, {"recipient": ASKER.did}, {"run_id": "run-other"}, {"node": SOUTH.did}):
+        said = scene.attested(run, **{"parts": 1, **wrong})
+        await desk.take(NORTH.did, ExtractGiven(run, said.attestation))
+    with pytest.raises(TrustError):
+        forged = sign(keys("nobody"), EXTRACT_CONTEXT, ExtractAttestation(run, NORTH.did, WORKSPACE, "x", 1, 1))
+        await desk.take(NORTH.did, ExtractGiven(run, forged.to_bytes()))
+    assert (await desk.view(run, ASKER.did)).state == "asked"
+
+
+async def test_what_was_cancelled_is_never_handed_over(scene: Scene) -> None:
+    desk = scene.desk
+    run = desk.ask(*scene.asked()).run_id
+    assert (await desk.cancel(run, ASKER.did)).state == "cancelled"
+    assert isinstance(scene.sent[-1][1], ExtractStop)
+    await desk.take(NORTH.did, ExtractPart(run, 1, 1, b"sealed"))
+    await desk.take(NORTH.did, scene.attested(run, 1))
+    assert (await desk.view(run, WORKSPACE)).state == "cancelled" and scene.store.parts(run) == 0
+    assert isinstance(scene.sent[-1][1], ExtractStop), "told again"
+
+
+def test_what_is_no_extract_is_refused(scene: Scene) -> None:
+    request, plan, _ = allowed_use("L2", "statistics")
+    with pytest.raises(Refused) as refused:
+        scene.desk.ask(*scene.signed(replace(request, requester=ASKER.did), plan))
+    assert "hub.not_an_extract" in codes(refused)
+    signed, _ = scene.asked()
+    with pytest.raises((Refused, MalformedMessage)):
+        scene.desk.ask(signed, b"{}")
+
+
+async def test_one_more_than_the_limits(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract_desk, "EXTRACTS_OPEN", replace(extract_desk.EXTRACTS_OPEN, value=2))
+    for number in (1, 2):
+        scene.desk.ask(*scene.asked(number))
+    with pytest.raises(LimitExceeded):
+        scene.desk.ask(*scene.asked(3))
+    run = scene.desk.list(ASKER.did)[0].run_id
+    with pytest.raises(LimitExceeded):
+        await scene.desk.take(NORTH.did, ExtractPart(run, 1, PARTS.value + 1, b"x"))
+    monkeypatch.setattr(extract_hub, "RELAYED_BYTES", replace(extract_hub.RELAYED_BYTES, value=3))
+    scene.store.add_part(run, 1, b"abc")
+    with pytest.raises(LimitExceeded):
+        scene.store.add_part(run, 2, b"d")
