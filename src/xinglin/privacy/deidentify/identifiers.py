@@ -89,7 +89,7 @@ def is_card(digits: str) -> bool:
     """Whether 16 to 19 digits pass the check of payment cards (ISO/IEC 7812-1, Luhn).
 
     >>> is_card("6222021001123456783"), is_card("6222021001123456789")
-    (False, False)
+    (False, True)
     """
     if not 16 <= len(digits) <= 19 or not digits.isdigit() or digits[0] not in "3456":
         return False

@@ -26,7 +26,7 @@ _AFTER_ROAD = re.compile(
     " ?[0-9一二三四五六七八九十百]{1,5} ?(?:支弄|弄|号楼|号院|号|栋|幢|座|组|队|社|楼|单元|-)"
     f"(?:{_PIECE}{{0,6}}?(?:{_SMALL})){{0,5}}(?:[0-9]{{2,4}})?"
 )
-_BEFORE_ROAD = re.compile(f"(?:{HAN}{{2,4}}[市县区镇乡])?{HAN}{{1,4}}\\Z")
+_BEFORE_ROAD = re.compile(f"(?:{HAN}{{2,3}}省)?(?:{HAN}{{2,4}}[市州])?(?:{HAN}{{1,4}}[区县市镇乡])?{HAN}{{1,4}}\\Z")
 _LABELLED_ADDRESS = re.compile(
     "[:： 为在是]{0,3}([㐀-鿿][㐀-鿿A-Za-z0-9·#()（） -]{2,60}?)(?=[,，。;；\\n]|  |电话|邮编|联系|手机|\\Z)"
 )
@@ -53,6 +53,7 @@ _EPONYM = re.compile(
 _COLON = re.compile("[ \t]{0,3}(?:\\(签[字名]\\)|签[字名])?[:：][ \t_]{0,4}|[ \t]{1,4}")
 _ROADS = ("路", "大道", "街", "巷", "弄", "胡同", "村", "小区", "花园", "公寓", "家园", "里", "苑")
 _PERSONAL_MARKS = ' \t,，。;；:：、()（）/|[]【】\n"“”'
+_PROFESSIONS = ("护士", "医生", "医师", "助手", "麻醉师")
 _NOT_A_SEX = "科病厕士儿童生孩人婴"
 _AGE_BEFORE = re.compile("(?<![0-9.])(9[0-9]|1[0-2][0-9]) ?周?\\Z")
 _AGE_BEHIND = re.compile("[: ]{0,3}(9[0-9]|1[0-2][0-9])(?![0-9])")
@@ -70,17 +71,24 @@ class _Names(msgspec.Struct, frozen=True):
     rare: frozenset[str]
     surnames: frozenset[str]
     two: frozenset[str]
+    likely: re.Pattern[str]
+    standing: re.Pattern[str]
+    whole: re.Pattern[str]
 
 
 @functools.cache
 def _names() -> _Names:
-    never, surnames = re.escape(letters("chinese", "never_given")), letters("chinese", "surnames")
+    never, surnames = (
+        re.escape(letters("chinese", "never_given")),
+        letters("chinese", "surnames") + letters("chinese", "more_surnames"),
+    )
+    usual, common = letters("chinese", "given"), letters("chinese", "surnames")
     two = "|".join(words("chinese", "surnames_of_two"))
     given = f"(?:(?![{never}]){HAN})"
     name = f"(?:(?:{two}){given}{{1,2}}|[{surnames}]{given}{{1,2}})"
     end = (
-        '(?=[,，。;；:：、)）(（ \t\n/|\\[\\]"”]|\\Z|男|女|系|因|诉|于|同志|先生|女士|小姐|医|主任|主管|主治|副|教授|护士|'
-        "大夫|陪|签|代|共|及|和|与|在|到|为|之|是|说|称|来|今|现|自|的|[0-9])"
+        '(?=[,，。;；:：、)）(（ \t\n/|\\[\\]"”]|\\Z|男|女|系|因|诉|于|同志|先生|女士|小姐|医|主任|主管|主治|副|教授|'
+        "护士|大夫|陪|签|代|共|及|和|与|在|到|为|之|是|说|称|来|今|现|自|的|[0-9])"
     )
     return _Names(
         behind=re.compile(name + end),
@@ -91,6 +99,9 @@ def _names() -> _Names:
         rare=frozenset(letters("chinese", "rare_alone")),
         surnames=frozenset(surnames),
         two=frozenset(words("chinese", "surnames_of_two")),
+        likely=re.compile(f"(?:(?:{two})[{usual}]{{1,2}}|[{surnames}][{usual}]{{1,2}})"),
+        standing=re.compile(f"(?:(?:{two})[{usual}]{{1,2}}|[{common}][{usual}]{{1,2}})(?!{HAN})"),
+        whole=re.compile(f"(?:{two})[{usual}]{{1,2}}|[{common}][{usual}]{{2}}"),
     )
 
 
@@ -107,9 +118,13 @@ def _triggers() -> tuple[re.Pattern[str], dict[str, tuple[Follow, ...]]]:
             told.setdefault(word, []).extend(follows)
 
     add("name_labels", _labelled_name)
+    for word in words("chinese", "name_labels"):
+        if word.endswith(_PROFESSIONS):
+            told[word].append(_likely_behind)
     add("name_words", _name_at_once)
     add("so_called", _name_behind)
-    add("relatives", _name_behind, _labelled_name)
+    add("prefixed", _likely_behind)
+    add("relatives", _likely_behind, _labelled_name)
     add("titles", _titled)
     add("record_labels", _number_of("record_number"))
     add("insurance_labels", _number_of("insurance_number"))
@@ -123,6 +138,8 @@ def _triggers() -> tuple[re.Pattern[str], dict[str, tuple[Follow, ...]]]:
     for word in _PLATES:
         told.setdefault(word, []).append(_plate)
     told.setdefault("月", []).append(_day)
+    told.setdefault("老", []).append(_called_old)
+    told.setdefault("者", []).append(_labelled_name)
     told.setdefault("岁", []).append(_aged)
     told.setdefault("年龄", []).append(_age_label)
     for word in "男女":
@@ -141,6 +158,7 @@ def chinese_spans(text: str) -> Iterator[Span]:
         for match in _DOTTED.finditer(text):
             if not _EPONYM.match(text, match.end()) and not _EPONYM.search(match.group().rpartition("·")[2]):
                 yield Span(match.start(), match.end(), "name", "form")
+    yield from _standing(text)
     if "\n" in text:
         for match in _names().line.finditer(text):
             for group in (1, 2):
@@ -175,7 +193,8 @@ def _labelled_name(text: str, start: int, end: int) -> Iterator[Span]:
         return
     place = colon.end()
     for _ in range(4):
-        found = _names().behind.match(text, place) or _names().spaced.match(text, place)
+        names = _names()
+        found = names.behind.match(text, place) or names.spaced.match(text, place) or names.likely.match(text, place)
         if found is None or not is_name(found.group()):
             return
         yield Span(place, found.end(), "name", "label")
@@ -204,6 +223,41 @@ def _name_behind(text: str, start: int, end: int) -> Iterator[Span]:
         yield Span(place, found.end(), "name", "context")
 
 
+def _likely_behind(text: str, start: int, end: int) -> Iterator[Span]:
+    """A name right behind a relative or a profession, whatever follows it."""
+    place = end
+    while place < len(text) and text[place] in " (（:：,，" and place - end < 2:
+        place += 1
+    found = _names().likely.match(text, place)
+    if found is None:
+        yield from _name_behind(text, start, end)
+        return
+    name = found.group()
+    if is_name(name):
+        yield Span(place, found.end(), "name", "context")
+
+
+def _called_old(text: str, start: int, end: int) -> Iterator[Span]:
+    """``老张`` at the beginning of a clause."""
+    before, name = text[start - 1 : start], text[end : end + 1]
+    begins = not before or before in _PERSONAL_MARKS
+    surname = name in _names().surnames and name not in _names().rare
+    if begins and surname and text[end + 1 : end + 2] not in ("", "人", "年"):
+        yield Span(end, end + 1, "name", "context")
+
+
+def _standing(text: str) -> Iterator[Span]:
+    """A name that stands by itself between marks; one of three characters anywhere, where all three are usual."""
+    names = _names()
+    for match in names.standing.finditer(text):
+        before = text[match.start() - 1 : match.start()]
+        if (not before or not "㐀" <= before <= "鿿") and is_name(match.group()):
+            yield Span(match.start(), match.end(), "name", "form")
+    for match in names.whole.finditer(text):
+        if is_name(match.group()) and match.group()[1:] not in names.no_names:
+            yield Span(match.start(), match.end(), "name", "form")
+
+
 def _titled(text: str, start: int, end: int) -> Iterator[Span]:
     del end
     found = _names().last.search(text, max(0, start - 4), start)
@@ -217,7 +271,9 @@ def _titled(text: str, start: int, end: int) -> Iterator[Span]:
         if not before or before in _PERSONAL_MARKS or not ("㐀" <= before <= "鿿"):
             yield Span(place, start, "name", "context")
             return
-        if before in _BEFORE_TITLE and not (alone and word in _names().rare):
+        if (not alone and _names().likely.fullmatch(word)) or (
+            before in _BEFORE_TITLE and not (alone and word in _names().rare)
+        ):
             yield Span(place, start, "name", "context")
             return
 
@@ -309,7 +365,7 @@ def _road(text: str, start: int, end: int) -> Iterator[Span]:
     after = _AFTER_ROAD.match(text, end)
     if after is None:
         return
-    before = _BEFORE_ROAD.search(text, max(0, start - 9), start)
+    before = _BEFORE_ROAD.search(text, max(0, start - 19), start)
     if before is not None:
         yield Span(before.start(), after.end(), "address", "form")
 

@@ -125,7 +125,7 @@ def _self_evident(run: str, bare: str) -> tuple[str, str] | None:
         return None
     if "." not in run and is_phone(bare):
         return "phone", "form"
-    if _SOCIAL.match(run):
+    if _SOCIAL.match(run.translate(_MISREAD)):
         return "identity_number", "form"
     if not run.isdigit() and _PUNCTUATED_PHONE.match(run) and is_american_phone(bare):
         return "phone", "form"

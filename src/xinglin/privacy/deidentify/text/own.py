@@ -42,7 +42,7 @@ def own_of(known: Known) -> Own:
     """What to look for; remembered for the texts of one patient that follow each other."""
     words: dict[str, str] = {}
     folded: dict[str, str] = {}
-    for name in (*known.names, *known.staff):
+    for name in filter(str.strip, (*known.names, *known.staff)):
         target = words if _HAN.search(name) else folded
         target.update(dict.fromkeys(_of_name(plain(name).strip()), "name"))
     for address in known.addresses:
@@ -163,4 +163,5 @@ def _of_date(date: str) -> Iterator[str]:
 
 
 def _longest(words: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    words.pop("", None)
     return tuple(sorted(words.items(), key=lambda pair: (-len(pair[0]), pair[0])))
