@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 
 from xinglin.privacy.deidentify.columns import Secrets
 from xinglin.privacy.deidentify.dates import change_v2_date
@@ -28,7 +29,8 @@ from xinglin.records.v2maps.keys import best_cx, of_cx
 
 Change = Callable[[str, Record], str | None]
 Parts = list[tuple[int, int, Change]]
-Fields = dict[int, Parts]
+Fields = list[tuple[int, Parts, Change | None]]
+"""By position, in order."""
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{0,15})?")
 _ESCAPED = {"\r": "\\X0D\\", "\n": "\\.br\\"}
 _HEADER_FIELDS, _CHARSET_FIELD = 2, 18
@@ -75,21 +77,33 @@ class MessagePlan:
         return Record(self._secrets, namespace, person, {}, known)
 
     def _line(self, segment: Segment, plan: Mapping[str, Fields], used: Separators, record: Record) -> str:
-        kind = segment.get(2) if segment.name == "OBX" else ""
-        chosen = plan.get(kind) or plan[""]
-        last = max(chosen, default=0)
-        out = ["", ""] if segment.name != "MSH" else ["", "|", "^~\\&"]
-        out += [""] * (last + 1 - len(out))
-        for position, parts in chosen.items():
-            if position <= len(segment) and not (segment.name == "MSH" and position <= _HEADER_FIELDS):
-                out[position] = _field(segment, position, parts, used, record)
-        if segment.name == "MSH":
-            return ("MSH|" + "|".join(out[2:])).rstrip("|")
+        given = segment.raw.split(used.field)
+        header = segment.name == "MSH"
+        if header:
+            given.insert(1, used.field)
+        chosen = plan.get(given[2].strip() if segment.name == "OBX" and len(given) > 2 else "") or plan[""]
+        plain = _plain_of(used)
+        out = [""] * len(given)
+        for position, parts, first in chosen:
+            if position >= len(given):
+                break
+            raw = given[position]
+            if not raw or (header and position <= _HEADER_FIELDS):
+                continue
+            if plain(raw):
+                new = first(raw, record) if first and raw != '""' else raw if first else None
+                out[position] = _escape(new) if new else ""
+            elif header and position == _CHARSET_FIELD:
+                out[position] = raw
+            else:
+                out[position] = _field(raw, segment.name, parts, used, record)
+        if header:
+            return ("MSH|^~\\&|" + "|".join(out[3:])).rstrip("|")
         return (segment.name + "|" + "|".join(out[1:])).rstrip("|") if any(out) else ""
 
     def _fields(self, name: str, specs: Mapping[str, Action]) -> dict[str, Fields]:
         """The changes of a segment's positions, by the type in OBX-2; under "" those that hold for every one."""
-        plans: dict[str, Fields] = {"": {}}
+        plans: dict[str, dict[int, Parts]] = {"": {}}
         for spec in specs:
             plans.setdefault(read_spec(name, spec)[3], {})
         for spec, action in specs.items():
@@ -99,7 +113,7 @@ class MessagePlan:
             change = self._change(f"hl7v2.{name}.{spec}", action)
             for each in plans if not kind else (kind,):
                 plans[each].setdefault(field, []).append((component, sub, change))
-        return plans
+        return {kind: [(at, fields[at], _first(fields[at])) for at in sorted(fields)] for kind, fields in plans.items()}
 
     def _change(self, place: str, action: Action) -> Change:
         if action == KEEP:
@@ -142,12 +156,21 @@ def _split(raw: str, used: Separators) -> list[list[str]]:
     return [[unescape(sub, used) for sub in part.split(used.sub)] for part in raw.split(used.component)]
 
 
-def _field(segment: Segment, position: int, parts: Parts, used: Separators, record: Record) -> str:
-    raw = segment.field(position)
-    if not raw or (segment.name == "MSH" and position == _CHARSET_FIELD):
-        return raw
+def _first(parts: Parts) -> Change | None:
+    """What is done with a field that has nothing but its first component."""
+    return next((change for component, sub, change in parts if component == sub == 1), None)
+
+
+@lru_cache(maxsize=64)
+def _plain_of(used: Separators) -> Callable[[str], object]:
+    """Whether a field is one text, by a message's own separators."""
+    marks = "".join(re.escape(mark) for mark in (used.component, used.repetition, used.sub, used.escape))
+    return re.compile(f"[^{marks}]*").fullmatch
+
+
+def _field(raw: str, segment: str, parts: Parts, used: Separators, record: Record) -> str:
     told = [_repetition(each, parts, used, record) for each in raw.split(used.repetition)]
-    if segment.name in ("PID", "MRG") and len(told) > 1:
+    if segment in ("PID", "MRG") and len(told) > 1:
         # Every number of a person becomes the same pseudonym: it is said once.
         told = list(dict.fromkeys(told))
     return "~".join(told).rstrip("~")

@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from operator import mul
 from typing import Any, Final
 
 from xinglin.privacy.deidentify.anonymizer.configuration import Parameters, Rule
@@ -67,7 +68,9 @@ class Methods:
     """Makes the functions of rules for primitive values."""
 
     def __init__(self, parameters: Parameters, today: date, entropy: Callable[[int], bytes]) -> None:
-        self._parameters, self._today, self._entropy = parameters, today, entropy
+        self._parameters, self._entropy = parameters, entropy
+        self._oldest_birth = (f"{today.year - _OLDEST - 1:04d}", f"{today.month:02d}", f"{today.day:02d}")
+        self._powers = [1]
         self._shift_key = parameters.date_shift_key or entropy(16).hex()
         self._hash = hmac.new((parameters.crypto_hash_key or entropy(16).hex()).encode(), digestmod="sha256")
         key = parameters.encrypt_key.encode() or entropy(16)
@@ -108,9 +111,7 @@ class Methods:
         return GONE
 
     def _old(self, found: re.Match[str]) -> bool:
-        today = self._today
-        month, day = int(found[2] or 1), int(found[3] or 1)
-        return today.year - int(found[1]) - ((today.month, today.day) < (month, day)) > _OLDEST
+        return (found[1], found[2] or "01", found[3] or "01") <= self._oldest_birth
 
     def _year(self, value: Any, work: Work) -> str | None:
         work.flags |= REDACTED
@@ -159,10 +160,12 @@ class Methods:
         if told.date_shift_fixed_offset is not None:
             return told.date_shift_fixed_offset
         prefix = told.date_shift_key_prefix or prefix
-        offset = 0
-        for byte in (prefix + self._shift_key).encode():
-            offset = (offset * _SEED + byte) % (2 * _RANGE + 1)
-        return offset - _RANGE
+        body = (prefix + self._shift_key).encode()
+        while len(self._powers) < len(body):
+            self._powers.append(self._powers[-1] * _SEED % (2 * _RANGE + 1))
+        # The value of the polynomial whose coefficients are the bytes, the last one of degree 0.
+        total: int = sum(map(mul, reversed(body), self._powers))
+        return total % (2 * _RANGE + 1) - _RANGE
 
     def hash_text(self, text: str) -> str:
         """HMAC-SHA256, hexadecimal."""
