@@ -14,7 +14,7 @@ from xinglin.terms.thresholds import DisclosureRules, at_least_as_strict, strict
 L1_PACK = "l1/1"
 L1_RULES = DisclosureRules(min_cell=20, max_person_share=0.25)
 """Twice the persons of a usual cell; nobody holds more than a quarter of the rows."""
-L1_ALGORITHMS = ("crosstab", "describe", "flow", "histogram")
+L1_ALGORITHMS = ("crosstab", "describe", "flow", "histogram", "dp_count", "dp_crosstab", "dp_describe", "dp_histogram")
 """Tables of statistics. Models, covariances and quantiles stay with the parties of their study."""
 
 

@@ -9,6 +9,7 @@ from tests.unit.terms.uses import FACTS, PLAN, REQUEST
 from xinglin.kernel.verdict import Allowed, Denied
 from xinglin.terms.decide import decide
 from xinglin.terms.grading import release_grade
+from xinglin.terms.noise_asked import is_noisy
 from xinglin.terms.open_release import L1_ALGORITHMS, L1_PACK, L1_RULES, open_rules
 from xinglin.terms.request import PLAN_PACKS, Plan, check_plan
 from xinglin.terms.thresholds import DisclosureRules, at_least_as_strict
@@ -20,7 +21,8 @@ def opened(**changes: object) -> Plan:
 
 def test_a_table_under_the_packs_rules_is_l1() -> None:
     for algorithm in L1_ALGORITHMS:
-        plan = opened(algorithm=algorithm)
+        params = {"noise": {"rho_units": 10**9}} if is_noisy(algorithm) else PLAN.params
+        plan = opened(algorithm=algorithm, params=params)
         assert isinstance(check_plan(plan), Allowed) and release_grade(plan.packs, "L2") == "L1"
     assert release_grade(PLAN.packs, "L2") == "L2"
 
