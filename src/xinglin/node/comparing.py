@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from itertools import count
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +21,7 @@ from xinglin.privacy.differencing import (
     difference_layout,
     is_finer,
     roster_layout,
+    span_layout,
 )
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.trust.envelope import Signed, open_signed_as, sign
@@ -77,6 +80,7 @@ class Comparison:
         if not {cell.release for cell in earlier} <= rosters.keys():
             return deny("privacy.rosters_differ", "It is not said whose an earlier release was.", "Start a new run.")
         slots = _slots(earlier, prepared, algorithm, rosters, self._use.plan.roster)
+        slots += span_layout(earlier, algorithm.cell_names(), _prime(signed), len(slots))
         return Layout(slots, dict(sorted(rosters.items())))
 
     def _own(self) -> list[ReleasedCell]:
@@ -97,6 +101,14 @@ class Comparison:
         if refs.node != signed.signer or refs.run_id != self._use.run or refs.node not in self._use.plan.roster:
             raise XinglinError("A list of earlier releases is not of this run.", remedy="Start a new run.")
         return refs
+
+
+def _prime(signed: tuple[bytes, ...]) -> int:
+    """The prime of the linear guard: of everybody's signatures, so that nobody outside knows it beforehand."""
+    from xinglin.privacy.packs.linear import draw_prime
+
+    seed, drawn = hashlib.sha256(b"".join(sorted(signed))).digest(), count()
+    return draw_prime(lambda size: hashlib.sha256(seed + next(drawn).to_bytes(8, "big")).digest()[:size])
 
 
 def finer_names(columns: tuple[str, ...]) -> tuple[str, ...]:

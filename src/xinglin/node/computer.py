@@ -242,7 +242,8 @@ class Computation:
             if outcome is not None:
                 conclusion = Conclusion(self.party.derive("release"), tuple(sorted(self.party.survivors)))
                 self._desk.database.change_run(self._use.run, concluded=encode_msgpack(conclusion))
-                return self._concluded(outcome)
+                refused = await self._judged(outcome)
+                return self._concluded(outcome) if refused is None else refused
 
     async def _take(self, payload: bytes) -> Result | NamedFailure | Denied | None:
         from xinglin.secure import Total, WrongRound, parse
@@ -361,6 +362,23 @@ class Computation:
         return message
 
     # --- the end -----------------------------------------------------------------------------
+
+    async def _judged(self, outcome: Result | NamedFailure | Denied) -> Denied | None:
+        """The linear guard's "no" to a result, or nothing; noise needs no comparison."""
+        from xinglin.analysis.algorithm import Result
+        from xinglin.node.spans import Pooled, judge
+
+        algorithm, state = self._algorithm, self._state
+        assert algorithm is not None and state is not None
+        if not isinstance(outcome, Result) or is_noisy(self._use.plan.algorithm):
+            return None
+        guard = state.guard if self._guard is None else self._guard
+        released = frozenset(algorithm.released_cells(outcome))
+        pooled = Pooled(self._compared.slots, guard.differences, released, self._use.plan.rules.min_cell)
+        rows = self._desk.database.cells_of(self._use.plan.data_set)
+        earlier = {row.release: self._desk.folder / row.file for row in rows if row.release != self._use.run}
+        verdict = await asyncio.to_thread(judge, self._desk.folder / cells_file(self._use.run), earlier, pooled)
+        return verdict if isinstance(verdict, Denied) else None
 
     def _concluded(self, outcome: Result | NamedFailure | Denied) -> Computed | Stopped | Denied:
         from xinglin.analysis.algorithm import Result

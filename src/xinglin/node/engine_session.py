@@ -30,6 +30,8 @@ from xinglin.node.engine_messages import (
     Started,
     Vector,
 )
+from xinglin.node.spans import share_of
+from xinglin.privacy.differencing import SPAN
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,14 +121,15 @@ class Session:
         algorithm = self._started()
         table = self._table if self._table is not None else Table.empty(self._domain())
         codes = self._codes if self._table is not None else np.zeros(0, dtype=np.uint64)
-        slots = algorithm.differences
+        slots = [slot for slot in algorithm.differences if slot.side != SPAN]
         names = {*algorithm.cell_names(), *(slot.cell for slot in slots), *request.names}
         now = _sets(names, algorithm, table, codes)
         before = {release: engine_sets.read_sets(path) for release, path in request.earlier}
         counts = engine_sets.difference_counts(slots, now, before)
+        share, kept = share_of(algorithm.differences, now, before)
         if request.keep:
-            engine_sets.write_sets(request.keep, now)
-        return Counted(counts)
+            engine_sets.write_sets(request.keep, now | kept)
+        return Counted(counts + share)
 
     def extract(self, request: Extract) -> Extracted | Refusal:
         """Run the query and protect its rows; nothing of them is kept here."""

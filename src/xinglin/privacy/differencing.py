@@ -3,14 +3,15 @@
 Each node keeps who stood in every released cell. For every pair of a new and an earlier cell it counts the
 persons that are in one and not in the other, both ways; the counts ride in the same secure sum. Pooled, either
 both are nobody, or at least one of them is the minimum: then the difference of the two answers mixes in at
-least that many persons. It says nothing about combinations of three releases and more: exact answers are
-defended against named attacks, and proof exists only with noise.
+least that many persons. Combinations of three releases and more are the linear guard's (``packs.linear``), whose
+numbers ride along in the *span*. Exact answers are defended against named attacks; proof exists only with noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from math import isqrt
 
 import msgspec
 
@@ -30,6 +31,13 @@ NEW_SHARED = "new_shared"
 OLD_SHARED = "old_shared"
 """The same two counts over the hospitals that took part both times, for releases of other hospitals."""
 
+SPAN = "span"
+"""A number of the common span (``packs.linear``), in the row of a released cell; ``~prime:column`` for a cell."""
+
+SPAN_ROWS = Limit("released cells judged together in a run", 200, "cells")
+WHOLE = "all"
+"""The cell of everybody whom an answer is about."""
+
 Persons = AbstractSet[Hashable]
 
 
@@ -41,10 +49,10 @@ class ReleasedCell(msgspec.Struct, frozen=True, order=True):
 
 
 class DifferenceSlot(msgspec.Struct, frozen=True, order=True):
-    """One place in the vector: persons of one side only, new cell against earlier cell.
+    """One place in the vector: persons of one side only, new cell against earlier cell; or a number of the span.
 
     ``side``: ``new_only`` and ``old_only`` count at every hospital, ``new_shared`` and ``old_shared`` where the
-    earlier release was made too.
+    earlier release was made too; ``span`` is in the row of ``earlier``, where this run's cells have no release.
     """
 
     earlier: ReleasedCell
@@ -81,6 +89,30 @@ def roster_layout(
     SLOTS.check(2 * len(others) * len(new))
     sides = (NEW_SHARED, OLD_SHARED)
     return tuple(DifferenceSlot(before, cell, side) for before in others for cell in new for side in sides)
+
+
+def span_layout(
+    earlier: Collection[ReleasedCell], cells: Collection[str], prime: int, taken: int
+) -> tuple[DifferenceSlot, ...]:
+    """The places of the common span, a square: whole cohorts first, then cells of tables while there is room.
+
+    ``taken``: places that the run has already. At most ``SPAN_ROWS`` released cells are judged together, fewer where
+    ``SLOTS`` leaves less; this run's cells have no release.
+
+    >>> [slot.earlier.cell for slot in span_layout([ReleasedCell("run-1", "all")], ["all"], 11, 0)]
+    ['all', 'all', 'all', 'all']
+    """
+    room = min(SPAN_ROWS.value, isqrt(max(0, SLOTS.value - taken)))
+    everything = {ReleasedCell("", cell) for cell in cells} | {cell for cell in earlier if not is_finer(cell.cell)}
+    rows = sorted(everything, key=lambda row: (row.cell != WHOLE, row.release, row.cell))[:room]
+    return tuple(DifferenceSlot(row, f"~{prime}:{column}", SPAN) for row in rows for column in range(len(rows)))
+
+
+def span_of(slots: Sequence[DifferenceSlot]) -> tuple[tuple[ReleasedCell, ...], int]:
+    """The rows of the common span in a layout, in order, and its prime; no rows where there is none."""
+    spanned = [slot for slot in slots if slot.side == SPAN]
+    prime = int(spanned[0].cell[1:].partition(":")[0]) if spanned else 0
+    return tuple(dict.fromkeys(slot.earlier for slot in spanned)), prime
 
 
 def is_finer(cell: str) -> bool:

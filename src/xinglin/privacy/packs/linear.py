@@ -77,9 +77,13 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def draw_prime(entropy: Entropy) -> int:
-    """A random prime between 2^30 and 2^31; for a pooled check all nodes take the one of the plan."""
+    """A random prime between 2^23 and 2^24; for a pooled check all nodes take the same one.
+
+    It has to be unknown while cohorts are chosen: who knew it could choose them so that a small combination is
+    missed. Of all primes in the range fewer than one in ten thousand miss one, by 200 cells.
+    """
     while True:
-        number = (int.from_bytes(entropy(4), "big") | 1 << 30 | 1) & (1 << 31) - 1
+        number = (int.from_bytes(entropy(3), "big") | 1 << 23 | 1) & (1 << 24) - 1
         if _is_prime(number):
             return number
 
@@ -146,7 +150,7 @@ def check_system(least: int, before: Mapping[Any, Codes], now: Mapping[str, Code
 
 
 def span_share(cells: Sequence[Codes], prime: int, entropy: Entropy) -> Matrix:
-    """This node's part of the common span: random combinations of its columns, cells × cells numbers below 2^31.
+    """This node's part of the common span: random combinations of its columns, cells × cells numbers below ``prime``.
 
     ``cells``: by the agreed order of released cells (earlier ones and this run's), empty where the node took no part.
     Added up over the nodes and read modulo ``prime``, it spans what all of them hold. One node's share tells which
@@ -172,12 +176,12 @@ def check_pooled(
 ) -> Verdict:
     """Whether a combination of the cells is about few persons of this node and nobody anywhere else.
 
-    ``own``: this node's ``span_share``; ``pooled``: the sum of all nodes' shares. Guarantee, when every node allows: no
-    combination gives the value of one person at any hospital, nor of fewer than ``least`` persons of one hospital
-    alone; wrong with probability below cells / 2^30, by chance of the random combinations.
+    ``own``: this node's ``span_share``; ``pooled``: the sum of all nodes' shares; of both only the rows of ``cells``
+    that are released. Guarantee, when every node allows: no combination gives the value of one person at any
+    hospital, nor of fewer than ``least`` persons of one hospital alone. Chance in the shares only refuses more.
     """
-    if pooled.shape != own.shape or own.shape != (len(cells), len(cells)):
-        raise BadLayout("The common span has a place for each pair of released cells.")
+    if pooled.shape != own.shape or own.ndim != 2 or own.shape[0] != len(cells):
+        raise BadLayout("The common span has a row for each released cell.")
     others = (pooled.astype(np.int64) - own) % prime
     rows = annihilator(others, prime, np.eye(len(cells), dtype=np.int64))
     return _verdict(weigh(atoms_of(cells, entropy), least, prime, rows), least)
