@@ -7,6 +7,7 @@ import sys
 import time
 
 from tests.privacy.notes_generator import Note, notes
+
 from xinglin.privacy.deidentify.text import find
 from xinglin.privacy.deidentify.text.model import NOTHING
 

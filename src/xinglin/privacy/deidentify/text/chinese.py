@@ -61,19 +61,17 @@ _BEFORE_TITLE = "请经由向与和及遵按据找随告知系问嘱后日今同
 
 
 class _Names(msgspec.Struct, frozen=True):
-    """``behind``: a name and what may follow it. ``last``: a name that ends where a text ends."""
+    """``behind``: a name and what may follow it; ``last``: one that ends a text; ``usual``: of usual characters."""
 
     behind: re.Pattern[str]
     spaced: re.Pattern[str]
     last: re.Pattern[str]
-    line: re.Pattern[str]
     no_names: frozenset[str]
     rare: frozenset[str]
     surnames: frozenset[str]
     two: frozenset[str]
     likely: re.Pattern[str]
-    standing: re.Pattern[str]
-    whole: re.Pattern[str]
+    usual: re.Pattern[str]
 
 
 @functools.cache
@@ -94,14 +92,12 @@ def _names() -> _Names:
         behind=re.compile(name + end),
         spaced=re.compile(f"[{surnames}] {{1,3}}{given}(?: {{0,3}}{given})?{end}"),
         last=re.compile(f"(?:(?:{two}){given}{{1,2}}|[{surnames}]{given}{{0,2}})\\Z"),
-        line=re.compile(f"(?:^|\n)[ \t]{{0,8}}({name})(?:[ \t]{{0,4}}/[ \t]{{0,4}}({name}))?[ \t]{{0,8}}(?=\n|\\Z)"),
         no_names=frozenset(words("chinese", "no_names")),
         rare=frozenset(letters("chinese", "rare_alone")),
         surnames=frozenset(surnames),
         two=frozenset(words("chinese", "surnames_of_two")),
         likely=re.compile(f"(?:(?:{two})[{usual}]{{1,2}}|[{surnames}][{usual}]{{1,2}})"),
-        standing=re.compile(f"(?:(?:{two})[{usual}]{{1,2}}|[{common}][{usual}]{{1,2}})(?!{HAN})"),
-        whole=re.compile(f"(?:{two})[{usual}]{{1,2}}|[{common}][{usual}]{{2}}"),
+        usual=re.compile(f"(?:{two})[{usual}]{{1,2}}|[{common}][{usual}]{{1,2}}"),
     )
 
 
@@ -159,11 +155,6 @@ def chinese_spans(text: str) -> Iterator[Span]:
             if not _EPONYM.match(text, match.end()) and not _EPONYM.search(match.group().rpartition("·")[2]):
                 yield Span(match.start(), match.end(), "name", "form")
     yield from _standing(text)
-    if "\n" in text:
-        for match in _names().line.finditer(text):
-            for group in (1, 2):
-                if match.group(group) and is_name(match.group(group)):
-                    yield Span(match.start(group), match.end(group), "name", "context")
 
 
 def before_date(text: str, start: int) -> Iterator[Span]:
@@ -247,14 +238,17 @@ def _called_old(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _standing(text: str) -> Iterator[Span]:
-    """A name that stands by itself between marks; one of three characters anywhere, where all three are usual."""
+    """A name of usual characters: of two between marks, of three or four anywhere."""
     names = _names()
-    for match in names.standing.finditer(text):
-        before = text[match.start() - 1 : match.start()]
-        if (not before or not "㐀" <= before <= "鿿") and is_name(match.group()):
-            yield Span(match.start(), match.end(), "name", "form")
-    for match in names.whole.finditer(text):
-        if is_name(match.group()) and match.group()[1:] not in names.no_names:
+    for match in names.usual.finditer(text):
+        name = match.group()
+        if len(name) == 2:
+            start, end = match.span()
+            if "㐀" <= text[start - 1 : start] <= "鿿" or "㐀" <= text[end : end + 1] <= "鿿":
+                continue
+        elif name[1:] in names.no_names:
+            continue
+        if is_name(name):
             yield Span(match.start(), match.end(), "name", "form")
 
 

@@ -54,21 +54,21 @@ def _inside(spans: Iterable[Span], length: int) -> Iterable[Span]:
 
 
 def _merged(found: list[Span]) -> list[Span]:
-    found.sort(key=lambda span: (span.start, -span.end))
+    """Spans that overlap as one, of the kind that is surest; of two equally sure ones, the longer one's."""
+    found.sort()
     out: list[Span] = []
+    last: Span | None = None
     for span in found:
-        if out and span.start < out[-1].end:
-            out[-1] = _joined(out[-1], span)
-        else:
+        if last is None or span.start >= last.end:
             out.append(span)
+            last = span
+            continue
+        if span.end <= last.end and _WEIGHT.get(span.why, 1) < _WEIGHT.get(last.why, 1):
+            continue
+        surest = max(last, span, key=_weight)
+        last = out[-1] = Span(last.start, max(last.end, span.end), surest.kind, surest.why)
     return out
 
 
-def _joined(one: Span, other: Span) -> Span:
-    """Both together, of the kind that is surest; of two equally sure ones, the longer one's."""
-
-    def weight(span: Span) -> tuple[int, int]:
-        return _WEIGHT.get(span.why, 1), span.end - span.start
-
-    surest = max(one, other, key=weight)
-    return Span(min(one.start, other.start), max(one.end, other.end), surest.kind, surest.why)
+def _weight(span: Span) -> tuple[int, int]:
+    return _WEIGHT.get(span.why, 1), span.end - span.start
