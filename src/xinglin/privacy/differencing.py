@@ -35,6 +35,8 @@ SPAN = "span"
 """A number of the common span (``packs.linear``), in the row of a released cell; ``~prime:column`` for a cell."""
 
 SPAN_ROWS = Limit("released cells judged together in a run", 200, "cells")
+SPAN_TABLES = 64
+"""Up to so many rows of the span, cells of tables are judged beside whole cohorts."""
 WHOLE = "all"
 """The cell of everybody whom an answer is about."""
 
@@ -94,17 +96,22 @@ def roster_layout(
 def span_layout(
     earlier: Collection[ReleasedCell], cells: Collection[str], prime: int, taken: int
 ) -> tuple[DifferenceSlot, ...]:
-    """The places of the common span, a square: whole cohorts first, then cells of tables while there is room.
+    """The places of the common span, a square; none where nothing was released before.
 
-    ``taken``: places that the run has already. At most ``SPAN_ROWS`` released cells are judged together, fewer where
-    ``SLOTS`` leaves less; this run's cells have no release.
+    ``taken``: places that the run has already. Whole cohorts first, up to ``SPAN_ROWS`` (fewer where ``SLOTS`` leaves
+    less); then cells of tables while there are fewer than ``SPAN_TABLES`` rows. This run's cells have no release.
 
-    >>> [slot.earlier.cell for slot in span_layout([ReleasedCell("run-1", "all")], ["all"], 11, 0)]
-    ['all', 'all', 'all', 'all']
+    >>> [slot.earlier.release for slot in span_layout([ReleasedCell("run-1", "all")], ["all"], 11, 0)]
+    ['', '', 'run-1', 'run-1']
     """
-    room = min(SPAN_ROWS.value, isqrt(max(0, SLOTS.value - taken)))
-    everything = {ReleasedCell("", cell) for cell in cells} | {cell for cell in earlier if not is_finer(cell.cell)}
-    rows = sorted(everything, key=lambda row: (row.cell != WHOLE, row.release, row.cell))[:room]
+    before = {cell for cell in earlier if not is_finer(cell.cell)}
+    if not before:
+        return ()
+    everything = {ReleasedCell("", cell) for cell in cells} | before
+    ordered = sorted(everything, key=lambda row: (row.cell != WHOLE, row.release, row.cell))
+    whole = sum(row.cell == WHOLE for row in ordered)
+    room = min(SPAN_ROWS.value, isqrt(max(0, SLOTS.value - taken)), max(whole, SPAN_TABLES))
+    rows = ordered[:room]
     return tuple(DifferenceSlot(row, f"~{prime}:{column}", SPAN) for row in rows for column in range(len(rows)))
 
 
