@@ -101,12 +101,8 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     keys = open_keys(folder, passphrase)
     database = HubDatabase(settings.database_url) if settings.database_url else HubDatabase.in_folder(folder)
     log_store = _log_store(folder, settings.log_url)
-    log = LogService(
-        log_store,
-        log_signer(space.name, keys),
-        parse_policy(space.policy),
-        LogSettings(heartbeat_s=settings.heartbeat_s),
-    )
+    signer, pace = log_signer(space.name, keys), LogSettings(heartbeat_s=settings.heartbeat_s)
+    log = LogService(log_store, signer, parse_policy(space.policy), pace)
     members = Members(space, keys, database, log, clock)
     access_database = _access(folder, settings.database_url)
     access = AccessDesk(members, ApprovalRecord(members.record), access_database, database, keys, clock)
