@@ -68,7 +68,7 @@ def find_codings(columns: Mapping[str, Values], schema: Schema, meter: Meter, rh
         if not column.numeric:
             codings.append(Coding(column, _levels(column)))
         elif column.name in open_ones:
-            cells = _cells(column)
+            cells = _with_ends(column, _cells(column))
             places = _place(np.asarray(columns[column.name]), column, cells)
             counts = np.bincount(places[places >= 0], minlength=len(cells) - 1).astype(np.int64)
             noisy, variance = meter.measure(f"quantiles of {column.name}", counts, rho_units // len(open_ones))
@@ -132,6 +132,16 @@ def _cells(column: Column) -> Array:
         step = -(-(int(high) - int(low) + 1) // FINE_CELLS)
         return np.append(np.arange(int(low), int(high) + 1, step, dtype=np.float64), high + 1)
     return np.linspace(low, high, FINE_CELLS + 1)
+
+
+def _with_ends(column: Column, cells: Array) -> Array:
+    """The cells with one more for each end of the range alone: nought days, or what counts as an end, are many."""
+    first, last = cells[0], cells[-1]
+    if column.kind in WHOLE:
+        ends = (first + 1, last - 1)
+    else:
+        ends = (float(np.nextafter(first, last)), float(np.nextafter(last, first)))
+    return np.unique(np.concatenate([cells, ends]))
 
 
 def _place(values: Values, column: Column, cells: Sequence[float] | Array) -> NDArray[np.int64]:
@@ -210,6 +220,9 @@ def _within(codes: NDArray[np.int64], coding: Coding, random: np.random.Generato
     place = np.clip(place, bins[codes], np.minimum(bins[codes + 1], count) - 1)
     low, high = cells[place], cells[place + 1]
     values = low + random.random(len(codes)) * (high - low)
+    # No rounding into the next cell; the last cell of numbers is the end of the range itself.
+    values = np.where(place < count - 1, np.minimum(values, np.nextafter(high, low)), values)
+    values = np.where((place == count - 1) & (np.nextafter(low, high) == high), high, values)
     if coding.column.kind in WHOLE:
         values = np.floor(values)
     clipped: Array = np.clip(values, coding.column.low, coding.column.high)
