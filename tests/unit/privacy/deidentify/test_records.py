@@ -48,6 +48,15 @@ def test_one_person_is_the_same_in_tables_resources_and_messages() -> None:
     assert seen["subject"].keys() == {"reference"}
 
 
+def test_the_column_of_persons_gives_the_same_whether_or_not_it_is_the_very_array() -> None:
+    it = compiled()
+    persons = texts("Patient/1", None, "Patient/2", "Patient/1")
+    same = it.table("condition", {"patient": persons}, persons)["patient"]
+    apart = it.table("condition", {"patient": persons.copy()}, persons)["patient"]
+    assert same.tolist() == apart.tolist() and same[1] is None and same[0] == same[3] != same[2]
+    assert it.table("condition", {"patient": texts()}, texts())["patient"].tolist() == []
+
+
 def test_the_namespace_of_a_source_is_part_of_the_key_and_is_not_shown() -> None:
     it = compiled()
     table = it.table("patient", {"id": texts("north/Patient/7", "south/Patient/7")}, texts("a", "b"))
