@@ -14,6 +14,7 @@ from typing import Any
 _HOMES = {
     "Coding": "coding",
     "Columns": "coding",
+    "schema_of": "described",
     "BadColumns": "errors",
     "BadModel": "errors",
     "BadSchema": "errors",

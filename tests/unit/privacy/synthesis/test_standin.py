@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xinglin.catalogue.model import ColumnDescription, DataSetDescription, TableDescription
-from xinglin.privacy.synthesis import BadSchema, TooWide, twin, twins
+from xinglin.privacy.synthesis import BadSchema, TooWide, fit, schema_of, twin, twins
 
 TABLE = TableDescription(
     "visits",
@@ -54,6 +54,19 @@ def test_a_twin_cannot_read_data_and_is_the_same_for_the_same_entropy() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_a_small_twin_is_a_twin(rows: int) -> None:
     assert {len(values) for values in twin(TABLE, rows, seeded(3)).values()} == {rows}
+
+
+def test_a_schema_out_of_the_catalogue_fits_a_twin() -> None:
+    schema = schema_of(TABLE, days=(10_000, 20_000))
+    assert [(column.name, column.kind) for column in schema.columns] == [
+        ("ward", "category"), ("age", "integer"), ("weight", "number"), ("smoker", "boolean"), ("day", "date"),
+    ]  # fmt: skip
+    drawn = fit(twin(TABLE, 200, seeded(6)), schema, 10**10, seeded(7), "mst").draw(10, seeded(8))
+    assert list(drawn) == [column.name for column in schema.columns]
+    with pytest.raises(BadSchema):
+        schema_of([TABLE.columns[0]], days=(0, 1))
+    with pytest.raises(BadSchema, match="range"):
+        schema_of([ColumnDescription("x", "number")], days=(0, 1))
 
 
 def test_twins_of_a_data_set_name_the_same_persons() -> None:
