@@ -11,7 +11,7 @@ import msgspec
 
 from xinglin.sdk.again import answered_before
 from xinglin.sdk.errors import Refused
-from xinglin.sdk.noise import NoiseWords, worded
+from xinglin.sdk.noise import NoiseWords, rho_text, worded
 from xinglin.sdk.plans import build_plan, send, snapshot_instant
 from xinglin.sdk.scope import Scope, scope_of
 from xinglin.sdk.session import Held, Session
@@ -125,7 +125,17 @@ class Data:
         except KeyboardInterrupt as stop:
             stop.add_note(f"The run goes on. Its result: space.run({run.id!r}).result()")
             raise
+        if found.noise is not None:
+            found.budget_left = self._left()
         return found.showing(shows) if shows else found
+
+    def _left(self) -> str:
+        """What the study may still spend at every hospital it asks; empty where one has said nothing."""
+        from xinglin.sdk.budgets import budgets_of
+
+        told = budgets_of(self.study.space, self.study.data_set, self.study.id)
+        left = {one.hospital: one.left for one in told if one.hospital in self.scope.roster}
+        return rho_text(min(left.values())) if len(left) == len(self.scope.roster) else ""
 
     def _worded(self, algorithm: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         return worded(algorithm, params, len(self.scope.roster), self.scope.rules)

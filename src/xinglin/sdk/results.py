@@ -115,7 +115,8 @@ class StudyResult:
     """One released statistic. Prints like a statistics package; its numbers are attributes: ``result.aic``.
 
     ``payload``: plain values as released; ``None`` is what the rules hide. For a model, ``params``, ``bse``,
-    ``tvalues``, ``pvalues`` and ``conf_int()`` are dicts by term, as statsmodels names them.
+    ``tvalues``, ``pvalues`` and ``conf_int()`` are dicts by term, as statsmodels names them. ``budget_left``: rho that
+    the study may still spend at every hospital, as they told when a noised answer came (exact text; else empty).
     """
 
     def __init__(
@@ -124,11 +125,12 @@ class StudyResult:
         self.run_id, self.kind, self.payload, self.receipt = run_id, kind, payload, receipt
         self.salt, self.outcome = salt, outcome
         self._shows = ""
+        self.budget_left = ""
 
     def showing(self, shows: str) -> StudyResult:
         """The same result, printing the matrix ``shows`` (``covariance``) in place of the usual one."""
         other = StudyResult(self.run_id, self.kind, self.payload, self.receipt, self.salt, self.outcome)
-        other._shows = shows
+        other._shows, other.budget_left = shows, self.budget_left
         return other
 
     # --- as text -------------------------------------------------------------------------------
@@ -140,7 +142,8 @@ class StudyResult:
         if self._shows:
             return _matrix_text(self.rows())
         if self.noise is not None:
-            return f"{summary(self._result())}\n{self.noise}"
+            left = f"; at least {self.budget_left} rho left at every hospital" if self.budget_left else ""
+            return f"{summary(self._result())}\n{self.noise}{left}"
         tests = "" if self.kind == "glm" else "".join(f"\n{name}: p = {p:.4g}" for name, p in self.p_values().items())
         return summary(self._result()) + tests
 
