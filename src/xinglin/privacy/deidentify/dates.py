@@ -10,8 +10,10 @@ import numpy as np
 from xinglin.privacy.deidentify.model import PRECISIONS, Action, Precision
 
 DAY_MS = 86_400_000
-_FHIR = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T.{1,40})?)?)?")
-_V2 = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d[0-9.]{0,12})?([+-]\d{4})?")
+# Strict to the end: what follows a date must not be another number in its clothes.
+_CLOCK = r"T\d\d(?::\d\d(?::\d\d(?:\.\d{1,9})?)?)?(?:Z|[+-]\d\d:\d\d)?"
+_FHIR = re.compile(rf"(\d{{4}})(?:-(\d\d)(?:-(\d\d)({_CLOCK})?)?)?", re.ASCII)
+_V2 = re.compile(r"(\d{4})(?:(\d\d)(?:(\d\d)(\d\d(?:\d\d(?:\d\d(?:\.\d{1,4})?)?)?)?)?)?([+-]\d{4})?", re.ASCII)
 _UNITS: dict[Precision, str] = {"day": "D", "month": "M", "year": "Y", "decade": "Y"}
 
 

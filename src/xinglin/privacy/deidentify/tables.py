@@ -30,6 +30,7 @@ from xinglin.privacy.deidentify.notes import Note
 Make = Callable[[Columns], Operation]
 _UNKNOWN = PhysicalColumn("", "text", "")
 _FREE_TEXT = "_source_text"
+_COARSE = ("year", "month")
 
 
 def first_year(action: Action, today: date | None, place: str) -> int:
@@ -157,7 +158,9 @@ class TablePlan:
         def make(columns: Columns) -> Operation:
             zones = columns.get(f"{column.name}_zone")
             offsets = _offsets_ms(zones) if unit == "ms" and action.date and zones is not None else 0
-            return change_dates(action, unit, first, offsets)
+            moved = change_dates(action, unit, first, offsets)
+            precisions = columns.get(f"{column.name}_precision")
+            return _only_days(moved, precisions) if action.shift_days and precisions is not None else moved
 
         return make
 
@@ -178,6 +181,21 @@ def _nothing(column: np.ndarray, persons: Persons) -> np.ndarray:
 
 def _then(one: Operation, other: Operation) -> Operation:
     return lambda column, persons: other(one(column, persons), persons)
+
+
+def _only_days(operation: Operation, precisions: np.ndarray) -> Operation:
+    """A date that is told to the month or year stands on a first day: moved, it would tell by how much."""
+    coarse = np.array([each in _COARSE for each in precisions.tolist()], dtype=bool)
+
+    def moved(column: np.ndarray, persons: Persons) -> np.ndarray:
+        out = operation(column, persons)
+        if not coarse.any():
+            return out
+        nothing = np.datetime64("NaT") if out.dtype.kind == "M" else np.nan
+        left: np.ndarray = np.where(coarse, nothing, out if out.dtype.kind == "M" else out.astype(np.float64))
+        return left
+
+    return moved
 
 
 def _decades(action: Action) -> Operation:

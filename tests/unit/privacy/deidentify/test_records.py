@@ -170,6 +170,24 @@ def test_missing_dates_stay_missing_and_precisions_are_told() -> None:
     assert out["started_zone"].tolist() == [None, None]
 
 
+def test_a_date_in_a_table_that_is_told_to_the_month_does_not_move() -> None:
+    columns = {"onset": np.array([0, 0, 0]), "onset_precision": texts("month", "day", "year")}
+    out = compiled().table("condition", columns, texts("a", "a", "a"))["onset"]
+    assert np.isnan(out[[0, 2]]).all() and not np.isnan(out[1])
+
+
+@pytest.mark.parametrize("hidden", ["TZhang San", "T10:11:12.110101199003071234Z", "T10:11 Li", "T10:11:12Z x", "Tx"])
+def test_nothing_hides_behind_a_date(hidden: str) -> None:
+    body = {"resourceType": "Condition", "subject": {"reference": "Patient/1"}, "recordedDate": "2020-01-01" + hidden}
+    for name in ("gdpr-pseudonymised", "gb-t-37964", "hipaa-limited"):
+        given = compiled(name).resource(body)
+        if name != "hipaa-limited" or "110101" not in hidden:
+            assert given is not None and "recordedDate" not in given
+    message = f"MSH|^~\\&|||||20240301{hidden[1:]}||ADT^A01|1|P|2.5\rPID|1||1^^^^MR\r"
+    given_message = compiled().message(message.encode()).decode()
+    assert given_message.split("|")[6] == ""
+
+
 def test_years_and_area_codes_and_diagnoses_are_coarser() -> None:
     columns = {"birth_year": np.array([1930, 1990]), "postal_code": texts("02139", "20301"), "sex": texts("male", None)}
     out = compiled("hipaa-safe-harbor").table("patient", columns, texts("a", "b"))
