@@ -10,6 +10,8 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.terms.extracts import ExtractAsk, ask_of, decimal, is_extract
 from xinglin.terms.request import Plan
 
+LOWEST_GRADE = 2
+"""Of GB/T 42460-2023: with direct identifiers left (grade 1), rows go nowhere."""
 _COARSER = "Ask for coarser columns, or for fewer of them."
 
 
@@ -36,6 +38,9 @@ def _faults(plan: Plan, ask: ExtractAsk, guard: ExtractGuard) -> Iterator[Reason
         yield _reason("gate.unprotected", "The extract's account of itself is of an unknown version.", "Upgrade.")
     if guard.profile != ask.profile or not guard.profile_digest:
         yield _reason("gate.not_deidentified", "The extract was not de-identified by the plan's profile.")
+    if guard.grade < LOWEST_GRADE:
+        words = "Direct identifiers of persons are left in the extract."
+        yield _reason("gate.grade", words, "Name a profile that leaves none; the hospital's own may keep some.")
     if not guard.mark or guard.recipient != ask.workspace:
         yield _reason("gate.not_marked", "The extract does not carry its recipient's mark.")
     yield from _groups(ask, guard, least)

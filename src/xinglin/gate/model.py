@@ -79,8 +79,8 @@ class ExtractGuard(msgspec.Struct, frozen=True):
     ``rows`` and ``persons`` in it, ``left_out`` rows suppressed. ``profile`` and its digest. ``k``: the fewest distinct
     persons who share a combination of the quasi-identifying columns; ``l``: the fewest distinct values of a sensitive
     column among them; ``t``: the largest distance of its distribution from the whole, an exact decimal rounded up.
-    ``mark``: the salted digest of the mark's code (empty: not marked). ``recipient``: the workspace. ``size_bytes``: of
-    all files.
+    ``mark``: digest of what the mark stands for (empty: not marked). ``recipient``: the workspace. ``size_bytes``: of
+    all files. ``grade``: of GB/T 42460-2023, with the risk that was measured (0: not told).
     """
 
     rows: int
@@ -94,6 +94,7 @@ class ExtractGuard(msgspec.Struct, frozen=True):
     mark: str
     recipient: str
     size_bytes: int
+    grade: int = 0
     version: int = 1
 
 

@@ -69,7 +69,7 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
     marking = set_mark(told, request.mark_key, given, ask, described)  # 4
     quasi, sensitive = ([name for name in names if name in kept] for names in (ask.quasi, ask.sensitive))
     measured = check(marking.columns, quasi, persons=theirs, sensitive=sensitive)  # 5
-    made = _Made(profile, compiled, anonymous, measured, marking, done, described, len(persons))
+    made = _Made(profile, compiled, anonymous, measured, marking, done, described, came, len(persons))
     return _written(request, made)  # 6
 
 
@@ -165,6 +165,7 @@ class _Made:
     marking: Marking
     done: dict[str, str]
     described: dict[str, OutputColumn]
+    came: dict[str, Origin]
     before: int
 
 
@@ -172,7 +173,7 @@ def _written(request: Extract, made: _Made) -> Extracted:
     profile, anonymous, measured, marking = made.profile, made.anonymous, made.measured, made.marking
     columns, described, before = marking.columns, made.described, made.before
     ask, draft = request.ask, request.draft
-    files = _files(ask, columns, draft)
+    files, grade = _files(ask, columns, draft), _grade(made)
     said = tuple(
         ColumnSaid(
             name,
@@ -188,7 +189,7 @@ def _written(request: Extract, made: _Made) -> Extracted:
     manifest = msgspec.structs.replace(
         draft,
         profile_digest=digest,
-        grade=int(getattr(made.compiled, "grade", 0)),
+        grade=grade,
         rows=measured.rows,
         persons=measured.persons,
         left_out=before - measured.rows,
@@ -214,8 +215,21 @@ def _written(request: Extract, made: _Made) -> Extracted:
         mark=canonical_digest({"agreement": draft.agreement, "at": draft.released}) if marking.is_set else "",
         recipient=draft.recipient,
         size_bytes=sum(map(len, files.values())),
+        grade=grade,
     )
     return Extracted(canonical_bytes(manifest), files, guard, _shown(manifest, ask, marking, columns), marking.said)
+
+
+def _grade(made: _Made) -> int:
+    """The grade of what is in the extract, with the risk that was measured on its marked rows."""
+    from xinglin.privacy.deidentify.grading import Risk, grade_of
+
+    places = {
+        f"{table}.{column}" for name in made.marking.columns if name in made.came
+        for table, column in made.came[name].published
+    }  # fmt: skip
+    remaining = tuple(one for one in made.compiled.remaining if one.form == "tables" and one.place in places)
+    return grade_of(remaining, Risk(made.measured.risks.prosecutor))
 
 
 def _files(ask: ExtractAsk, columns: Columns, draft: ExtractManifest) -> dict[str, bytes]:
