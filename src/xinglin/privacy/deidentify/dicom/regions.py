@@ -175,7 +175,7 @@ def _pixels(dataset: Dataset) -> list[Frame]:
 
     try:
         found = np.array(pixel_array(dataset, raw=True))
-    except (RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError) as error:
+    except (RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         raise UnreadableInstance(
             "The pixels cannot be decoded here.",
             why=type(error).__name__,

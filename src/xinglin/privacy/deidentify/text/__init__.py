@@ -16,7 +16,7 @@ _HOMES = {
     "find": "finding",
     "redact": "redacting",
     "Surrogates": "redacting",
-    "Recogniser": "plugins",
+    "Recogniser": "ports",
     "from_presidio": "plugins",
     "PresidioShape": "plugins",
 }

@@ -15,7 +15,7 @@ from xinglin.privacy.deidentify.text.numbers import runs
 from xinglin.privacy.deidentify.text.own import own_spans
 
 if TYPE_CHECKING:
-    from xinglin.privacy.deidentify.text.plugins import Recogniser
+    from xinglin.privacy.deidentify.text.ports import Recogniser
 
 _WESTERN = re.compile("[A-Z][a-z]{2}|[a-z]{3} [a-z]{3}")
 _WEIGHT = {"known": 4, "checksum": 3, "label": 2, "form": 1, "context": 1}

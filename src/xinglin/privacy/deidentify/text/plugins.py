@@ -6,13 +6,14 @@ The shape is Presidio's: an object with ``analyze(text, entities, nlp_artifacts)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from xinglin.privacy.deidentify.text.finding import find
 from xinglin.privacy.deidentify.text.model import NOTHING, Known, Span
+from xinglin.privacy.deidentify.text.ports import Recogniser
 
 FROM_PRESIDIO: Mapping[str, str] = {
     "PERSON": "name",
@@ -35,14 +36,6 @@ FROM_PRESIDIO: Mapping[str, str] = {
 TO_PRESIDIO = {"name": "PERSON", "phone": "PHONE_NUMBER", "email": "EMAIL_ADDRESS", "bank_card": "CREDIT_CARD"}
 TO_PRESIDIO |= {"address": "LOCATION", "date": "DATE_TIME", "url": "URL", "organisation": "ORGANIZATION"}
 _SCORES = {"known": 1.0, "checksum": 1.0, "label": 0.9, "form": 0.7, "context": 0.6}
-
-
-class Recogniser(Protocol):
-    """Finds spans in a text as it was written."""
-
-    def find(self, text: str) -> Iterable[Span]:
-        """Spans; those outside the text are not used."""
-        ...
 
 
 class _Presidio:
