@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xinglin.privacy.synthesis.consistency import agree
@@ -42,6 +42,7 @@ def calibrated(sets, logs, last=()) -> Calibrated:
     return Calibrated(tree, calibrate(tree, start)[0])
 
 
+@settings(max_examples=50)
 @given(SETS, st.integers(0, 2**32), st.sets(st.integers(0, 4), max_size=2))
 def test_every_marginal_is_that_of_the_whole_table(sets, seed: int, last) -> None:
     random = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xinglin.privacy import noise
@@ -39,6 +39,7 @@ def test_what_is_spent_never_passes_the_budget(rho_units: int, asks, rows: int) 
         assert sum(one.rho_units for one in found.spends) + found.left == rho_units
 
 
+@settings(max_examples=40)
 @given(
     st.integers(LEAST_RHO_UNITS, 10**10),
     st.lists(st.integers(1, 6), min_size=1, max_size=5),
