@@ -52,20 +52,18 @@ def intersect(
     ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Intersect own patients with another institution's, or learn how many both have; rules: matching.toml."""
-    from xinglin.node.intersecting import Line, Side, directory_of
+    from xinglin.cli.wiring import matching_side
     from xinglin.node.joining import open_node_keys
     from xinglin.node.matching import items_of, write_keys
-    from xinglin.stores.matching_ledger import MatchingLedger
 
     keys = open_node_keys(folder, passphrase(passphrase_file, ask_passphrase))
     owners, items, unusable = items_of(ids)
-    ledger = MatchingLedger.in_folder(folder)
+    side = matching_side(folder, keys, inbox, outbox, wait)
     try:
-        side = Side(folder, keys, Line(keys, directory_of(folder), inbox, outbox, wait), ledger)
         shows: Shown = "count" if count else "intersection"
         found = side.propose(peer, agreement, shows, items) if agreement else side.accept(peer, items)
     finally:
-        ledger.close()
+        side.close()
     if found.positions is not None and out is not None:
         write_keys(out, [owners[at] for at in found.positions])
     value = {

@@ -13,8 +13,10 @@ from xinglin.wire.space import parse_space
 
 if TYPE_CHECKING:
     from xinglin.evidence.ports import LogStore
+    from xinglin.node.intersecting import Side
     from xinglin.stores.log_postgres import PostgresLogStore
     from xinglin.stores.log_sqlite import SqliteLogStore
+    from xinglin.trust.keys import PrivateKeys
     from xinglin.wire.dsp.ports import ConnectorStore
 
 LOG_FILE, SPACE_FILE = "log.db", "space.json"
@@ -60,6 +62,26 @@ def connector_store(folder: Path | None) -> ConnectorStore:
     return MemoryConnectorStore() if folder is None else ConnectorDatabase.in_folder(folder)
 
 
+def matching_side(folder: Path, keys: PrivateKeys, inbox: Path, outbox: Path, wait_s: float) -> Side:
+    """This hospital's side of a private intersection; who is who is read from the log that its node followed."""
+    from xinglin.node.intersecting import Line, Side
+    from xinglin.node.joining import joined_space
+    from xinglin.node.settings import node_settings
+    from xinglin.stores.matching_ledger import MatchingLedger
+    from xinglin.stores.privacy_budget import BudgetLedger
+    from xinglin.stores.replica_sqlite import SqliteReplicaStore
+
+    space, url = joined_space(folder), node_settings(folder).settings.database_url
+    record, store = SpaceRecord(space), SqliteReplicaStore(folder / LOG_FILE, space.origin)
+    try:
+        _fold(record, store, store.replica().size)
+    finally:
+        store.close()
+    ledger = MatchingLedger(url, "xinglin_matching") if url else MatchingLedger.in_folder(folder)
+    budget = BudgetLedger(url) if url else BudgetLedger.in_folder(folder)
+    return Side(folder, keys, Line(keys, record.directory, inbox, outbox, wait_s), ledger, budget)
+
+
 def _store(folder: Path | None, url: str) -> PostgresLogStore | SqliteLogStore:
     if url:
         from xinglin.stores.log_postgres import PostgresLogStore
@@ -77,7 +99,11 @@ def _policy(store: LogStore, size: int, descriptor: Path | None) -> Policy | Non
     if descriptor is None or not descriptor.is_file():
         return None
     record = SpaceRecord(parse_space(descriptor.read_bytes()))
+    _fold(record, store, size)
+    return record.policy
+
+
+def _fold(record: SpaceRecord, store: LogStore, size: int) -> None:
     for start in range(0, size, _STEP):
         for data in store.entries(start, min(size, start + _STEP)):
             record.take(data)
-    return record.policy

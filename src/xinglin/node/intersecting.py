@@ -21,24 +21,20 @@ from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.verdict import Denied, deny
-from xinglin.node.joining import joined_space
 from xinglin.secure.blind.intersection import Helper, Learner
 from xinglin.secure.blind.matching_terms import Matching, MatchingRule, ProtectedCount, Shown, protect_count
 from xinglin.stores.matching_ledger import MatchingLedger
 from xinglin.stores.privacy_budget import BudgetLedger
-from xinglin.stores.replica_sqlite import SqliteReplicaStore
 from xinglin.stores.tls import write_private
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.ports import Directory
 from xinglin.wire.errors import Refused
 from xinglin.wire.matching import NONCE_BYTES, PARCEL_BYTES, Acceptance, Kind, Parcel, Proposal, Refusal, pack, unpack
 from xinglin.wire.matching import outcome as read_outcome
-from xinglin.wire.record import SpaceRecord
 
 RULES_FILE = "matching.toml"
 WAIT_S = 3600.0
 _POLL_S = 0.2
-_STEP = 1_024
 
 
 class NoParcel(XinglinError, OSError):
@@ -72,20 +68,6 @@ class Outcome(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Outcome({self.matching.shows})"
-
-
-def directory_of(folder: Path) -> Directory:
-    """Who is who, from the log that this node has followed and checked."""
-    space = joined_space(folder)
-    record, store = SpaceRecord(space), SqliteReplicaStore(folder / "log.db", space.origin)
-    try:
-        size = store.replica().size
-        for first in range(0, size, _STEP):
-            for leaf in store.entries(first, min(size, first + _STEP)):
-                record.take(leaf)
-    finally:
-        store.close()
-    return record.directory
 
 
 def peer_rule(folder: Path, did: str, agreement: str) -> PeerRule:
@@ -134,9 +116,21 @@ class Side:
     """This hospital's side of one matching."""
 
     def __init__(
-        self, folder: Path, keys: PrivateKeys, line: Line, ledger: MatchingLedger, clock: Clock = system_clock
+        self,
+        folder: Path,
+        keys: PrivateKeys,
+        line: Line,
+        ledger: MatchingLedger,
+        budget: BudgetLedger,
+        clock: Clock = system_clock,
     ) -> None:
-        self._folder, self._keys, self._line, self._ledger, self._clock = folder, keys, line, ledger, clock
+        self._folder, self._keys, self._line, self._ledger = folder, keys, line, ledger
+        self._budget, self._clock = budget, clock
+
+    def close(self) -> None:
+        """Close both ledgers."""
+        self._ledger.close()
+        self._budget.close()
 
     def propose(self, peer: str, agreement: str, shows: Shown, items: list[bytes]) -> Outcome:
         """Ask ``peer`` and go through with it. ``Refused`` by this side's rule or the other's."""
@@ -207,13 +201,8 @@ class Side:
         from xinglin.terms.noise_asked import exact
 
         epsilon, domain = Fraction(exact(rule.epsilon)), matching.domain().hex()
-        budget = BudgetLedger.in_folder(self._folder)
-        try:
-            paid = budget.charge(
-                rule.data_set, rule.study, f"matching-{domain[:26]}", domain, rho_of_pure(epsilon), self._clock()
-            )
-        finally:
-            budget.close()
+        run = f"matching-{domain[:26]}"
+        paid = self._budget.charge(rule.data_set, rule.study, run, domain, rho_of_pure(epsilon), self._clock())
         if not isinstance(paid, Charged):
             reasons = paid.reasons if isinstance(paid, Denied) else deny("node.match_paid", "Asked before.").reasons
             self._line.say("refusal", encode_msgpack(Refusal(reasons)))

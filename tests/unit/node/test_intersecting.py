@@ -62,7 +62,7 @@ class Pair:
         def side(keys: PrivateKeys, inbox: Path, outbox: Path) -> Side:
             home = self.homes[keys.did]
             line = Line(keys, People(), inbox, outbox, wait_s)
-            return Side(home, keys, line, MatchingLedger.in_folder(home), lambda: NOW)
+            return Side(home, keys, line, MatchingLedger.in_folder(home), BudgetLedger.in_folder(home), lambda: NOW)
 
         with ThreadPoolExecutor(2) as pool:
             first = pool.submit(side(A, back, there).propose, B.did, "agr", shows, mine)
