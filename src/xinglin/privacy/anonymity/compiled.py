@@ -50,8 +50,9 @@ def _meet(shape, j, low, high):  # type: ignore[no-untyped-def]
 @_jit
 def _count(rows, begin, end, starts, counted, bits):  # type: ignore[no-untyped-def]
     """Count the codes of every column at once, and set a bit for each that occurs."""
+    columns = len(starts) - 1
     for row in range(begin, end):
-        for j in range(rows.shape[1]):
+        for j in range(columns):
             at = starts[j] + np.int64(rows[row, j])
             counted[at] += 1
             bits[at >> 6] |= np.uint64(1) << np.uint64(at & 63)
@@ -198,34 +199,35 @@ def _cuts_of_line(shape, j, part, found, values, counts, cuts, number, every):  
 
 
 @_jit
-def _move(rows, order, persons, shown, begin, end, cut, spare):  # type: ignore[no-untyped-def]
-    """Bring the inside of a cut before the outside, each side in the order it had; where the outside begins."""
+def _move(rows, words, order, persons, shown, begin, end, cut, spare):  # type: ignore[no-untyped-def]
+    """Bring the inside of a cut before the outside, each side in the order it had; where the outside begins.
+
+    ``words``: the same memory as ``rows``, eight bytes at a time. Each row is written to both sides, and the
+    place of one of them moves on: what is not asked cannot be guessed wrong by the processor.
+    """
     j, low, high = cut
-    rows_spare, order_spare, persons_spare, shown_spare = spare
-    to, aside = begin, 0
+    words_spare, order_spare, persons_spare, shown_spare = spare
+    width, keyed, columns = words.shape[1], len(persons) > 0, shown.shape[1]
+    to, aside = np.int64(begin), np.int64(0)
     for row in range(begin, end):
-        if low <= rows[row, j] <= high:
-            if to != row:
-                order[to] = order[row]
-                for column in range(rows.shape[1]):
-                    rows[to, column] = rows[row, column]
-                if len(persons):
-                    persons[to] = persons[row]
-                for s in range(shown.shape[1]):
-                    shown[to, s] = shown[row, s]
-            to += 1
-        else:
-            order_spare[aside] = order[row]
-            for column in range(rows.shape[1]):
-                rows_spare[aside, column] = rows[row, column]
-            if len(persons):
-                persons_spare[aside] = persons[row]
-            for s in range(shown.shape[1]):
-                shown_spare[aside, s] = shown[row, s]
-            aside += 1
+        code = np.int64(rows[row, j])
+        inside = np.int64(low <= code) & np.int64(code <= high)
+        number = order[row]
+        order_spare[aside], order[to] = number, number
+        for at in range(width):
+            word = words[row, at]
+            words_spare[aside, at], words[to, at] = word, word
+        if keyed:
+            person = persons[row]
+            persons_spare[aside], persons[to] = person, person
+        for s in range(columns):
+            value = shown[row, s]
+            shown_spare[aside, s], shown[to, s] = value, value
+        to += inside
+        aside += 1 - inside
     order[to:end] = order_spare[:aside]
-    rows[to:end] = rows_spare[:aside]
-    if len(persons):
+    words[to:end] = words_spare[:aside]
+    if keyed:
         persons[to:end] = persons_spare[:aside]
     shown[to:end] = shown_spare[:aside]
     return to
@@ -254,8 +256,9 @@ def _choose(rows, persons, shown, begin, end, cuts, number, tries, book, seen, s
 def _fill(rows, begin, end, starts, counted):  # type: ignore[no-untyped-def]
     """Count the codes of a group, every column in its own stretch of ``counted``."""
     counted[:] = 0
+    columns = len(starts) - 1
     for row in range(begin, end):
-        for j in range(rows.shape[1]):
+        for j in range(columns):
             counted[starts[j] + rows[row, j]] += 1
 
 
@@ -263,7 +266,7 @@ def _fill(rows, begin, end, starts, counted):  # type: ignore[no-untyped-def]
 def _price(rows, begin, end, shape):  # type: ignore[no-untyped-def]
     """What losing a row of a group altogether would cost, beyond what it loses already."""
     price = 0
-    for j in range(rows.shape[1]):
+    for j in range(len(shape[0])):
         low, high = np.int64(rows[begin, j]), np.int64(rows[begin, j])
         for row in range(begin + 1, end):
             code = np.int64(rows[row, j])
@@ -282,7 +285,7 @@ def _gather(rows, begin, end, part, shape, known, starts, scratch, room, cuts, e
     narrow = len(bits) <= 2 * n + 16
     if len(known) == 0 and narrow:
         _count(rows, begin, end, starts, counted, bits)
-    for j in range(rows.shape[1]):
+    for j in range(len(shape[0])):
         found = 0
         if len(known):
             for code in range(shape[0][j, _SIZE]):
@@ -338,7 +341,7 @@ def _hand_down(rows, begin, middle, end, starts, slot, counted, free):  # type: 
     ``slot``: where the whole group's counts lie (-1: nowhere); gives the slots of the two sides. Sides for
     which reading the rows again is cheaper get none. ``free``: a stack of free slots, its height last.
     """
-    total, columns = counted.shape[1], rows.shape[1]
+    total, columns = counted.shape[1], len(starts) - 1
     small_first = middle - begin <= end - middle
     small = middle - begin if small_first else end - middle
     large = end - begin - small
@@ -363,18 +366,19 @@ def _hand_down(rows, begin, middle, end, starts, slot, counted, free):  # type: 
 
 
 @_jit
-def cut_table(rows, order, persons, shown, edge, span, settings, shape, book):  # type: ignore[no-untyped-def]
+def cut_table(rows, words, order, persons, shown, edge, span, settings, shape, book):  # type: ignore[no-untyped-def]
     """Cut rows ``span[0]`` … ``span[1]``-1 until no cut is left; ``edge`` marks where classes begin.
 
+    ``words``: the memory of ``rows`` as uint64; columns beyond those of ``shape`` only fill the last word.
     ``edge``: 1 a class begins here, 2 suppressed rows, 3 a group left for later because it has no more than
     ``stop`` rows. ``settings``: (every cut is to be judged, tries, stop, allowance, widest sensitive column).
     """
     every, tries, stop, allowance, widest = settings
-    k, length, columns = book[0], span[1] - span[0], rows.shape[1]
+    k, length, columns = book[0], span[1] - span[0], len(shape[0])
     room, cuts = _rooms(rows, shape[0][:, _SIZE], length, every)
     seen = np.zeros((shown.shape[1], widest), dtype=np.int64)
     stamp = np.zeros((shown.shape[1], widest), dtype=np.int64)
-    spare = (np.empty_like(rows[:length]), np.empty_like(order[:length]), np.empty_like(persons[:length]),
+    spare = (np.empty_like(words[:length]), np.empty_like(order[:length]), np.empty_like(persons[:length]),
              np.empty_like(shown[:length]))  # fmt: skip
     starts = _places(shape[0][:, _SIZE])
     scratch = (np.zeros(starts[columns], dtype=np.int32), np.zeros(starts[columns] >> 6, dtype=np.uint64))
@@ -401,7 +405,7 @@ def cut_table(rows, order, persons, shown, edge, span, settings, shape, book):  
             _release(free, slot)
             continue
         cut, act = (cuts[best, 1], cuts[best, 2], cuts[best, 3]), cuts[best, 4]
-        middle = _move(rows, order, persons, shown, begin, end, cut, spare)
+        middle = _move(rows, words, order, persons, shown, begin, end, cut, spare)
         inside, outside = _hand_down(rows, begin, middle, end, starts, slot, counted, free)
         if act == _SPLIT:
             share = allowed * (middle - begin) // n

@@ -51,8 +51,9 @@ def risks_of(
     sizes = persons_of_classes(classes, many, persons)
     rows = np.bincount(classes, minlength=many)
     # Rows by the size of their class, in whole numbers: the sums below do not depend on the order of classes.
-    found, place = np.unique(sizes, return_inverse=True)
-    share = np.bincount(place.ravel(), weights=rows) / len(classes)
+    by_size = np.bincount(sizes, weights=rows)
+    found = np.flatnonzero(by_size)
+    share = by_size[found] / len(classes)
     worst, mean = 1.0 / float(found[0]), float((share / found).sum())
     journalist, journalist_mean = worst, mean
     if population is not None:

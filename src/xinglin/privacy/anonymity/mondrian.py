@@ -96,7 +96,7 @@ def _cut_compiled(table: reference.Table, allowance: int, cores: int) -> Classes
     order = np.arange(many) if table.persons is None else np.argsort(table.persons, kind="stable")
     keyed = np.empty(0, dtype=np.int64) if table.persons is None else table.persons[order].astype(np.int64)
     by_person = table.persons is not None
-    rows = table.codes[order] if by_person else table.codes.copy()
+    rows, words = _in_words(table.codes, order if by_person else None)
     shown = np.ascontiguousarray(table.shown[order] if by_person else table.shown.copy(), dtype=np.int32)
     edge = np.zeros(many, dtype=np.int8)
     every = by_person or shown.shape[1] > 0
@@ -105,7 +105,7 @@ def _cut_compiled(table: reference.Table, allowance: int, cores: int) -> Classes
 
     def cut(begin: int, end: int, allowed: int, stop: int) -> None:
         settings = (every, CUTS_TRIED.value, stop, allowed, widest)
-        compiled.cut_table(rows, order, keyed, shown, edge, (begin, end), settings, shape, book)
+        compiled.cut_table(rows, words, order, keyed, shown, edge, (begin, end), settings, shape, book)
 
     if many < _PARALLEL_ROWS or cores < 2 or allowance:
         cut(0, many, allowance, 0)
@@ -122,7 +122,15 @@ def _cut_compiled(table: reference.Table, allowance: int, cores: int) -> Classes
         here = np.repeat(stays, np.diff(np.append(borders, many)))
         order, rows, lengths = order[here], rows[here], np.diff(np.append(borders, many))[stays]
         borders = np.cumsum(np.append(0, lengths))[:-1]
-    return with_bounds(order, borders, rows)
+    return with_bounds(order, borders, rows[:, : table.codes.shape[1]])
+
+
+def _in_words(codes: Array, order: Array | None) -> tuple[Array, Array]:
+    """A copy of the rows of codes (in ``order``), each filled up to whole words of eight bytes, and those words."""
+    a_word = 8 // codes.itemsize
+    rows = np.zeros((len(codes), -(-codes.shape[1] // a_word) * a_word), dtype=codes.dtype)
+    rows[:, : codes.shape[1]] = codes if order is None else codes[order]
+    return rows, rows.view(np.uint64)
 
 
 def classes_of(groups: Sequence[Array], matrix: Array) -> Classes:

@@ -7,10 +7,21 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from tests.unit.privacy.anonymity.tables import ILLNESSES, QUASI, cases, table
 
-from xinglin.privacy.anonymity import Quasi, Rules, Sensitive, Unreachable, anonymise, check
+from xinglin.privacy.anonymity import (
+    Quasi,
+    Rules,
+    Sensitive,
+    Unreachable,
+    anonymise,
+    anonymising,
+    check,
+    coding,
+    mondrian,
+)
 
 CHECKED = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
@@ -227,3 +238,27 @@ def test_wide_columns_give_the_same_classes_too() -> None:
     compiled, spelled = (anonymise(columns, quasi, Rules(20), engine=one) for one in ("compiled", "reference"))
     assert np.array_equal(compiled.classes, spelled.classes)
     assert compiled.loss.granularity < 0.2
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_large_table_is_cut_the_same_by_one_thread_and_by_several(
+    monkeypatch: pytest.MonkeyPatch, keyed: bool
+) -> None:
+    monkeypatch.setattr(mondrian, "_PARALLEL_ROWS", 1000)
+    columns = table(6000, 8)
+    held = Rules(5, l=2, sensitive=("illness",)) if keyed else Rules(5)
+    persons = np.arange(6000) // 2 if keyed else None
+    one, several = (anonymise(columns, QUASI, held, persons, cores=cores) for cores in (1, 3))
+    assert np.array_equal(one.classes, several.classes)
+    assert one.loss == several.loss and one.k >= 5
+
+
+@pytest.mark.slow
+def test_codes_that_need_more_than_two_bytes_are_cut_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = table(3000, 8)
+    narrow = anonymise(columns, QUASI, Rules(5))
+    monkeypatch.setattr(anonymising, "matrix_of", lambda coded, rows: coding.matrix_of(coded, rows).astype(np.int32))
+    wide = anonymise(columns, QUASI, Rules(5))
+    assert np.array_equal(narrow.classes, wide.classes) and narrow.loss == wide.loss
+    minutes = {"minute": np.random.default_rng(4).permutation(70_000)}
+    assert anonymise(minutes, [Quasi("minute")], Rules(10)).loss.granularity < 0.001
