@@ -238,7 +238,7 @@ def test_bad_questions_are_refused_before_a_row_is_read(name: str, params: dict[
 
 
 def test_differences_have_no_place_in_a_noised_answer() -> None:
-    slot = DifferenceSlot("all", ReleasedCell("run-1", "all"), "less")
+    slot = DifferenceSlot(ReleasedCell("run-1", "all"), "all", "new_only")
     with pytest.raises(BadParameters):
         build(AlgorithmSpec("dp_count", {"noise": NOISE}), DOMAIN, RULES, differences=(slot,))
     algorithm = made("dp_count", by=["sex"])
