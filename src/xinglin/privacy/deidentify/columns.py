@@ -172,13 +172,13 @@ def change_numbers(action: Action, field: str, secrets: Secrets) -> Operation:
     return operation
 
 
-def top_code(highest: int | None, lowest: int | None) -> Operation:
-    """Ages at most ``highest``, or years at least ``lowest``."""
+def top_code(highest: int) -> Operation:
+    """Ages, none above ``highest``."""
 
     def operation(column: np.ndarray, persons: Persons) -> np.ndarray:
         del persons
-        clipped: np.ndarray = np.clip(column, lowest, highest)
-        return clipped
+        lowered: np.ndarray = np.minimum(column, highest)
+        return lowered
 
     return operation
 

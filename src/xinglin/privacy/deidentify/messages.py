@@ -25,7 +25,8 @@ from xinglin.records.hl7v2.errors import BadMessage
 from xinglin.records.hl7v2.escape import unescape
 from xinglin.records.hl7v2.message import Message, Segment, parse_message
 from xinglin.records.hl7v2.separators import NEVER, Separators
-from xinglin.records.v2maps.keys import best_cx, of_cx
+from xinglin.records.v2maps.keys import best_cx, hashed, of_cx
+from xinglin.records.v2maps.values import View
 
 Change = Callable[[str, Record], str | None]
 Parts = list[tuple[int, int, Change]]
@@ -33,6 +34,7 @@ Fields = list[tuple[int, Parts, Change | None]]
 """By position, in order."""
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{0,15})?")
 _ESCAPED = {"\r": "\\X0D\\", "\n": "\\.br\\"}
+_NUMBERED = ("PID", "MRG", "PV1")
 _HEADER_FIELDS, _CHARSET_FIELD = 2, 18
 _PLAIN = re.compile(r"[^\\|^&~\r\n\x00]*")
 
@@ -63,6 +65,8 @@ class MessagePlan:
             plan = self._segments.get(segment.name)
             if plan is None:
                 continue
+            if segment.name in _NUMBERED:
+                record.own = _own_key(View(segment, message), namespace)
             line = self._line(segment, plan, message.encoding, record)
             if line:
                 lines.append(line)
@@ -72,7 +76,7 @@ class MessagePlan:
 
     def _record(self, message: Message, start: int, namespace: str) -> Record:
         pid = next((segment for segment in message.segments[start:] if segment.name == "PID"), None)
-        person = _person(pid, message.encoding, namespace) if pid else None
+        person = _own_key(View(pid, message), namespace) if pid else None
         known = known_of_pid(pid) if pid and self._has_notes else None
         return Record(self._secrets, namespace, person, {}, known)
 
@@ -121,8 +125,8 @@ class MessagePlan:
         if action.do == "substitute":
             return lambda text, record: str(action.value)
         if action.do == "pseudonymise":
-            person = place in ("hl7v2.PID.3", "hl7v2.MRG.1")
-            return _person_number if person else lambda text, record: record.pseudonym(text)
+            own = place in ("hl7v2.PID.3", "hl7v2.MRG.1", "hl7v2.PV1.19")
+            return _own_number if own else lambda text, record: record.pseudonym(text)
         if action.do == "note":
             return lambda text, record: self._note(text, record.dictionary)
         if action.on_numbers:
@@ -139,21 +143,23 @@ class MessagePlan:
         return dated
 
 
-def _person_number(text: str, record: Record) -> str | None:
-    """The person's number becomes the one under which tables and resources know the person."""
+def _own_number(text: str, record: Record) -> str | None:
+    """The number of a person or visit becomes the one under which tables and resources know it."""
     del text
-    return record.pseudonym(record.person).rpartition("/")[2] if record.person else None
+    return record.pseudonym(record.own).rpartition("/")[2] if record.own else None
 
 
-def _person(pid: Segment, used: Separators, namespace: str) -> str | None:
-    """The key of a PID's person: as the intake makes it of PID-3."""
-    best = best_cx([_split(field.raw, used) for field in pid.repeats(3)])
+def _own_key(view: View, namespace: str) -> str | None:
+    """The key of the person or visit that a segment is about, as the intake makes it."""
+    if view.name == "PV1":
+        kind, best = "Encounter", next(iter(view.reps(19)), None)
+    else:
+        kind = "Patient"
+        best = best_cx([*view.reps(3), *view.reps(2), *view.reps(4)] if view.name == "PID" else view.reps(1))
     own = of_cx(best) if best else ""
-    return f"{namespace}/Patient/{own}" if own and namespace else f"Patient/{own}" if own else None
-
-
-def _split(raw: str, used: Separators) -> list[list[str]]:
-    return [[unescape(sub, used) for sub in part.split(used.sub)] for part in raw.split(used.component)]
+    if not own and view.name == "PID" and view.get(19):
+        own = hashed("PID-19", view.get(19))
+    return (f"{namespace}/{kind}/{own}" if namespace else f"{kind}/{own}") if own else None
 
 
 def _first(parts: Parts) -> Change | None:

@@ -20,16 +20,17 @@ class Record:
     """What the parts of one resource have in common.
 
     ``known``: plain references by the full URLs of a Bundle. ``dictionary``: what the person's own record says who it
-    is, for free text.
+    is, for free text. ``own``: the key of what the segment of a message at hand is about.
     """
 
-    __slots__ = ("_person", "_secrets", "_shifts", "dictionary", "known", "namespace")
+    __slots__ = ("_person", "_secrets", "_shifts", "dictionary", "known", "namespace", "own")
 
     def __init__(
         self, secrets: Secrets, namespace: str, person: str | None, known: dict[str, str], dictionary: Any = None
     ) -> None:
         self._secrets, self._person = secrets, person
         self._shifts: dict[int, int] = {}
+        self.own: str | None = None
         self.namespace, self.known, self.dictionary = namespace, known, dictionary
 
     @property

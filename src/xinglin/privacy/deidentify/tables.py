@@ -31,6 +31,7 @@ Make = Callable[[Columns], Operation]
 _UNKNOWN = PhysicalColumn("", "text", "")
 _FREE_TEXT = "_source_text"
 _COARSE = ("year", "month")
+_FIRST_YEAR, _LAST_YEAR = 1800, 2200
 
 
 def first_year(action: Action, today: date | None, place: str) -> int:
@@ -136,17 +137,16 @@ class TablePlan:
         return change_texts(action) if action.on_texts else _nothing
 
     def _numbers(self, name: str, action: Action, place: str) -> Operation:
-        if action.on_dates and not name.endswith("year"):
+        if name.endswith("year") and (action.date or action.oldest) and not action.on_numbers:
+            if action.shift_days:
+                raise BadProfile("A year does not move by days.", place=place)
+            return _years(first_year(action, self._today, place), action.date == "decade")
+        if action.on_dates:
             raise BadProfile("A number is no date.", place=place)
-        if action.oldest and name.endswith("year"):
-            lowest = first_year(action, self._today, place)
-            return _then(top_code(None, lowest), _decades(action))
         if action.oldest and name.endswith("age"):
-            return top_code(action.oldest + 1, None)
+            return top_code(action.oldest + 1)
         if action.on_numbers:
             return change_numbers(action, f"{self.name}.{name}", self._secrets)
-        if name.endswith("year") and action.date and not action.shift_days:
-            return _decades(action)
         raise BadProfile("A number cannot be changed so.", place=place)
 
     def _dates(self, column: PhysicalColumn, action: Action, place: str) -> Make:
@@ -179,8 +179,18 @@ def _nothing(column: np.ndarray, persons: Persons) -> np.ndarray:
     return np.full(len(column), None, dtype=object)
 
 
-def _then(one: Operation, other: Operation) -> Operation:
-    return lambda column, persons: other(one(column, persons), persons)
+def _years(lowest: int, decades: bool) -> Operation:
+    """Years, none earlier than ``lowest``; what is no year is missing."""
+
+    def operation(column: np.ndarray, persons: Persons) -> np.ndarray:
+        del persons
+        odd = missing(column) | (column < _FIRST_YEAR) | (column > _LAST_YEAR)
+        years: np.ndarray = np.maximum(column, lowest)
+        if decades:
+            years = years - years % 10
+        return np.where(odd, np.nan, years.astype(np.float64)) if odd.any() else years
+
+    return operation
 
 
 def _only_days(operation: Operation, precisions: np.ndarray) -> Operation:
@@ -196,12 +206,6 @@ def _only_days(operation: Operation, precisions: np.ndarray) -> Operation:
         return left
 
     return moved
-
-
-def _decades(action: Action) -> Operation:
-    if action.date != "decade":
-        return _same
-    return lambda column, persons: column - column % 10
 
 
 _FINER = {

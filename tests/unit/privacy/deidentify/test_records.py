@@ -48,6 +48,20 @@ def test_one_person_is_the_same_in_tables_resources_and_messages() -> None:
     assert seen["subject"].keys() == {"reference"}
 
 
+def test_visits_and_merged_persons_of_messages_are_those_of_the_tables() -> None:
+    it = compiled()
+    head = b"MSH|^~\\&|||||20240301||ADT^A40|1|P|2.5\rPID|1||8^^^HIS^MR~110101199003071234^^^^NNCHN\rMRG|7^^^HIS^MR\r"
+    lines = it.message(head + b"PV1|1|I" + b"|" * 17 + b"V1^^^HIS^VN\r").decode().split("\r")
+    ids = it.table(
+        "encounter", {"id": texts("Encounter/HIS.V1"), "patient": texts("Patient/HIS.8")}, texts("Patient/HIS.8")
+    )
+    assert "Patient/" + lines[1].split("|")[3] == ids["patient"][0]
+    assert (
+        "Patient/" + lines[2].split("|")[1] == it.table("patient", {"id": texts("Patient/HIS.7")}, texts("x"))["id"][0]
+    )
+    assert "Encounter/" + lines[3].split("|")[19] == ids["id"][0]
+
+
 def test_the_column_of_persons_gives_the_same_whether_or_not_it_is_the_very_array() -> None:
     it = compiled()
     persons = texts("Patient/1", None, "Patient/2", "Patient/1")
