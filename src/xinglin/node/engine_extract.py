@@ -173,7 +173,7 @@ def _written(request: Extract, made: _Made) -> Extracted:
     profile, anonymous, measured, marking = made.profile, made.anonymous, made.measured, made.marking
     columns, described, before = marking.columns, made.described, made.before
     ask, draft = request.ask, request.draft
-    files, grade = _files(ask, columns, draft), _grade(made)
+    files, grade = _files(ask, columns, draft), _grade(made, ask)
     said = tuple(
         ColumnSaid(
             name,
@@ -220,16 +220,25 @@ def _written(request: Extract, made: _Made) -> Extracted:
     return Extracted(canonical_bytes(manifest), files, guard, _shown(manifest, ask, marking, columns), marking.said)
 
 
-def _grade(made: _Made) -> int:
-    """The grade of what is in the extract, with the risk that was measured on its marked rows."""
-    from xinglin.privacy.deidentify.grading import Risk, grade_of
+def _grade(made: _Made, ask: ExtractAsk) -> int:
+    """The grade of what is in the extract, with the risk that was measured on its marked rows.
 
-    places = {
-        f"{table}.{column}" for name in made.marking.columns if name in made.came
-        for table, column in made.came[name].published
-    }  # fmt: skip
-    remaining = tuple(one for one in made.compiled.remaining if one.form == "tables" and one.place in places)
-    return grade_of(remaining, Risk(made.measured.risks.prosecutor))
+    Of canonical tables the definitions say what tells a person; of the hospital's own, the plan's roles do: no view
+    holds a column that the hospital published as an identifier, nor free text.
+    """
+    from xinglin.catalogue.canonical_tables import canonical_table
+    from xinglin.privacy.deidentify.grading import Remaining, Risk, grade_of
+
+    telling = {one.place: one for one in made.compiled.remaining if one.form == "tables"}
+    remaining = []
+    for name in made.marking.columns.keys() & made.came.keys():
+        for table, column in made.came[name].published:
+            place = f"{table}.{column}"
+            if canonical_table(table) is not None and place in telling:
+                remaining.append(telling[place])
+            elif canonical_table(table) is None and name in ask.quasi:
+                remaining.append(Remaining("tables", place, "quasi"))
+    return grade_of(tuple(remaining), Risk(made.measured.risks.prosecutor))
 
 
 def _files(ask: ExtractAsk, columns: Columns, draft: ExtractManifest) -> dict[str, bytes]:
