@@ -36,6 +36,8 @@ LEAST_COUNT = 0.5
 """Of a level in the base of the model, in rows: no level is impossible."""
 ROUGHLY = 0.1
 """Tolerance of the fits between rounds; the last fit uses the estimate's own."""
+ROUGH_SWEEPS = 12
+"""Of a fit between rounds at most: the next one goes on where it ended."""
 
 
 def tabulate(codes: Codes, sizes: Sequence[int], attributes: Attributes) -> Counts:
@@ -106,8 +108,10 @@ class Rounds:
         """Fit the model to everything measured."""
         tree = build_tree(self.sizes, self.sets, self.last)
         start = self._fitted.potentials if self._fitted is not None else ()
-        wanted = ROUGHLY if tolerance is None else tolerance
-        self._fitted = estimate(tree, self.base, self.measured, start, tolerance=wanted)
+        if tolerance is None:
+            self._fitted = estimate(tree, self.base, self.measured, start, tolerance=ROUGHLY, sweeps=ROUGH_SWEEPS)
+        else:
+            self._fitted = estimate(tree, self.base, self.measured, start, tolerance=tolerance)
 
     def _count(self, attributes: Attributes) -> Counts:
         if attributes not in self._counts:
