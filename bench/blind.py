@@ -93,7 +93,7 @@ def intersect(items: int, shows: Any = "intersection") -> tuple[int, float, floa
 
 
 def _intersections(items: int) -> None:
-    for shows in ("intersection", "count"):
+    for shows, items in (("intersection", items), ("count", items // 5)):
         found, wall, learner, helper = intersect(items, shows)
         if found != items - items // 2:
             raise SystemExit(f"{found} matches where {items - items // 2} were planted")
@@ -160,10 +160,10 @@ def _linkage(size: int) -> None:
     say("blind.recall", "linkage on errors: recall", good / (size // 2), "", "", words)
     surnames = [one.name[0] for one in left]
     bare = FilterPlan(hardening="none", reading=0, birth=0, sex=0)
-    for name, attacked in (("names alone, not hardened", bare), ("as shipped", plan)):
+    for key_word, name, attacked in (("bare", "names alone, not hardened", bare), ("shipped", "as shipped", plan)):
         found, guess = success(encode(left, key, "attack", attacked), surnames)
         words = f"{name}; always guessing the commonest: {guess:.3f}"
-        say(f"blind.attack.{name.split()[0]}", "surnames found by frequency alone", found, "", "", words)
+        say(f"blind.attack.{key_word}", "surnames found by frequency alone", found, "", "", words)
 
 
 def main(arguments: list[str]) -> None:

@@ -44,7 +44,7 @@ def until(ready: Callable[[], bool], tries: int = 20) -> None:
         if ready():
             return
         time.sleep(0.5)
-    raise AssertionError("the witness does not come back")
+    raise AssertionError("what was waited for did not happen")
 
 
 def read(path: Path) -> dict[str, str]:
@@ -148,6 +148,16 @@ def test_two_hospitals_meet_by_pseudonyms(demo: Demo, tmp_path: Path) -> None:
         assert [one.elements for one in ledger.spendings() if one.study == study] == [30, 30]
         ledger.close()
         assert number(5).encode() not in (folder / "blind.db").read_bytes()
+
+    words = ["witness", "freeze", study, "--folder", str(demo.local.witness_folder)]
+    subprocess.run([sys.executable, "-m", "xinglin", *words], check=True, capture_output=True, timeout=120)
+    one = people(tmp_path / "f.csv", range(200, 201))
+
+    def frozen() -> bool:
+        (tmp_path / "f.out").unlink(missing_ok=True)
+        return "secure.study_frozen" in match(demo, first, study, one, tmp_path / "f.out", 40).stdout
+
+    until(frozen)
 
 
 @pytest.mark.timeout(600)
