@@ -92,8 +92,8 @@ def intersect(items: int, shows: Any = "intersection") -> tuple[int, float, floa
     return said["learner"][1], said["learner"][2], said["learner"][3], said["helper"][3]
 
 
-def _intersections(items: int) -> None:
-    for shows, items in (("intersection", items), ("count", items // 5)):
+def _intersections(most: int) -> None:
+    for shows, items in (("intersection", most), ("count", most // 5)):
         found, wall, learner, helper = intersect(items, shows)
         if found != items - items // 2:
             raise SystemExit(f"{found} matches where {items - items // 2} were planted")
