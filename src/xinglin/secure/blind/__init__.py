@@ -6,9 +6,9 @@ answer with its proof), a *quota* (how many evaluations an asker may have); the 
 sets, or its *count* with *dummies*; a *filter* (a keyed Bloom filter over a person's names and dates) and a
 *linkage unit* that compares filters. No input or output: bytes and values in, bytes and values out.
 
-Homes: ``ristretto`` and ``montgomery`` (the two groups), ``oprf`` and ``proofs`` (RFC 9497), ``split`` (the split
-key), ``quota``, ``intersection`` and ``counting`` (private set intersection), ``fields``, ``filters`` and
-``linkage`` (matching on errors). What each can learn is written in its home.
+Homes: ``ristretto`` and ``montgomery`` (the two groups), ``hashing``, ``oprf`` and ``proofs`` (RFC 9497), ``split``
+(the split key), ``quota``, ``keeping`` (a key holder at work), ``matching_terms`` and ``intersection`` (private set
+intersection), ``filters`` and ``linkage`` (matching on errors). What each can learn is written in its home.
 """
 
 from __future__ import annotations
@@ -16,7 +16,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES: dict[str, str] = {}
+_HOMES = {
+    "Mode": "oprf",
+    "Evaluation": "oprf",
+    "Holder": "split",
+    "Asker": "split",
+    "Share": "split",
+    "QuotaRule": "quota",
+    "Keeper": "keeping",
+    "Matching": "matching_terms",
+    "MatchingRule": "matching_terms",
+    "judge_matching": "matching_terms",
+    "protect_count": "matching_terms",
+    "Learner": "intersection",
+    "Helper": "intersection",
+    "Person": "filters",
+    "FilterPlan": "filters",
+    "encode": "filters",
+    "Blocking": "linkage",
+    "Link": "linkage",
+    "link": "linkage",
+}
 __all__ = sorted(_HOMES)
 
 
