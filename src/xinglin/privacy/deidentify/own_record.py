@@ -26,7 +26,8 @@ def known_of_resource(body: dict[str, Any]) -> Known | None:
 
 def _add_patient(body: dict[str, Any], words: Words) -> None:
     for name in _objects(body.get("name")):
-        given = [part for part in name.get("given") or () if type(part) is str]
+        told = name.get("given")
+        given = [part for part in told if type(part) is str] if type(told) is list else []
         family = name.get("family") if type(name.get("family")) is str else ""
         words["names"] += [name.get("text"), f"{' '.join(given)} {family}".strip(), f"{family}{''.join(given)}"]
     words["phones"] += [each.get("value") for each in _objects(body.get("telecom"))]

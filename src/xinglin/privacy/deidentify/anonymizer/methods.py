@@ -160,7 +160,7 @@ class Methods:
         if told.date_shift_fixed_offset is not None:
             return told.date_shift_fixed_offset
         prefix = told.date_shift_key_prefix or prefix
-        body = (prefix + self._shift_key).encode()
+        body = (prefix + self._shift_key).encode("utf-8", "surrogatepass")
         while len(self._powers) < len(body):
             self._powers.append(self._powers[-1] * _SEED % (2 * _RANGE + 1))
         # The value of the polynomial whose coefficients are the bytes, the last one of degree 0.
@@ -170,7 +170,7 @@ class Methods:
     def hash_text(self, text: str) -> str:
         """HMAC-SHA256, hexadecimal."""
         made = self._hash.copy()
-        made.update(text.encode())
+        made.update(text.encode("utf-8", "surrogatepass"))
         return made.hexdigest()
 
     def _hash_value(self, value: Any, work: Work) -> Any:
@@ -197,7 +197,7 @@ class Methods:
         if value == "":
             return value
         work.flags |= ENCRYPTED
-        body = (value if type(value) is str else str(value)).encode()
+        body = (value if type(value) is str else str(value)).encode("utf-8", "surrogatepass")
         left = 16 - len(body) % 16
         vector = self._entropy(16)
         encryptor = Cipher(algorithms.AES(self._encrypt_key), modes.CBC(vector)).encryptor()
