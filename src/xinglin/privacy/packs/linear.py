@@ -238,18 +238,25 @@ def _reduced(space: Matrix, sizes: Matrix, least: int, prime: int) -> tuple[Matr
         space, sizes = space[:, keep], sizes[keep]
         if not space.shape[0]:
             return space, sizes
-        leading = space[(space != 0).argmax(axis=0), np.arange(space.shape[1])]
-        inverse = np.array([pow(int(x), -1, prime) for x in np.unique(leading)], dtype=np.int64)
-        scaled = space * inverse[np.searchsorted(np.unique(leading), leading)] % prime
-        _, first, same = np.unique(scaled, axis=1, return_index=True, return_inverse=True)
-        merged = np.bincount(same.reshape(-1), weights=sizes, minlength=first.size).astype(np.int64)
-        space, sizes = space[:, first], merged
+        first, sizes = _parallel(space, sizes, prime)
+        space = space[:, first]
         large = sizes >= least
         if not large.any():
             return space, sizes
         nought = annihilator(space[:, large], prime, np.eye(space.shape[0], dtype=np.int64))
         space = _product(nought, space[:, ~large], prime)
         sizes = sizes[~large]
+
+
+def _parallel(space: Matrix, sizes: Matrix, prime: int) -> tuple[Matrix, Matrix]:
+    """One of each class of columns that are multiples of one another, and the sum of the sizes of each class."""
+    leading = space[(space != 0).argmax(axis=0), np.arange(space.shape[1])]
+    inverse = {int(x): pow(int(x), -1, prime) for x in set(leading.tolist())}
+    scaled = space * np.array([inverse[x] for x in leading.tolist()], dtype=np.int64) % prime
+    order = np.lexsort(scaled)
+    ordered = scaled[:, order]
+    starts = np.flatnonzero(np.r_[True, np.any(ordered[:, 1:] != ordered[:, :-1], axis=0)])
+    return order[starts], np.add.reduceat(sizes[order], starts)
 
 
 def _independent(space: Matrix, prime: int) -> Matrix:

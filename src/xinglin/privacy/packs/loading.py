@@ -78,6 +78,10 @@ def read_pack(text: str) -> Pack:
     for key, entry in stated.items():
         values[key], source = _setting(key, entry)
         origins.append(Origin(key, name, source))
+    if "min_cell" in values and "small" not in values:
+        # A threshold that says nothing of what becomes of small counts hides them.
+        values["small"] = "hide"
+        origins.extend(msgspec.structs.replace(o, setting="small") for o in tuple(origins) if o.setting == "min_cell")
     pack = Pack(
         name,
         title,

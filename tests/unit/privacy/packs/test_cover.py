@@ -54,7 +54,7 @@ tables = shapes.flatmap(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(tables, st.integers(2, 10))
 def test_small_tables_are_proved_by_linear_programming(cells: np.ndarray, least: int) -> None:
     full = with_margins(cells).astype(float)

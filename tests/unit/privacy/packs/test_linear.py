@@ -173,15 +173,18 @@ def judge(seeds: range, exact: bool) -> tuple[int, int]:
 
 
 def test_attacks_over_the_rationals() -> None:
-    broken, answered = judge(range(240), exact=True)
-    assert broken >= 150, "without the guard they work"
-    assert answered >= 480, "and harmless questions are answered"
+    broken, answered = judge(range(180), exact=True)
+    assert broken >= 110, "without the guard they work"
+    assert answered >= 360, "and harmless questions are answered"
 
 
 @pytest.mark.slow
-def test_ten_thousand_attacks() -> None:
-    broken, answered = judge(range(1_000_000, 1_010_000), exact=False)
-    assert broken >= 6_000 and answered >= 20_000
+@pytest.mark.parametrize("part", range(5))
+def test_ten_thousand_attacks(part: int) -> None:
+    """Two thousand in each part."""
+    first = 1_000_000 + 2_000 * part
+    broken, answered = judge(range(first, first + 2_000), exact=False)
+    assert broken >= 1_200 and answered >= 4_000
 
 
 def test_every_small_group_and_not_only_rows_of_a_basis() -> None:

@@ -119,7 +119,9 @@ GOOD = 'version = 1\nname = "mine"\ntitle = "Mine"\n[setting.min_cell]\nvalue = 
 
 
 def test_a_hospitals_own_pack_is_read() -> None:
-    assert read_pack(GOOD).settings.min_cell == 7
+    own = read_pack(GOOD)
+    assert own.settings.min_cell == 7
+    assert own.settings.small == "hide" and own.names_of("small") == "mine", "a threshold alone hides"
 
 
 @pytest.mark.parametrize(
