@@ -131,7 +131,7 @@ def _objects(column: Array) -> tuple[list[Any], Array | None]:
     if column.dtype.kind != "O" or len(column) < _SHARING_ROWS:
         return column.tolist(), None
     places = np.frombuffer(column.tobytes(), dtype=np.intp)
-    if len(np.unique(places[:_SHARING_ROWS])) > _SHARING_ROWS // 4:
+    if len(np.unique(places[:_SHARING_ROWS])) > _SHARING_ROWS * 3 // 4:
         return column.tolist(), None
     from xinglin.privacy.anonymity.grouping import group_rows
 
