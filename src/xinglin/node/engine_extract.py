@@ -290,7 +290,7 @@ def _risks(anonymous: Anonymised, measured: Report) -> dict[str, tuple[str, str]
 
 def _upwards(value: float) -> str:
     """A share as an exact decimal, rounded up: nothing is said to be smaller than it is."""
-    return str(Decimal(value).quantize(Decimal("0.000001"), ROUND_UP).normalize() + 0)
+    return str(Decimal(str(float(value))).quantize(Decimal("0.000001"), ROUND_UP).normalize() + 0)
 
 
 def _told(name: str, ask: ExtractAsk, words: str, marking: Marking) -> str:

@@ -63,7 +63,7 @@ _WITHHELD = Reason(
     "Ask for coarser columns or a larger cohort, or ask the hospital.",
 )
 """All that an asker is told where the reason depends on rows or on persons' judgement."""
-_OF_RULES = ("terms.", "sql.", "extract.no_role", "extract.nothing_left", "extract.not_reviewed", "deidentify.")
+_OF_RULES = ("terms.", "sql.", "extract.no_role", "extract.nothing_left", "extract.not_reviewed", "privacy.deidentify.")
 """Codes of reasons that follow from texts and published facts alone."""
 
 
