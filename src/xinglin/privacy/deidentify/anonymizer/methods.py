@@ -10,10 +10,11 @@ import base64
 import hmac
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from operator import mul
 from typing import Any, Final
 
+from xinglin.kernel.limits import Limit
 from xinglin.privacy.deidentify.anonymizer.configuration import Parameters, Rule
 from xinglin.privacy.deidentify.anonymizer.evaluate import Run, predicate
 from xinglin.privacy.deidentify.errors import DeidentifyError
@@ -28,6 +29,7 @@ _DATE = re.compile(rf"{_YEAR}(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[1-2][0-9]|3[0-1])(T
 _CLOCKS = re.compile(_CLOCK)
 _DIGIT = re.compile(r"\d")
 DATES = ("date", "dateTime", "instant")
+REMEMBERED = Limit("remembered dates of one engine", 32_768, "dates")
 WHOLE = ("integer", "positiveInt", "unsignedInt")
 NUMBERS = ("decimal", *WHOLE)
 
@@ -71,6 +73,7 @@ class Methods:
         self._parameters, self._entropy = parameters, entropy
         self._oldest_birth = (f"{today.year - _OLDEST - 1:04d}", f"{today.month:02d}", f"{today.day:02d}")
         self._powers = [1]
+        self._days_told: dict[str, tuple[int, str]] = {}
         self._shift_key = parameters.date_shift_key or entropy(16).hex()
         self._hash = hmac.new((parameters.crypto_hash_key or entropy(16).hex()).encode(), digestmod="sha256")
         key = parameters.encrypt_key.encode() or entropy(16)
@@ -127,19 +130,37 @@ class Methods:
         return value[:3] + _DIGIT.sub("0", value[3:])
 
     def _shifter(self, rank: int, day_only: bool) -> Leaf:
+        parsed = self._days_told
+
         def shift(value: Any, work: Work) -> str | None:
-            found = _DATE.search(value) if type(value) is str else None
-            if found is None or not found[3] or self._old(found):
-                return self._partly(value, work)
+            told = parsed.get(value) if type(value) is str else None
+            if told is None:
+                told = self._read_day(value)
+                if told is None:
+                    return self._partly(value, work)
+            days = work.days[work.rank < rank]
             try:
-                day = date(int(found[1]), int(found[2]), int(found[3])) + timedelta(days=self._days(work, rank))
+                day = date.fromordinal(told[0] + (self._days(work, rank) if days is None else days))
             except (ValueError, OverflowError):
                 return self._partly(value, work)
             work.flags |= PERTURBED
-            clock = "" if day_only or not found[4] else _CLOCKS.sub(_midnight, found[4], count=1)
-            return day.isoformat() + clock
+            return day.isoformat() if day_only else day.isoformat() + told[1]
 
         return shift
+
+    def _read_day(self, value: Any) -> tuple[int, str] | None:
+        """The day of a date and its clock at midnight; ``None`` for what has no day or tells a high age."""
+        found = _DATE.search(value) if type(value) is str else None
+        if found is None or not found[3] or self._old(found):
+            return None
+        try:
+            day = date(int(found[1]), int(found[2]), int(found[3])).toordinal()
+        except ValueError:
+            return None
+        if len(self._days_told) >= REMEMBERED.value:
+            self._days_told.clear()
+        told = self._days_told[value] = (day, _CLOCKS.sub(_midnight, found[4], count=1) if found[4] else "")
+        return told
 
     def _partly(self, value: Any, work: Work) -> str | None:
         if self._parameters.enable_partial_dates_for_redact:
