@@ -127,6 +127,25 @@ def test_what_the_rules_refuse(home: ExtractSpace, study: Study) -> None:
     assert refused.value.codes == ("terms.k_too_small",)
 
 
+def test_who_cancels_gets_nothing_whatever_reviewers_say(home: ExtractSpace, study: Study) -> None:
+    (extract,) = study.extract(SQL, **asked(home))
+    home.page("a", extract)
+    assert extract.cancel().state == "cancelled"
+    folder = str(home.space.node_folder("a"))
+    wait_until(
+        lambda: extract.id not in {one["run"] for one in verb("extract", "held", "--folder", folder)}, "it ended"
+    )
+    wait_until(lambda: kinds(home, extract.id) == ["admitted", "ended"], "the end is in the log")
+    assert extract.state == "cancelled"
+    with home.keeper() as keeper:
+        assert extract.id not in {one.run_id for one in keeper.waiting()}
+
+
+def kinds(home: ExtractSpace, run: str) -> list[str]:
+    home.space.sdk.log.refresh()
+    return [one.entry.kind for one in home.space.sdk.log.about(run)]
+
+
 def test_a_hospital_that_is_killed_goes_on_where_it_was(home: ExtractSpace, study: Study) -> None:
     (extract,) = study.extract(SQL, **asked(home))
     home.page("a", extract)
