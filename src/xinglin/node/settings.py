@@ -27,8 +27,8 @@ class NodeSettings(msgspec.Struct, frozen=True):
     answers may spend of a data set towards one study, and towards all together, where the hospital set no cap by
     ``xinglin node budget`` (rho, exact text; 0.1 is ε 2.15, 0.5 is ε 5.23 at δ 1e-6). ``place`` (``CN-SH``),
     ``network`` (``10.1.0.0/16``) and ``environment`` in which this node computes, for policies that ask for them; an
-    empty one is unknown, and such a policy denies. ``run_limit_s``: from a run's admission to its release, an hour at most: so long
-    a run keeps what it read of persons' choices. Memory in MB, times in seconds.
+    empty one is unknown, and such a policy denies. ``run_limit_s``: from a run's admission to its release, an hour at
+    most: so long a run keeps what it read of persons' choices. Memory in MB, times in seconds.
     """
 
     proxy: str = ""
