@@ -242,8 +242,9 @@ class Computation:
             if outcome is not None:
                 conclusion = Conclusion(self.party.derive("release"), tuple(sorted(self.party.survivors)))
                 self._desk.database.change_run(self._use.run, concluded=encode_msgpack(conclusion))
-                refused = await self._judged(outcome)
-                return self._concluded(outcome) if refused is None else refused
+                concluded = self._concluded(outcome)
+                refused = await self._judged(outcome, concluded)
+                return concluded if refused is None else refused
 
     async def _take(self, payload: bytes) -> Result | NamedFailure | Denied | None:
         from xinglin.secure import Total, WrongRound, parse
@@ -363,14 +364,22 @@ class Computation:
 
     # --- the end -----------------------------------------------------------------------------
 
-    async def _judged(self, outcome: Result | NamedFailure | Denied) -> Denied | None:
-        """The linear guard's "no" to a result, or nothing; noise needs no comparison."""
+    async def _judged(
+        self, outcome: Result | NamedFailure | Denied, concluded: Computed | Stopped | Denied
+    ) -> Denied | None:
+        """The linear guard's "no" to a result, or nothing; noise needs no comparison.
+
+        What the pooled rules refuse anyway is theirs to refuse, alike at every hospital.
+        """
         from xinglin.analysis.algorithm import Result
+        from xinglin.gate.protect import protect
         from xinglin.node.spans import Pooled, judge
 
         algorithm, state = self._algorithm, self._state
         assert algorithm is not None and state is not None
-        if not isinstance(outcome, Result) or is_noisy(self._use.plan.algorithm):
+        if not (isinstance(outcome, Result) and isinstance(concluded, Computed)) or is_noisy(self._use.plan.algorithm):
+            return None
+        if isinstance(protect(self._use.plan, self._desk.keys.did, concluded), Denied):
             return None
         guard = state.guard if self._guard is None else self._guard
         released = frozenset(algorithm.released_cells(outcome))
