@@ -242,7 +242,7 @@ def verify(entries: Iterable[Entry], scopes: Sequence[Scope] = ()) -> Entry | No
             raise _broken(entry.seq, "more was spent than the caps of its time allowed")
         last = entry
     for scope in scopes:
-        if (scope.spent, scope.cap) != (spent.get(scope.study, 0), caps.get(scope.study, scope.cap)):
+        if (scope.spent, scope.cap) != (spent.get(scope.study, 0), caps.get(scope.study)):
             raise _broken(last.seq if last else 0, "what the store goes by is not what the entries come to")
     return last
 

@@ -141,6 +141,24 @@ def test_what_is_hidden_beside_the_elements_goes_too() -> None:
     assert set(np.frombuffer(read(after).PixelData, dtype="<u2")) == {0x0123}
 
 
+@pytest.mark.parametrize("profile", ["basic", "longitudinal", "public"])
+def test_no_text_stays_in_a_time_a_date_or_behind_the_pixels(profile: str) -> None:
+    made = read(instance())
+    made.add_new(0x00080030, "TM", "ZHANG^SAN^MRN12345")
+    made.add_new(0x00080033, "TM", ["101112", "LISI"])
+    made.add_new(0x0008002A, "DT", "20200101 PLANTEDDT LISI 13800138000")
+    made.add_new(0x00080023, "DA", "20200101LISI")
+    made.add_new(0x00181078, "DT", "20200101101112.5+0800")
+    made.PixelData = made.PixelData + b"PLANTED LISI"
+    deidentifier(profile).dataset(made, "Patient/7")
+    target = DicomBytesIO()
+    made.save_as(target, enforce_file_format=True)
+    body = target.getvalue()
+    assert not [word for word in (b"ZHANG", b"LISI", b"PLANTED", b"13800138000", b"MRN") if word in body]
+    if profile == "longitudinal":
+        assert made[0x00181078].value != "20200101101112.5+0800" and made[0x00181078].value.endswith("101112.5+0800")
+
+
 def test_a_kept_text_that_names_the_patient_goes() -> None:
     made = instance(
         SpecificCharacterSet="ISO_IR 192",

@@ -65,6 +65,11 @@ FOUND = {
     "a 94-year-old woman": "age",
     "ip 192.168.0.17": "url",
     "编码 983746520193": "number",
+    "tel13812345678": "phone",
+    "ID11010519491231002X": "identity_number",
+    "身份证ID11010519491231002X": "identity_number",
+    "电话138\u200b1234\u200b5678": "phone",
+    "".join(chr(0x1D7CE + int(digit)) for digit in "13812345678"): "phone",
 }
 
 
@@ -110,6 +115,11 @@ SAID = """张先生|老张|三丰|张 三 丰|Smith, John|SMITH JOHN|J. Smith|1 
 def test_the_patients_own_record_is_found_however_it_is_written(text: str) -> None:
     found = find(f"…{text}…", KNOWN)
     assert any(span.why == "known" for span in found), found
+
+
+def test_characters_that_nobody_sees_hide_nothing() -> None:
+    text = "\u200b".join("患者张三丰来诊")
+    assert redact(text, find(text, KNOWN)).count("[姓名]") == 1
 
 
 def test_what_is_known_of_one_patient_says_nothing_of_another() -> None:

@@ -18,7 +18,7 @@ from xinglin.privacy.deidentify.dicom.confidentiality import BASIC, DICOM_OPTION
 from xinglin.privacy.deidentify.dicom.errors import UnreadableInstance
 from xinglin.privacy.deidentify.dicom.known import KnownStrings
 from xinglin.privacy.deidentify.dicom.profile import DicomProfile
-from xinglin.privacy.deidentify.dicom.regions import clean_pixels, clear_unused_bits
+from xinglin.privacy.deidentify.dicom.regions import clean_pixels, clear_unused_bits, cut_behind_pixels
 from xinglin.privacy.deidentify.dicom.values import (
     BULK,
     DATES,
@@ -27,6 +27,7 @@ from xinglin.privacy.deidentify.dicom.values import (
     capped_age,
     dummy,
     is_code,
+    is_moment,
     is_number,
     moved,
 )
@@ -113,6 +114,7 @@ class DicomDeidentifier:
         counts: dict[str, int] = {}
         strings = KnownStrings(dataset, lambda *place: self._action(*place) == "K", known)
         pixels = clean_pixels(dataset, self._profile.regions, self._finder) if self._cleans else ""
+        cut_behind_pixels(dataset)
         clear_unused_bits(dataset)
         walk = _Walk(self, strings, person, counts)
         walk.items(dataset, 0)
@@ -271,6 +273,8 @@ class _Walk:
         texts = [str(one) for one in _listed(element.value)]
         if vr in ("IS", "DS"):
             return all(not text or (is_number(text) and not self._strings.is_one(text)) for text in texts)
+        if vr in DATES:
+            return all(is_moment(vr, text) for text in texts)
         if vr == "CS":
             return all(is_code(text) and not self._strings.in_text(text) for text in texts)
         return not any(self._strings.in_text(text) for text in texts)

@@ -131,10 +131,29 @@ def clear_unused_bits(dataset: Dataset) -> None:
         return
     if _syntax(dataset) not in _UNCOMPRESSED or dataset.get("PixelRepresentation"):
         return
+    if len(dataset.PixelData) % 2:
+        return
     words = np.frombuffer(dataset.PixelData, dtype="<u2")
     used = np.uint16((1 << stored) - 1)
     if (words & ~used).any():
         dataset.PixelData = (words & used).tobytes()
+
+
+def cut_behind_pixels(dataset: Dataset) -> None:
+    """Cut plain pixels to the length that the image has: what stands behind it is no image.
+
+    Compressed frames are left as they are; markers of comments inside them are read by nobody here (docs).
+    """
+    words = ("Rows", "Columns", "BitsAllocated")
+    if "PixelData" not in dataset or _syntax(dataset) not in _UNCOMPRESSED or not all(dataset.get(w) for w in words):
+        return
+    samples, frames = int(dataset.get("SamplesPerPixel") or 1), int(dataset.get("NumberOfFrames") or 1)
+    bits = int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) * samples * frames
+    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
+        bits = bits * 2 // 3
+    length = -(-bits // 8)
+    if len(dataset.PixelData) > length + length % 2:
+        dataset.PixelData = dataset.PixelData[:length] + b"\0" * (length % 2)
 
 
 def _apply(rule: RegionRule, dataset: Dataset, pixels: list[Frame]) -> None:

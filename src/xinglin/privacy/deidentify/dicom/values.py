@@ -19,7 +19,10 @@ BULK = frozenset(("OB", "OW", "OF", "OD", "OL", "OV"))
 DATES = frozenset(("DA", "DT", "TM"))
 TEXTS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "UR", "PN", "AE"))
 
-_DATE = re.compile(r"(\d{4})\.?(\d\d)\.?(\d\d)(.*)", re.DOTALL)
+_CLOCK = r"(?:\d\d(?:\d\d(?:\d\d(?:\.\d{1,6})?)?)?)"
+_TIME = re.compile(rf"{_CLOCK}|\d\d:\d\d(?::\d\d(?:\.\d{{1,6}})?)?")
+_DATE = re.compile(rf"(\d{{4}})\.?(\d\d)\.?(\d\d)({_CLOCK}?(?:[+-]\d{{4}})?)")
+_MONTH = re.compile(r"\d{4}(?:\d\d)?")
 _CODE = re.compile(r"[A-Z0-9 _]{1,16}\Z")
 _AGE = re.compile(r"(\d{3})([DWMY])\Z")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z")
@@ -32,9 +35,12 @@ def dummy(vr: str) -> Any:
 
 
 def moved(vr: str, text: str, days: int) -> str | None:
-    """A date (DA) or date with time (DT), ``days`` later; a time (TM) as it is; ``None`` where it cannot be read."""
+    """A date (DA) or date with time (DT), ``days`` later; a time (TM) as it is; ``None`` where it cannot be read.
+
+    The whole value has the form of PS3.5 6.2, or nothing of it stays; a date without a day cannot be moved by days.
+    """
     if vr == "TM":
-        return text
+        return text if _TIME.fullmatch(text.strip()) else None
     found = _DATE.fullmatch(text.strip())
     if found is None:
         return None
@@ -42,7 +48,20 @@ def moved(vr: str, text: str, days: int) -> str | None:
         day = date(int(found[1]), int(found[2]), int(found[3])) + timedelta(days=days)
     except (ValueError, OverflowError):
         return None
-    return f"{day:%Y%m%d}" if vr == "DA" else f"{day:%Y%m%d}{found[4]}"
+    if vr == "DA":
+        return f"{day:%Y%m%d}" if not found[4] else None
+    return f"{day:%Y%m%d}{found[4]}"
+
+
+def is_moment(vr: str, text: str) -> bool:
+    """Whether a date, time or both (DA, TM, DT) has the form of PS3.5 6.2; an empty one has."""
+    bare = text.strip()
+    if not bare:
+        return True
+    if vr == "TM":
+        return bool(_TIME.fullmatch(bare))
+    found = _DATE.fullmatch(bare)
+    return (found is not None and (vr == "DT" or not found[4])) or (vr == "DT" and bool(_MONTH.fullmatch(bare)))
 
 
 def is_code(text: str) -> bool:

@@ -17,6 +17,7 @@ from xinglin.privacy.deidentify.text.own import own_spans
 if TYPE_CHECKING:
     from xinglin.privacy.deidentify.text.ports import Recogniser
 
+_UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _WESTERN = re.compile("[A-Z][a-z]{2}|[a-z]{3} [a-z]{3}")
 _WEIGHT = {"known": 4, "checksum": 3, "label": 2, "form": 1, "context": 1}
 
@@ -31,6 +32,8 @@ def find(text: str, known: Known = NOTHING, more: Sequence[Recogniser] = ()) -> 
     >>> [(span.kind, span.why) for span in find("患者姓名：李雷，身份证11010519491231002X")]
     [('name', 'label'), ('identity_number', 'checksum')]
     """
+    if _UNSEEN.search(text):
+        return _seen(text, known, more)
     form = plain(text)
     found: list[Span] = []
     if known != NOTHING:
@@ -46,6 +49,15 @@ def find(text: str, known: Known = NOTHING, more: Sequence[Recogniser] = ()) -> 
     for recogniser in more:
         found.extend(_inside(recogniser.find(text), len(text)))
     return _merged(found)
+
+
+def _seen(text: str, known: Known, more: Sequence[Recogniser]) -> list[Span]:
+    """The spans of a text that holds characters nobody sees (zero width, soft hyphens): found without them."""
+    places = [place for place, letter in enumerate(text) if not _UNSEEN.match(letter)]
+    shown = "".join([text[place] for place in places])
+    return [
+        Span(places[span.start], places[span.end - 1] + 1, span.kind, span.why) for span in find(shown, known, more)
+    ]
 
 
 def _inside(spans: Iterable[Span], length: int) -> Iterable[Span]:

@@ -10,6 +10,7 @@ _TABLE |= dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212,
 _TABLE |= dict.fromkeys((0x2022, 0x2027, 0x30FB, 0xFF65, 0x22C5, 0x2219), "·")
 _TABLE |= {ord("、"): ",", ord("‘"): "'", ord("’"): "'"}
 _TABLE |= {start + digit: str(digit) for start in (0x0660, 0x06F0, 0x0966) for digit in range(10)}
+_TABLE |= {start + digit: str(digit) for start in range(0x1D7CE, 0x1D800, 10) for digit in range(10)}
 _TABLE |= {0x2460 + digit: str(digit + 1) for digit in range(9)}
 _COMMON = tuple((chr(code), _TABLE[code]) for code in map(ord, "，：；（）、"))
 """What nearly every Chinese text has; the table is walked only where there is more."""

@@ -57,6 +57,11 @@ def runs(text: str) -> list[Span]:
         start, run = match.start(), match.group().rstrip("-./:() ")
         before = text[start - 1 : start]
         if before == "." or (before.isalnum() and before.isascii()):
+            # Glued to letters: only what gives itself away is told from a code.
+            bare = _BETWEEN.sub("", run.translate(_MISREAD))
+            evident = _self_evident(run, bare) if before != "." and len(bare) >= 11 else None
+            if evident is not None:
+                found.append(Span(start, start + len(run), *evident))
             continue
         _split(text, start, run, found)
     return found
