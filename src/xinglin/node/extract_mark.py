@@ -15,11 +15,13 @@ from xinglin.terms.extracts import ExtractAsk
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit_model import OutputColumn
-    from xinglin.privacy.watermark import Found, MarkPlan, Numbers
+    from xinglin.privacy.watermark import Found, Numbers
 
 STEP_SHARE = 0.05
 """A marked number moves by at most this part of its standard deviation, or by two units of its last decimal."""
 MOST_DECIMALS = 6
+COARSE_KEYS = 3
+"""Marked numbers by whose coarse parts together a row is found where nothing else is left."""
 ACCUSE = 1e-6
 """The probability, at most, that looking for a leak names anybody innocent, over all that was ever given out."""
 
@@ -65,7 +67,8 @@ def set_mark(
         raise NoMark(words, remedy="Ask for a measured number too, as a sensitive column.")
     marked_names = {one.column for one in numbers}
     others = tuple(name for name in columns if name not in marked_names and name != PERSON_COLUMN)
-    keys = ((PERSON_COLUMN,), *((others,) if others else ()))
+    coarse = tuple(f"~{one.column}" for one in numbers[:COARSE_KEYS])
+    keys = ((PERSON_COLUMN,), *((others,) if others else ()), *((coarse,) if len(coarse) > 1 else ()))
     plan = MarkPlan(columns=numbers, keys=keys)
     done = mark(columns, key, Recipient(given.recipient, given.agreement, given.at), plan)
     said = {
@@ -78,8 +81,10 @@ def set_mark(
 
 
 def find_mark(columns: Columns, key: bytes, given: Sequence[Given]) -> tuple[tuple[Given, Found], ...]:
-    """Whose extract a leaked part is, surest first: any rows and columns of it, in any order.
+    """Whose extract a leaked part is, surest first: many rows and some marked columns of it, in any order.
 
+    Rows are found again by the pseudonym, by the unmarked columns together, or by the coarse parts of the marked
+    numbers together (two of them at least). A part without any of these, or of few rows, names nobody.
     Guarantee: the probability that anyone innocent is named is at most ``ACCUSE``, over all that was ever given out.
     """
     from xinglin.privacy.watermark import MarkPlan, Recipient, detect
@@ -91,20 +96,10 @@ def find_mark(columns: Columns, key: bytes, given: Sequence[Given]) -> tuple[tup
     found = []
     for said, group in plans.items():
         plan = msgspec.json.decode(said, type=MarkPlan)
-        plan = _fitting(plan, columns)
-        if plan is None:
-            continue
         by = {Recipient(one.recipient, one.agreement, one.at): one for one in group}
         detection = detect(columns, key, plan, list(by), ACCUSE / len(plans))
         found += [(by[one.recipient], one) for one in detection.accused]
     return tuple(sorted(found, key=lambda pair: pair[1].bound))
-
-
-def _fitting(plan: MarkPlan, columns: Columns) -> MarkPlan | None:
-    """The plan as far as the leaked columns carry it; None where nothing of it is left."""
-    marked = tuple(one for one in plan.columns if one.column in columns)
-    keys = tuple(names for names in plan.keys if set(names) <= columns.keys())
-    return msgspec.structs.replace(plan, columns=marked, keys=keys) if marked and keys else None
 
 
 def _numbers(columns: Columns, ask: ExtractAsk, described: Mapping[str, OutputColumn]) -> list[Numbers]:

@@ -43,7 +43,7 @@ def mark(columns: Columns, key: bytes, recipient: Recipient, plan: MarkPlan) -> 
     """
     check_key(key)
     missing = [one.column for one in plan.columns if one.column not in columns]
-    if missing or not any(set(names) <= columns.keys() for names in plan.keys):
+    if missing or not any({name.removeprefix("~") for name in names} <= columns.keys() for names in plan.keys):
         raise BadMarkPlan(
             f"The table has no column {missing[0]!r}." if missing else "The table has none of the keys.",
             remedy="Name columns of the table.",

@@ -15,6 +15,8 @@ Columns = dict[str, np.ndarray]
 """Arrays of equal length by column name; texts as objects, missing numbers as NaN."""
 
 KEY_BYTES = 32
+COARSE = 4
+"""Steps of a number by whose coarse part a row is found: a mark moves one value in eight into another part."""
 FORMAT = 1
 
 
@@ -65,8 +67,9 @@ class MarkPlan(msgspec.Struct, frozen=True):
     """Where marks go. The plan and the key are kept by whoever marks; without both nothing is found.
 
     ``columns``: what may be marked, and how far. ``keys``: sets of columns by which a row is found again, each tried
-    on its own: an id first, then columns that a leaker is likely to keep. None of them may be marked. ``every``: one
-    row in so many carries a bit, for each set. ``length``: bits of a codeword. ``colluders``: how many recipients
+    on its own: an id first, then columns that a leaker is likely to keep. None of them may be marked; ``~x`` stands for
+    the coarse part of a marked number ``x`` (``COARSE`` steps wide), which marks hardly touch. ``every``: one row in so
+    many carries a bit, for each set. ``length``: bits of a codeword. ``colluders``: how many recipients
     together the code is made for.
     """
 
@@ -79,9 +82,12 @@ class MarkPlan(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         names = [one.column for one in self.columns]
-        keyed = {name for one in self.keys for name in one}
+        keyed = {name for one in self.keys for name in one if not name.startswith("~")}
+        coarse = {name[1:] for one in self.keys for name in one if name.startswith("~")}
         if not names or not self.keys or not all(self.keys) or len(set(names)) < len(names):
             raise BadMarkPlan("A plan marks columns, each once, and finds rows by others.", remedy="Name them.")
+        if coarse - {one.column for one in self.columns if isinstance(one, Numbers)}:
+            raise BadMarkPlan("A coarse part is of a marked number.", remedy="Name a number that the plan marks.")
         if keyed & set(names):
             raise BadMarkPlan(
                 f"{sorted(keyed & set(names))[0]!r} finds rows and would be changed.",

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
 from xinglin.privacy.watermark.code import derived
-from xinglin.privacy.watermark.model import Columns, Markable, MarkPlan
+from xinglin.privacy.watermark.model import COARSE, Columns, Markable, MarkPlan, Numbers
 
 _BLOCK = 16
 
@@ -34,9 +34,11 @@ def places(columns: Columns, key: bytes, plan: MarkPlan) -> Iterator[Places]:
     """
     taken: dict[str, NDArray[np.bool_]] = {}
     for number, names in enumerate(plan.keys):
-        if not set(names) <= columns.keys():
+        if not {name.removeprefix("~") for name in names} <= columns.keys():
             continue
-        drawn, present = _drawn(columns, names, derived(key, b"places %d" % number))
+        drawn, present = _drawn(
+            [_key_values(columns, name, plan) for name in names], derived(key, b"places %d" % number)
+        )
         chosen = present & (drawn[:, 0] % np.uint64(plan.every) == 0)
         low = drawn[:, 1]
         which = (drawn[:, 0] >> np.uint64(32)) % np.uint64(len(plan.columns))
@@ -56,14 +58,21 @@ def places(columns: Columns, key: bytes, plan: MarkPlan) -> Iterator[Places]:
             )
 
 
-def _drawn(columns: Columns, names: Sequence[str], key: bytes) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+def _key_values(columns: Columns, name: str, plan: MarkPlan) -> NDArray[np.generic]:
+    if not name.startswith("~"):
+        return columns[name]
+    step = next(one.step for one in plan.columns if isinstance(one, Numbers) and one.column == name[1:])
+    return np.asarray(np.floor(np.asarray(columns[name[1:]], dtype=np.float64) / (COARSE * step)))
+
+
+def _drawn(columns: Sequence[NDArray[np.generic]], key: bytes) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """Two uniform words a row (AES-CBC-MAC of the key columns, a block a column), and where none is missing."""
     encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 (chained below)
-    count = len(columns[names[0]])
+    count = len(columns[0])
     state = np.zeros((count, 2), dtype="<u8")
     present = np.ones(count, dtype=bool)
-    for name in names:
-        words, there = _words(columns[name])
+    for column in columns:
+        words, there = _words(column)
         present &= there
         state ^= words
         state = np.frombuffer(encryptor.update(state.tobytes()), dtype="<u8").reshape(-1, 2).copy()

@@ -12,7 +12,7 @@ SIGMA = {"glucose": 400.0, "creatinine": 900.0, "platelets": 1200.0, "dose": 600
 """Standard deviations, in the units that are kept (a tenth of a unit, cents): a step of 5 % is 12 units or more."""
 PLAN = MarkPlan(
     columns=tuple(Numbers(name, step=max(40.0, sigma / 20), decimals=0) for name, sigma in SIGMA.items()),
-    keys=(("id",), ("age", "sex", "area", "day")),
+    keys=(("id",), ("age", "sex", "area", "day"), ("~glucose", "~creatinine")),
 )
 
 

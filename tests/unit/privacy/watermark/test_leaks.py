@@ -44,6 +44,7 @@ ATTACKS = {
     "half of the cells replaced": lambda given: changed(given, "replaced"),
     "two of six columns kept": lambda given: {k: v for k, v in given.items() if k not in list(SIGMA)[2:]},
     "ids taken away": lambda given: {k: v for k, v in given.items() if k != "id"},
+    "ids and stable columns taken away": lambda given: {k: v for k, v in given.items() if k in SIGMA},
     "ids drawn anew": lambda given: {**given, "id": np.random.default_rng(1).permutation(len(given["id"]))},
     "deleted, noised, rounded": lambda given: changed(changed(shuffled(given, 0.2), "noise"), "rounded"),
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.privacy.watermark.leaks import KEY, PLAN, SIGMA, people, recipients
 
 from xinglin.privacy.watermark import (
@@ -28,11 +29,11 @@ WHO = recipients(40)
 def test_each_column_stays_in_its_budget_and_unmarked_ones_are_untouched() -> None:
     table = people(20_000)
     marked = mark(table, KEY, WHO[0], PLAN)
-    assert 0.5 * 20_000 < marked.report.cells < 20_000
+    assert 0.5 * 20_000 < marked.report.cells < 30_000
     for report in marked.report.columns:
         step = next(one.step for one in PLAN.columns if isinstance(one, Numbers) and one.column == report.column)
         assert 0 < report.largest <= step + 0.5
-        assert report.share < 0.17 and report.rms < 0.04 and report.mean_shift < 1e-3
+        assert report.share < 0.25 and report.rms < 0.05 and report.mean_shift < 1e-3
         assert np.array_equal(marked.columns[report.column], np.rint(marked.columns[report.column]))
     for name in table.keys() - SIGMA.keys():
         assert marked.columns[name] is table[name]
@@ -83,12 +84,13 @@ REFUSED = (
     lambda: MarkPlan((Numbers("x", 4.0),), (("x",),)),
     lambda: MarkPlan((Numbers("x", 4.0), Numbers("x", 4.0)), (("id",),)),
     lambda: MarkPlan((Numbers("x", 1.0),), (("id",),)),
+    lambda: MarkPlan((Numbers("x", 4.0),), (("~y",),)),
     lambda: MarkPlan((Numbers("x", 4.0),), (("id",),), every=0),
     lambda: MarkPlan((Numbers("x", 4.0),), (("id",),), length=1 << 17),
     lambda: MarkPlan((Codes("x", (("a", "b"), ("b", "c"))),), (("id",),)),
     lambda: mark(people(500), b"short", WHO[0], PLAN),
     lambda: mark({"id": np.arange(500)}, KEY, WHO[0], PLAN),
-    lambda: mark({name: people(500)[name] for name in SIGMA}, KEY, WHO[0], PLAN),
+    lambda: mark({name: people(500)[name] for name in SIGMA}, KEY, WHO[0], replace(PLAN, keys=PLAN.keys[:2])),
 )
 
 
@@ -100,7 +102,7 @@ def test_a_plan_that_cannot_work_is_refused(make: object) -> None:
 
 def test_a_table_that_cannot_carry_a_mark_is_refused() -> None:
     with pytest.raises(TooFewCells):
-        mark(people(60), KEY, WHO[0], PLAN)
+        mark(people(30), KEY, WHO[0], PLAN)
 
 
 def image(seed: int) -> np.ndarray:
