@@ -22,15 +22,17 @@ from xinglin.lake.query import PERSON, QuerySession
 from xinglin.node import extract_fhir
 from xinglin.node.engine_messages import Extract, Extracted, Load, Refusal
 from xinglin.node.extract_columns import PERSON_COLUMN, Columns, columns_of, parquet_of
-from xinglin.node.extract_lineage import Origin, origins
+from xinglin.node.extract_lineage import Origin, joined, origins
 from xinglin.node.extract_mark import Given, Marking, set_mark
+from xinglin.node.extract_roles import declared_sensitive, stored, telling
+from xinglin.node.extract_selection import picked_by
 from xinglin.terms.extracts import ExtractAsk, decimal
 from xinglin.wire.extracts import ColumnSaid, ExtractFile, ExtractManifest
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit import Admitted, OutputColumn
     from xinglin.privacy.anonymity import Anonymised, Report
-    from xinglin.privacy.deidentify import Compiled, Keys, Profile
+    from xinglin.privacy.deidentify import Action, Compiled, Keys, Profile
 
 SAMPLE_ROWS = 20
 """Rows as they would leave that a reviewer looks at."""
@@ -50,15 +52,21 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
     from xinglin.privacy.anonymity import check
 
     ask = request.ask
-    rows = engine.run(admitted.sql_rewritten)  # 1
-    persons = np.asarray(rows.column(PERSON).to_numpy())
-    if not len(persons):
-        return Refusal(deny("gate.few_persons", "Too few persons are in the extract.", "Ask for more.").reasons)
     tables = {table.name: [column.name for column in table.columns] for table in load.tables}
     came = origins(load.sql, admitted.columns, load.cohort, tables)
     profile, compiled, keys = _compiled(request)
+    refused = _not_to_be_run(load, tables, compiled, came)
+    if refused:
+        return Refusal(refused)
+    rows = engine.run(admitted.sql_rewritten)  # 1
+    if not rows.num_rows:
+        return Refusal(deny("gate.few_persons", "Too few persons are in the extract.", "Ask for more.").reasons)
+    order = _order(keys, np.asarray(rows.column(PERSON).to_numpy()))
+    rows = rows.take(order)
+    persons = np.asarray(rows.column(PERSON).to_numpy())
     kept, done = _deidentified(compiled, columns_of(rows, admitted.columns), came, persons)  # 2
-    misfit = _misfit(ask, kept)
+    tells = telling(kept, came, compiled.remaining, declared_sensitive(request.profile))
+    misfit = _misfit(ask, kept, tells)
     if misfit:
         return Refusal(misfit)
     anonymous = _anonymised(ask, kept, persons)  # 3
@@ -79,9 +87,45 @@ def _compiled(request: Extract) -> tuple[Profile, Compiled, Keys]:
     from xinglin.privacy.deidentify import Keys, compile_profile, load_profile, shipped
 
     profile = load_profile(request.profile) if request.profile else shipped(request.ask.profile)
-    keys = Keys(request.draft.study, request.draft.data_set, request.secret)
+    # Of this run alone: two extracts of one study share no pseudonym and no shift.
+    keys = Keys(f"{request.draft.study}:{request.draft.run_id}", request.draft.data_set, request.secret)
     today = datetime.fromtimestamp(request.draft.as_of / 1000, UTC).date()
     return profile, compile_profile(profile, keys, today), keys
+
+
+def _not_to_be_run(
+    load: Load, tables: dict[str, list[str]], compiled: Compiled, came: dict[str, Origin]
+) -> tuple[Reason, ...]:
+    """Why the query must not be run for an extract: what picks its rows, or a date that would tell its shift."""
+    actions = {name: compiled.columns(name) for name in compiled.tables}
+    return picked_by(load.sql, load.cohort, tables, actions) or _shift_told(load, actions, came)
+
+
+def _shift_told(load: Load, actions: dict[str, dict[str, Action]], came: dict[str, Origin]) -> tuple[Reason, ...]:
+    """A date told to its month stands on a first day; moved by days it would tell by how many.
+
+    Its precision has to be beside it, from the same row: a query, and a cohort, without a join.
+    """
+    plain = {origin.published[0] for origin in came.values() if origin.plain}
+    without = sorted(
+        f"{table}.{column}"
+        for table, column in plain
+        if (action := actions.get(table, {}).get(column)) is not None
+        and action.shift_days
+        and f"{column}_precision" in stored(table)
+        and ((table, f"{column}_precision") not in plain or joined([load.sql, *(one.select for one in load.cohort)]))
+    )
+    if not without:
+        return ()
+    words = f"The profile moves a date that may be known to the month only: {', '.join(without[:8])}."
+    remedy = "Select its column of the same name with _precision too, in a query without a join."
+    return deny("extract.no_precision", words, remedy).reasons
+
+
+def _order(keys: Keys, persons: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Rows by the pseudonym that leaves, drawn by lot within a person: no order of the table is told."""
+    lot = np.random.default_rng(int.from_bytes(keys.derive("row order"))).permutation(len(persons))
+    return np.asarray(lot[np.argsort(_pseudonyms(keys, persons)[lot], kind="stable")], dtype=np.int64)
 
 
 def _deidentified(
@@ -89,6 +133,7 @@ def _deidentified(
 ) -> tuple[Columns, dict[str, str]]:
     """The columns that the profile gives, and in words what was done to each; what it does not name is dropped."""
     actions = {name: compiled.columns(name) for name in compiled.tables}
+    handed_on = {came[name].published[0]: values for name, values in columns.items() if came[name].plain}
     kept: Columns = {}
     done: dict[str, str] = {}
     for name, values in columns.items():
@@ -100,7 +145,9 @@ def _deidentified(
             kept[name], done[name] = values, "kept"
         elif origin.plain:
             (table, column), action = origin.published[0], behind[0]
-            given = compiled.table(table, {column: values}, persons)
+            beside = {f"{column}_precision": handed_on.get((table, f"{column}_precision"))}
+            parts = {part: precision for part, precision in beside.items() if precision is not None}
+            given = compiled.table(table, {column: values, **parts}, persons)
             if column in given:
                 kept[name], done[name] = given[column], _words(action)
             else:
@@ -119,8 +166,8 @@ def _words(action: Any) -> str:
     return f"{do} ({', '.join(f'{name} {value}' for name, value in told.items())})" if told else str(do)
 
 
-def _misfit(ask: ExtractAsk, kept: Columns) -> tuple[Reason, ...]:
-    """Why the plan's columns are not those that are left; every column that leaves has a role."""
+def _misfit(ask: ExtractAsk, kept: Columns, tells: tuple[str, ...]) -> tuple[Reason, ...]:
+    """Why the plan's columns are not those that are left; every column that leaves has a role, and ``tells`` one."""
     roles = {*ask.quasi, *ask.sensitive}
     if not kept.keys() & {*ask.quasi}:
         words = "The profile gives none of the quasi-identifying columns."
@@ -129,6 +176,11 @@ def _misfit(ask: ExtractAsk, kept: Columns) -> tuple[Reason, ...]:
     if without:
         words = f"Neither quasi-identifying nor sensitive: {', '.join(without[:8])}."
         return deny("extract.no_role", words, "Say of every column which of the two it is.").reasons
+    unprotected = [name for name in tells if name not in ask.quasi]
+    if unprotected:
+        words = f"A person could be found by it, so it is quasi-identifying: {', '.join(unprotected[:8])}."
+        remedy = "Name it so; of its own tables a hospital's profile may say that a column is sensitive."
+        return deny("extract.no_role", words, remedy).reasons
     return ()
 
 

@@ -105,7 +105,7 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
     """Make the extract of the loaded query, protected as ``ask`` says.
 
     ``profile``: the profile's text where it is the hospital's own (empty: a shipped one). ``secret``: of the node, for
-    pseudonyms of this study and data set. ``mark_key``: 32 bytes. ``draft``: the manifest as far as the node knows it;
+    pseudonyms of this extract. ``mark_key``: 32 bytes. ``draft``: the manifest as far as the node knows it;
     the mark stands for its recipient, agreement and time of release.
     """
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 PERSON_COLUMN = "person"
-"""The column of an extract that tells whose rows are one person's: a pseudonym of this study and data set."""
+"""The column of an extract that tells whose rows are one person's: a pseudonym of this extract alone."""
 
 
 def columns_of(rows: pa.Table, described: tuple[OutputColumn, ...]) -> Columns:

@@ -23,6 +23,16 @@ class Origin(msgspec.Struct, frozen=True):
     plain: bool
 
 
+Views = Mapping[str, Mapping[str, Origin]]
+
+
+def views_of(cohort: Iterable[CohortView], tables: Mapping[str, Iterable[str]]) -> Views:
+    """The origins of each view's columns, names in small letters; without a ``cohort`` the tables are the views."""
+    views = {name.lower(): {one.lower(): _published(name, one) for one in held} for name, held in tables.items()}
+    wanted = tuple(cohort)
+    return {one.name.lower(): _view(one.select, views) for one in wanted} if wanted else views
+
+
 def origins(
     sql: str, columns: Iterable[OutputColumn], cohort: Iterable[CohortView], tables: Mapping[str, Iterable[str]]
 ) -> dict[str, Origin]:
@@ -30,16 +40,13 @@ def origins(
 
     ``tables``: exposed columns by published table. Without a ``cohort`` the tables are the views.
     """
-    views = {name.lower(): {one.lower(): _published(name, one) for one in held} for name, held in tables.items()}
-    wanted = tuple(cohort)
-    if wanted:
-        views = {one.name.lower(): _view(one.select, views) for one in wanted}
+    views = views_of(cohort, tables)
     handed_on = _handed_on(sql)
     found = {}
     for column in columns:
-        behind = [_behind(views, *source.lower().split(".", 1)) for source in column.sources]
-        named = tuple(sorted({pair for one in behind for pair in one.published}))
-        alone = len(behind) == 1 and behind[0].plain and column.name.lower() in handed_on
+        sources = [behind(views, *source.lower().split(".", 1)) for source in column.sources]
+        named = tuple(sorted({pair for one in sources for pair in one.published}))
+        alone = len(sources) == 1 and sources[0].plain and column.name.lower() in handed_on
         found[column.name] = Origin(named, alone)
     return found
 
@@ -70,7 +77,8 @@ class _OrEvery(dict[str, Origin]):
         return self._other
 
 
-def _behind(views: Mapping[str, Mapping[str, Origin]], view: str, column: str) -> Origin:
+def behind(views: Views, view: str, column: str) -> Origin:
+    """The origin of one column of a view, both in small letters; nothing where there is none such."""
     held = views.get(view)
     if held is None:
         return Origin((), plain=False)
@@ -96,3 +104,15 @@ def _handed_on(sql: str) -> dict[str, str]:
         if isinstance(inner, exp.Column) and isinstance(inner.this, exp.Identifier):
             found[each.alias_or_name.lower()] = inner.name.lower()
     return found
+
+
+def joined(texts: Iterable[str]) -> bool:
+    """Whether any of these SELECTs reads rows of two relations beside each other."""
+    import sqlglot
+    from sqlglot import exp
+
+    return any(
+        tree is not None and tree.find(exp.Join) is not None
+        for one in texts
+        for tree in sqlglot.parse(one, read="duckdb")
+    )

@@ -63,7 +63,16 @@ _WITHHELD = Reason(
     "Ask for coarser columns or a larger cohort, or ask the hospital.",
 )
 """All that an asker is told where the reason depends on rows or on persons' judgement."""
-_OF_RULES = ("terms.", "sql.", "extract.no_role", "extract.nothing_left", "extract.not_reviewed", "privacy.deidentify.")
+_OF_RULES = (
+    "terms.",
+    "sql.",
+    "extract.no_role",
+    "extract.no_precision",
+    "extract.nothing_left",
+    "extract.not_reviewed",
+    "extract.selection",
+    "privacy.deidentify.",
+)
 """Codes of reasons that follow from texts and published facts alone."""
 
 

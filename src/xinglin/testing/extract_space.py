@@ -28,11 +28,13 @@ lanes = ["research"]
 
 [actions]
 aged = { do = "generalise", bin = 5, high = 90 }
-measured = "keep"
+told = "keep"
+sensitive = "keep"
 
 [own.cardiac]
 aged = ["age"]
-measured = ["sex", "chol", "trestbps", "exang", "disease"]
+told = ["sex"]
+sensitive = ["chol", "trestbps", "exang", "disease"]
 """
 COLUMNS = ("age", "sex", "chol", "trestbps", "disease")
 REVIEWERS = ("first reviewer", "second reviewer")
