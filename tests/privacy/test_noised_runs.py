@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from tests.privacy.conftest import COHORT, SQL, VARIABLES, until
 
@@ -200,3 +201,15 @@ async def test_a_looked_up_scope_is_the_default_until_the_hospital_says_otherwis
     assert (study.cap, everybody.cap) == (10**11, 5 * 10**11)
     assert isinstance(one.set_cap(DATA_SET, "", -1), Denied)
     assert [scope.study for scope in one.known("another")] == ["*"]
+
+
+async def test_a_new_name_over_the_same_tables_is_no_fresh_budget(hub: HostileHub, asker: Asker) -> None:
+    for one in hub.hospitals.values():
+        budgets(one).set_cap(DATA_SET, asker.study, RHO)
+        one.node.tables.publish(msgspec.structs.replace(one.node.tables.described(DATA_SET), name="cardiology-v2"))
+    assert (await asker.ask(plan(asker))).state == "done"
+    again = Asker(hub, asker.study, "cardiology-v2")
+    await again.agree(COHORT, VARIABLES)
+    refused = await again.ask(plan(again))
+    assert refused.state == "refused" and codes(refused) == {"privacy.study_spent"}
+    assert spent(hub, asker.study) == dict.fromkeys(hub.names, RHO)

@@ -3,12 +3,15 @@
 A noised answer takes no exact answer. It is looked at when it is asked for, and pays irrevocably right before its one
 upload: nothing that was computed has left by then, and whatever happens after it is paid. The same question on the same
 tables is not computed again: the earlier release is named, and stands.
+
+Persons are in lake tables, not in names: a data set that shares a lake table with one asked before goes on with that
+one's budget when it is first asked; one that has a budget of its own pays from both.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -27,6 +30,7 @@ from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.budgets import ANY_STUDY, BUDGET_CONTEXT, BudgetReport, BudgetTold
 
 if TYPE_CHECKING:
+    from xinglin.catalogue import DataSetDescription
     from xinglin.gate import Record, Use
     from xinglin.stores.node_database import NodeDatabase
     from xinglin.stores.privacy_budget import BudgetLedger
@@ -56,8 +60,17 @@ class Earlier(msgspec.Struct, frozen=True):
 class NodeBudgets:
     """Looks, charges and remembers; ``ledger`` has the caps that the hospital set, ``caps`` those it did not."""
 
-    def __init__(self, ledger: BudgetLedger, database: NodeDatabase, caps: Caps, clock: Clock) -> None:
+    def __init__(
+        self,
+        ledger: BudgetLedger,
+        database: NodeDatabase,
+        caps: Caps,
+        clock: Clock,
+        tables: Callable[[], Mapping[str, frozenset[str]]] = dict,
+    ) -> None:
+        """``tables``: the lake tables of each data set that is published now."""
         self._ledger, self._database, self._caps, self._clock = ledger, database, caps, clock
+        self._tables = tables
         self.teller: Callable[[BudgetTold], None] | None = None
 
     def close(self) -> None:
@@ -69,6 +82,7 @@ class NodeBudgets:
     def look(self, use: Use) -> Verdict:
         """Whether the use's noise would be paid for now; charges nothing. Denied names an answer given before."""
         plan, noise = use.plan, _noise(use)
+        self._cover(plan.data_set)
         self._ledger.begin(plan.data_set, plan.study, self._caps.everybody, self._caps.study, self._clock())
         outcome = self._ledger.look(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units)
         return Allowed() if isinstance(outcome, Charged) else self._no(use, outcome)
@@ -78,7 +92,7 @@ class NodeBudgets:
         plan, noise, now = use.plan, _noise(use), self._clock()
         outcome = self._ledger.charge(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units, now)
         if isinstance(outcome, Charged):
-            self.tell((plan.data_set,))
+            self.tell((plan.data_set, *self._sharing(plan.data_set)))
             return outcome
         return self._no(use, outcome)
 
@@ -158,23 +172,43 @@ class NodeBudgets:
     def epsilon(self, use: Use) -> str | None:
         """What the study will have spent on the data set with this use, as ε (exact decimal, rounded up).
 
-        ``None`` for an exact answer: it has no ε. At ``POLICY_DELTA``.
+        ``None`` for an exact answer: it has no ε. At ``POLICY_DELTA``. The most, of the budgets that share a table.
         """
         noise = noise_of(use.plan.algorithm, use.plan.params)
         if noise is None:
             return None
-        study, _ = self.scopes(use.plan.data_set, use.plan.study)
-        units = study.spent + (0 if self.paid(use.plan.data_set, use.run) is not None else noise.rho_units)
+        self._cover(use.plan.data_set)
+        roots = self._ledger.sharing(use.plan.data_set)
+        spent = max(self.scopes(one, use.plan.study)[0].spent for one in roots)
+        units = spent + (0 if self.paid(use.plan.data_set, use.run) is not None else noise.rho_units)
         return decimal_up(to_epsilon(units, POLICY_DELTA))
 
     def uses(self, use: Use) -> int:
         """Noised answers that the study was given of the data set, this one not included."""
+        self._cover(use.plan.data_set)
         if not self.scopes(use.plan.data_set, use.plan.study)[0].spent:
             return 0
         entries = self._ledger.entries(use.plan.data_set)
+        # A charge that tells a data set was paid with another one's answer, over a table that both read.
         return sum(
-            one.study == use.plan.study and one.run != use.run and one.kind in ("charge", "share") for one in entries
+            one.study == use.plan.study and one.run != use.run and one.kind in ("charge", "share") and not one.told
+            for one in entries
         )
+
+    def _cover(self, data_set: str) -> None:
+        """Note which lake tables the published data sets with a budget read, then this one's: it may share theirs."""
+        published, now = self._tables(), self._clock()
+        for name, tables in published.items():
+            if name != data_set and self._ledger.caps(name):
+                self._ledger.cover(name, tables, now)
+        if data_set in published:
+            self._ledger.cover(data_set, published[data_set], now)
+
+    def _sharing(self, data_set: str) -> tuple[str, ...]:
+        """Other published data sets whose budgets change with this one's."""
+        published = self._tables()
+        mine = published.get(data_set, frozenset())
+        return tuple(name for name, tables in published.items() if name != data_set and tables & mine)
 
     def _no(self, use: Use, outcome: Cached | Denied) -> Denied:
         """Why nothing is computed, in words that name the earlier answer, or say how much is left."""
@@ -183,7 +217,15 @@ class NodeBudgets:
         study, everybody = self.scopes(use.plan.data_set, use.plan.study)
         noise = _noise(use)
         reasons = [*_short(study, noise, "The study's"), *_short(everybody, noise, "The data set's, over all studies,")]
+        for other in self._ledger.sharing(use.plan.data_set)[1:]:
+            for scope in self.scopes(other, use.plan.study):
+                reasons += _short(scope, noise, f"Data set '{other}' shares a table, and its")
         return Denied(tuple(reasons)) if reasons else outcome
+
+
+def lake_tables(published: Mapping[str, DataSetDescription]) -> dict[str, frozenset[str]]:
+    """The lake tables that each published data set reads, by its name."""
+    return {name: frozenset(table.name for table in one.tables) for name, one in published.items()}
 
 
 def tell_budget(keys: PrivateKeys, outbox: Outbox, told: BudgetTold) -> None:

@@ -20,7 +20,7 @@ from xinglin.node.approvals import NodeApprovals
 from xinglin.node.assessments import NodeAssessments
 from xinglin.node.autopilot import NodeAutopilot
 from xinglin.node.breaches import NodeBreaches
-from xinglin.node.budgets import Caps, NodeBudgets, tell_budget
+from xinglin.node.budgets import Caps, NodeBudgets, lake_tables, tell_budget
 from xinglin.node.channel import Channel
 from xinglin.node.computer import Desk
 from xinglin.node.consent import NodeConsent
@@ -132,7 +132,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
         keys.did, lake, salt, agreements, tables, database, engine, lambda: query_limits(settings), consent,
         extracting.engine,
     )  # fmt: skip
-    budgets = open_budgets(folder, settings, database, clock)
+    budgets = open_budgets(folder, settings, database, clock, tables)
     budgets.teller = partial(tell_budget, keys, outbox)
     desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys), budgets)
     releaser = NodeReleaser(keys, view, outbox, database)
@@ -199,11 +199,13 @@ def open_node_database(folder: Path, settings: NodeSettings, clock: Clock) -> No
     return NodeDatabase.in_folder(folder, clock, settings.answers_cap)
 
 
-def open_budgets(folder: Path, settings: NodeSettings, database: NodeDatabase, clock: Clock) -> NodeBudgets:
+def open_budgets(
+    folder: Path, settings: NodeSettings, database: NodeDatabase, clock: Clock, tables: Tables
+) -> NodeBudgets:
     """The budgets of privacy, in the node's database; raises ``TermsError`` for a cap that is no exact text."""
     ledger = BudgetLedger(settings.database_url) if settings.database_url else BudgetLedger.in_folder(folder)
     study, everybody = (int(exact(text) * RHO_UNIT) for text in (settings.rho_study, settings.rho_everybody))
-    return NodeBudgets(ledger, database, Caps(study, everybody), clock)
+    return NodeBudgets(ledger, database, Caps(study, everybody), clock, lambda: lake_tables(tables.published))
 
 
 def open_node_terms(folder: Path, settings: NodeSettings) -> NodeTerms:

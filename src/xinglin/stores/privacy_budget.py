@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -66,6 +67,8 @@ entry = Table(
     Index("budget_entry_run", "data_set", "run"),
     Index("budget_entry_study", "data_set", "study", "seq"),
 )
+covered = Table("budget_covered", _meta, words("data_set", key=True), words("lake_table", key=True))
+"""Lake tables that a budget was ever asked about: rows are only added, whatever is published later."""
 release = Table(
     "budget_release",
     _meta,
@@ -80,6 +83,9 @@ release = Table(
 
 _ROOT = select(lineage.c.root).where(lineage.c.data_set == bindparam("one"))
 _INHERIT = insert(lineage)
+_COVER = insert(covered)
+_COVERED = select(covered.c.lake_table).where(covered.c.data_set == bindparam("one"))
+_COVERING = select(covered.c.data_set).where(covered.c.lake_table == bindparam("name"))
 _SCOPES = select(scope).where(scope.c.data_set == bindparam("one")).order_by(scope.c.study != EVERYBODY, scope.c.study)
 _TWO_SCOPES = select(scope).where(
     (scope.c.data_set == bindparam("one")) & ((scope.c.study == bindparam("all")) | (scope.c.study == bindparam("by")))
@@ -135,14 +141,34 @@ class BudgetLedger:
             return _cap(work, _root(work, data_set), study, rho_units, at)
 
     def begin(self, data_set: str, study: str, everybody_units: int, study_units: int, at: Instant) -> None:
-        """See the port."""
+        """See the port; also of the budgets that share a lake table, which pay too."""
         _named(data_set, study)
         with self._database.alone() as work:
+            for root in _roots(work, data_set):
+                for name, units in ((EVERYBODY, everybody_units), (study, study_units)):
+                    denied = None if _scope(work, root, name) else _cap(work, root, name, units, at)
+                    if isinstance(denied, Denied):
+                        raise BadNoise("Such caps cannot be set.", why=denied.reasons[0].words)
+
+    def cover(self, data_set: str, tables: Iterable[str], at: Instant) -> None:
+        """Note that ``data_set`` reads these lake tables, for good; whoever shares one shares what is spent.
+
+        One that has no budget yet goes on with that of the data set it shares a table with (the least left, of
+        several); one that has its own pays from each that it shares a table with.
+        """
+        wanted = frozenset(tables)
+        _named(data_set, data_set)
+        with self._database.alone() as work:
+            if not work.rows(_ROOT, one=data_set) and not work.rows(_SCOPES, one=data_set):
+                _adopt(work, data_set, _covering(work, wanted), at)
             root = _root(work, data_set)
-            for name, units in ((EVERYBODY, everybody_units), (study, study_units)):
-                denied = None if _scope(work, root, name) else _cap(work, root, name, units, at)
-                if isinstance(denied, Denied):
-                    raise BadNoise("Such caps cannot be set.", why=denied.reasons[0].words)
+            for name in sorted(wanted - {row["lake_table"] for row in work.rows(_COVERED, one=root)}):
+                work.write(_COVER, data_set=root, lake_table=name)
+
+    def sharing(self, data_set: str) -> tuple[str, ...]:
+        """The budgets that pay for an answer about ``data_set``: its own first, then those that share a table."""
+        with self._database.alone() as work:
+            return _roots(work, data_set)
 
     def inherit(self, data_set: str, of: str, at: Instant) -> Verdict:
         """See the port; denied where the new version has a budget of its own already."""
@@ -158,19 +184,18 @@ class BudgetLedger:
                 return deny(
                     "privacy.no_budget", "There is no budget to inherit.", "Set the older version's caps first."
                 )
-            spent = {"study_spent": last.all_spent, "all_spent": last.all_spent}
-            work.write(_INHERIT, data_set=data_set, root=root)
-            _add(work, following(last, data_set=root, at=at, kind="inherit", told=data_set, **spent))
+            _go_on(work, data_set, root, last, at)
         return Allowed()
 
     # --- by a run ----------------------------------------------------------------------------
 
     def charge(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int, at: Instant) -> Outcome:
-        """See the port. One transaction: what it read still holds when it writes."""
+        """See the port. One transaction: what it read still holds when it writes, and all that share a table pay."""
         ask = Ask(data_set, study, run, query_digest, rho_units)
         with self._database.alone() as work:
-            root = _root(work, data_set)
-            outcome = decide(_position(work, root, ask), ask, at)
+            outcome, others = _decided(work, ask, at)
+            for one in others:
+                _pay(work, msgspec.structs.replace(one, told=data_set).sealed(), (EVERYBODY, study))
             if isinstance(outcome, Charged) and not outcome.again:
                 _pay(work, outcome.entry, (EVERYBODY, study))
             elif isinstance(outcome, Cached) and outcome.entry is not None:
@@ -181,7 +206,7 @@ class BudgetLedger:
         """See the port."""
         ask = Ask(data_set, study, run, query_digest, rho_units)
         with self._database.alone() as work:
-            return decide(_position(work, _root(work, data_set), ask), ask, 0)
+            return _decided(work, ask, 0)[0]
 
     def paid(self, data_set: str, run: str) -> Entry | None:
         """See the port."""
@@ -280,6 +305,49 @@ def _cap(work: Work, root: str, study: str, rho_units: int, at: Instant) -> Verd
         work.write(_RAISE_CAP, one=root, by=study, units=rho_units)
     _add(work, line)
     return Allowed()
+
+
+def _decided(work: Work, ask: Ask, at: Instant) -> tuple[Outcome, tuple[Entry, ...]]:
+    """What a charge comes to, and what the budgets that share a table pay with it; denied where one of them lacks."""
+    root, *others = _roots(work, ask.data_set)
+    outcome = decide(_position(work, root, ask), ask, at)
+    entry = None if isinstance(outcome, Denied) or (isinstance(outcome, Charged) and outcome.again) else outcome.entry
+    if entry is None:
+        return outcome, ()
+    lines = []
+    for other in others:
+        theirs = decide(_position(work, other, ask), ask, at)
+        if isinstance(theirs, Denied):
+            return theirs, ()
+        if isinstance(theirs, Charged) and not theirs.again:
+            lines.append(theirs.entry)
+    return outcome, tuple(lines)
+
+
+def _covering(work: Work, tables: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({str(row["data_set"]) for name in tables for row in work.rows(_COVERING, name=name)}))
+
+
+def _roots(work: Work, data_set: str) -> tuple[str, ...]:
+    root = _root(work, data_set)
+    tables = [str(row["lake_table"]) for row in work.rows(_COVERED, one=root)]
+    return (root, *(one for one in _covering(work, tables) if one != root))
+
+
+def _adopt(work: Work, data_set: str, roots: Iterable[str], at: Instant) -> None:
+    """Have a new data set go on with the budget, of those that cover its tables, that has the least left."""
+    left = {one: found.left for one in roots if (found := _scope(work, one, EVERYBODY)) is not None}
+    if left:
+        root = min(left, key=lambda one: (left[one], one))
+        last = _last(work, root)
+        if last is not None:
+            _go_on(work, data_set, root, last, at)
+
+
+def _go_on(work: Work, data_set: str, root: str, last: Entry, at: Instant) -> None:
+    spent = {"study_spent": last.all_spent, "all_spent": last.all_spent}
+    work.write(_INHERIT, data_set=data_set, root=root)
+    _add(work, following(last, data_set=root, at=at, kind="inherit", told=data_set, **spent))
 
 
 def _root(work: Work, data_set: str) -> str:

@@ -122,3 +122,47 @@ def test_costs_and_forecasts_are_shown(used: BudgetLedger) -> None:
     assert not isinstance(idle, Denied) and idle.days_left == -1
     assert codes(used.preview("d", "nobody", 1)) == ("privacy.no_budget",)
     assert codes(used.forecast("d", "nobody", 1)) == ("privacy.no_budget",)
+
+
+def test_a_new_name_over_the_same_tables_goes_on_with_the_budget(used: BudgetLedger) -> None:
+    used.cover("d", {"person", "lab"}, 4)
+    used.cover("d-v2", {"lab", "drug"}, 5)
+    used.begin("d-v2", "s", 10**6, 10**6, 6)
+    assert used.sharing("d-v2") == ("d",) and used.spent("d-v2") == 200
+    assert codes(used.charge("d-v2", "s", "r3", "q3", 401, 7)) == ("privacy.study_spent",)
+    assert used.charge("d-v2", "s", "r3", "q3", 400, 7) and used.spent("d", "s") == 600
+    used.cover("other", {"image"}, 8)
+    used.begin("other", "s", 50, 40, 8)
+    assert used.sharing("other") == ("other",) and used.spent("other") == 0
+    # What the second name brought with it is of the one budget too, whatever is published since.
+    used.cover("d-v3", {"drug"}, 9)
+    assert used.sharing("d-v3") == ("d",)
+
+
+def test_budgets_that_came_to_share_a_table_are_both_paid_from(used: BudgetLedger) -> None:
+    used.cover("d", {"person"}, 4)
+    used.cover("e", {"image"}, 4)
+    used.begin("e", "s", 1_000, 900, 5)
+    used.cover("e", {"image", "person"}, 6)  # published anew with a table that another has
+    used.begin("e", "s", 1_000, 900, 6)
+    assert used.sharing("e") == ("e", "d") and used.sharing("d") == ("d", "e")
+    assert used.charge("e", "s", "r3", "q3", 300, 7)
+    assert used.charge("e", "s", "r3", "q3", 300, 7), "the same run pays once"
+    assert (used.spent("e", "s"), used.spent("d", "s")) == (300, 500)
+    assert [one.told for one in used.entries("d") if one.run == "r3"] == ["e"]
+    assert codes(used.charge("e", "s", "r4", "q4", 101, 8)) == ("privacy.study_spent",)
+    assert codes(used.look("e", "s", "r4", "q4", 101)) == ("privacy.study_spent",)
+    assert (used.spent("e"), used.spent("d")) == (300, 500), "one that lacks, and none pays"
+    assert used.charge("d", "s", "r5", "q5", 100, 9) and used.spent("e", "s") == 400
+    used.entries("e")
+
+
+def test_of_several_the_one_with_the_least_left_is_gone_on_with_and_all_pay(used: BudgetLedger) -> None:
+    used.cover("d", {"person"}, 4)
+    used.cover("e", {"image"}, 4)
+    used.begin("e", "s", 300, 300, 5)
+    used.cover("f", {"image", "person"}, 6)
+    used.begin("f", "t", 10**6, 200, 6)
+    assert used.sharing("f") == ("e", "d")
+    assert used.charge("f", "t", "r3", "q3", 100, 7)
+    assert (used.spent("e"), used.spent("d"), used.spent("d", "t")) == (100, 300, 100)

@@ -1,0 +1,123 @@
+"""Budgets of privacy at a node: persons are in lake tables, so another name over the same tables is no fresh budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from xinglin.catalogue import ColumnDescription, DataSetDescription, TableDescription
+from xinglin.gate import Use
+from xinglin.kernel.verdict import Allowed, Denied
+from xinglin.node.budgets import Caps, NodeBudgets, lake_tables
+from xinglin.privacy.noise.budget import Charged
+from xinglin.stores.node_database import NodeDatabase
+from xinglin.stores.privacy_budget import BudgetLedger
+from xinglin.terms.request import Plan, UseRequest
+from xinglin.terms.thresholds import DisclosureRules
+from xinglin.trust.envelope import Signed
+from xinglin.wire.budgets import BudgetTold
+
+HERE, USER, D = "did:xinglin:" + "h" * 26, "did:xinglin:" + "u" * 26, "sha256:" + "0" * 64
+RHO = 10**9
+
+
+class Hospital:
+    """A node's budgets over its own database, and what it publishes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.published: dict[str, DataSetDescription] = {}
+        self.database = NodeDatabase.in_folder(folder, lambda: 1)
+        self.budgets = NodeBudgets(
+            BudgetLedger.in_folder(folder),
+            self.database,
+            Caps(3 * RHO, 5 * RHO),
+            lambda: 1_000,
+            lambda: lake_tables(self.published),
+        )
+
+    def publish(self, name: str, *tables: str) -> None:
+        columns = (ColumnDescription("age", "integer"),)
+        found = tuple(TableDescription(one, columns, "age") for one in tables)
+        self.published[name] = DataSetDescription(name, HERE, name, found)
+
+    def ask(self, run: str, data_set: str, study: str = "heart") -> tuple[str, ...]:
+        """Look and pay, as a run does; the reasons where it may not."""
+        asked = use(run, data_set, study)
+        looked = self.budgets.look(asked)
+        if isinstance(looked, Denied):
+            return looked.codes
+        assert looked == Allowed()
+        paid = self.budgets.charge(asked)
+        return () if isinstance(paid, Charged) else paid.codes
+
+
+def use(run: str, data_set: str, study: str) -> Use:
+    params = {"column": "age", "bins": 5, "noise": {"rho_units": RHO, "minimum": 3, "colluders": 1}}
+    plan = Plan(study, data_set, "SELECT age FROM v", "dp_histogram", params, (HERE,), 5, {HERE: D}, DisclosureRules())
+    request = UseRequest(D, USER, study, "health-research", "statistics", "n" * 16, 1, 2, (USER,), (HERE,))
+    return Use(run, Signed("c", USER, b"", b""), request, plan)
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Iterator[Hospital]:
+    made = Hospital(tmp_path)
+    made.publish("cardio", "person", "cardiac")
+    yield made
+    made.budgets.close()
+    made.database.close()
+
+
+def test_the_same_tables_under_a_new_name_cannot_be_asked_afresh(hospital: Hospital) -> None:
+    assert [hospital.ask(f"r{one}", "cardio") for one in range(4)] == [(), (), (), ("privacy.study_spent",)]
+    hospital.publish("cardio-v2", "cardiac", "drug")
+    assert hospital.budgets.epsilon(use("r8", "cardio-v2", "heart")) == hospital.budgets.epsilon(
+        use("r8", "cardio", "heart")
+    ), "nor does a policy that names a budget forget what was spent"
+    assert hospital.budgets.uses(use("r8", "cardio-v2", "heart")) == 3
+    assert hospital.ask("r8", "cardio-v2") == ("privacy.study_spent",)
+    assert hospital.ask("r9", "cardio-v2", "lungs") == ()
+    assert hospital.budgets.scopes("cardio", "lungs")[0].spent == RHO
+    assert hospital.budgets.scopes("cardio-v2", "lungs")[1].spent == 4 * RHO
+    assert hospital.budgets.inherit("cardio-v2", "cardio") == Allowed(), "the officer's word says the same"
+    hospital.budgets.entries("cardio-v2")
+
+
+def test_unrelated_tables_have_a_budget_of_their_own(hospital: Hospital) -> None:
+    assert [hospital.ask(f"r{one}", "cardio") for one in range(3)] == [(), (), ()]
+    hospital.publish("images", "image")
+    assert hospital.ask("r5", "images") == ()
+    assert hospital.budgets.scopes("images", "heart")[0].spent == RHO
+
+
+def test_a_description_that_changes_its_tables_gets_away_from_nothing(hospital: Hospital) -> None:
+    assert [hospital.ask(f"r{one}", "cardio") for one in range(3)] == [(), (), ()]
+    hospital.publish("cardio", "image")  # the old name is put elsewhere, a new one takes its tables
+    hospital.publish("fresh", "cardiac")
+    assert hospital.ask("r5", "fresh") == ("privacy.study_spent",)
+
+
+def test_a_data_set_that_took_in_anothers_table_pays_from_both_and_says_which_lacks(hospital: Hospital) -> None:
+    told: list[BudgetTold] = []
+    hospital.budgets.teller = told.append
+    hospital.publish("images", "image")
+    assert [hospital.ask(f"r{one}", "cardio") for one in range(2)] == [(), ()]
+    assert hospital.ask("r3", "images") == ()
+    hospital.publish("images", "image", "person")
+    assert hospital.budgets.uses(use("r4", "cardio", "heart")) == 2
+    told.clear()
+    assert hospital.ask("r4", "images") == ()
+    assert {one.data_set for one in told} == {"cardio", "images"}
+    assert hospital.budgets.uses(use("r5", "cardio", "heart")) == 2, "of its own answers"
+    denied = hospital.budgets.look(use("r5", "images", "heart"))
+    assert isinstance(denied, Denied) and denied.codes == ("privacy.study_spent",)
+    assert "Data set 'cardio' shares a table" in denied.reasons[0].words
+    assert hospital.budgets.scopes("images", "heart")[0].spent == 2 * RHO
+
+
+def test_caps_set_for_a_new_name_before_it_is_asked_are_no_fresh_budget(hospital: Hospital) -> None:
+    assert [hospital.ask(f"r{one}", "cardio") for one in range(3)] == [(), (), ()]
+    hospital.publish("cardio-v2", "cardiac")
+    assert hospital.budgets.set_cap("cardio-v2", "", 10 * RHO) == Allowed()
+    assert hospital.ask("r5", "cardio-v2") == ("privacy.study_spent",)
