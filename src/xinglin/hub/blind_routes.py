@@ -46,6 +46,8 @@ class HubPermits:
         """See the port ``Permits``."""
         if study in self._hub.members.record.revoked:
             return deny("secure.study_frozen", "The regulator has frozen the study.")
+        if node in self._hub.members.record.revoked:
+            return deny("secure.hospital_frozen", "The regulator has frozen the hospital.")
         for row in self._hub.store.agreements():
             if row.provider == node and row.state == "active" and self._study(row.offered) == study:
                 return Allowed()
@@ -57,7 +59,7 @@ class HubPermits:
         return decode_json(Signed.from_bytes(offered).payload, Agreement).study
 
 
-def hub_keeper(hub: Hub, folder: Path, ledger: BlindLedger, entropy: Callable[[int], bytes]) -> Keeper:
+def hub_keeper(hub: Hub, folder: Path, ledger: BlindLedger, entropy: Callable[[int], bytes], rule: QuotaRule) -> Keeper:
     """The hub's holder: its seed is made in ``folder`` at the first start."""
     return Keeper(
         hub.keys,
@@ -65,7 +67,7 @@ def hub_keeper(hub: Hub, folder: Path, ledger: BlindLedger, entropy: Callable[[i
         lambda: hub.members.directory,
         ledger,
         HubPermits(hub),
-        QuotaRule(),
+        rule,
         hub.clock,
         entropy,
     )

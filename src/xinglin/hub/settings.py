@@ -11,6 +11,7 @@ import msgspec
 
 from xinglin.connector.model import BEGUN_PROCESSES, OPEN_PROCESSES, Reach
 from xinglin.hub.runs import Patience
+from xinglin.secure.blind.quota import CEILING, QuotaRule
 from xinglin.stores.settings_file import Loaded, folder_settings
 
 SETTINGS_FILE = "hub.toml"
@@ -28,7 +29,8 @@ class HubSettings(msgspec.Struct, frozen=True):
     ``dsp_open_most``: open processes of one participant; ``dsp_begun_most``: those
     it begins within an hour. ``dsp_issues``: types of credentials that the operator issues to others (none: no issuer
     is served). ``dsp_ca``: PEM file for calls to other connectors.
-    ``dsp_trial``: plain http and local addresses are called; for a trial on one machine alone.
+    ``dsp_trial``: plain http and local addresses are called; for a trial on one machine alone. ``match_ceiling``: the
+    most patients of a hospital that count for its quota of blind matching, whatever it declares.
     """
 
     address: str = "127.0.0.1"
@@ -51,6 +53,12 @@ class HubSettings(msgspec.Struct, frozen=True):
     dsp_issues: tuple[str, ...] = ()
     dsp_ca: str = ""
     dsp_trial: bool = False
+    match_ceiling: int = CEILING
+
+    @property
+    def quota(self) -> QuotaRule:
+        """How many evaluations of blind matching a hospital may have of the hub."""
+        return QuotaRule(ceiling=self.match_ceiling)
 
     @property
     def reach(self) -> Reach:

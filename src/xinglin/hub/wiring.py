@@ -142,7 +142,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
             *access_routes(hub),
             national_routes(hub, National(members, database, contracts, log.entries, clock)),
             log_router(log, members.check_batch),
-            blind_routes(hub, hub_keeper(hub, folder, blind, os.urandom), card.url, client),
+            blind_routes(hub, hub_keeper(hub, folder, blind, os.urandom, settings.quota), card.url, client),
             *([connector.router] if connector is not None else ()),
         ]
     )

@@ -35,15 +35,24 @@ MSGPACK = "application/msgpack"
 
 
 class WitnessPermits:
-    """The studies that the regulator opened for matching, less those that a freeze in the log ended."""
+    """The studies that the regulator opened for matching, less those that a freeze in the log ended.
+
+    Asked by nodes that the witness's own view of the log knows as hospitals, and that no freeze ended.
+    """
 
     def __init__(self, studies: tuple[str, ...], admission: Admission) -> None:
         self._studies, self._admission = frozenset(studies), admission
 
     def __call__(self, node: str, study: str) -> Verdict:
         """See the port ``Permits``."""
-        if study in self._admission.record().revoked:
+        record = self._admission.record()
+        if study in record.revoked:
             return deny("secure.study_frozen", "The regulator has frozen the study.")
+        if node in record.revoked:
+            return deny("secure.hospital_frozen", "The regulator has frozen the hospital.")
+        if record.directory.status(node) != "active" or "provider" not in record.directory.roles(node):
+            words = "The witness's view of the log knows no such hospital."
+            return deny("secure.not_a_hospital", words, "Join the space as a hospital; wait for the witness to follow.")
         if study not in self._studies:
             words = "The regulator has not opened this study for matching."
             return deny("secure.study_not_opened", words, "Ask the regulator: match_studies in witness.toml.")
@@ -58,6 +67,7 @@ def witness_keeper(
     studies: tuple[str, ...],
     clock: Clock,
     entropy: Callable[[int], bytes],
+    rule: QuotaRule,
 ) -> Keeper:
     """The regulator's holder: its seed is made in ``folder`` at the first start."""
     return Keeper(
@@ -66,7 +76,7 @@ def witness_keeper(
         lambda: admission.record().directory,
         ledger,
         WitnessPermits(studies, admission),
-        QuotaRule(),
+        rule,
         clock,
         entropy,
     )

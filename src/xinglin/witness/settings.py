@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from xinglin.secure.blind.quota import CEILING, QuotaRule
 from xinglin.stores.settings_file import Loaded, folder_settings
 
 SETTINGS_FILE = "witness.toml"
@@ -20,8 +21,8 @@ class WitnessSettings(msgspec.Struct, frozen=True):
     ``address`` and ``port``: where it listens. ``hub_ca``: PEM file trusted for the hub beside the certificate of the
     space. ``proxy``: URL of a CONNECT proxy. ``plain_http``: serve, and reach the hub, without TLS; only on this
     machine's loopback. ``merge_delay_s``: how long an accepted submission may stay out of the log. ``match_studies``:
-    studies for which the regulator's share of the pseudonym key answers (none: it answers no hospital). Times in
-    seconds.
+    studies for which the regulator's share of the pseudonym key answers (none: it answers no hospital).
+    ``match_ceiling``: the most patients of a hospital that count for its quota, whatever it declares. Times in seconds.
     """
 
     address: str = "127.0.0.1"
@@ -33,6 +34,12 @@ class WitnessSettings(msgspec.Struct, frozen=True):
     forward_s: float = 2.0
     fetch_s: float = 20.0
     match_studies: tuple[str, ...] = ()
+    match_ceiling: int = CEILING
+
+    @property
+    def quota(self) -> QuotaRule:
+        """How many evaluations of blind matching a hospital may have of the regulator."""
+        return QuotaRule(ceiling=self.match_ceiling)
 
 
 def witness_settings(

@@ -62,7 +62,7 @@ def build_witness(
     )
     client = _client(space, hub_url, settings)
     ledger = BlindLedger.in_folder(folder)
-    keeper = witness_keeper(keys, folder, admission, ledger, settings.match_studies, clock, os.urandom)
+    keeper = witness_keeper(keys, folder, admission, ledger, settings.match_studies, clock, os.urandom, settings.quota)
     calls = blind_handlers(keeper, witness, keys)
     app = witness_app(witness, BundleReader(hub_url, client).fetch, calls)
     return WitnessParts(witness, app, store, ledger, client, hub_url)

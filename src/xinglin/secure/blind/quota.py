@@ -20,13 +20,15 @@ from xinglin.secure.blind.hashing import sized
 
 PATIENTS = Limit("patients that a hospital may declare", 50_000_000, "patients")
 DAY_MS = 86_400_000
+CEILING = 2_000_000
+"""Patients that a holder believes of a hospital, unless its settings say otherwise."""
 
 
 class QuotaRule(msgspec.Struct, frozen=True):
     """A holder's rule: ``margin_permille`` above the patients, at least ``margin_least``, in ``period_days`` days.
 
-    ``ceilings``: the most patients that a holder believes of a hospital, by DID; ``studies_most``: studies for which
-    one hospital may ask within a period.
+    ``ceiling``: the most patients that a holder believes of any hospital; ``ceilings``: of one, by DID, in its place;
+    ``studies_most``: studies for which one hospital may ask within a period.
     """
 
     margin_permille: int = 20
@@ -34,6 +36,7 @@ class QuotaRule(msgspec.Struct, frozen=True):
     period_days: int = 90
     studies_most: int = 20
     ceilings: dict[str, int] = {}
+    ceiling: int = CEILING
 
     def period(self, now: Instant) -> int:
         """The number of the period that ``now`` (milliseconds) lies in."""
@@ -41,7 +44,7 @@ class QuotaRule(msgspec.Struct, frozen=True):
 
     def allowance(self, node: str, patients: int) -> int:
         """How many evaluations ``node`` with ``patients`` patients has in one period for one study."""
-        believed = min(patients, self.ceilings.get(node, patients))
+        believed = max(min(patients, self.ceilings.get(node, self.ceiling)), 0)
         return believed + max(self.margin_least, -(-believed * self.margin_permille // 1000))
 
 
