@@ -124,3 +124,27 @@ def test_every_list_names_only_what_a_resource_has_and_every_leaf_can_be_read() 
     values = {str(value) for value in leaves(body)}
     assert all(any(token in value for value in values) for token in list(tokens.places)[:500])
     assert all(DROP not in fields.values() or fields for fields in shipped("public").fhir.values())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_words_in_systems_versions_codes_and_units_are_not_given(name: str) -> None:
+    words = {"system": "PLANTED of Li San", "version": "PLANTED Li", "code": "E11      PLANTED"}
+    named = {"system": "icd-of-PLANTED", "code": " PLANTED"}
+    units = ("mg PLANTED 13800138000", "mg/dL PLANTED " + "x" * 30, "PLANTED\n")
+    for unit in units:
+        body = {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"coding": [words, named]},
+            "valueQuantity": {"value": 7, "unit": unit, "system": "PLANTED", "code": "PLANTED  x"},
+        }
+        given = compile_profile(shipped(name), KEYS, TODAY).resource(body)
+        assert "PLANTED" not in json.dumps(given), unit
+
+
+def test_systems_versions_and_units_that_are_such_are_given() -> None:
+    coding = {"system": "http://loinc.org", "version": "2.74", "code": "718-7"}
+    quantity = {"value": 7, "unit": "10*9/L", "system": "http://unitsofmeasure.org", "code": "10*9/L"}
+    body = {"resourceType": "Observation", "code": {"coding": [coding]}, "valueQuantity": quantity}
+    given = compile_profile(shipped("hipaa-limited"), KEYS, TODAY).resource(body)
+    assert given is not None and given["code"] == body["code"] and given["valueQuantity"] == quantity

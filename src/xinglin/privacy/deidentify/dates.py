@@ -37,6 +37,11 @@ def change_v2_date(text: str, action: Action, shift: int | None, first_year: int
     return "".join(parts) + zone if parts else None
 
 
+def is_v2_date(text: str) -> bool:
+    """Whether a text is a date or timestamp of HL7 v2 and nothing else."""
+    return _V2.fullmatch(text) is not None
+
+
 def _joined(parts: list[str] | None, between: str, mark: str) -> str | None:
     if not parts:
         return None

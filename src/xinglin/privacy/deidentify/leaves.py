@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 from xinglin.privacy.deidentify.dates import change_date
 from xinglin.privacy.deidentify.errors import BadProfile
 from xinglin.privacy.deidentify.model import KEEP, Action
+from xinglin.privacy.deidentify.names import inherited
 from xinglin.privacy.deidentify.notes import Note
 from xinglin.privacy.deidentify.record import Record
 from xinglin.privacy.deidentify.tables import first_year
 from xinglin.privacy.deidentify.texts import change_number, change_text
 from xinglin.records.fhir.definitions import ElementType, value_set
-from xinglin.records.fhir.primitives import right_kind, test_of
+from xinglin.records.fhir.primitives import Test, remembered, right_kind, test_of
 
 Step = Callable[[Any, Record], Any]
 DATES = ("date", "dateTime", "instant")
@@ -22,6 +24,14 @@ NUMBERS = ("decimal", "integer", "unsignedInt", "positiveInt", "integer64")
 TEXTS = ("string", "markdown")
 CODES = ("code", "string", "uri")
 _WHOLE = NUMBERS[1:]
+# A system is an absolute URI, a version one word, a unit short and without a number of anybody.
+_SYSTEM = r"(?:urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:|https?://)\S+"
+_NARROW = {
+    ("Coding", "system"): _SYSTEM,
+    ("Quantity", "system"): _SYSTEM,
+    ("Coding", "version"): r"\S{1,200}",
+    ("Quantity", "unit"): r"(?!.*\d{6})(?=.*\S).{1,40}",
+}
 
 
 def fits(action: Action, type_name: str, name: str) -> bool:
@@ -49,7 +59,8 @@ class Leaves:
         """The function of one primitive element. Raises ``BadProfile`` where the action does not fit its type."""
         place = f"fhir.{kind}.{name}"
         if action == KEEP:
-            return _kept(type_)
+            form = _form(kind, name)
+            return _kept(type_) if form is None else lambda value, record: value if form(value) else None
         if action.do == "note":
             if type_.name not in TEXTS:
                 raise BadProfile("Only texts are notes.", place=place)
@@ -81,6 +92,16 @@ class Leaves:
             return change_date(value, action, record.shift(days) if days else None, first)
 
         return step
+
+
+def _form(kind: str, name: str) -> Test | None:
+    """The narrower test of an element in which senders write words that its type lets pass."""
+    found = _NARROW.get((kind, name)) or (_NARROW.get(("Quantity", name)) if "Quantity" in inherited(kind) else None)
+    if found is None:
+        return None
+    fullmatch = re.compile(found).fullmatch
+    known = remembered(fullmatch)
+    return lambda value: type(value) is str and known(value)
 
 
 def _kept(type_: ElementType) -> Step:

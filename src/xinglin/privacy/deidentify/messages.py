@@ -2,6 +2,8 @@ r"""Profiles compiled for HL7 v2: a message is written anew from the positions t
 
 What no list names is not copied: segments (Z-segments among them), fields, further components, sub-components, and
 what stands behind them. A kept value is unescaped and escaped again, so that nothing hides in an escape sequence.
+Where a position holds dates or numbers, only those are kept. Of a segment that a broken line continues, the field in
+which it broke is not given: where its text ends is not known.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from xinglin.privacy.deidentify.own_record import known_of_pid
 from xinglin.privacy.deidentify.record import Record
 from xinglin.privacy.deidentify.tables import first_year
 from xinglin.privacy.deidentify.texts import change_number, change_text
+from xinglin.privacy.deidentify.v2_forms import OBX_TYPES, Test, charset_name, test_of_position
 from xinglin.records.hl7v2.errors import BadMessage
 from xinglin.records.hl7v2.escape import unescape
-from xinglin.records.hl7v2.message import Message, Segment, parse_message
+from xinglin.records.hl7v2.message import Message, parse_message
 from xinglin.records.hl7v2.separators import NEVER, Separators
 from xinglin.records.v2maps.keys import best_cx, hashed, of_cx
 from xinglin.records.v2maps.values import View
@@ -58,6 +61,7 @@ class MessagePlan:
         except BadMessage as error:
             raise BadRecord("It is no HL7 v2 message.", place="hl7v2", why=error.code) from error
         record = self._record(message, 0, namespace)
+        given = _unbroken(message, data)
         lines = []
         for number, segment in enumerate(message.segments):
             if segment.name == "PID":
@@ -67,7 +71,7 @@ class MessagePlan:
                 continue
             if segment.name in _NUMBERED:
                 record.own = _own_key(View(segment, message), namespace)
-            line = self._line(segment, plan, message.encoding, record)
+            line = self._line(segment.name, given[number], plan, message.encoding, record)
             if line:
                 lines.append(line)
         if not lines or not lines[0].startswith("MSH"):
@@ -80,12 +84,12 @@ class MessagePlan:
         known = known_of_pid(pid) if pid and self._has_notes else None
         return Record(self._secrets, namespace, person, {}, known)
 
-    def _line(self, segment: Segment, plan: Mapping[str, Fields], used: Separators, record: Record) -> str:
-        given = segment.raw.split(used.field)
-        header = segment.name == "MSH"
+    def _line(self, name: str, line: str, plan: Mapping[str, Fields], used: Separators, record: Record) -> str:
+        given = line.split(used.field)
+        header = name == "MSH"
         if header:
             given.insert(1, used.field)
-        chosen = plan.get(given[2].strip() if segment.name == "OBX" and len(given) > 2 else "") or plan[""]
+        chosen = plan.get(given[2].strip() if name == "OBX" and len(given) > 2 else "") or plan[""]
         plain = _plain_of(used)
         out = [""] * len(given)
         for position, parts, first in chosen:
@@ -94,34 +98,33 @@ class MessagePlan:
             raw = given[position]
             if not raw or (header and position <= _HEADER_FIELDS):
                 continue
-            if plain(raw):
+            if header and position == _CHARSET_FIELD:
+                out[position] = charset_name(raw, used)
+            elif plain(raw):
                 new = first(raw, record) if first and raw != '""' else raw if first else None
                 out[position] = _escape(new) if new else ""
-            elif header and position == _CHARSET_FIELD:
-                out[position] = raw
             else:
-                out[position] = _field(raw, segment.name, parts, used, record)
+                out[position] = _field(raw, name, parts, used, record)
         if header:
             return ("MSH|^~\\&|" + "|".join(out[3:])).rstrip("|")
-        return (segment.name + "|" + "|".join(out[1:])).rstrip("|") if any(out) else ""
+        return (name + "|" + "|".join(out[1:])).rstrip("|") if any(out) else ""
 
     def _fields(self, name: str, specs: Mapping[str, Action]) -> dict[str, Fields]:
         """The changes of a segment's positions, by the type in OBX-2; under "" those that hold for every one."""
-        plans: dict[str, dict[int, Parts]] = {"": {}}
+        plans: dict[str, dict[int, Parts]] = {"": {}, **{kind: {} for kind in OBX_TYPES if name == "OBX"}}
         for spec in specs:
             plans.setdefault(read_spec(name, spec)[3], {})
         for spec, action in specs.items():
             if action == DROP:
                 continue
             field, component, sub, kind = read_spec(name, spec)
-            change = self._change(f"hl7v2.{name}.{spec}", action)
+            change = None if action == KEEP else self._change(f"hl7v2.{name}.{spec}", action)
             for each in plans if not kind else (kind,):
-                plans[each].setdefault(field, []).append((component, sub, change))
+                made = change or _kept(test_of_position(name, (field, component, sub), each))
+                plans[each].setdefault(field, []).append((component, sub, made))
         return {kind: [(at, fields[at], _first(fields[at])) for at in sorted(fields)] for kind, fields in plans.items()}
 
     def _change(self, place: str, action: Action) -> Change:
-        if action == KEEP:
-            return lambda text, record: text
         if action.do == "substitute":
             return lambda text, record: str(action.value)
         if action.do == "pseudonymise":
@@ -141,6 +144,31 @@ class MessagePlan:
             return change_v2_date(text, action, record.shift(days) if days else None, first)
 
         return dated
+
+
+def _kept(test: Test | None) -> Change:
+    """A text stays where it has the form of its position; numbers without the blanks around them."""
+    if test is None:
+        return lambda text, record: text
+
+    def kept(text: str, record: Record) -> str | None:
+        del record
+        bare = text.strip(" ")
+        return bare if test(bare) else None
+
+    return kept
+
+
+def _unbroken(message: Message, data: bytes) -> list[str]:
+    """The lines of the segments, without what broken lines added to them and without the fields that broke."""
+    whole = [segment.raw for segment in message.segments]
+    if "hl7v2.segment_wrapped" not in message.flags:
+        return whole
+    begun = [segment.raw for segment in parse_message(data, joined=False).segments]
+    return [
+        one if one == other else other.rpartition(message.encoding.field)[0]
+        for one, other in zip(whole, begun, strict=True)
+    ]
 
 
 def _own_number(text: str, record: Record) -> str | None:

@@ -178,13 +178,16 @@ class Message:
         return self.segments[0].get(12)
 
 
-def parse_message(data: bytes, default_charset: str = "utf-8", max_bytes: int = MAX_MESSAGE_BYTES) -> Message:
+def parse_message(
+    data: bytes, default_charset: str = "utf-8", max_bytes: int = MAX_MESSAGE_BYTES, *, joined: bool = True
+) -> Message:
     """Split one message into segments.
 
     CR, LF and CRLF end a segment; framing, blanks and byte order marks around the message and blank lines in it
     are dropped. A line that is no segment continues the one before (``hl7v2.segment_wrapped``); a message without
     any separator is split where known segments begin (``hl7v2.segments_glued``). NULs become U+FFFD
-    (``hl7v2.nul``). Time and memory are linear in the size.
+    (``hl7v2.nul``). Without ``joined``, lines that are no segments are left out; every segment stays at its place,
+    and only the flag tells that there were any. Time and memory are linear in the size.
 
     Raises ``BadMessage`` and nothing else, whatever the bytes are.
     """
@@ -202,7 +205,7 @@ def parse_message(data: bytes, default_charset: str = "utf-8", max_bytes: int = 
         flags += ("hl7v2.nul",)
     if "hl7v2.escape_doubled" in encoding.flags:
         text = text.replace(encoding.escape * 2, encoding.escape)
-    lines, odd = _lines(text, encoding.field)
+    lines, odd = _lines(text, encoding.field, joined)
     return Message(lines, encoding, flags + odd)
 
 
@@ -245,7 +248,7 @@ def _glued(field: str) -> re.Pattern[str]:
     return re.compile(rf"(?:\\[rn]|\\x0[dD]|\\X0[dD]\\)?(?=(?:{_GLUED_NAMES}){re.escape(field)})")
 
 
-def _lines(text: str, field: str) -> tuple[list[str], tuple[str, ...]]:
+def _lines(text: str, field: str, joined: bool) -> tuple[list[str], tuple[str, ...]]:
     if "\n" in text:
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     flags: tuple[str, ...] = ()
@@ -257,11 +260,11 @@ def _lines(text: str, field: str) -> tuple[list[str], tuple[str, ...]]:
         raise BadMessage("hl7v2.too_many_segments", "message")
     if not _no_segment(field).search(text):
         return text.split("\r"), flags
-    lines, wrapped = _unwrapped(text.split("\r"), field)
+    lines, wrapped = _unwrapped(text.split("\r"), field, joined)
     return lines, (*flags, "hl7v2.segment_wrapped") if wrapped else flags
 
 
-def _unwrapped(lines: list[str], field: str) -> tuple[list[str], bool]:
+def _unwrapped(lines: list[str], field: str, joined: bool) -> tuple[list[str], bool]:
     begins = re.compile(rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|\Z)")
     groups: list[list[str]] = [[lines[0]]]
     wrapped = False
@@ -272,6 +275,8 @@ def _unwrapped(lines: list[str], field: str) -> tuple[list[str], bool]:
             groups.append([line])
         elif line.strip("\x0b\x1c\t "):
             wrapped = True
+            if not joined:
+                continue
             last = groups[-1]
             # A break beside a separator is nobody's text.
             if not last[-1].endswith(field) and not line.startswith(field):

@@ -211,9 +211,10 @@ def test_years_and_area_codes_and_diagnoses_are_coarser() -> None:
     assert compiled("gb-t-42460").table("patient", columns, texts("a", "b"))["birth_year"].tolist() == [1930, 1990]
     codes = compiled("public").table("condition", {"code": texts("E11.9", None)}, texts("a", "b"))
     assert codes["code"].tolist() == ["E11", None]
-    body = {"resourceType": "Condition", "code": {"coding": [{"system": "icd", "code": "E11.9", "display": "x"}]}}
+    coding = {"system": "urn:oid:2.16.840.1.113883.6.3", "code": "E11.9", "display": "x"}
+    body = {"resourceType": "Condition", "code": {"coding": [coding]}}
     coded = compiled("public").resource(body)
-    assert coded is not None and coded["code"] == {"coding": [{"system": "icd", "code": "E11"}]}
+    assert coded is not None and coded["code"] == {"coding": [{"system": coding["system"], "code": "E11"}]}
 
 
 def test_only_what_is_named_comes_out_of_a_table() -> None:
