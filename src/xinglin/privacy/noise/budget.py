@@ -233,6 +233,8 @@ def verify(entries: Iterable[Entry], scopes: Sequence[Scope] = ()) -> Entry | No
         _follows(last, entry)
         if entry.kind == "cap":
             caps[entry.study] = entry.rho_units
+        elif entry.kind in ("release", "inherit") and entry.rho_units:
+            raise _broken(entry.seq, "it spends where nothing is spent")
         if entry.kind in ("charge", "share"):
             spent[entry.study] = spent.get(entry.study, 0) + entry.rho_units
             spent[EVERYBODY] += entry.rho_units if entry.kind == "charge" else 0
