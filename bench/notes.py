@@ -44,7 +44,7 @@ def main() -> int:
                 "unit": "/s",
                 "comment": f"{value * length / 1e6:.2f} million characters a second of a core",
             }
-            print(json.dumps(row if with_record or quick else {**row, "promise": ">= 10000"}))
+            print(json.dumps({**row, "promise": "" if with_record or quick else ">= 10000"}))
     return 0
 
 

@@ -40,8 +40,8 @@ def seconds(work: Callable[[], object], rounds: int) -> tuple[float, float]:
 
 def figure(name: str, what: str, value: float, unit: str, promise: str = "", comment: str = "") -> None:
     """One figure."""
-    row = {"name": f"watermark.{name}", "what": what, "value": value, "unit": unit, "comment": comment}
-    print(json.dumps({**row, **({"promise": promise} if promise else {})}))
+    row = {"name": f"watermark.{name}", "what": what, "value": value, "unit": unit, "promise": promise}
+    print(json.dumps({**row, "comment": comment}))
 
 
 def main() -> int:

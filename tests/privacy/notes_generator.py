@@ -189,7 +189,7 @@ class Note(NamedTuple):
 
 
 def notes(count: int, language: str, half: str, seed: int = 1, damaged: bool = False) -> list[Note]:
-    """``count`` notes of some 280 characters; ``half``: ``development`` or ``held-out`` templates."""
+    """``count`` notes of some 280 characters and half a dozen identifiers; ``half``: ``development`` or ``held-out`` templates."""
     draw = random.Random(f"{language} {half} {seed}")
     plain = PLAIN_CHINESE if language == "chinese" else PLAIN_ENGLISH
     own = {
@@ -212,7 +212,7 @@ def _note(draw: random.Random, own: tuple[str, ...], plain: tuple[str, ...], lan
         "records": [],
         "staff": [],
     }
-    chosen = draw.sample(own, 4) + draw.sample(plain, 3 if language == "chinese" else 2)
+    chosen = draw.sample(own, 3) + draw.sample(plain, 5 if language == "chinese" else 2)
     draw.shuffle(chosen)
     text, truth = "", []
     for template in chosen:

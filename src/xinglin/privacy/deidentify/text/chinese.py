@@ -26,7 +26,6 @@ _AFTER_ROAD = re.compile(
     " ?[0-9一二三四五六七八九十百]{1,5} ?(?:支弄|弄|号楼|号院|号|栋|幢|座|组|队|社|楼|单元|-)"
     f"(?:{_PIECE}{{0,6}}?(?:{_SMALL})){{0,5}}(?:[0-9]{{2,4}})?"
 )
-_BEFORE_ROAD = re.compile(f"(?:{HAN}{{2,3}}省)?(?:{HAN}{{2,4}}[市州])?(?:{HAN}{{1,4}}[区县市镇乡])?{HAN}{{1,4}}\\Z")
 _LABELLED_ADDRESS = re.compile(
     "[:： 为在是]{0,3}([㐀-鿿][㐀-鿿A-Za-z0-9·#()（） -]{2,60}?)(?=[,，。;；\\n]|  |电话|邮编|联系|手机|\\Z)"
 )
@@ -53,6 +52,8 @@ _EPONYM = re.compile(
 _COLON = re.compile("[ \t]{0,3}(?:\\(签[字名]\\)|签[字名])?[:：][ \t_]{0,4}|[ \t]{1,4}")
 _ROADS = ("路", "大道", "街", "巷", "弄", "胡同", "村", "小区", "花园", "公寓", "家园", "里", "苑")
 _PERSONAL_MARKS = ' \t,，。;；:：、()（）/|[]【】\n"“”'
+_PLACES_BEFORE = 22
+_TOWARDS = "住于在到至往自"
 _PROFESSIONS = ("护士", "医生", "医师", "助手", "麻醉师")
 _NOT_A_SEX = "科病厕士儿童生孩人婴"
 _AGE_BEFORE = re.compile("(?<![0-9.])(9[0-9]|1[0-2][0-9]) ?周?\\Z")
@@ -356,12 +357,16 @@ def _province(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _road(text: str, start: int, end: int) -> Iterator[Span]:
+    """A road with a number behind it, and the places before it, back to a mark or a word such as ``住``."""
     after = _AFTER_ROAD.match(text, end)
     if after is None:
         return
-    before = _BEFORE_ROAD.search(text, max(0, start - 19), start)
-    if before is not None:
-        yield Span(before.start(), after.end(), "address", "form")
+    first = start
+    while first > 0 and start - first < _PLACES_BEFORE and "㐀" <= text[first - 1] <= "鿿":
+        first -= 1
+    first = max([first, *(text.rfind(word, first, start) + 1 for word in _TOWARDS)])
+    if start - first >= 1:
+        yield Span(first, after.end(), "address", "form")
 
 
 def _aged(text: str, start: int, end: int) -> Iterator[Span]:

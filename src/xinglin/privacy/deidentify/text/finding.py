@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xinglin.privacy.deidentify.text.ports import Recogniser
 
 _UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-_WESTERN = re.compile("[A-Z][a-z]{2}|[a-z]{3} [a-z]{3}")
+_WESTERN = re.compile("[A-Z][a-z]{2}")
 _WEIGHT = {"known": 4, "checksum": 3, "label": 2, "form": 1, "context": 1}
 
 
@@ -44,7 +44,7 @@ def find(text: str, known: Known = NOTHING, more: Sequence[Recogniser] = ()) -> 
     if not form.isascii():
         found.extend(chinese_spans(form))
         found.extend(span for one in numbers if one.kind == "date" for span in before_date(form, one.start))
-    if _WESTERN.search(form):
+    if form.isascii() or _WESTERN.search(form):
         found.extend(english_spans(form))
     for recogniser in more:
         found.extend(_inside(recogniser.find(text), len(text)))

@@ -14,7 +14,8 @@ _TABLE |= {start + digit: str(digit) for start in range(0x1D7CE, 0x1D800, 10) fo
 _TABLE |= {0x2460 + digit: str(digit + 1) for digit in range(9)}
 _COMMON = tuple((chr(code), _TABLE[code]) for code in map(ord, "，：；（）、"))
 """What nearly every Chinese text has; the table is walked only where there is more."""
-_ODD = re.compile(f"[{''.join(map(re.escape, map(chr, sorted(_TABLE))))}]")
+_ODD = re.compile(f"[{''.join(map(re.escape, map(chr, filter((0x10000).__gt__, sorted(_TABLE)))))}]")
+_BEYOND = re.compile("[\U0001d7ce-\U0001d7ff]")
 
 
 def plain(text: str) -> str:
@@ -27,4 +28,6 @@ def plain(text: str) -> str:
         return text
     for wide, narrow in _COMMON:
         text = text.replace(wide, narrow)
-    return text.translate(_TABLE) if _ODD.search(text) else text
+    if _BEYOND.search(text):
+        return text.translate(_TABLE)
+    return _ODD.sub(lambda found: _TABLE[ord(found.group())], text)
