@@ -124,7 +124,11 @@ def shown_to_people(home: IntakeHome) -> None:
         assert done.exit_code == code, done.output
         return done.output
 
-    for words in (said(intake_verbs.app, "status"), said(intake_verbs.app, "night")):
+    for verb in ("status", "night"):
+        # A busy process may answer late, and the verb then tells what it knows without it.
+        words = home.until(
+            lambda verb=verb: (text := said(intake_verbs.app, verb)) and "\nreconcile" in text and text, 60
+        )
         (line,) = (one for one in words.splitlines() if one.startswith("reconcile"))
         assert "05:30" in line and line.rstrip().endswith("missing 1")
         (line,) = (one for one in words.splitlines() if one.startswith("match"))
