@@ -42,9 +42,10 @@ def main() -> int:
                 "what": f"{language} notes of {length:.0f} characters and {truth:.1f} identifiers, {how}",
                 "value": value,
                 "unit": "/s",
+                "promise": "" if with_record or quick else ">= 10000",
                 "comment": f"{value * length / 1e6:.2f} million characters a second of a core",
             }
-            print(json.dumps({**row, "promise": "" if with_record or quick else ">= 10000"}))
+            print(json.dumps(row))
     return 0
 
 

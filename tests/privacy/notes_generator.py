@@ -189,7 +189,7 @@ class Note(NamedTuple):
 
 
 def notes(count: int, language: str, half: str, seed: int = 1, damaged: bool = False) -> list[Note]:
-    """``count`` notes of some 280 characters and half a dozen identifiers; ``half``: ``development`` or ``held-out`` templates."""
+    """``count`` notes of half a dozen identifiers; ``half``: of the ``development`` or the ``held-out`` templates."""
     draw = random.Random(f"{language} {half} {seed}")
     plain = PLAIN_CHINESE if language == "chinese" else PLAIN_ENGLISH
     own = {
