@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from xinglin.privacy.deidentify.text.chinese import before_date, chinese_spans
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _WESTERN = re.compile("[A-Z][a-z]{2}")
+_START = attrgetter("start")
 _WEIGHT = {"known": 4, "checksum": 3, "label": 2, "form": 1, "context": 1}
 
 
@@ -67,7 +69,7 @@ def _inside(spans: Iterable[Span], length: int) -> Iterable[Span]:
 
 def _merged(found: list[Span]) -> list[Span]:
     """Spans that overlap as one, of the kind that is surest; of two equally sure ones, the longer one's."""
-    found.sort()
+    found.sort(key=_START)
     out: list[Span] = []
     last: Span | None = None
     for span in found:
