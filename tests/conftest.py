@@ -13,6 +13,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,6 +44,14 @@ def missing(name: str, words: str) -> None:
     if required(name):
         pytest.fail(f"{words} (XINGLIN_REQUIRE names '{name}')", pytrace=False)
     pytest.skip(words)
+
+
+@pytest.fixture(autouse=True)
+def words_for_people() -> Iterator[None]:
+    """Verbs that a test calls in its own process print for people, whatever an earlier test asked for."""
+    if (output := sys.modules.get("xinglin.cli.output")) is not None:
+        output.printer.as_json = False
+    yield
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,14 @@ _OWN_JSON = frozenset({"demo"})
 class _Verbs(TyperGroup):
     """Takes the global ``--json`` out of the arguments, wherever it stands."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """One call; how it printed does not hold for the next one in this process."""
+        before = printer.as_json
+        try:
+            return super().main(*args, **options)
+        finally:
+            printer.as_json = before
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments without ``--json``."""
         kept, printer.as_json = split_json(args)

@@ -180,6 +180,7 @@ def test_version_in_words_and_json() -> None:
 
     assert __version__ in runner.invoke(app, ["--version"]).stdout
     assert msgspec.json.decode(runner.invoke(app, ["--version", "--json"]).stdout) == {"version": __version__}
+    assert not printer.as_json, "the flag holds for its own call"
 
 
 def test_an_interrupt_tells_how_to_come_back(capsys: pytest.CaptureFixture[str]) -> None:
