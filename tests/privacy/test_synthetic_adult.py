@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench import synthesis as bench
+from tests.conftest import missing
 
 from xinglin.privacy.noise import rho_for_epsilon
 from xinglin.privacy.synthesis import fit, report
@@ -18,7 +19,7 @@ from xinglin.privacy.synthesis import fit, report
 def adult(shared_data: Path, monkeypatch: pytest.MonkeyPatch):
     archive = shared_data / "adult" / "adult.tar.gz"
     if not archive.is_file():
-        pytest.skip("the data folder holds no adult")
+        missing("data", "the data folder holds no adult")
     monkeypatch.setattr(bench, "ARCHIVE", archive)
     return bench.adult
 

@@ -23,9 +23,9 @@ from xinglin.analysis.algorithm import (
 )
 from xinglin.analysis.cells import Crossing
 from xinglin.analysis.missing import counts_payload
-from xinglin.analysis.moments import MomentSums, column_frame
+from xinglin.analysis.moments import MomentSums, column_frame, some_value
 from xinglin.analysis.parameters import numbers, read_params
-from xinglin.analysis.table import Floats, Mask, Table, present
+from xinglin.analysis.table import Floats, Mask, Table
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
 from xinglin.privacy.disclosure import check_total
 
@@ -67,12 +67,7 @@ class Describe(Algorithm):
 
     def used(self, table: Table) -> Mask:
         """Rows with a group and a value in at least one column."""
-        some = np.zeros(table.n_rows, dtype=np.bool_)
-        for name in self.params.columns:
-            some |= present(table, name)
-        for name in self.params.by:
-            some &= present(table, name)
-        return some
+        return some_value(table, self.params.columns, self.params.by)
 
     def cell_names(self) -> tuple[str, ...]:
         """``all``, then each column in each group."""

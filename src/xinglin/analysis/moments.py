@@ -169,6 +169,16 @@ class MomentSums:
         return scaled
 
 
+def some_value(table: Table, columns: Sequence[str], by: Sequence[str]) -> Mask:
+    """Rows with a value in at least one of ``columns``, and with a group in all of ``by``."""
+    some = np.zeros(table.n_rows, dtype=np.bool_)
+    for name in columns:
+        some |= present(table, name)
+    for name in by:
+        some &= present(table, name)
+    return some
+
+
 def column_frame(column: Column) -> tuple[float, float]:
     """Middle and half width of a column's published range; the half width is above zero."""
     low, high = column.range()

@@ -11,6 +11,7 @@ import numpy as np
 
 from xinglin.analysis.algorithm import CELLS, Premises
 from xinglin.analysis.cells import Crossing
+from xinglin.analysis.moments import some_value
 from xinglin.analysis.noisy import HALF, PERSON, Z95, Measure, Noised, Noisy, Whole
 from xinglin.analysis.noisy_people import at_rows, counted, first_place, on_grid, person_means, summed
 from xinglin.analysis.parameters import numbers, read_params
@@ -53,12 +54,7 @@ class DpDescribe(Noisy):
 
     def used(self, table: Table) -> Mask:
         """Rows with a group and a value in at least one column."""
-        some = np.zeros(table.n_rows, dtype=np.bool_)
-        for name in self.params.columns:
-            some |= present(table, name)
-        for name in self.params.by:
-            some &= present(table, name)
-        return some
+        return some_value(table, self.params.columns, self.params.by)
 
     def measures(self) -> tuple[Measure, ...]:
         """A person adds to one group of each column."""

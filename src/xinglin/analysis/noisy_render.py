@@ -27,7 +27,7 @@ def histogram_rows(payload: Mapping[str, Any]) -> Rows:
 
 
 def crosstab_rows(payload: Mapping[str, Any]) -> Rows:
-    """The table with its margins; every cell ± ``half_width``."""
+    """The table with its margins, exact or noised (then every cell ± ``half_width``)."""
     levels = payload["column_levels"]
     rows = [
         {payload["rows"]: level, **dict(zip(levels, counts, strict=True)), "total": total}

@@ -14,7 +14,7 @@ import msgspec
 
 from xinglin.analysis.algorithm import NamedFailure, Outcome, Result
 from xinglin.analysis.errors import BadParameters
-from xinglin.analysis.noisy_render import NOISED
+from xinglin.analysis.noisy_render import NOISED, crosstab_rows
 from xinglin.kernel.verdict import Denied
 
 Rows = list[dict[str, Any]]
@@ -200,14 +200,7 @@ def _quantile_rows(result: Result) -> Rows:
 
 
 def _crosstab_rows(result: Result) -> Rows:
-    payload = result.payload
-    levels = payload["column_levels"]
-    rows = [
-        {payload["rows"]: level, **dict(zip(levels, counts, strict=True)), "total": total}
-        for level, counts, total in zip(payload["row_levels"], payload["counts"], payload["row_totals"], strict=True)
-    ]
-    totals = dict(zip(levels, payload["column_totals"], strict=True))
-    return [*rows, {payload["rows"]: "total", **totals, "total": payload["total"]}]
+    return crosstab_rows(result.payload)
 
 
 def _group_rows(result: Result) -> Rows:

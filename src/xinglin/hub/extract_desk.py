@@ -10,13 +10,13 @@ from collections.abc import Callable
 import msgspec
 
 from xinglin.hub.members import Members
-from xinglin.kernel.canonical import canonical_bytes
+from xinglin.hub.run_desk import check_asked
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Clock
-from xinglin.kernel.verdict import Denied, Reason, deny
+from xinglin.kernel.verdict import Reason, deny
 from xinglin.stores.extract_hub import ExtractRow, HubExtracts
 from xinglin.terms.extracts import check_extract
-from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan, check_request
+from xinglin.terms.request import USE_REQUEST, Plan, UseRequest
 from xinglin.trust.envelope import Signed, open_signed, open_signed_as
 from xinglin.wire.channel import Order, Report
 from xinglin.wire.errors import Refused
@@ -55,7 +55,7 @@ class ExtractDesk:
         """Take a request in and hand it to its hospital; the same request again is the same extract."""
         request = decode_json(open_signed(signed, USE_REQUEST, self._members.directory), UseRequest)
         plan = decode_json(plan_data, Plan)
-        _check(signed, request, plan, plan_data)
+        check_asked(signed, request, plan, plan_data, _misfits(request, plan))
         run_id = run_id_of(signed)
         known = self.store.one(run_id)
         if known is None:
@@ -177,17 +177,8 @@ class ExtractDesk:
         return row
 
 
-def _check(signed: Signed, request: UseRequest, plan: Plan, plan_data: bytes) -> None:
-    reasons: list[Reason] = []
-    for verdict in (check_request(request), check_plan(plan)):
-        if isinstance(verdict, Denied):
-            reasons += verdict.reasons
-    reasons += check_extract(request, plan)
+def _misfits(request: UseRequest, plan: Plan) -> list[Reason]:
+    reasons = list(check_extract(request, plan))
     if request.operation != "extract":
         reasons.append(Reason("hub.not_an_extract", "This is no extract.", "Ask for a run instead."))
-    if request.requester != signed.signer:
-        reasons.append(Reason("hub.not_the_requester", "The request names another requester than its signer."))
-    if canonical_bytes(plan) != plan_data or plan.digest() != request.plan:
-        reasons.append(Reason("hub.other_plan", "The plan is not the one that the request names."))
-    if reasons:
-        raise Refused(tuple(reasons), status=400)
+    return reasons

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 import msgspec
 
@@ -45,7 +46,7 @@ class RunDesk:
         payload = open_signed(signed, USE_REQUEST, self._members.directory)
         request = decode_json(payload, UseRequest)
         plan = decode_json(plan_data, Plan)
-        _check(signed, request, plan, plan_data)
+        check_asked(signed, request, plan, plan_data)
         run_id = run_id_of(signed)
         if self._store.run(run_id) is not None:
             return run_id
@@ -180,11 +181,13 @@ class RunDesk:
             del self._open[run_id]
 
 
-def _check(signed: Signed, request: UseRequest, plan: Plan, plan_data: bytes) -> None:
+def check_asked(signed: Signed, request: UseRequest, plan: Plan, plan_data: bytes, more: Iterable[Reason] = ()) -> None:
+    """Raise ``Refused`` unless a request and its plan are well formed and of each other; ``more``: further reasons."""
     reasons: list[Reason] = []
     for verdict in (check_request(request), check_plan(plan)):
         if isinstance(verdict, Denied):
             reasons += verdict.reasons
+    reasons += more
     if request.requester != signed.signer:
         reasons.append(Reason("hub.not_the_requester", "The request names another requester than its signer."))
     if canonical_bytes(plan) != plan_data or plan.digest() != request.plan:

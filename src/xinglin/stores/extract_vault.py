@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from xinglin.kernel.errors import XinglinError
 from xinglin.stores.database_errors import StoreUnavailable
+from xinglin.stores.tls import write_private
 from xinglin.trust.keys import PrivateKeys
 
 _NONCE = 12
@@ -40,21 +41,10 @@ class ExtractVault:
         """Write ``content`` under ``name`` (replaced where it is there); it is on the disk when this returns."""
         nonce = os.urandom(_NONCE)
         place = self._place(name)
-        fresh = place.with_name(f".{place.name}.{os.urandom(8).hex()}")
         try:
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(nonce + self._cipher.encrypt(nonce, content, name.encode()))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(place)
-            folder = os.open(place.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_private(place, nonce + self._cipher.encrypt(nonce, content, name.encode()))
         except OSError as error:
-            fresh.unlink(missing_ok=True)
             raise StoreUnavailable("An extract cannot be kept.", why=error.strerror or "") from error
 
     def open(self, name: str) -> bytes:

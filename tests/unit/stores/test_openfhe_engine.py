@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import missing
 
 from xinglin.kernel.errors import LimitExceeded
 from xinglin.secure.homomorphic.errors import NoScheme, NotACipher, UnsafeParameters
@@ -54,8 +55,9 @@ def test_refusals() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("XINGLIN_TEST_OPENFHE" not in os.environ, reason="no environment with OpenFHE is named")
 def test_three_holders_decrypt_together_and_no_fewer() -> None:
+    if "XINGLIN_TEST_OPENFHE" not in os.environ:
+        missing("openfhe", "no environment of its own is named: set XINGLIN_TEST_OPENFHE")
     scheme = OpenfheScheme(Path(os.environ["XINGLIN_TEST_OPENFHE"]))
     scheme.look()
     shares, public = [], None
