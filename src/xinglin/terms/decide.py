@@ -4,7 +4,8 @@
 2. The requester is who signed, with keys that stand, in time, for the first time.
 3. An agreement of this node, in force, covers study, data set, purpose, operation and recipients.
 4. The columns lie inside the agreement, and what their grade requires is there; the agreement's policy allows the use;
-   an extract is of one hospital, for one workspace, and its k is at least the minimum cell.
+   an extract is of one hospital, for one workspace, and its k is at least the minimum cell; a synthetic set is of one
+   hospital, for the recipient whose mark it carries.
 5. The roster is the one this hospital agreed to be summed with, by keys and by number.
 6. The law packs, fences and pilot that this hospital set up for itself have nothing against it.
 7. The rules are at least the agreed ones, answers are left, and what was admitted is neither too old nor overtaken
@@ -30,6 +31,7 @@ from xinglin.terms.policy import Policy
 from xinglin.terms.policy_facts import judge_policy
 from xinglin.terms.purposes import NO_DISEASES, check_purpose, covers
 from xinglin.terms.request import PLAN_PACKS, Plan, UseRequest, check_plan, check_request
+from xinglin.terms.synthetic import check_synthetic, is_handed_over
 from xinglin.terms.thresholds import at_least_as_strict
 
 _NOISED = "ask with proven noise: describe(epsilon=…) and its like take no exact answer"
@@ -45,6 +47,7 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
         *_agreement(request, plan, facts),
         *_columns(request, plan, facts),
         *check_extract(request, plan),
+        *check_synthetic(request, plan),
         *_policy(policy),
         *facts.law,
         *_roster(request, plan, facts),
@@ -211,7 +214,7 @@ def _roster(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:
         yield Reason("terms.peer_keys", words, "Have the agreement amended after a key change.")
     counted = 1 + sum(facts.roster_keys.get(did) == pinned.get(did, "") for did in others)
     least = max(held.terms.rules.min_hospitals, plan.rules.min_hospitals)
-    if counted < least and not is_extract(plan):  # nothing of an extract is pooled
+    if counted < least and not is_handed_over(plan):  # nothing of it is pooled
         words = f"Fewer than {least} hospitals count towards the minimum."
         yield Reason("terms.few_hospitals", words, "Add hospitals whose agreements name each other.")
 

@@ -12,8 +12,9 @@ from xinglin.kernel.verdict import Denied, deny
 GRADES = ("L1", "L2", "L3")
 """Anonymous aggregates; de-identified records; genomes and other precisely identifying data."""
 
-OPERATIONS = ("read", "statistics", "training", "extract")
-"""What may be done: read a released aggregate, compute statistics, train a model, extract for review."""
+OPERATIONS = ("read", "statistics", "training", "extract", "synthesise")
+"""What may be done: read a released aggregate, compute statistics, train a model, extract for review, make a synthetic
+set."""
 
 REQUIREMENTS = {
     "evidence": "each step is logged before it takes effect",
@@ -25,6 +26,8 @@ REQUIREMENTS = {
     "disclosure_pack": "the disclosure rules are applied to the pooled total",
     "output_review": "two persons of the hospital review each extract, blind to each other",
     "enrolled_workspace": "extracts stay in an enrolled workspace",
+    "proven_noise": "only what was measured with proven noise leaves, paid from the budget of privacy",
+    "watermark": "each copy carries the mark of its recipient",
     "named_study": "the use belongs to the one study that is named",
     "ethics_approval": "an ethics approval covers the study, its cohort and its variables",
     "security_assessment": "a third party has assessed security",
@@ -61,11 +64,14 @@ _EXTRACT = (
     "enrolled_workspace",
 )
 
+_SYNTHESISE = ("evidence", "authorised_institution", "agreement", "proven_noise", "watermark")
+
 REQUIRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("L1", "read"): ("evidence",),
     ("L2", "statistics"): _L2,
     ("L2", "training"): _L2,
     ("L2", "extract"): _EXTRACT,
+    ("L2", "synthesise"): _SYNTHESISE,
     ("L3", "statistics"): _L3,
     ("L3", "training"): _L3,
 }

@@ -86,6 +86,8 @@ REQUIREMENT_WORDS_ZH = {
     "disclosure_pack": "对汇总值执行披露控制规则",
     "output_review": "每次提取由人工审核",
     "enrolled_workspace": "提取结果留在登记的工作区",
+    "proven_noise": "只有加入可证明噪声的测量结果可以离开,并从隐私预算支付",
+    "watermark": "每份副本带有接收方水印",
     "named_study": "用途属于指定的那一项研究",
     "ethics_approval": "伦理批件覆盖研究、队列与变量",
     "security_assessment": "第三方安全测评",

@@ -361,6 +361,7 @@ _ACTIONS = (
     Action("statistics", _own("statistics"), "compute statistics", "统计计算", "use"),
     Action("training", _own("training"), "train a model", "模型训练", "use"),
     Action("extract", _odrl("extract"), "take out records, reviewed", "提取", "use"),
+    Action("synthesise", _own("synthesise"), "make a synthetic set", "合成数据", "use"),
     Action("transfer", _own("transfer"), "transfer a released product", "传输", "use"),
     Action("lookup", _own("lookup"), "look a patient up in care", "诊疗调阅", "use"),
     Action("methodsDevelopment", _own("methodsDevelopment"), "develop methods or software", "方法与软件开发"),

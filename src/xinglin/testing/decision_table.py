@@ -21,6 +21,7 @@ from xinglin.terms.facts import RUN_TIME, AgreementFacts, ApprovalFacts, Facts, 
 from xinglin.terms.grades import GRADES, OPERATIONS, REQUIRED, REQUIREMENTS
 from xinglin.terms.policy import Constraint, Duty, Permission, Policy, Prohibition
 from xinglin.terms.request import Plan, UseRequest
+from xinglin.terms.synthetic import SYNTHESISE, SYNTHETIC, SyntheticAsk
 from xinglin.terms.thresholds import DisclosureRules
 
 NOW = 1_790_000_000_000
@@ -104,6 +105,8 @@ def allowed_use(grade: str, operation: str) -> Use:
         nodes=HOSPITALS,
     )
     use = (request, plan, _facts(grade, operation, terms))
+    if operation == SYNTHESISE:
+        return _as_synthetic(use)
     return _as_extract(use) if operation == EXTRACT else use
 
 
@@ -113,6 +116,13 @@ def _as_extract(use: Use) -> Use:
     alone = {"roster": (NODE,), "agreements": {NODE: AGREEMENTS[NODE]}}
     planned = _planned(algorithm=EXTRACT, params=ask.to_params(), **alone)(use)
     return _terms(recipients=tuple(sorted((ASKER, WORKSPACE))))(_asked(recipients=(WORKSPACE,))(planned))
+
+
+def _as_synthetic(use: Use) -> Use:
+    """The same use of one hospital, as a synthetic set for the asker."""
+    ask = SyntheticAsk(ASKER, rho_units=10**10, rows=1000)
+    alone = {"roster": (NODE,), "agreements": {NODE: AGREEMENTS[NODE]}}
+    return _fact(noised=True)(_planned(algorithm=SYNTHETIC, params=ask.to_params(), **alone)(use))
 
 
 def _facts(grade: str, operation: str, terms: AgreedTerms) -> Facts:
@@ -243,9 +253,12 @@ MISSING: dict[str, Callable[[Use], Use]] = {
 """Every condition that may be missing, and how a use is spoiled so."""
 
 _POOLED = frozenset({"statistics", "training"})
+_EXACT = _POOLED | {EXTRACT}
 CONCERNS = {
     "a peer's keys changed": _POOLED,
-    "the run was admitted an hour ago": _POOLED,
+    "the run was admitted an hour ago": _POOLED | {SYNTHESISE},
+    "the agreement's answers are used up": _EXACT,
+    "the data set's answers are used up": _EXACT,
     "an extract's k is below the minimum cell": frozenset({EXTRACT}),
     "an extract names another workspace": frozenset({EXTRACT}),
 }

@@ -59,7 +59,7 @@ def test_names_and_iris_are_each_their_own() -> None:
 
 def test_actions_are_a_tree() -> None:
     assert {name for name in ACTIONS if includes("use", name)} == {
-        "use", "read", "display", "statistics", "training", "extract", "transfer", "lookup",
+        "use", "read", "display", "statistics", "training", "extract", "synthesise", "transfer", "lookup",
     }  # fmt: skip
     assert not includes("use", "reidentify")
     assert not includes("statistics", "use")
