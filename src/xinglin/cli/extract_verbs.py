@@ -82,10 +82,20 @@ def show(run_id: RunId, space: Space) -> None:
 @ends
 @given("space", account_space)
 def cancel(run_id: RunId, space: Space) -> None:
-    """An extract is no longer wanted: what is not handed over yet never will be."""
+    """An extract is no longer wanted: what its workspace has not fetched yet never will be."""
     from xinglin.sdk.extracts import Extract
 
     _view(Extract(space, run_id).cancel())
+
+
+@app.command()
+@ends
+@given("space", account_space)
+def again(run_id: RunId, space: Space) -> None:
+    """Have the hospital hand over once more an extract that waited too long at the hub; it decides again."""
+    from xinglin.sdk.extracts import Extract
+
+    _view(Extract(space, run_id).again())
 
 
 @app.command()

@@ -12,6 +12,7 @@ import msgspec
 from xinglin.hub.members import Members
 from xinglin.hub.run_desk import check_asked
 from xinglin.kernel.codec import decode_json
+from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Reason, deny
 from xinglin.stores.extract_hub import ExtractRow, HubExtracts
@@ -40,13 +41,28 @@ from xinglin.wire.runs import run_id_of
 
 log = logging.getLogger("xinglin.hub.extracts")
 _SEAL_OVERHEAD = 64 * 1024
+WAIT_DAYS = 14.0
+"""How long the sealed parts of an extract wait for their workspace, unless the operator sets another time."""
+_DAY_MS = 24 * 3_600_000
+_LOOK_S = 60.0
+_CANCELLED = "The asker cancelled it."
+_TAKEN = "The workspace has it."
+_OVER = frozenset({"delivered", "dropped", *EXTRACT_STATES.final})
 
 
 class ExtractDesk:
     """Where extracts are asked for, followed and fetched."""
 
-    def __init__(self, members: Members, store: HubExtracts, put: Callable[[str, Order], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        members: Members,
+        store: HubExtracts,
+        put: Callable[[str, Order], None],
+        clock: Clock,
+        wait_days: float = WAIT_DAYS,
+    ) -> None:
         self._members, self.store, self._put, self._clock = members, store, put, clock
+        self._wait_ms = int(wait_days * _DAY_MS)
         self._changed = asyncio.Condition()
 
     # --- the asker ---------------------------------------------------------------------------
@@ -60,7 +76,7 @@ class ExtractDesk:
         known = self.store.one(run_id)
         if known is None:
             mine = self.store.of(request.requester, EXTRACTS_LISTED.value)
-            EXTRACTS_OPEN.check(1 + sum(row.view.state not in EXTRACT_STATES.final for row in mine))
+            EXTRACTS_OPEN.check(1 + sum(row.view.state not in {"dropped", *EXTRACT_STATES.final} for row in mine))
             now, (node,), (recipient,) = self._clock(), plan.roster, request.recipients
             view = ExtractView(run_id, EXTRACT_STATES.start, 1, node, recipient, now, now)
             known = ExtractRow(run_id, request.requester, recipient, node, signed.to_bytes(), plan_data, view)
@@ -83,13 +99,23 @@ class ExtractDesk:
         return self._row(run_id, who).view
 
     async def cancel(self, run_id: str, who: str) -> ExtractView:
-        """The asker no longer wants it: what is not handed over yet never will be."""
+        """The asker no longer wants it: what its workspace has not fetched yet never will be; its parts are deleted."""
         row = self._row(run_id, who)
         if row.requester != who:
             raise Refused(deny("hub.not_the_requester", "Only who asked cancels.", "Ask them.").reasons)
         if "cancel" in EXTRACT_STATES.events(row.view.state):
-            self._put(row.node, ExtractStop(run_id, "The asker cancelled it."))
-            await self._move(row, "cancel", words="The asker cancelled it.")
+            self._put(row.node, ExtractStop(run_id, _CANCELLED))
+            await self._move(row, "cancel", words=_CANCELLED)
+        return self._row(run_id, who).view
+
+    async def again(self, run_id: str, who: str) -> ExtractView:
+        """Have the hospital hand over once more what waited too long; it decides again whether it may."""
+        row = self._row(run_id, who)
+        if "again" not in EXTRACT_STATES.events(row.view.state):
+            words = f"The extract is '{row.view.state}': only one whose parts were deleted is handed over again."
+            raise Refused(deny("hub.not_dropped", words, "See its state; ask for a new extract otherwise.").reasons)
+        await self._move(row, "again", words="", reasons=(), parts=0, attestation=None)
+        self._order(row)
         return self._row(run_id, who).view
 
     # --- the workspace -----------------------------------------------------------------------
@@ -107,8 +133,8 @@ class ExtractDesk:
         """The recipient has it all: the parts are forgotten. Again changes nothing."""
         row = self._received_by(run_id, who)
         if row.view.state == "delivered":
+            self._put(row.node, ExtractStop(run_id, _TAKEN))
             await self._move(row, "take")
-            await asyncio.to_thread(self.store.drop_parts, run_id)
         return self._row(run_id, who).view
 
     # --- the hospital ------------------------------------------------------------------------
@@ -124,10 +150,11 @@ class ExtractDesk:
         row = self.store.one(getattr(report, "run_id", ""))
         if row is None or row.node != node:
             return
-        if row.view.state in ("delivered", *EXTRACT_STATES.final):
-            if row.view.state == "cancelled":
-                self._put(node, ExtractStop(row.run, row.view.words))
-            return
+        if row.view.state in _OVER:
+            if row.view.state in ("cancelled", "taken"):
+                self._put(node, ExtractStop(row.run, row.view.words or _TAKEN))
+            if not (isinstance(report, ExtractSaid) and report.event == "recall"):
+                return  # a hospital may take back what its workspace has not fetched
         if isinstance(report, ExtractPart):
             PARTS.check(report.of)
             PART_BYTES.check(len(report.payload) - _SEAL_OVERHEAD)
@@ -147,6 +174,30 @@ class ExtractDesk:
             return
         await self._move(row, "deliver", parts=said.parts, attestation=signed, words="", reasons=())
 
+    # --- time --------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Delete parts that nobody needs or fetches, until cancelled."""
+        while True:
+            try:
+                await self.lapse()
+            except XinglinError as error:
+                log.warning("looking for parts that lapsed waits: %s", error.code)
+            await asyncio.sleep(_LOOK_S)
+
+    async def lapse(self) -> None:
+        """Delete the parts of what is over, and of what has waited longer than it may; who asked is told."""
+        for run in await asyncio.to_thread(self.store.held):
+            row = self.store.one(run)
+            late = row is not None and self._clock() - row.view.changed > self._wait_ms
+            if row is not None and late and row.view.state == "delivered":
+                days = f"{self._wait_ms / _DAY_MS:g}"
+                words = f"Its workspace did not fetch it in {days} days, so the sealed parts were deleted here."
+                remedy = "Start the workspace, then have it handed over again: xinglin extract again."
+                await self._move(row, "drop", words=words, reasons=deny("hub.not_fetched", words, remedy).reasons)
+            elif row is None or late or row.view.state in {"dropped", *EXTRACT_STATES.final}:
+                await asyncio.to_thread(self.store.drop_parts, run)
+
     # --- inside ------------------------------------------------------------------------------
 
     def _order(self, row: ExtractRow) -> None:
@@ -158,7 +209,9 @@ class ExtractDesk:
             return
         version = row.view.version + 1
         view = msgspec.structs.replace(row.view, state=state, version=version, changed=self._clock(), **changes)
-        self.store.say(view, over=state == "delivered" or state in EXTRACT_STATES.final)
+        self.store.say(view, over=state in _OVER)
+        if state == "dropped" or state in EXTRACT_STATES.final:
+            await asyncio.to_thread(self.store.drop_parts, row.run)
         async with self._changed:
             self._changed.notify_all()
 

@@ -19,7 +19,7 @@ _BINARY = "application/octet-stream"
 
 
 def extract_routes(hub: Hub, desk: ExtractDesk) -> Router:
-    """Ask, list, look, cancel; fetch a part, say that all are there."""
+    """Ask, list, look, cancel, have it handed over again; fetch a part, say that all are there."""
 
     @post("/extracts", status_code=200)
     async def ask(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -50,4 +50,8 @@ def extract_routes(hub: Hub, desk: ExtractDesk) -> Router:
     async def taken(request: Request[Any, Any, Any], run_id: str) -> Response[bytes]:
         return json_answer(await desk.taken(run_id, await at_door(hub, request, "runs")))
 
-    return Router("/v1", route_handlers=[ask, every, one, cancel, part, taken])
+    @post("/extracts/{run_id:str}/again", status_code=200)
+    async def again(request: Request[Any, Any, Any], run_id: str) -> Response[bytes]:
+        return json_answer(await desk.again(run_id, await at_door(hub, request, "runs")))
+
+    return Router("/v1", route_handlers=[ask, every, one, cancel, again, part, taken])

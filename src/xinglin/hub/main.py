@@ -51,10 +51,11 @@ async def run_hub(folder: Path, settings: HubSettings, passphrase: str = "") -> 
     watching = asyncio.create_task(hub.runs.watch())
     federating = asyncio.create_task(hub.federation.watch())
     lapsing = asyncio.create_task(hub.reviews.watch())
+    relaying = asyncio.create_task(hub.extracts.watch() if hub.extracts else stop.wait())
     stopping = asyncio.create_task(stop.wait())
     log.info("hub serves %s", hub.space.hub_url)
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-    await _close(parts, server, (serving, watching, lapsing, federating, stopping), settings.drain_s)
+    await _close(parts, server, (serving, watching, lapsing, federating, relaying, stopping), settings.drain_s)
     desk.close()
     if not stop.is_set():
         serving.result()

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from xinglin.connector.model import BEGUN_PROCESSES, OPEN_PROCESSES, Reach
+from xinglin.hub.extract_desk import WAIT_DAYS
 from xinglin.hub.runs import Patience
 from xinglin.secure.blind.quota import CEILING, QuotaRule
 from xinglin.stores.settings_file import Loaded, folder_settings
@@ -31,6 +32,7 @@ class HubSettings(msgspec.Struct, frozen=True):
     is served). ``dsp_ca``: PEM file for calls to other connectors.
     ``dsp_trial``: plain http and local addresses are called; for a trial on one machine alone. ``match_ceiling``: the
     most patients of a hospital that count for its quota of blind matching, whatever it declares.
+    ``extract_wait_days``: how long the sealed parts of an extract wait for their workspace before they are deleted.
     """
 
     address: str = "127.0.0.1"
@@ -54,6 +56,7 @@ class HubSettings(msgspec.Struct, frozen=True):
     dsp_ca: str = ""
     dsp_trial: bool = False
     match_ceiling: int = CEILING
+    extract_wait_days: float = WAIT_DAYS
 
     @property
     def quota(self) -> QuotaRule:

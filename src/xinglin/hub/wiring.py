@@ -129,7 +129,8 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     if connector is not None:
         hub.held = HeldOffers(connector, CatalogueOffers(catalogue).entry_of, members, mailboxes, clock)
     hub.products = _product_desk(hub, shelf)
-    hub.extracts = ExtractDesk(members, _extracts(folder, settings.database_url), mailboxes.put, clock)
+    waiting = _extracts(folder, settings.database_url)
+    hub.extracts = ExtractDesk(members, waiting, mailboxes.put, clock, settings.extract_wait_days)
     client = _witness_client(settings)
     blind = _blind(folder, settings.database_url)
     rest = _application(

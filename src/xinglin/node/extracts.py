@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xinglin.access.output_review import CastOutputVote, judge_output, may_review, open_output_vote, opened_choice
 from xinglin.evidence.commitments import new_salt
@@ -22,7 +22,7 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.computer import Desk
 from xinglin.node.extract_leak import MARKS_SECRET
 from xinglin.node.extract_profiles import NodeProfiles
-from xinglin.node.halting import Halts
+from xinglin.node.halting import STALE, Halts
 from xinglin.node.runs import use_of
 from xinglin.stores.extract_node import MarkRow, NodeExtractStore
 from xinglin.stores.extract_vault import ExtractVault
@@ -55,6 +55,10 @@ EXTRACTS_AT_ONCE = Limit("extracts a node works on or holds", 64, "extracts")
 HELD = "held_for_review"
 STATE = "extract"
 """The state of an unfinished extract's row among the node's runs."""
+KEEP_DAYS = 30.0
+"""How long what was released and not fetched is kept to be handed over again, unless the hospital sets another time."""
+_DAY_MS = 24 * 3_600_000
+_LOOK_S = 300.0
 _AGAIN_S = 2.0
 _TAKEN_S = 60.0
 _WITHHELD = Reason(
@@ -63,6 +67,8 @@ _WITHHELD = Reason(
     "Ask for coarser columns or a larger cohort, or ask the hospital.",
 )
 """All that an asker is told where the reason depends on rows or on persons' judgement."""
+_NOT_KEPT = "The hospital keeps this extract no longer: ask for it anew."
+_RECALLED = "The hospital took the extract back before its workspace had it: what it rests on has ended."
 _OF_RULES = (
     "terms.",
     "sql.",
@@ -80,8 +86,15 @@ class NodeExtracts:
     """Starts, holds, resumes and ends the extracts of this node. The gate's ``Computer``, ``Review``, ``Releaser``."""
 
     def __init__(
-        self, desk: Desk, store: NodeExtractStore, vault: ExtractVault, profiles: NodeProfiles, clock: Clock
+        self,
+        desk: Desk,
+        store: NodeExtractStore,
+        vault: ExtractVault,
+        profiles: NodeProfiles,
+        clock: Clock,
+        keep_days: float = KEEP_DAYS,
     ) -> None:
+        self._keep_ms, self._looking = int(keep_days * _DAY_MS), cast("asyncio.Task[None] | None", None)
         self._desk, self.store, self._vault, self._clock = desk, store, vault, clock
         self._halts = Halts(lambda _use, _reasons: None)
         desk.view.on_trusted.append(self._halts.wake)
@@ -288,9 +301,13 @@ class NodeExtracts:
         if stop.run_id in self._tasks:
             self._stops[stop.run_id] = stop.words
             self._wake(stop.run_id)
+        elif (row := self._desk.database.run(stop.run_id)) is not None and row.state == "ended":
+            self._vault.drop(f"{stop.run_id}.package")
 
     def resume(self) -> None:
-        """Take up every extract that a stop left open."""
+        """Take up every extract that a stop left open, and look after those that wait to be fetched."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_after_kept(), name="extracts-kept")
         for row in self._desk.database.runs_in(STATE):
             if row.run not in self._tasks:
                 self._begin(use_of(RunOrder(row.run, row.request, row.plan)))
@@ -302,7 +319,7 @@ class NodeExtracts:
 
     async def drain(self) -> None:
         """Leave every extract where it is: it is taken up again at the next start."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *([self._looking] if self._looking is not None else [])]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -328,18 +345,72 @@ class NodeExtracts:
         try:
             answer = await self._answered(use)
             self._tell(use, answer)
-            if isinstance(answer, Released) and use.run not in self._given and self._vault.has(f"{use.run}.package"):
-                await self.deliver(use, b"", answer.commitment)  # a stop came in between: what was sealed may be lost
+            if isinstance(answer, Released) and use.run not in self._given:
+                await self._deliver_again(use, answer.commitment)
             if self._desk.outbox.channel is not None:
                 await self._desk.outbox.taken()
             self._desk.database.change_run(use.run, state="ended", pinned=b"")
-            for kind in ("package", "shown"):
-                self._vault.drop(f"{use.run}.{kind}")
+            self._vault.drop(f"{use.run}.shown")
+            if not isinstance(answer, Released) or use.run in self._stops:
+                self._vault.drop(f"{use.run}.package")  # else kept until the workspace has it, or a time has passed
         except XinglinError as error:
             log.error("extract %s stopped with %s", use.run, error.code)
             self._report(ExtractSaid(use.run, "end", "The extract could not be made at this hospital."))
         finally:
             await self._desk.preparations.forget(use)
+
+    async def _deliver_again(self, use: Use, commitment: str) -> None:
+        """What was released before, to a hub that asks for it again: a stop came in between, or it dropped the parts.
+
+        Every rule is asked anew: who has taken a choice back since, or whose agreement ended, leaves no second time.
+        """
+        if not self._vault.has(f"{use.run}.package"):
+            for event in ("recall", "end"):
+                self._report(ExtractSaid(use.run, event, _NOT_KEPT))
+        elif await self._recalled(use):
+            return
+        else:
+            verdict = await self.deliver(use, b"", commitment)
+            if isinstance(verdict, Denied):
+                self._recall(use.run)
+
+    async def _recalled(self, use: Use) -> bool:
+        """Whether the rules no longer allow what was released and may not be fetched yet; then it is taken back."""
+        verdict = await self.gate.recheck(use) if self.gate is not None else Allowed()
+        if not isinstance(verdict, Denied) or set(verdict.codes) == {STALE}:
+            return False
+        log.warning("extract %s is taken back: %s", use.run, verdict.codes[0])
+        self._recall(use.run)
+        return True
+
+    def _recall(self, run: str) -> None:
+        for event in ("recall", "end"):  # one of them fits where it stands at the hub
+            self._report(ExtractSaid(run, event, _RECALLED))
+        self._vault.drop(f"{run}.package")
+
+    async def _look_after_kept(self) -> None:
+        while True:
+            try:
+                await self.look_after_kept()
+            except XinglinError as error:
+                log.warning("looking after extracts that wait to be fetched waits: %s", error.code)
+            await asyncio.sleep(_LOOK_S)
+
+    async def look_after_kept(self) -> None:
+        """Of what was released and not fetched: forget what is old, take back what the rules no longer allow."""
+        if self._desk.outbox.channel is None:
+            return
+        for name in await asyncio.to_thread(self._vault.names):
+            run, _, kind = name.rpartition(".")
+            row = self._desk.database.run(run) if kind == "package" and run not in self._tasks else None
+            if row is None or row.state != "ended":
+                continue
+            if self._clock() - self._vault.kept_at(name) > self._keep_ms:
+                self._vault.drop(name)
+            else:
+                use = use_of(RunOrder(row.run, row.request, row.plan))
+                await self._recalled(use)
+                await self._desk.preparations.forget(use)
 
     async def _answered(self, use: Use) -> Released | Refused | Withheld | Ended:
         gate = self.gate

@@ -28,7 +28,8 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ``xinglin node budget`` (rho, exact text; 0.1 is ε 2.15, 0.5 is ε 5.23 at δ 1e-6). ``place`` (``CN-SH``),
     ``network`` (``10.1.0.0/16``) and ``environment`` in which this node computes, for policies that ask for them; an
     empty one is unknown, and such a policy denies. ``run_limit_s``: from a run's admission to its release, an hour at
-    most: so long a run keeps what it read of persons' choices. Memory in MB, times in seconds.
+    most: so long a run keeps what it read of persons' choices. ``extract_keep_days``: how long an extract that was
+    released and that its workspace has not fetched may be handed over again. Memory in MB, times in seconds.
     """
 
     proxy: str = ""
@@ -52,6 +53,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
     log_wait_s: float = 20.0
     merge_delay_s: float = 60.0
     drain_s: float = 10.0
+    extract_keep_days: float = 30.0
     dsp_address: str = ""
     dsp_listen: str = "127.0.0.1"
     dsp_port: int = 8444

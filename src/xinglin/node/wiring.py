@@ -140,7 +140,9 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     RUN_TIME.check(run_limit_ms)
     runs = NodeRuns(desk, releaser, clock, run_limit_ms)
     profiles, extract_store = NodeProfiles(folder), open_extract_store(folder, settings)
-    extracts = NodeExtracts(desk, extract_store, open_extract_vault(folder, keys), profiles, clock)
+    extracts = NodeExtracts(
+        desk, extract_store, open_extract_vault(folder, keys), profiles, clock, settings.extract_keep_days
+    )
     ports = Ports(
         decider=NodeDecider(
             *(keys.did, view, agreements, preparations, database, approvals, law, clock, _site(settings), decisions),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xinglin.sdk.workspace.keeper import Kept
 
 _HOLD_S = 20.0
-_ENDS = frozenset({"delivered", *EXTRACT_STATES.final})
+_ENDS = frozenset({"delivered", "dropped", *EXTRACT_STATES.final})
 Progress = Callable[[ExtractView], None]
 
 
@@ -175,8 +175,12 @@ class Extract:
         return view
 
     def cancel(self) -> ExtractView:
-        """No longer wanted: what is not handed over yet never will be."""
+        """No longer wanted: what its workspace has not fetched yet never will be."""
         return self._space.client.post(f"/v1/extracts/{self.id}/cancel", {}, ExtractView)
+
+    def again(self) -> ExtractView:
+        """Have the hospital hand over once more what waited too long at the hub; it decides again whether it may."""
+        return self._space.client.post(f"/v1/extracts/{self.id}/again", {}, ExtractView)
 
     def fetch(self, workspace: Any, passphrase: str = "") -> Kept:
         """Have the workspace in a folder of this machine fetch it: verified, opened, kept encrypted there."""

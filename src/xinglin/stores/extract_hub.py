@@ -47,6 +47,7 @@ _SAY = (
 _ADD_PART = insert_or(part, "key", replace=False)
 _PART = select(part.c.payload).where(part.c.key == bindparam("one"))
 _COUNT = select(func.count().label("count")).select_from(part).where(part.c.run == bindparam("one_run"))
+_HELD = select(part.c.run).distinct().order_by(part.c.run)
 _SIZE = select(func.coalesce(func.sum(part.c.size), 0).label("size"))
 _DROP = delete(part).where(part.c.run == bindparam("one_run"))
 
@@ -116,6 +117,10 @@ class HubExtracts:
         """How many sealed parts wait."""
         (found,) = self._database.rows(_COUNT, one_run=run)
         return int(found["count"])
+
+    def held(self) -> tuple[str, ...]:
+        """Runs of which sealed parts wait."""
+        return tuple(row["run"] for row in self._database.rows(_HELD))
 
     def drop_parts(self, run: str) -> None:
         """Forget the sealed parts."""

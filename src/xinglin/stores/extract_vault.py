@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Instant
 from xinglin.stores.database_errors import StoreUnavailable
 from xinglin.stores.tls import write_private
 from xinglin.trust.keys import PrivateKeys
@@ -59,6 +60,13 @@ class ExtractVault:
     def has(self, name: str) -> bool:
         """Whether something is kept under ``name``."""
         return self._place(name).is_file()
+
+    def kept_at(self, name: str) -> Instant:
+        """When it was last written under ``name`` (ms); 0 where nothing is kept."""
+        try:
+            return int(self._place(name).stat().st_mtime * 1000)
+        except FileNotFoundError:
+            return 0
 
     def drop(self, name: str) -> None:
         """Forget what is kept under ``name``; again changes nothing."""

@@ -3,7 +3,9 @@
 ``POST /v1/extracts`` takes a ``RunCall`` whose plan is an extract's; ``GET /v1/extracts`` lists those that the caller
 asked for or receives; ``GET /v1/extracts/{id}?after=&wait=`` shows one; ``POST /v1/extracts/{id}/cancel`` is the
 asker's. ``GET /v1/extracts/{id}/parts/{n}`` hands its recipient, and nobody else, one sealed part; ``POST
-/v1/extracts/{id}/taken`` tells the hub that it has them all, and the hub forgets them. Append-only, as the channel is.
+/v1/extracts/{id}/taken`` tells the hub that it has them all, and the hub forgets them. ``POST
+/v1/extracts/{id}/again``, of asker or recipient, has the hospital hand over once more what the hub dropped.
+Append-only, as the channel is.
 """
 
 from __future__ import annotations
@@ -49,11 +51,19 @@ EXTRACT_STATES = StateTable(
         ("held", "end", "ended"),
         ("held", "cancel", "cancelled"),
         ("delivered", "take", "taken"),
+        ("delivered", "drop", "dropped"),
+        ("delivered", "recall", "recalled"),
+        ("delivered", "cancel", "cancelled"),
+        ("dropped", "again", "asked"),
+        ("dropped", "recall", "recalled"),
+        ("dropped", "cancel", "cancelled"),
     ),
 )
-"""As asker and workspace see it. *held*: persons of the hospital look at it; *withheld*: a rule or a person said no."""
+"""As asker and workspace see it. *held*: persons of the hospital look at it; *withheld*: a rule or a person said no;
+*dropped*: it waited too long at the hub, which deleted the sealed parts, and the hospital may hand it over again;
+*recalled*: the hospital took it back before it was fetched."""
 
-EVENTS = ("work", "hold", "refuse", "withhold", "end")
+EVENTS = ("work", "hold", "refuse", "withhold", "end", "recall")
 """What a node may report by ``ExtractSaid``; a delivery is its parts with their attestation."""
 
 
@@ -66,7 +76,7 @@ class ExtractOrder(msgspec.Struct, frozen=True, tag="extract-order"):
 
 
 class ExtractStop(msgspec.Struct, frozen=True, tag="extract-stop"):
-    """Hub to node: the asker no longer wants it."""
+    """Hub to node: nothing more is wanted of it: the asker cancelled it, or its workspace has it all."""
 
     run_id: str
     words: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -166,3 +166,77 @@ async def test_one_more_than_the_limits(scene: Scene, monkeypatch: pytest.Monkey
     scene.store.add_part(run, 1, b"abc")
     with pytest.raises(LimitExceeded):
         scene.store.add_part(run, 2, b"d")
+
+
+class Delivered(Scene):
+    """A scene whose one extract is handed over, on a clock that can be set."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.now = NOW
+        members = cast(Members, SimpleNamespace(directory=directory()))
+        self.desk = ExtractDesk(members, self.store, lambda node, order: self.sent.append((node, order)),
+                                lambda: self.now, 14.0)  # fmt: skip
+        self.run = self.desk.ask(*self.asked()).run_id
+
+    async def deliver(self) -> None:
+        await self.desk.take(NORTH.did, ExtractPart(self.run, 1, 1, b"sealed"))
+        await self.desk.take(NORTH.did, self.attested(self.run, 1))
+
+    async def state(self) -> str:
+        return (await self.desk.view(self.run, ASKER.did)).state
+
+
+@pytest.fixture
+async def delivered(tmp_path: Path) -> AsyncIterator[Delivered]:
+    made = Delivered(tmp_path)
+    await made.deliver()
+    yield made
+    made.store.close()
+
+
+async def test_what_nobody_fetches_is_dropped_told_and_handed_over_again(delivered: Delivered) -> None:
+    desk, run = delivered.desk, delivered.run
+    with pytest.raises(Refused) as refused:
+        await desk.again(run, ASKER.did)
+    assert codes(refused) == {"hub.not_dropped"}
+    delivered.now += 14 * 24 * 3_600_000
+    await desk.lapse()
+    assert await delivered.state() == "delivered", "a millisecond less than too long"
+    delivered.now += 1
+    await desk.lapse()
+    view = await desk.view(run, ASKER.did)
+    assert view.state == "dropped" and "14 days" in view.words and view.reasons[0].code == "hub.not_fetched"
+    assert delivered.store.parts(run) == 0 and desk.store.unfinished() == ()
+    with pytest.raises(Refused):
+        await desk.again(run, keys("colleague").did)
+    assert (await desk.again(run, WORKSPACE)).state == "asked"
+    assert isinstance(delivered.sent[-1][1], ExtractOrder)
+    await delivered.deliver()
+    assert desk.part(run, WORKSPACE, 1) == b"sealed"
+    assert (await desk.taken(run, WORKSPACE)).state == "taken" and delivered.store.held() == ()
+    assert delivered.sent[-1] == (NORTH.did, ExtractStop(run, "The workspace has it."))
+
+
+async def test_parts_go_with_what_ends(delivered: Delivered) -> None:
+    desk, run = delivered.desk, delivered.run
+    assert (await desk.cancel(run, ASKER.did)).state == "cancelled" and delivered.store.held() == ()
+    other = desk.ask(*delivered.asked(1)).run_id
+    await desk.take(NORTH.did, ExtractPart(other, 1, 2, b"half"))
+    await desk.take(NORTH.did, ExtractSaid(other, "end", "It ended."))
+    assert delivered.store.held() == ()
+    delivered.store.add_part(run, 1, b"left by a crash")
+    delivered.store.add_part("run-unknown", 1, b"left by a crash")
+    await desk.lapse()
+    assert delivered.store.held() == ()
+
+
+async def test_a_hospital_takes_back_what_nobody_fetched(delivered: Delivered) -> None:
+    desk, run = delivered.desk, delivered.run
+    await desk.take(NORTH.did, ExtractSaid(run, "end", "an old word"))
+    await desk.take(SOUTH.did, ExtractSaid(run, "recall", "another hospital's"))
+    assert await delivered.state() == "delivered"
+    await desk.take(NORTH.did, ExtractSaid(run, "recall", "The agreement ended."))
+    assert await delivered.state() == "recalled" and delivered.store.held() == ()
+    with pytest.raises(Refused):
+        await desk.again(run, ASKER.did)
