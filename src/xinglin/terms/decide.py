@@ -8,8 +8,8 @@
    hospital, for the recipient whose mark it carries.
 5. The roster is the one this hospital agreed to be summed with, by keys and by number.
 6. The law packs, fences and pilot that this hospital set up for itself have nothing against it.
-7. The rules are at least the agreed ones, answers are left, and what was admitted is neither too old nor overtaken
-   by a withdrawal that binds it.
+7. The rules are at least the agreed ones, and its disclosure packs at least this hospital's own; answers are left, and
+   what was admitted is neither too old nor overtaken by a withdrawal that binds it.
 8. Nothing that this rests on is revoked, and the node's view of the log is fresh.
 
 Every broken rule gives its reason, with what would have to change; the order of rules changes nothing
@@ -50,6 +50,7 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
         *check_synthetic(request, plan),
         *_policy(policy),
         *facts.law,
+        *facts.packs,
         *_roster(request, plan, facts),
         *_limits(plan, facts),
         *_since_admission(plan, facts),
@@ -234,7 +235,8 @@ def _limits(plan: Plan, facts: Facts) -> Iterator[Reason]:
 
 
 def _since_admission(plan: Plan, facts: Facts) -> Iterator[Reason]:
-    most_ms = EXTRACT_TIME.value if is_extract(plan) else min(facts.run_limit_ms, RUN_TIME.value)
+    looked_at = is_extract(plan) or plan.reviewers > 0
+    most_ms = EXTRACT_TIME.value if looked_at else min(facts.run_limit_ms, RUN_TIME.value)
     if facts.admitted is not None and facts.now - facts.admitted > most_ms:
         words = "The run took longer from its admission to its release than this hospital allows."
         yield Reason("terms.run_too_long", words, "Ask again: persons' choices are then read anew.")

@@ -82,6 +82,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``noised``: the answer carries proven noise: it is paid from the budget of privacy and takes no exact answer.
 
     ``law``: what this node's law packs, fences and pilot have against the use; ``law_packs`` only where nothing is.
+
+    ``packs``: what the hospital's disclosure packs have against the plan; ``disclosure_packs``: names and digests of
+    those than which the plan's are no looser.
     """
 
     now: Instant
@@ -125,3 +128,5 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     run_limit_ms: int = RUN_TIME.value
     withdrawn_since: bool = False
     noised: bool = False
+    packs: tuple[Reason, ...] = ()
+    disclosure_packs: tuple[str, ...] | None = None

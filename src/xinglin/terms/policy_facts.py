@@ -51,6 +51,7 @@ def asked_of(request: UseRequest, plan: Plan, facts: Facts) -> Asked:
         "onwardTransfer": None if facts.onward_transfer is None else str(facts.onward_transfer).lower(),
         "grade": grade,
         "lawPack": facts.law_packs,
+        "disclosurePack": facts.disclosure_packs,
     }
     return Asked(request.operation, {name: value for name, value in values.items() if value is not None})
 

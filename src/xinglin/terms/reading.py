@@ -33,6 +33,7 @@ EXAMPLES = {
     "name": "a plain name of letters, digits, . _ : and -",
     "variable": "table.column, or table.* for all of a table",
     "algorithm": "an algorithm's name, or its sha256 digest",
+    "pack": "a name, or a sha256 digest",
 }
 """By kind or form: how a value is written."""
 
@@ -55,6 +56,7 @@ _FORMS: dict[str, Callable[[str], str | None]] = {
     "party": lru_cache(maxsize=4096)(_party),
     "name": lru_cache(maxsize=4096)(_name),
     "algorithm": lru_cache(maxsize=4096)(_name),
+    "pack": lru_cache(maxsize=4096)(_name),
     "variable": lru_cache(maxsize=16_384)(_variable),
 }
 _GRADE = {grade: position for position, grade in enumerate(GRADES)}

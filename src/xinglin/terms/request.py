@@ -17,6 +17,7 @@ from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.noise_asked import check_noise
 from xinglin.terms.open_release import L1_PACK, check_open
+from xinglin.terms.pack_named import NamedPacks, check_named
 from xinglin.terms.thresholds import DisclosureRules
 from xinglin.trust.keys import check_did
 
@@ -44,7 +45,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``sql``: the one SELECT over the study's views. ``algorithm`` and ``params``: its name and its
     parameters as plain JSON values. ``roster``: DIDs of the hospitals, sorted. ``as_of``: the instant
     of the snapshot. ``agreements``: digest of the agreement in force, by hospital DID. ``packs``: rule
-    packs by name. ``rules``: the strictest of all hospitals' disclosure rules. ``rounds``: at most.
+    packs by name. ``rules``: the strictest of all hospitals' disclosure rules. ``rounds``: at most. ``disclosure``: the
+    strictest of the hospitals' disclosure packs; in version 2 alone, and in the bytes of no earlier one.
     """
 
     study: str
@@ -59,6 +61,17 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packs: tuple[str, ...] = PLAN_PACKS[:1]
     rounds: int = 50
     version: int = 1
+    disclosure: NamedPacks | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def named(self) -> NamedPacks | None:
+        """The disclosure packs that it carries; ``None`` where hospitals named none."""
+        return None if isinstance(self.disclosure, msgspec.UnsetType) else self.disclosure
+
+    @property
+    def reviewers(self) -> int:
+        """How many people of a hospital look at what would leave, where a pack asks for them."""
+        return self.named.reviewers if self.named is not None else 0
 
     @property
     def min_cell(self) -> int:
@@ -121,7 +134,7 @@ def is_name(text: str) -> bool:
 def check_plan(plan: Plan) -> Verdict:
     """Whether the plan is well formed in itself, with every reason why not."""
     reasons = [
-        *_version("plan", plan.version),
+        *_plan_version(plan),
         *_named("study", plan.study),
         *_named("data set", plan.data_set),
         *_named("algorithm", plan.algorithm),
@@ -130,6 +143,7 @@ def check_plan(plan: Plan) -> Verdict:
         *_dids("roster", plan.roster, ROSTER),
         *_agreements(plan),
         *_packs(plan.packs),
+        *(check_named(plan.named) if plan.named is not None else ()),
         *check_open(plan.packs, plan.algorithm, plan.rules),
         *check_noise(plan.algorithm, plan.params, len(plan.roster)),
     ]
@@ -169,6 +183,13 @@ def _version(what: str, version: int) -> list[Reason]:
     if version == 1:
         return []
     return [Reason("terms.version", f"Version {version} of a {what} is not known here.", "Use version 1, or upgrade.")]
+
+
+def _plan_version(plan: Plan) -> list[Reason]:
+    if plan.version in (1, 2) and plan.version != (1 if plan.named is None else 2):
+        words = "A plan of version 2 carries disclosure packs, one of version 1 carries none."
+        return [Reason("terms.version", words, "Plan it again.")]
+    return [] if plan.version == 2 else _version("plan", plan.version)
 
 
 def _named(what: str, text: str) -> list[Reason]:

@@ -50,5 +50,6 @@ AT_THE_NODE = {
     "onwardTransfer": "the recipients: true where one is neither the agreement's consumer nor of its institution",
     "grade": "the published grades of these columns",
     "lawPack": "the packs that the hospital applies, all articles satisfied",
+    "disclosurePack": "the signed plan: packs than which its disclosure rules are no looser, compared at the node",
 }
 """Who supplies the fact when a run is decided, at each round, and at its release: always the node itself."""

@@ -341,6 +341,17 @@ _OPERANDS = (
         held=True,
     ),
     Operand(
+        "disclosurePack",
+        _own("disclosurePack"),
+        "set",
+        HELD,
+        "the disclosure pack that is kept",
+        "所遵守的披露控制规则包",
+        "Carry the strictest of the hospitals' packs in the plan.",
+        form="pack",
+        held=True,
+    ),
+    Operand(
         "payAmount",
         _odrl("payAmount"),
         "number",

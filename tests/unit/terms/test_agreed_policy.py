@@ -31,6 +31,7 @@ KNOWN: Facts = replace(
     consent_basis="consent",
     assessments=("iso-27001",),
     law_packs=("pipl",),
+    disclosure_packs=("sacro",),
     recipient_classes=("university",),
     output_types=("model", "statistic"),
     algorithm_names=("glm", algorithm_digest(PLAN)),
@@ -80,6 +81,7 @@ NAMED = [
     (Constraint("onwardTransfer", "eq", "false"), "onward_transfer"),
     (Constraint("grade", "lteq", "L2"), "touched"),
     (Constraint("lawPack", "isAllOf", ("pipl",)), "law_packs"),
+    (Constraint("disclosurePack", "isAllOf", ("sacro",)), "disclosure_packs"),
 ]
 
 

@@ -31,7 +31,13 @@ VALUES = {
     "purpose": "disease-research/MONDO:0005010",
     "grade": "L2",
 }
-FORMS = {"party": "did:web:a.example", "name": "plain-1", "variable": "heart.age", "algorithm": "sha256:" + "0" * 64}
+FORMS = {
+    "party": "did:web:a.example",
+    "name": "plain-1",
+    "variable": "heart.age",
+    "algorithm": "sha256:" + "0" * 64,
+    "pack": "sacro",
+}
 
 
 def value_of(name: str) -> str:

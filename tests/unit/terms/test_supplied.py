@@ -33,6 +33,7 @@ def test_a_node_that_knows_everything_supplies_what_the_table_says() -> None:
         ethics_approvals=("one",),
         assessments=("one",),
         law_packs=("gdpr",),
+        disclosure_packs=("sacro",),
         consent_basis="consent",
         output_types=("table",),
         k_anonymity=10,
