@@ -15,6 +15,7 @@ _HOMES = {
     "anonymise": "anonymising",
     "check": "checking",
     "ReleaseIndex": "releases",
+    "anonymise_among": "among",
     "anonymise_beside": "releases",
     "compare_releases": "releases",
     "index_release": "releases",

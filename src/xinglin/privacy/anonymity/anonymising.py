@@ -62,7 +62,7 @@ def anonymise(
     people = code_persons(persons, rows)
     matrix = matrix_of(coded, rows)
     together = people is not None and linked
-    cut = _one_place_a_person(matrix, people) if together and people is not None else matrix
+    cut = whole_persons(matrix, people) if together and people is not None else matrix
     classes = cut_into_classes(coded, rules, shown, people, matrix=cut, engine=engine, cores=cores)
     if cut is not matrix:
         classes = with_bounds(classes.order, classes.starts, matrix[classes.order])
@@ -70,7 +70,7 @@ def anonymise(
     return recoded(columns, coded, classes, rules, people, risks_of(groups, many, people, population))
 
 
-def _one_place_a_person(matrix: Array, people: Array) -> Array:
+def whole_persons(matrix: Array, people: Array) -> Array:
     """Every row with the lowest codes of its person, so that a cut never parts a person's rows."""
     order = np.argsort(people, kind="stable")
     begins = np.flatnonzero(np.diff(people[order], prepend=-1))

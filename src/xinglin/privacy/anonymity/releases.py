@@ -31,7 +31,7 @@ INDEX_VERSION = 1
 """Of ``ReleaseIndex`` in bytes. Fields are added with a new version; a newer one is refused."""
 KEY_BYTES = 32
 INDEX_BYTES = Limit("index of a release", 2**31, "bytes")
-RELEASES = Limit("earlier releases compared at once", 64, "releases")
+RELEASES = Limit("earlier releases compared at once", 256, "releases")
 _PSEUDONYM_BYTES = 16
 _VALUE_BYTES = 8
 _NOBODY = -1
@@ -57,6 +57,15 @@ class ReleaseIndex(msgspec.Struct, frozen=True):
     def to_bytes(self) -> bytes:
         """The index as bytes, to be kept where the persons are."""
         return msgspec.msgpack.encode(self)
+
+    def pseudonyms(self) -> list[bytes]:
+        """The pseudonym of each entry, in the order of ``classes``."""
+        return [self.persons[at : at + _PSEUDONYM_BYTES] for at in range(0, len(self.persons), _PSEUDONYM_BYTES)]
+
+    def check_key(self, key: bytes) -> None:
+        """Raises ``BadIndex`` where the index was made with another key."""
+        if _keyed(key, b"check", "", _PSEUDONYM_BYTES) != self.key_check:
+            raise BadIndex("An index that was made with another key.", remedy="Take the table's one key.")
 
     @classmethod
     def from_bytes(cls, document: bytes) -> ReleaseIndex:
@@ -98,7 +107,7 @@ def index_release(
     who = column_of({"persons": persons}, "persons", rows).tolist()
     if any(one is None or one != one for one in who):
         raise BadColumns("A row without a person.", remedy="Give every row its person.")
-    names = {one: _keyed(key, b"person", one, _PSEUDONYM_BYTES) for one in set(who)}
+    names = {one: keyed_person(key, one) for one in set(who)}
     pairs = sorted({(names[one], number) for one, number in zip(who, classes.tolist(), strict=True)})
     values = {}
     for name in sensitive:
@@ -118,6 +127,11 @@ def index_release(
         np.array([number for _, number in pairs], dtype="<i4").tobytes(),
         values,
     )
+
+
+def keyed_person(key: bytes, person: Any) -> bytes:
+    """The pseudonym of a person in indexes made with ``key``."""
+    return _keyed(key, b"person", person, _PSEUDONYM_BYTES)
 
 
 def _keyed(key: bytes, what: bytes, value: Any, size: int) -> bytes:
@@ -171,7 +185,7 @@ def _pair(earlier: ReleaseIndex, now: ReleaseIndex) -> Verdict:
     return Denied(tuple(reasons)) if reasons else Allowed()
 
 
-def _entries(index: ReleaseIndex) -> tuple[Array, Array]:
+def entries_of(index: ReleaseIndex) -> tuple[Array, Array]:
     """Pseudonyms as pairs of whole numbers, and their classes."""
     pairs = np.frombuffer(index.persons, dtype=">u8").reshape(-1, 2).astype(np.uint64)
     return pairs, np.frombuffer(index.classes, dtype="<i4").astype(np.int64)
@@ -182,7 +196,7 @@ def _cells(earlier: ReleaseIndex, now: ReleaseIndex) -> tuple[Array, Array, Arra
 
     -1 stands for not being in a release at all.
     """
-    (old, old_classes), (new, new_classes) = _entries(earlier), _entries(now)
+    (old, old_classes), (new, new_classes) = entries_of(earlier), entries_of(now)
     together = np.concatenate([old, new])
     order = np.lexsort((together[:, 1], together[:, 0]))
     person = np.empty(len(order), dtype=np.int64)
@@ -246,7 +260,7 @@ def anonymise_beside(
     matrix = matrix_of(coded, rows)
     whole = persons_showing(shown, None)
     table = Table(matrix, None, shown.codes, layout_of(coded), book_of(rules, shown, whole))
-    had = np.bincount(_entries(earlier)[1])
+    had = np.bincount(entries_of(earlier)[1])
     groups = []
     for number in np.unique(before[before >= 0]).tolist():
         members = np.flatnonzero(before == number)
@@ -267,16 +281,14 @@ def anonymise_beside(
 
 def _classes_before(persons: Array, rows: int, earlier: ReleaseIndex, key: bytes) -> Array:
     """The earlier class of each row, -1 for a person who is new."""
-    if _keyed(key, b"check", "", _PSEUDONYM_BYTES) != earlier.key_check:
-        raise BadIndex("An index that was made with another key.", remedy="Take the table's one key.")
+    earlier.check_key(key)
     who = column_of({"persons": persons}, "persons", rows).tolist()
-    size = _PSEUDONYM_BYTES
-    names = [earlier.persons[at : at + size] for at in range(0, len(earlier.persons), size)]
-    home = dict(zip(names, _entries(earlier)[1].tolist(), strict=True))
+    names = earlier.pseudonyms()
+    home = dict(zip(names, entries_of(earlier)[1].tolist(), strict=True))
     if len(set(who)) != rows or len(home) != len(names):
         raise BadColumns(
             "A person with several rows or in several classes.",
             why="Which of the rows stood in which class is not kept.",
             remedy="Release one row a person, or release the table anew and compare.",
         )
-    return np.array([home.get(_keyed(key, b"person", one, size), _NOBODY) for one in who], dtype=np.int64)
+    return np.array([home.get(keyed_person(key, one), _NOBODY) for one in who], dtype=np.int64)

@@ -144,4 +144,4 @@ def test_indexes_and_tables_that_do_not_fit_are_refused(monkeypatch: pytest.Monk
     with pytest.raises(BadColumns, match="several rows"):
         anonymise_beside(columns, QUASI, Rules(5), persons // 2, index, KEY)
     with pytest.raises(LimitExceeded):
-        compare_releases([index] * 65, index)
+        compare_releases([index] * 257, index)
