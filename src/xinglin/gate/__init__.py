@@ -19,6 +19,7 @@ _HOMES = {
     "Record": "model",
     "Refused": "model",
     "Released": "model",
+    "SyntheticGuard": "model",
     "USE_STATES": "model",
     "Paused": "model",
     "Stopped": "model",

@@ -98,17 +98,37 @@ class ExtractGuard(msgspec.Struct, frozen=True):
     version: int = 1
 
 
+class SyntheticGuard(msgspec.Struct, frozen=True):
+    """What a synthetic set says about itself. Version 1; append-only.
+
+    ``rows`` of its first table. ``rho_units``: what its model cost; ``entry``: the hash of the ledger's entry that paid
+    (empty: none). ``model``: SHA-256 of the model. ``mark``: digest of what the mark stands for (empty: not marked).
+    ``recipient``: whose mark it is. ``size_bytes``: of all files.
+    """
+
+    rows: int
+    rho_units: int
+    entry: str
+    model: str
+    mark: str
+    recipient: str
+    size_bytes: int
+    version: int = 1
+
+
 class Computed(msgspec.Struct, frozen=True):
     """The opened outcome of a run, the same at every contributor: unprotected, or an extract as it would leave.
 
     ``result``: canonical bytes of what would be released; of an extract, its manifest, which names every file by
-    digest. ``salt``: 32 bytes that all contributors derive alike and the hub does not know. ``extract``: of an extract.
+    digest. ``salt``: 32 bytes that all contributors derive alike and the hub does not know. ``extract``: of an extract;
+    ``synthetic``: of a synthetic set, whose result is its manifest too.
     """
 
     result: bytes
     guard: PooledGuard
     salt: bytes
     extract: ExtractGuard | None = None
+    synthetic: SyntheticGuard | None = None
 
 
 class Stopped(msgspec.Struct, frozen=True):

@@ -5,24 +5,29 @@ from __future__ import annotations
 from xinglin.evidence.commitments import commit, derive_salt
 from xinglin.gate.extracts import check_guard
 from xinglin.gate.model import RESULT_BYTES, Computed, PooledGuard
+from xinglin.gate.synthetic import check_synthetic_guard
 from xinglin.kernel.verdict import Allowed, Verdict, deny, every
 from xinglin.privacy.differencing import check_differences, check_rosters, is_finer
 from xinglin.privacy.disclosure import check_dominance, check_total
 from xinglin.privacy.errors import BadLayout
 from xinglin.terms.extracts import is_extract
 from xinglin.terms.request import Plan
+from xinglin.terms.synthetic import is_synthetic
 
 
 def protect(plan: Plan, node: str, computed: Computed) -> Verdict:
     """Whether the outcome may leave under the plan's rules; pure, with every reason about the pooled data.
 
-    Of an extract: ``gate.extracts.check_guard``. Of a total: checks persons a cell, contributors (of the roster, this
-    node among them), degrees of freedom, parameters, dominance where rows are not persons, difference counts, and the
-    size of the result.
+    Of an extract: ``gate.extracts.check_guard``; of a synthetic set: ``gate.synthetic``. Of a total: checks persons a
+    cell, contributors (of the roster, this node among them), degrees of freedom, parameters, dominance where rows are
+    not persons, difference counts, and the size of the result.
     """
     guard = computed.guard
     if is_extract(plan) or computed.extract is not None:
         return every([_contributors(plan, node, guard), _size(computed.result), check_guard(plan, computed.extract)])
+    if is_synthetic(plan) or computed.synthetic is not None:
+        parts = [_contributors(plan, node, guard), _size(computed.result)]
+        return every([*parts, check_synthetic_guard(plan, computed.synthetic)])
     verdicts = [
         check_total(
             plan.rules,

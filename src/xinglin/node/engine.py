@@ -140,6 +140,26 @@ class Engine:
             reply: em.Extracted | em.Refusal = await self._ask(request, em.Extracted, em.Refusal)
             return Denied(reply.reasons) if isinstance(reply, em.Refusal) else reply
 
+    async def fit(self, request: em.Fit) -> bytes | Denied:
+        """The model of a loaded query's rows, or why there is none."""
+        reply: em.Fitted | Denied = await self._synthetic(request, em.Fitted)
+        return reply if isinstance(reply, Denied) else reply.model
+
+    async def draw(self, request: em.Draw) -> em.Drawn | Denied:
+        """Marked rows of a model, or why there are none."""
+        return await self._synthetic(request, em.Drawn)  # type: ignore[no-any-return]
+
+    async def judge(self, request: em.Judge) -> bytes | Denied:
+        """The report on a model's rows, for the hospital's own eyes."""
+        reply: em.Judged | Denied = await self._synthetic(request, em.Judged)
+        return reply if isinstance(reply, Denied) else reply.report
+
+    async def _synthetic(self, request: em.Fit | em.Draw | em.Judge, kind: type[msgspec.Struct]) -> Any:
+        async with self._turn:
+            await self._ready(request.session, started=False)
+            reply = await self._ask(request, kind, em.Refusal)
+            return Denied(reply.reasons) if isinstance(reply, em.Refusal) else reply
+
     async def unload(self, session: str) -> None:
         """Forget a session; again changes nothing."""
         async with self._turn:

@@ -84,6 +84,8 @@ class Child:
             return session.local(request)
         if isinstance(request, em.Extract):
             return session.extract(request)
+        if isinstance(request, em.Fit | em.Draw | em.Judge):
+            return session.synthetic(request)
         return session.cells(request)
 
     def _load(self, request: em.Load) -> em.Reply:

@@ -11,7 +11,7 @@ from xinglin.analysis.admit import OutputColumn
 from xinglin.analysis.algorithm import AlgorithmSpec
 from xinglin.analysis.table import Column
 from xinglin.catalogue.views import ExposedTable
-from xinglin.gate.model import ExtractGuard
+from xinglin.gate.model import ExtractGuard, SyntheticGuard
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
@@ -21,7 +21,9 @@ from xinglin.privacy.disclosure import DisclosureRules
 from xinglin.terms.agreed import CohortView
 from xinglin.terms.consent import PersonFilter
 from xinglin.terms.extracts import ExtractAsk
+from xinglin.terms.synthetic import SyntheticAsk
 from xinglin.wire.extracts import ExtractManifest
+from xinglin.wire.synthetic import SyntheticManifest
 
 FRAME_BYTES = Limit("frame between a node and its child", 512 * 1024 * 1024, "bytes")
 HEADER = struct.Struct(">I")
@@ -52,7 +54,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
     ``lake``: the folder. ``tables``: what the agreement exposes. ``cohort``: its views; without any, the
     exposed tables are the views. ``salt``: 32 secret bytes of the node, for the codes of persons. ``persons``: whose
-    rows the study may see; the others' are in no view.
+    rows the study may see; the others' are in no view. ``more``: further SELECTs, of a synthetic set's other tables.
     """
 
     session: str
@@ -64,6 +66,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     salt: bytes
     limits: QueryLimits = QueryLimits()
     persons: PersonFilter = PersonFilter()
+    more: tuple[str, ...] = ()
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):
@@ -117,13 +120,44 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
     draft: ExtractManifest
 
 
+class Fit(msgspec.Struct, frozen=True, tag="fit"):
+    """Measure the model of a synthetic set on the loaded queries' rows. ``secret``: who is left out, by lot."""
+
+    session: str
+    ask: SyntheticAsk
+    secret: bytes
+
+
+class Draw(msgspec.Struct, frozen=True, tag="draw"):
+    """Draw and mark the rows of a ``model``. ``seed``: secret, of the model and the number of rows. ``mark_key``: 32
+    bytes. ``draft``: the manifest as far as the node knows it; the mark stands for recipient, agreement and time.
+    """
+
+    session: str
+    ask: SyntheticAsk
+    model: bytes
+    seed: bytes
+    mark_key: bytes
+    draft: SyntheticManifest
+
+
+class Judge(msgspec.Struct, frozen=True, tag="judge"):
+    """Compare the rows of a ``model`` with the data and with who was left out; for the hospital's own eyes."""
+
+    session: str
+    ask: SyntheticAsk
+    model: bytes
+    seed: bytes
+    secret: bytes
+
+
 class Unload(msgspec.Struct, frozen=True, tag="unload"):
     """Forget a session and its rows."""
 
     session: str
 
 
-Request = Configure | Warm | Pin | Load | Start | Local | Cells | Extract | Unload
+Request = Configure | Warm | Pin | Load | Start | Local | Cells | Extract | Fit | Draw | Judge | Unload
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
@@ -133,6 +167,7 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     grade: str
     touched: tuple[str, ...]
     digest: str
+    more: tuple[tuple[OutputColumn, ...], ...] = ()
 
 
 class Pinned(msgspec.Struct, frozen=True, tag="pinned"):
@@ -179,6 +214,27 @@ class Extracted(msgspec.Struct, frozen=True, tag="extracted"):
     marked: bytes
 
 
+class Fitted(msgspec.Struct, frozen=True, tag="fitted"):
+    """The model's bytes; it stays in the node."""
+
+    model: bytes
+
+
+class Drawn(msgspec.Struct, frozen=True, tag="drawn"):
+    """A synthetic set as it would leave; ``marked``: JSON, how each table was marked, by its name."""
+
+    manifest: bytes
+    files: dict[str, bytes]
+    guard: SyntheticGuard
+    marked: dict[str, bytes]
+
+
+class Judged(msgspec.Struct, frozen=True, tag="judged"):
+    """The report on the data (JSON); it stays in the node."""
+
+    report: bytes
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """Carried out."""
 
@@ -190,7 +246,7 @@ class Fault(msgspec.Struct, frozen=True, tag="fault"):
     words: str
 
 
-Reply = Pinned | Loaded | Refusal | Started | Vector | Counted | Extracted | Done | Fault
+Reply = Pinned | Loaded | Refusal | Started | Vector | Counted | Extracted | Fitted | Drawn | Judged | Done | Fault
 
 _encoder = msgspec.msgpack.Encoder()
 requests = msgspec.msgpack.Decoder(Request)

@@ -20,8 +20,14 @@ from xinglin.node import engine_sets
 from xinglin.node.engine_messages import (
     Cells,
     Counted,
+    Draw,
+    Drawn,
     Extract,
     Extracted,
+    Fit,
+    Fitted,
+    Judge,
+    Judged,
     Load,
     Loaded,
     Local,
@@ -42,7 +48,10 @@ _COMPUTING_FAULTS = (XinglinError, ArithmeticError, ValueError, TypeError, Looku
 class Session:
     """Loaded, then started, then asked for vectors; every step is repeatable."""
 
-    def __init__(self, load: Load, admitted: Admitted, engine: QuerySession) -> None:
+    def __init__(
+        self, load: Load, admitted: Admitted, engine: QuerySession, more: tuple[Admitted, ...] = ()
+    ) -> None:
+        self._more = more
         self._load, self._admitted, self._engine = load, admitted, engine
         self._start: Start | None = None
         self._algorithm: Algorithm | None = None
@@ -58,6 +67,10 @@ class Session:
         admitted = views.admit(load.sql)
         if isinstance(admitted, Denied):
             return admitted
+        more = tuple(map(views.admit, load.more))
+        refused = tuple(reason for one in more if isinstance(one, Denied) for reason in one.reasons)
+        if refused:
+            return Denied(refused)
         engine = QuerySession(load.limits)
         datasets = Lake(load.lake).datasets(load.snapshot)
         if PERSON_LINK in datasets:
@@ -75,15 +88,17 @@ class Session:
         for name, select in views.selects:
             engine.view(name, select)
         engine.lock()
-        if not engine.check(admitted.sql_rewritten):
+        others = tuple(one for one in more if not isinstance(one, Denied))
+        if not all(engine.check(one.sql_rewritten) for one in (admitted, *others)):
             engine.close()
             return deny("sql.engine", "The engine cannot plan this query.", "Simplify it.")
-        return cls(load, admitted, engine)
+        return cls(load, admitted, engine, others)
 
     def loaded(self) -> Loaded:
         """What was admitted."""
         known = self._admitted
-        return Loaded(known.columns, known.grade, known.touched, known.digest)
+        more = tuple(one.columns for one in self._more)
+        return Loaded(known.columns, known.grade, known.touched, known.digest, more)
 
     def start(self, start: Start) -> Started | Refusal:
         """Build the algorithm and run the query; a query that fails leaves no table and the same reply."""
@@ -136,6 +151,17 @@ class Session:
         from xinglin.node.engine_extract import extracted
 
         return extracted(request, self._load, self._admitted, self._engine)
+
+    def synthetic(self, request: Fit | Draw | Judge) -> Fitted | Drawn | Judged | Refusal:
+        """Measure the model of a synthetic set, draw its rows, or judge them; nothing of the rows is kept here."""
+        from xinglin.node import engine_synthetic
+
+        if isinstance(request, Draw):
+            return engine_synthetic.drawn(request)
+        source = engine_synthetic.Source((self._admitted, *self._more), self._engine)
+        if isinstance(request, Fit):
+            return engine_synthetic.fitted(request, source)
+        return engine_synthetic.judged(request, source)
 
     def close(self) -> None:
         """Forget the rows."""

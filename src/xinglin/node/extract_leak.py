@@ -59,10 +59,11 @@ def _columns(file: Path) -> Columns:
         table = pq.read_table(file) if file.suffix == ".parquet" else pyarrow.csv.read_csv(file)
     except (pa.ArrowInvalid, OSError) as error:
         raise NotReadable("The file is no table.", remedy="Hand in Parquet, or CSV with a line of names.") from error
-    return {name: _array(table.column(name)) for name in table.column_names}
+    return {name: read_array(table.column(name)) for name in table.column_names}
 
 
-def _array(values: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
+def read_array(values: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
+    """A column of a file as marks are looked for in it: whole numbers, numbers with NaN, else texts or None."""
     import pyarrow as pa
 
     if pa.types.is_integer(values.type) and values.null_count == 0:

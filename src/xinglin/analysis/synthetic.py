@@ -1,0 +1,74 @@
+"""From the columns of an admitted query to the schema of a synthetic table: published facts and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from xinglin.analysis.admit_model import OutputColumn
+from xinglin.kernel.verdict import Denied, Reason
+from xinglin.privacy.synthesis.errors import SynthesisError
+from xinglin.privacy.synthesis.linked import Child, Linked
+from xinglin.privacy.synthesis.schema import Column, Schema
+from xinglin.terms.synthetic import PERSONS, SyntheticAsk
+
+KEY = "person"
+"""The column that names a made-up person where several tables hang together."""
+_KINDS = frozenset({"number", "category", "boolean", "date"})
+
+
+def schema_of_query(columns: Iterable[OutputColumn], days: tuple[int, int]) -> Schema | Denied:
+    """The schema of a query's columns; ``Denied`` names every column whose domain is not published.
+
+    ``days``: the range of dates where none is published, in days since 1970-01-01.
+    """
+    columns = tuple(columns)
+    reasons = tuple(reason for one in columns for reason in _faults(one))
+    if reasons:
+        return Denied(reasons)
+    try:
+        return Schema(tuple(_column(one, days) for one in columns))
+    except SynthesisError as error:
+        return Denied((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
+
+
+def linked_of(
+    ask: SyntheticAsk, columns: Iterable[OutputColumn], more: Iterable[Iterable[OutputColumn]]
+) -> Linked | Denied:
+    """The schema of several tables: the plan's own SELECT is of persons; ``more``: one query's columns a child."""
+    person = schema_of_query(columns, ask.days)
+    if isinstance(person, Denied):
+        return person
+    children = []
+    for child, theirs in zip(ask.children, more, strict=True):
+        schema = schema_of_query(theirs, ask.days)
+        if isinstance(schema, Denied):
+            return schema
+        children.append(Child(child.name, schema, KEY, child.rows_per_person, child.given, child.weight))
+    try:
+        return Linked(PERSONS, person, KEY, tuple(children))
+    except SynthesisError as error:
+        return Denied((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
+
+
+def _faults(column: OutputColumn) -> Iterator[Reason]:
+    name = column.name
+    if column.kind not in _KINDS:
+        yield Reason("synthetic.no_domain", f"{name!r} is a key or a text: no synthetic row has one.", "Leave it out.")
+    elif column.kind == "number" and (column.low is None or column.high is None):
+        remedy = f"Bound it in the query: LEAST(GREATEST({name}, low), high) AS {name}."
+        yield Reason("synthetic.no_domain", f"{name!r} has no published range.", remedy)
+    elif column.kind == "category" and not column.levels:
+        remedy = "Choose the levels in the query, by CASE, or ask the hospital to publish them."
+        yield Reason("synthetic.no_domain", f"{name!r} has no published levels.", remedy)
+
+
+def _column(one: OutputColumn, days: tuple[int, int]) -> Column:
+    if one.kind == "category":
+        return Column(one.name, levels=one.levels)
+    if one.kind == "boolean":
+        return Column(one.name, "boolean")
+    low, high = (float(days[0]), float(days[1])) if one.kind == "date" else (one.low or 0.0, one.high or 0.0)
+    if one.kind == "date" or one.integer:
+        low, high = float(low // 1), float(-(-high // 1))
+    kind = "date" if one.kind == "date" else "integer" if one.integer else "number"
+    return Column(one.name, kind, low=low, high=high if high > low else low + 1)
