@@ -18,7 +18,7 @@ from xinglin.node.budgets import NodeBudgets
 from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import Hospital, HostileHub
-from xinglin.wire.channel import Report, RunMessage, RunRelay
+from xinglin.wire.channel import Order, Report, RunMessage, RunOrder, RunRelay
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 RHO = 5 * 10**9
@@ -96,15 +96,49 @@ async def test_asking_again_and_again_to_average_noise_ends_with_the_budget(hub:
     assert (await asker.ask(asker.plan(SQL, "histogram", HISTOGRAM))).state == "done"  # exact answers are others
 
 
-async def test_runs_that_race_for_the_last_of_a_budget_never_overspend(hub: HostileHub, asker: Asker) -> None:
+def held(hub: HostileHub, study: str) -> dict[str, int]:
+    return {name: budgets(one).scopes(DATA_SET, study)[0].reserved for name, one in hub.hospitals.items()}
+
+
+async def test_runs_that_race_for_the_last_of_a_budget_pay_everywhere_or_nowhere(hub: HostileHub, asker: Asker) -> None:
     for one in hub.hospitals.values():
         budgets(one).set_cap(DATA_SET, asker.study, 2 * RHO)
     runs = [asker.begin(plan(asker, fresh=True)) for _ in range(5)]
     await asyncio.gather(*(hub.finish(run) for run in runs))
-    assert sum(run.state == "done" for run in runs) <= 2
-    assert all(units <= 2 * RHO for units in spent(hub, asker.study).values())
+    done = [run for run in runs if run.state == "done"]
+    assert done and {run.state for run in runs} == {"done", "refused"}, "nobody is withheld after having paid"
+    assert spent(hub, asker.study) == dict.fromkeys(hub.names, RHO * len(done)) and len(done) <= 2
+    await until(lambda: held(hub, asker.study) == dict.fromkeys(hub.names, 0))
+    lost = {code for run in runs if run not in done for code in codes(run)}
+    assert lost <= {"privacy.reserved", "privacy.study_spent"}
     for one in hub.hospitals.values():
         budgets(one).entries(DATA_SET)  # the chain holds
+
+
+async def test_two_that_each_hold_half_of_the_hospitals_do_not_both_lose(hub: HostileHub, asker: Asker) -> None:
+    """Every order of arrival: the run with the smaller id waits where the other holds the budget, and is answered."""
+    for one in hub.hospitals.values():
+        budgets(one).set_cap(DATA_SET, asker.study, RHO)
+    first_at, ids, everywhere = {"a": 0, "b": 1, "c": 0, "d": 1}, [], False
+
+    def one_first(did: str, sent: Order) -> tuple[Order, ...]:
+        if not isinstance(sent, RunOrder):
+            return (sent,)
+        ids.extend({sent.run_id} - set(ids))
+        mine = ids.index(sent.run_id) == first_at[hub.by_did[did].name]
+        return (sent,) if mine or everywhere else ()
+
+    hub.orders = one_first
+    runs = [asker.begin(plan(asker, fresh=True)) for _ in range(2)]
+    await until(lambda: all(held(hub, asker.study).values()))
+    everywhere = True
+    for run in runs:
+        for one in hub.hospitals.values():
+            run.arrived(one.did)  # the orders that were kept back
+    await asyncio.gather(*(hub.finish(run) for run in runs))
+    first, second = sorted(runs, key=lambda run: run.run_id)
+    assert (first.state, second.state) == ("done", "refused") and codes(second) == {"privacy.reserved"}
+    assert spent(hub, asker.study) == dict.fromkeys(hub.names, RHO)
 
 
 async def test_past_the_last_exact_answer_noise_is_still_answered(hub: HostileHub) -> None:

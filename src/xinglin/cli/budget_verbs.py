@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xinglin.sdk.space import Space
 
 node_app = typer.Typer()
-_SCOPE = ("study", "spent_rho", "left_rho", "cap_rho", "epsilon_spent", "epsilon_cap")
+_SCOPE = ("study", "spent_rho", "reserved_rho", "left_rho", "cap_rho", "epsilon_spent", "epsilon_cap")
 
 
 @node_app.command(name="budget")
@@ -48,7 +48,7 @@ def budget(
     """What each hospital says is spent and left of its budget of privacy for a study, signed by it."""
     found = space.study(study)
     rows = [one.to_dict() for one in space.budget(data_set or found.data_set, found.id)]
-    shown = ("hospital", "spent_rho", "left_rho", "epsilon_spent", "everybody_left_rho", "at")
+    shown = ("hospital", "spent_rho", "reserved_rho", "left_rho", "epsilon_spent", "everybody_left_rho", "at")
     printer.value(rows, lambda: columns(rows, shown))
 
 

@@ -46,7 +46,8 @@ class Ledger(Protocol):
     async def reserve(self, use: Use) -> Verdict:
         """Take one answer of the agreement and of the data set for the run; again changes nothing.
 
-        A noised answer takes none: it has to fit the budget of privacy, which it pays before its one upload.
+        A noised answer takes none: its price is held of the budget of privacy, which it pays before its one upload.
+        ``NotNow`` while other runs hold what it needs.
         """
         ...
 

@@ -66,6 +66,7 @@ def _scope(one: Scope) -> dict[str, object]:
         "study": "everybody" if one.study == EVERYBODY else one.study,
         "cap_rho": rho_text(one.cap),
         "spent_rho": rho_text(one.spent),
+        "reserved_rho": rho_text(one.reserved),
         "left_rho": rho_text(one.left),
         "epsilon_spent": decimal_up(to_epsilon(one.spent, POLICY_DELTA)),
         "epsilon_cap": decimal_up(to_epsilon(one.cap, POLICY_DELTA)),

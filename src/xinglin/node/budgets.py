@@ -1,8 +1,9 @@
 """Budgets of privacy at this hospital: what noised answers may cost, what they did, and what was answered before.
 
-A noised answer takes no exact answer. It is looked at when it is asked for, and pays irrevocably right before its one
-upload: nothing that was computed has left by then, and whatever happens after it is paid. The same question on the same
-tables is not computed again: the earlier release is named, and stands.
+A noised answer takes no exact answer. Its price is reserved when it is admitted, so that a run which another hospital
+cannot be paid by ends before anybody paid; it is charged irrevocably right before the one upload: nothing that was
+computed has left by then, and whatever happens after it is paid. What a run holds is free again when it ends without
+having paid. The same question on the same tables is not computed again: the earlier release is named, and stands.
 
 Persons are in lake tables, not in names: a data set that shares a lake table with one asked before goes on with that
 one's budget when it is first asked; one that has a budget of its own pays from both.
@@ -24,7 +25,9 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.outbox import Outbox
 from xinglin.privacy.noise.accounting import to_epsilon
 from xinglin.privacy.noise.budget import EVERYBODY, Cached, Charged, Entry, Forecast, Scope
-from xinglin.terms.noise_asked import DEFAULT_DELTA, NOISE, RHO_UNIT, exact, noise_of
+from xinglin.privacy.noise.reserving import Reserved, Waits, held_by_others
+from xinglin.terms.noise_asked import DEFAULT_DELTA, NOISE, RHO_UNIT, exact
+from xinglin.terms.synthetic import is_synthetic, paid_noise, synthetic_of
 from xinglin.trust.envelope import sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.budgets import ANY_STUDY, BUDGET_CONTEXT, BudgetReport, BudgetTold
@@ -72,6 +75,8 @@ class NodeBudgets:
         self._ledger, self._database, self._caps, self._clock = ledger, database, caps, clock
         self._tables = tables
         self.teller: Callable[[BudgetTold], None] | None = None
+        self.persons: Callable[[str], str] = lambda _run: ""
+        """Whose rows a run may see, as a digest: a set that is kept was made of these persons."""
 
     def close(self) -> None:
         """Close the ledger's connections."""
@@ -81,20 +86,46 @@ class NodeBudgets:
 
     def look(self, use: Use) -> Verdict:
         """Whether the use's noise would be paid for now; charges nothing. Denied names an answer given before."""
-        plan, noise = use.plan, _noise(use)
-        self._cover(plan.data_set)
-        self._ledger.begin(plan.data_set, plan.study, self._caps.everybody, self._caps.study, self._clock())
-        outcome = self._ledger.look(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units)
+        plan, noise, now = use.plan, _noise(use), self._begun(use)
+        outcome = self._ledger.look(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units, now)
         return Allowed() if isinstance(outcome, Charged) else self._no(use, outcome)
+
+    def reserve(self, use: Use) -> Verdict | Waits:
+        """Hold the use's price until it pays or ends; ``Waits`` where runs in progress hold what it needs."""
+        plan, noise, now = use.plan, _noise(use), self._begun(use)
+        outcome = self._ledger.reserve(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units, now)
+        if isinstance(outcome, Waits):
+            return outcome
+        if isinstance(outcome, Cached) and is_synthetic(plan):
+            return Allowed()  # its model was paid for: rows are drawn from it again
+        if isinstance(outcome, Reserved | Charged):
+            self._tell_all(plan.data_set)
+            return Allowed()
+        return self._no(use, outcome)
+
+    def give_back(self, run: str) -> None:
+        """The run ended and did not pay: what it holds is free again; again changes nothing."""
+        for data_set in self._ledger.give_back(run, self._clock()):
+            self._tell_all(data_set)
 
     def charge(self, use: Use) -> Charged | Denied:
         """Pay, once and for good; again for the same run changes nothing."""
+        outcome = self.pay(use)
+        return self._no(use, outcome) if isinstance(outcome, Cached) else outcome
+
+    def pay(self, use: Use) -> Charged | Cached | Denied:
+        """Pay, once and for good; or the release that answers the same question already, which costs nothing."""
         plan, noise, now = use.plan, _noise(use), self._clock()
         outcome = self._ledger.charge(plan.data_set, plan.study, use.run, self.query(use), noise.rho_units, now)
+        if isinstance(outcome, Denied):
+            return self._no(use, outcome)
         if isinstance(outcome, Charged):
-            self.tell((plan.data_set, *self._sharing(plan.data_set)))
-            return outcome
-        return self._no(use, outcome)
+            self._tell_all(plan.data_set)
+        return outcome
+
+    def keep_release(self, data_set: str, run: str, release: bytes) -> bytes:
+        """Keep what a run paid for; the bytes that are given back are what may leave: the first that were kept."""
+        return self._ledger.keep(data_set, run, release, self._clock())
 
     def released(self, data_set: str, record: Record) -> None:
         """Remember that the result of the record's run answers its question; again changes nothing."""
@@ -117,6 +148,10 @@ class NodeBudgets:
         tables = msgspec.to_builtins(pinned.tables) if pinned is not None else []
         plan = msgspec.structs.replace(use.plan, as_of=0)
         again = use.run if _noise(use).fresh or pinned is None else ""
+        ask = synthetic_of(plan) if is_synthetic(plan) else None
+        if ask is not None and not isinstance(ask, Denied):
+            about = msgspec.structs.replace(plan, params=ask.question()).digest()
+            return canonical_digest({"plan": about, "tables": tables, "fresh": again, "persons": self.persons(use.run)})
         return canonical_digest({"plan": plan.digest(), "tables": tables, "fresh": again})
 
     # --- by the hospital ---------------------------------------------------------------------
@@ -145,7 +180,7 @@ class NodeBudgets:
     def known(self, data_set: str) -> tuple[Scope, ...]:
         """Everybody's scope, then those of studies that have one of their own."""
         everybody = self.scopes(data_set, EVERYBODY)[1]
-        return (everybody, *(one for one in self._ledger.caps(data_set) if one.study != EVERYBODY))
+        return (everybody, *(one for one in self._standing(data_set) if one.study != EVERYBODY))
 
     def tell(self, data_sets: Iterable[str]) -> None:
         """Say how the budgets stand, to each study and to one that has asked for nothing yet."""
@@ -155,15 +190,15 @@ class NodeBudgets:
             everybody, *studies = self.known(data_set)
             head, now = self._ledger.head(data_set), self._clock()
             for one in (Scope(data_set, ANY_STUDY, self._caps.study), *studies):
-                self.teller(
-                    BudgetTold("", data_set, one.study, one.cap, one.spent, everybody.cap, everybody.spent, now, head)
-                )
+                sums = (one.cap, one.spent, everybody.cap, everybody.spent)
+                held = {"reserved": one.reserved, "everybody_reserved": everybody.reserved}
+                self.teller(BudgetTold("", data_set, one.study, *sums, now, head, **held))
 
     # --- what stands -------------------------------------------------------------------------
 
     def scopes(self, data_set: str, study: str) -> tuple[Scope, Scope]:
         """The study's scope and everybody's, as set by the hospital or by default."""
-        known = {one.study: one for one in self._ledger.caps(data_set)}
+        known = {one.study: one for one in self._standing(data_set)}
         return (
             known.get(study, Scope(data_set, study, self._caps.study)),
             known.get(EVERYBODY, Scope(data_set, EVERYBODY, self._caps.everybody)),
@@ -173,15 +208,34 @@ class NodeBudgets:
         """What the study will have spent on the data set with this use, as ε (exact decimal, rounded up).
 
         ``None`` for an exact answer: it has no ε. At ``POLICY_DELTA``. The most, of the budgets that share a table.
+        What the study's other runs hold counts as spent, where they held it before this one.
         """
-        noise = noise_of(use.plan.algorithm, use.plan.params)
+        noise = paid_noise(use.plan)
         if noise is None:
             return None
         self._cover(use.plan.data_set)
+        paid = self.paid(use.plan.data_set, use.run) is not None or self._kept(use)
         roots = self._ledger.sharing(use.plan.data_set)
-        spent = max(self.scopes(one, use.plan.study)[0].spent for one in roots)
-        units = spent + (0 if self.paid(use.plan.data_set, use.run) is not None else noise.rho_units)
+        units = max(
+            self.scopes(one, use.plan.study)[0].spent + (0 if paid else noise.rho_units + self._held_before(use, one))
+            for one in roots
+        )
         return decimal_up(to_epsilon(units, POLICY_DELTA))
+
+    def _held_before(self, use: Use, data_set: str) -> int:
+        """Units that other runs of the study hold, of those that came before this one's reservation, if it has one."""
+        now = self._clock()
+        held = self._ledger.reservations(data_set, now)
+        own = next((place for place, one in enumerate(held) if one.run == use.run), len(held))
+        return held_by_others(held[:own], use.run, now, use.plan.study)
+
+    def _kept(self, use: Use) -> bool:
+        """Whether it is a synthetic set of a model that was paid for before."""
+        if not is_synthetic(use.plan):
+            return False
+        plan, units, now = use.plan, _noise(use).rho_units, self._clock()
+        outcome = self._ledger.look(plan.data_set, plan.study, use.run, self.query(use), units, now)
+        return isinstance(outcome, Cached) and outcome.entry is None
 
     def uses(self, use: Use) -> int:
         """Noised answers that the study was given of the data set, this one not included."""
@@ -194,6 +248,19 @@ class NodeBudgets:
             one.study == use.plan.study and one.run != use.run and one.kind in ("charge", "share") and not one.told
             for one in entries
         )
+
+    def _begun(self, use: Use) -> int:
+        """Now, the budgets that would pay being known and having caps."""
+        plan, now = use.plan, self._clock()
+        self._cover(plan.data_set)
+        self._ledger.begin(plan.data_set, plan.study, self._caps.everybody, self._caps.study, now)
+        return now
+
+    def _standing(self, data_set: str) -> tuple[Scope, ...]:
+        return self._ledger.standing(data_set, self._clock())
+
+    def _tell_all(self, data_set: str) -> None:
+        self.tell((data_set, *self._sharing(data_set)))
 
     def _cover(self, data_set: str) -> None:
         """Note which lake tables the published data sets with a budget read, then this one's: it may share theirs."""
@@ -214,6 +281,8 @@ class NodeBudgets:
         """Why nothing is computed, in words that name the earlier answer, or say how much is left."""
         if isinstance(outcome, Cached):
             return _answered(msgspec.json.decode(outcome.release, type=Earlier))
+        if not set(outcome.codes) <= {"privacy.study_spent", "privacy.everybody_spent"}:
+            return outcome
         study, everybody = self.scopes(use.plan.data_set, use.plan.study)
         noise = _noise(use)
         reasons = [*_short(study, noise, "The study's"), *_short(everybody, noise, "The data set's, over all studies,")]
@@ -255,7 +324,7 @@ def decimal_up(value: float) -> str:
 
 
 def _noise(use: Use) -> NoiseAsked:
-    found = noise_of(use.plan.algorithm, use.plan.params)
+    found = paid_noise(use.plan)
     if found is None:
         raise ValueError("an exact answer spends no privacy")
     return found
@@ -266,7 +335,8 @@ def _short(scope: Scope, noise: NoiseAsked, whose: str) -> list[Reason]:
         return []
     code = "privacy.everybody_spent" if scope.study == EVERYBODY else "privacy.study_spent"
     left, cost = rho_text(scope.left), rho_text(noise.rho_units)
-    words = f"{whose} budget of privacy has {left} rho left, and this costs {cost}."
+    held = f", beside {rho_text(scope.reserved)} that runs in progress hold," if scope.reserved else ","
+    words = f"{whose} budget of privacy has {left} rho left{held} and this costs {cost}."
     remedy = "Ask with a smaller epsilon, use the answers given so far, or have the hospital raise the cap."
     return [Reason(code, words, remedy)]
 

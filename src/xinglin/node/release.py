@@ -19,10 +19,11 @@ from xinglin.node.computer import cell_rows, cells_file
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
 from xinglin.privacy.differencing import ReleasedCell
+from xinglin.privacy.noise.reserving import Waits
 from xinglin.stores.database_errors import StoreUnavailable
 from xinglin.stores.node_database import NodeDatabase
-from xinglin.terms.noise_asked import is_noisy
 from xinglin.terms.request import Plan
+from xinglin.terms.synthetic import is_synthetic, paid_noise
 from xinglin.trust.envelope import sign
 from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import PrivateKeys
@@ -56,11 +57,14 @@ class NodeLedger:
             held = None
         if held is None:
             return deny("node.no_agreement", "There is no such agreement here.", "Negotiate one.")
-        if is_noisy(use.plan.algorithm):
+        if paid_noise(use.plan) is not None:
             if self._budgets is None:
                 return deny("privacy.no_budget", "This hospital keeps no budget of privacy.", "Ask for exact answers.")
             with _pausing():
-                return self._budgets.look(use)
+                reserved = self._budgets.reserve(use)
+            if isinstance(reserved, Waits):
+                raise NotNow("budget_reserved", reserved.reasons[0].words, remedy=reserved.reasons[0].remedy)
+            return reserved
         with _pausing():
             chain = chain_of(self._database, digest)
             return self._database.reserve_for(use, digest, held[1].terms.allowance, chain)
@@ -80,19 +84,23 @@ class NodeLedger:
                 self._database.move_charge(run, "spend")
                 return
             record = self._database.record(run)
+            if is_synthetic(plan):
+                return  # its model was kept before a row of it could leave
             if self._budgets is not None and record is not None and record.state == "delivered":
                 self._budgets.released(plan.data_set, record)
 
     async def give_back(self, run: str) -> None:
-        """See the port."""
+        """See the port. What was paid for noise stays paid: what the run holds and did not pay is free again."""
         with _pausing():
             self._database.move_charge(run, "give_back")
+            if self._budgets is not None:
+                self._budgets.give_back(run)
 
     def _noised(self, run: str) -> Plan | None:
         """The run's plan, where it asks for noise."""
         row = self._database.run(run)
         plan = decode_json(row.plan, Plan) if row is not None else None
-        return plan if plan is not None and is_noisy(plan.algorithm) else None
+        return plan if plan is not None and paid_noise(plan) is not None else None
 
 
 class NodeReleaseStore:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Budget(msgspec.Struct, frozen=True):
     """One hospital's budget of a data set towards a study, and towards everybody; units of 10⁻¹² rho.
 
-    ``hospital`` is its DID, ``name`` its label. ``at``: when the hospital said so.
+    ``hospital`` is its DID, ``name`` its label. ``at``: when the hospital said so. ``reserved``: what runs in progress
+    hold of the study's, and of everybody's, until they pay or end.
     """
 
     hospital: str
@@ -33,11 +34,14 @@ class Budget(msgspec.Struct, frozen=True):
     everybody_spent: int
     at: Instant
     head: str
+    reserved: int = 0
+    everybody_reserved: int = 0
 
     @property
     def left(self) -> int:
-        """Units that the study may still spend there: of its own budget, and of everybody's."""
-        return max(0, min(self.cap - self.spent, self.everybody_cap - self.everybody_spent))
+        """Units that the study may still spend there: of its own budget, and of everybody's, beside what runs hold."""
+        everybody = self.everybody_cap - self.everybody_spent - self.everybody_reserved
+        return max(0, min(self.cap - self.spent - self.reserved, everybody))
 
     @property
     def epsilon_spent(self) -> str:
@@ -56,10 +60,12 @@ class Budget(msgspec.Struct, frozen=True):
             "data_set": self.data_set,
             "study": self.study,
             "spent_rho": rho_text(self.spent),
+            "reserved_rho": rho_text(self.reserved),
             "left_rho": rho_text(self.left),
             "cap_rho": rho_text(self.cap),
             "epsilon_spent": self.epsilon_spent,
-            "everybody_left_rho": rho_text(max(0, self.everybody_cap - self.everybody_spent)),
+            "everybody_reserved_rho": rho_text(self.everybody_reserved),
+            "everybody_left_rho": rho_text(max(0, self.everybody_cap - self.everybody_spent - self.everybody_reserved)),
             "at": to_text(self.at),
             "head": self.head,
         }
@@ -83,6 +89,8 @@ def budgets_of(space: Session, data_set: str, study: str) -> list[Budget]:
             one.everybody_spent,
             one.at,
             one.head,
+            one.reserved,
+            one.everybody_reserved,
         )
         for one in told
         if one is not None and one.data_set == data_set and one.study in (study, ANY_STUDY)

@@ -36,6 +36,7 @@ class NoisePreview(msgspec.Struct, frozen=True):
 
     ``sds``: by measure, the standard deviation of the noise when all hospitals take part; in persons, or in parts of
     half a published range. ``questions``: how many more of this cost fit at every hospital; -1 where one said nothing.
+    ``reserved``: what runs in progress hold of the study's budget, where they do.
     """
 
     epsilon: str
@@ -46,10 +47,13 @@ class NoisePreview(msgspec.Struct, frozen=True):
     sds: tuple[tuple[str, float], ...]
     left: tuple[tuple[str, str], ...]
     questions: int
+    reserved: tuple[tuple[str, str], ...] = ()
 
     def lines(self) -> list[str]:
         """Lines of the printed preview."""
         shown = ", ".join(f"{name} {left}" for name, left in self.left) or "not said"
+        held = ", ".join(f"{name} {units}" for name, units in self.reserved)
+        shown += f" (reserved by runs in progress: {held})" if held else ""
         lasts = f"; {self.questions} more questions like this fit" if self.questions >= 0 else ""
         return [
             f"  noise        ({self.epsilon}, {self.delta})-differentially private, "
@@ -171,6 +175,7 @@ def _noise(session: Session, study_id: str, scope: Scope, built: Algorithm) -> N
         built.expected(len(scope.roster)),
         tuple((one.name, rho_text(one.left)) for one in told),
         min(one.questions(asked.rho_units) for one in told) if said else -1,
+        tuple((one.name, rho_text(one.reserved)) for one in told if one.reserved),
     )
 
 

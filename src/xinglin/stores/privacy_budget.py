@@ -32,6 +32,8 @@ from xinglin.privacy.noise.budget import (
     verify,
 )
 from xinglin.privacy.noise.errors import BadNoise, BrokenChain
+from xinglin.privacy.noise.reserving import Held, Reservation, Reserved, Waits, held_by_others, reserve
+from xinglin.stores import privacy_reserved as holds
 from xinglin.stores.columns import number, octets, words
 from xinglin.stores.database import Database, Row, Work, sqlite_url
 from xinglin.stores.node_database import SCHEMA, SCHEMA_VERSION
@@ -121,7 +123,8 @@ class BudgetLedger:
 
     def __init__(self, url: str | URL, *, accept_loss: bool = False) -> None:
         self._database = Database(url, SCHEMA)
-        self._database.install(_meta, SCHEMA_VERSION, accept_loss=accept_loss)
+        for tables in (_meta, holds.meta):
+            self._database.install(tables, SCHEMA_VERSION, accept_loss=accept_loss)
 
     @classmethod
     def in_folder(cls, folder: Path) -> BudgetLedger:
@@ -189,8 +192,32 @@ class BudgetLedger:
 
     # --- by a run ----------------------------------------------------------------------------
 
+    def reserve(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int, at: Instant) -> Held:
+        """See the port. One transaction: of all budgets that share a table, or of none."""
+        ask = Ask(data_set, study, run, query_digest, rho_units)
+        with self._database.alone() as work:
+            holds.sweep(work, at)
+            first, *others = (_held(work, root, ask, at) for root in _roots(work, data_set))
+            if not isinstance(first, Reserved):
+                return first
+            for kind in (Denied, Waits):
+                for one in others:
+                    if isinstance(one, kind):
+                        return one
+            found = [one for one in (first, *others) if isinstance(one, Reserved) and not one.again]
+            holds.add(work, [one.reservation for one in found])
+        return first
+
+    def give_back(self, run: str, at: Instant) -> tuple[str, ...]:
+        """See the port."""
+        with self._database.alone() as work:
+            return holds.end(work, run, at)
+
     def charge(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int, at: Instant) -> Outcome:
-        """See the port. One transaction: what it read still holds when it writes, and all that share a table pay."""
+        """See the port. One transaction: what it read still holds when it writes, and all that share a table pay.
+
+        What the run held becomes the charge in the same transaction.
+        """
         ask = Ask(data_set, study, run, query_digest, rho_units)
         with self._database.alone() as work:
             outcome, others = _decided(work, ask, at)
@@ -200,13 +227,15 @@ class BudgetLedger:
                 _pay(work, outcome.entry, (EVERYBODY, study))
             elif isinstance(outcome, Cached) and outcome.entry is not None:
                 _pay(work, outcome.entry, (study,))
+            if isinstance(outcome, Charged):
+                holds.pay(work, run)
         return outcome
 
-    def look(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int) -> Outcome:
+    def look(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int, at: Instant = 0) -> Outcome:
         """See the port."""
         ask = Ask(data_set, study, run, query_digest, rho_units)
         with self._database.alone() as work:
-            return _decided(work, ask, 0)[0]
+            return _decided(work, ask, at)[0]
 
     def paid(self, data_set: str, run: str) -> Entry | None:
         """See the port."""
@@ -251,6 +280,18 @@ class BudgetLedger:
         with self._database.alone() as work:
             return _scopes(work, _root(work, data_set))
 
+    def standing(self, data_set: str, at: Instant) -> tuple[Scope, ...]:
+        """See the port."""
+        with self._database.alone() as work:
+            root = _root(work, data_set)
+            found, held = _scopes(work, root), holds.holding(work, root, at)
+        return tuple(_with(one, held, "", at) for one in found)
+
+    def reservations(self, data_set: str, at: Instant) -> tuple[Reservation, ...]:
+        """See the port."""
+        with self._database.alone() as work:
+            return holds.holding(work, _root(work, data_set), at)
+
     def spent(self, data_set: str, study: str = EVERYBODY) -> int:
         """See the port."""
         found = self.scope(data_set, study)
@@ -270,16 +311,17 @@ class BudgetLedger:
             last = _last(work, _root(work, data_set))
         return last.hash if last else ""
 
-    def preview(self, data_set: str, study: str, rho_units: int) -> Preview | Denied:
-        """What one more release would cost; charges nothing."""
-        of_study, everybody = self.scope(data_set, study), self.scope(data_set, EVERYBODY)
+    def preview(self, data_set: str, study: str, rho_units: int, at: Instant = 0) -> Preview | Denied:
+        """What one more release would cost at ``at``, beside what runs hold then; charges nothing."""
+        scopes = {one.study: one for one in self.standing(data_set, at)}
+        of_study, everybody = scopes.get(study), scopes.get(EVERYBODY)
         if of_study is None or everybody is None:
             return deny("privacy.no_budget", "The data set has no privacy budget.", "The hospital has to set its caps.")
         return preview(of_study, everybody, rho_units)
 
     def forecast(self, data_set: str, study: str, now: Instant, window_days: int = 30) -> Forecast | Denied:
         """How long a scope lasts at the pace of the last days."""
-        found = self.scope(data_set, study)
+        found = next((one for one in self.standing(data_set, now) if one.study == study), None)
         if found is None:
             return deny("privacy.no_budget", "There is no such budget.", "The hospital has to set its caps.")
         return forecast(found, self.entries(data_set), now, window_days)
@@ -300,7 +342,7 @@ def _cap(work: Work, root: str, study: str, rho_units: int, at: Instant) -> Verd
     if isinstance(line, Denied):
         return line
     if found is None:
-        work.write(_ADD_SCOPE, **msgspec.structs.asdict(Scope(root, study, rho_units)))
+        work.write(_ADD_SCOPE, data_set=root, study=study, cap=rho_units, spent=0)
     else:
         work.write(_RAISE_CAP, one=root, by=study, units=rho_units)
     _add(work, line)
@@ -310,18 +352,28 @@ def _cap(work: Work, root: str, study: str, rho_units: int, at: Instant) -> Verd
 def _decided(work: Work, ask: Ask, at: Instant) -> tuple[Outcome, tuple[Entry, ...]]:
     """What a charge comes to, and what the budgets that share a table pay with it; denied where one of them lacks."""
     root, *others = _roots(work, ask.data_set)
-    outcome = decide(_position(work, root, ask), ask, at)
+    outcome = decide(_position(work, root, ask, at), ask, at)
     entry = None if isinstance(outcome, Denied) or (isinstance(outcome, Charged) and outcome.again) else outcome.entry
     if entry is None:
         return outcome, ()
     lines = []
     for other in others:
-        theirs = decide(_position(work, other, ask), ask, at)
+        theirs = decide(_position(work, other, ask, at), ask, at)
         if isinstance(theirs, Denied):
             return theirs, ()
         if isinstance(theirs, Charged) and not theirs.again:
             lines.append(theirs.entry)
     return outcome, tuple(lines)
+
+
+def _held(work: Work, root: str, ask: Ask, at: Instant) -> Held:
+    return reserve(_position(work, root, ask, at), ask, holds.known(work, root, ask.study, ask.run), at)
+
+
+def _with(one: Scope, held: Iterable[Reservation], run: str, at: Instant) -> Scope:
+    """The scope with what runs other than ``run`` hold of it."""
+    units = held_by_others(held, run, at, "" if one.study == EVERYBODY else one.study)
+    return msgspec.structs.replace(one, reserved=units) if units else one
 
 
 def _covering(work: Work, tables: Iterable[str]) -> tuple[str, ...]:
@@ -396,7 +448,7 @@ def _intact(work: Work, row: Row) -> bytes:
     return kept
 
 
-def _position(work: Work, root: str, ask: Ask) -> Position:
+def _position(work: Work, root: str, ask: Ask, at: Instant) -> Position:
     """All that the charge depends on; ``BrokenChain`` where the scopes are not what the newest entries say."""
     two = {row["study"]: Scope(**row) for row in work.rows(_TWO_SCOPES, one=root, all=EVERYBODY, by=ask.study)}
     everybody, study, last = two.get(EVERYBODY), two.get(ask.study), _last(work, root)
@@ -409,11 +461,19 @@ def _position(work: Work, root: str, ask: Ask) -> Position:
     of_run = work.one(_PAID_BY_RUN, one=root, of_run=ask.run)
     kept = work.one(_RELEASES, one=root, about=ask.query, by=ask.study)
     shared = kept is not None and work.one(_SHARED, one=root, by=ask.study, about=ask.query) is not None
+    held = holds.holding(work, root, at)
+    own = any((one.run, one.study, one.query, one.rho_units) == _named_by(ask) for one in held)
+    others: tuple[Reservation, ...] = () if own else held  # what a run held for itself is its own to spend
     return Position(
-        everybody,
-        study,
+        _with(everybody, others, ask.run, at),
+        _with(study, others, ask.run, at),
         last,
         of_run=Entry(**of_run) if of_run else None,
         release=_intact(work, kept) if kept else None,
         paid=kept is not None and (kept["study"] == ask.study or shared),
+        held=own,
     )
+
+
+def _named_by(ask: Ask) -> tuple[str, str, str, int]:
+    return ask.run, ask.study, ask.query, ask.rho_units

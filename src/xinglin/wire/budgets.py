@@ -19,7 +19,8 @@ TOLD = Limit("budgets that a hospital tells", 4_096, "statements")
 class BudgetTold(msgspec.Struct, frozen=True):
     """One hospital's budgets of a data set towards one study, and towards everybody; units of 10⁻¹² rho.
 
-    Version 1; append-only. ``head``: of the ledger's chain, as it is committed in leaves of the log.
+    Version 1; append-only. ``head``: of the ledger's chain, as it is committed in leaves of the log. ``reserved``: what
+    runs in progress hold of the study's, and of everybody's.
     """
 
     node: str
@@ -32,6 +33,8 @@ class BudgetTold(msgspec.Struct, frozen=True):
     at: Instant
     head: str = ""
     version: int = 1
+    reserved: int = 0
+    everybody_reserved: int = 0
 
 
 class BudgetReport(msgspec.Struct, frozen=True, tag="budget-report"):

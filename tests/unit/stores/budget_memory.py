@@ -25,6 +25,7 @@ from xinglin.privacy.noise.budget import (
     verify,
 )
 from xinglin.privacy.noise.errors import BadNoise
+from xinglin.privacy.noise.reserving import OPEN, Held, Reservation, Reserved, held_by_others, reserve
 
 Key = tuple[str, str]
 
@@ -38,6 +39,7 @@ class MemoryLedger:
         self._scopes: dict[Key, Scope] = {}
         self._chains: dict[str, list[Entry]] = {}
         self._kept: dict[Key, bytes] = {}
+        self._held: list[Reservation] = []
 
     def _root(self, data_set: str) -> str:
         return self._roots.get(data_set, data_set)
@@ -85,34 +87,70 @@ class MemoryLedger:
             self._chain(of).append(following(last, data_set=root, at=at, kind="inherit", told=data_set, **spent))
             return Allowed()
 
-    def _position(self, ask: Ask) -> Position:
+    def _of(self, root: str) -> list[Reservation]:
+        return [one for one in self._held if one.data_set == root]
+
+    def _with(self, scope: Scope | None, run: str, at: Instant) -> Scope | None:
+        if scope is None:
+            return None
+        study = "" if scope.study == EVERYBODY else scope.study
+        return replace(scope, reserved=held_by_others(self._of(scope.data_set), run, at, study))
+
+    def reserve(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int, at: Instant) -> Held:
+        ask = Ask(data_set, study, run, query_digest, rho_units)
+        with self._lock:
+            held = reserve(self._position(ask, at), ask, self._of(self._root(data_set)), at)
+            if isinstance(held, Reserved) and not held.again:
+                self._held.append(held.reservation)
+            return held
+
+    def give_back(self, run: str, at: Instant) -> tuple[str, ...]:
+        with self._lock:
+            mine = [one for one in self._held if one.run == run and one.ended == OPEN]
+            self._held = [replace(one, ended=at) if one in mine else one for one in self._held]
+            return tuple(one.asked for one in mine)
+
+    def reservations(self, data_set: str, at: Instant) -> tuple[Reservation, ...]:
+        return tuple(one for one in self._of(self._root(data_set)) if one.holds(at))
+
+    def standing(self, data_set: str, at: Instant) -> tuple[Scope, ...]:
+        return tuple(one for each in self.caps(data_set) if (one := self._with(each, "", at)) is not None)
+
+    def _position(self, ask: Ask, at: Instant) -> Position:
         root, chain = self._root(ask.data_set), self._chain(ask.data_set)
         answers = [one for one in chain if one.kind == "release" and one.query == ask.query]
         own = [one for one in answers if one.study == ask.study]
         shared = any((one.kind, one.study, one.query) == ("share", ask.study, ask.query) for one in chain)
         given = (own or answers or [None])[0]
+        named = (ask.run, ask.study, ask.query, ask.rho_units)
+        held = any((r.run, r.study, r.query, r.rho_units) == named and r.holds(at) for r in self._of(root))
+        scopes = [self._scopes.get((root, name)) for name in (EVERYBODY, ask.study)]
+        everybody, study = scopes if held else (self._with(one, ask.run, at) for one in scopes)
         return Position(
-            self._scopes.get((root, EVERYBODY)),
-            self._scopes.get((root, ask.study)),
+            everybody,
+            study,
             self._last(ask.data_set),
             self.paid(ask.data_set, ask.run),
             self._kept[root, given.run] if given else None,
             bool(own) or shared,
+            held,
         )
 
-    def look(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int) -> Outcome:
+    def look(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int, at: Instant = 0) -> Outcome:
         ask = Ask(data_set, study, run, query_digest, rho_units)
         with self._lock:
-            return decide(self._position(ask), ask, 0)
+            return decide(self._position(ask, at), ask, at)
 
     def charge(self, data_set: str, study: str, run: str, query_digest: str, rho_units: int, at: Instant) -> Outcome:
         ask = Ask(data_set, study, run, query_digest, rho_units)
         with self._lock:
-            outcome = decide(self._position(ask), ask, at)
+            outcome = decide(self._position(ask, at), ask, at)
             if isinstance(outcome, Charged) and not outcome.again:
                 self._pay(outcome.entry, (EVERYBODY, study))
             if isinstance(outcome, Cached) and outcome.entry is not None:
                 self._pay(outcome.entry, (study,))
+            if isinstance(outcome, Charged):
+                self._held = [one for one in self._held if one.run != run]
             return outcome
 
     def _pay(self, line: Entry, studies: tuple[str, ...]) -> None:

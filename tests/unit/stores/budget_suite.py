@@ -12,6 +12,7 @@ from xinglin.privacy.noise.accounting import LARGEST_RHO_UNITS
 from xinglin.privacy.noise.budget import EVERYBODY, NAME_LETTERS, RELEASE_BYTES, Cached, Charged, Scope, verify
 from xinglin.privacy.noise.errors import BadNoise
 from xinglin.privacy.noise.ports import PrivacyLedger
+from xinglin.privacy.noise.reserving import DAY_MS, HELD_MS, RESERVED_MS, RESERVED_RUNS, Reserved, Waits
 
 THREADS, TRIES, GRANTS = 8, 40, 100
 
@@ -213,3 +214,147 @@ class PrivacyLedgerSuite:
             thread.join()
         assert ledger.spent("d") == 100
         assert len({one for one in found if isinstance(one, bytes)}) == 1, "one answer, whoever was first"
+
+    # --- reservations ------------------------------------------------------------------------
+
+    def test_what_is_held_is_nobody_elses_and_becomes_the_charge(self, ledger: PrivacyLedger) -> None:
+        ready(ledger, everybody=700)
+        head = ledger.head("d")
+        assert isinstance(ledger.reserve("d", "s", "r2", "q2", 400, 1), Reserved)
+        again = ledger.reserve("d", "s", "r2", "q2", 400, 5)
+        assert isinstance(again, Reserved) and again.again and again.reservation.at == 1, "it does not begin anew"
+        assert ledger.head("d") == head and ledger.spent("d") == 0, "nothing is paid, and nothing is an entry"
+        assert [(one.study, one.reserved) for one in ledger.standing("d", 6)] == [("*", 400), ("s", 400), ("t", 0)]
+        assert codes(ledger.charge("d", "t", "r3", "q3", 301, 6)) == ("privacy.everybody_spent",)
+        assert codes(ledger.charge("d", "s", "r3", "q3", 201, 6)) == ("privacy.study_spent",)
+        assert codes(ledger.look("d", "t", "r3", "q3", 301, 6)) == ("privacy.everybody_spent",)
+        assert isinstance(ledger.charge("d", "t", "r3", "q3", 300, 6), Charged)
+        paid = ledger.charge("d", "s", "r2", "q2", 400, 7)
+        assert isinstance(paid, Charged) and not paid.again
+        assert ledger.spent("d") == 700 and not ledger.reservations("d", 7)
+        assert ledger.give_back("r2", 8) == (), "what was paid is not given back"
+        later = ledger.reserve("d", "s", "r2", "q2", 400, 9)
+        assert isinstance(later, Charged) and later.again and not ledger.reservations("d", 9)
+        ledger.entries("d")
+
+    def test_given_back_it_is_free_for_others(self, ledger: PrivacyLedger) -> None:
+        ready(ledger)
+        ledger.reserve("d", "s", "r1", "q1", 600, 1)
+        assert ledger.give_back("nobody", 2) == ()
+        assert ledger.give_back("r1", 2) == ("d",) and ledger.give_back("r1", 3) == ()
+        assert codes(ledger.reserve("d", "s", "r1", "q1", 600, 4)) == ("privacy.reservation_over",)
+        assert isinstance(ledger.reserve("d", "s", "r2", "q2", 600, 4), Reserved)
+
+    def test_it_is_over_in_time_and_then_promises_nothing(self, ledger: PrivacyLedger) -> None:
+        ready(ledger)
+        over = 1 + RESERVED_MS.value
+        ledger.reserve("d", "s", "r1", "q1", 600, 1)
+        assert not isinstance(ledger.reserve("d", "s", "r2", "q2", 600, over - 1), Reserved)
+        assert isinstance(ledger.reserve("d", "s", "r2", "q2", 600, over), Reserved)
+        assert "privacy.study_spent" in codes(ledger.charge("d", "s", "r1", "q1", 600, over)), "held by r2 now"
+        assert isinstance(ledger.charge("d", "s", "r2", "q2", 600, over + 1), Charged)
+        assert ledger.spent("d", "s") == 600
+
+    def test_a_clock_set_back_makes_nothing_last(self, ledger: PrivacyLedger) -> None:
+        ready(ledger)
+        ledger.reserve("d", "s", "r1", "q1", 600, 10 * DAY_MS)
+        assert isinstance(ledger.reserve("d", "s", "r2", "q2", 600, 5), Reserved)
+        ledger.charge("d", "s", "r2", "q2", 600, 6)
+        outcome = ledger.charge("d", "s", "r1", "q1", 600, 10 * DAY_MS + 1)  # and the clock is right again
+        assert "privacy.study_spent" in codes(outcome) and ledger.spent("d", "s") == 600
+
+    def test_of_two_that_race_one_waits_and_one_ends(self, ledger: PrivacyLedger) -> None:
+        ready(ledger)
+        ledger.reserve("d", "s", "run-m", "q", 500, 1)
+        assert isinstance(ledger.reserve("d", "s", "run-a", "q2", 500, 2), Waits)
+        assert codes(ledger.reserve("d", "s", "run-z", "q3", 500, 2)) == ("privacy.reserved",)
+        assert codes(ledger.reserve("d", "s", "run-z", "q3", 601, 2)) == ("privacy.study_spent",), "no use in waiting"
+        assert isinstance(ledger.reserve("d", "t", "run-b", "q4", 600, 2), Waits), "everybody's is short"
+        ledger.give_back("run-m", 3)
+        assert isinstance(ledger.reserve("d", "s", "run-a", "q2", 500, 4), Reserved)
+
+    def test_one_question_is_asked_by_one_run_at_a_time(self, ledger: PrivacyLedger) -> None:
+        ready(ledger)
+        ledger.reserve("d", "s", "run-m", "q", 100, 1)
+        assert isinstance(ledger.reserve("d", "s", "run-a", "q", 100, 1), Waits)
+        assert isinstance(ledger.reserve("d", "t", "run-z", "q", 100, 1), Reserved), "another study's is its own"
+        ledger.charge("d", "s", "run-m", "q", 100, 2)
+        assert isinstance(ledger.reserve("d", "s", "run-b", "q", 100, 3), Reserved)
+        ledger.keep("d", "run-m", b"noised", 4)
+        assert ledger.reserve("d", "s", "run-a", "q", 100, 5) == Cached(b"noised")
+        # One that holds the price everywhere pays everywhere, whatever was released here meanwhile.
+        assert isinstance(ledger.charge("d", "s", "run-b", "q", 100, 6), Charged)
+        assert ledger.charge("d", "s", "run-c", "q", 100, 7) == Cached(b"noised")
+
+    def test_a_reservation_is_its_own_runs(self, ledger: PrivacyLedger) -> None:
+        ready(ledger, study=1_000)
+        ledger.reserve("d", "s", "r1", "q1", 600, 1)
+        for study, query, units in (("t", "q1", 600), ("s", "q2", 600), ("s", "q1", 500)):
+            assert codes(ledger.reserve("d", study, "r1", query, units, 2)) == ("privacy.charged_otherwise",)
+        # In another study's or another question's name it pays like anybody, beside what is held.
+        assert codes(ledger.charge("d", "t", "r9", "q1", 600, 2)) == ("privacy.everybody_spent",)
+        assert isinstance(ledger.reserve("d", "t", "r9", "q9", 400, 2), Reserved)
+        assert sum(one.rho_units for one in ledger.reservations("d", 3)) == 1_000
+
+    def test_a_study_that_never_pays_holds_an_hour_a_day(self, ledger: PrivacyLedger) -> None:
+        ready(ledger)
+        now, held = 0, 0
+        while isinstance(found := ledger.reserve("d", "s", f"r{now}", f"q{now}", 600, now), Reserved):
+            now, held = now + RESERVED_MS.value, held + RESERVED_MS.value
+        assert codes(found) == ("privacy.reserved_too_often",) and held == HELD_MS.value
+        assert isinstance(ledger.reserve("d", "t", "other", "q", 600, now), Reserved), "another study is not touched"
+        assert isinstance(ledger.reserve("d", "s", "tomorrow", "q", 600, now + DAY_MS), Reserved)
+
+    def test_runs_that_are_ended_early_hold_what_they_held(self, ledger: PrivacyLedger) -> None:
+        ready(ledger)
+        tries = 0
+        while isinstance(ledger.reserve("d", "s", f"r{tries}", f"q{tries}", 600, tries * 60_000), Reserved):
+            ledger.give_back(f"r{tries}", tries * 60_000 + 59_000)
+            tries += 1
+        assert HELD_MS.value - RESERVED_MS.value <= tries * 59_000 <= HELD_MS.value
+        # Paid ones count for nothing.
+        for step in range(3):
+            assert isinstance(ledger.charge("d", "t", f"t{step}", f"t{step}", 100, 1), Charged)
+        assert isinstance(ledger.reserve("d", "t", "t9", "q", 100, 1), Reserved)
+
+    def test_so_many_at_once(self, ledger: PrivacyLedger) -> None:
+        ready(ledger, everybody=100_000, study=50_000)
+        names = [f"r{number:02}" for number in range(RESERVED_RUNS.value + 1)]
+        found = [ledger.reserve("d", "s", name, name, 1, 1) for name in names]
+        assert all(isinstance(one, Reserved) for one in found[:-1])
+        assert codes(found[-1]) == ("privacy.reserved",)
+        assert isinstance(ledger.reserve("d", "t", "r", "q", 1, 1), Reserved)
+
+    def test_a_cap_that_was_lowered_binds_what_is_held(self, ledger: PrivacyLedger) -> None:
+        ready(ledger)
+        ledger.reserve("d", "s", "r1", "q1", 600, 1)
+        assert ledger.set_cap("d", "s", 599, 2)
+        assert codes(ledger.charge("d", "s", "r1", "q1", 600, 3)) == ("privacy.study_spent",)
+
+    def test_eight_threads_reserve_and_pay_and_never_overspend(self, ledger: PrivacyLedger) -> None:
+        ready(ledger, everybody=GRANTS * 7, study=GRANTS * 7)
+        paid: list[str] = []
+        broken: list[object] = []
+        start = threading.Barrier(THREADS)
+
+        def ask(number: int) -> None:
+            start.wait()
+            for step in range(TRIES):
+                run, study = f"{number}-{step}", "st"[(number + step) % 2]
+                if not isinstance(ledger.reserve("d", study, run, run, 7, step), Reserved):
+                    continue
+                if step % 5 == 4:
+                    ledger.give_back(run, step)
+                    continue
+                outcome = ledger.charge("d", study, run, run, 7, step)
+                (paid if isinstance(outcome, Charged) else broken).append(run)  # type: ignore[arg-type]
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not broken, "what was held is always paid"
+        assert ledger.spent("d") == 7 * len(paid) <= 7 * GRANTS and not ledger.reservations("d", TRIES)
+        assert len(paid) == len(set(paid)) > GRANTS // 2
+        ledger.entries("d")

@@ -1,7 +1,8 @@
 """Rules of the budget: what one data set's persons may lose in privacy, to one study and to everybody together.
 
 Words: a *scope* is a data set towards one study, or towards everybody (``EVERYBODY``: studies may tell each other
-what they learnt); its *cap* is the most rho it may spend. A *charge* takes rho from both scopes before anything is
+what they learnt); its *cap* is the most rho it may spend. A *reservation* holds the price of a run in progress, so that
+nobody else takes it (``reserving``). A *charge* takes rho from both scopes before anything is
 computed; it is never given back. A *release* is the bytes that leave; they are kept first, and only kept bytes may
 leave. The same query again is answered with the release, for nothing; a study that did not pay for it is charged,
 everybody is not, since nothing new is said. An *entry* is one line of a data set's history, chained by hash; what was
@@ -36,19 +37,22 @@ _DAY_MS = 86_400_000
 class Scope(msgspec.Struct, frozen=True):
     """What may be spent of a data set towards ``study``, or ``EVERYBODY``, and what is; whole units of rho.
 
-    >>> Scope("registry", EVERYBODY, cap=1_000, spent=400).left
-    600
+    ``reserved``: what runs in progress hold of it; of a charge, what *other* runs do.
+
+    >>> Scope("registry", EVERYBODY, cap=1_000, spent=400, reserved=50).left
+    550
     """
 
     data_set: str
     study: str
     cap: int
     spent: int = 0
+    reserved: int = 0
 
     @property
     def left(self) -> int:
-        """Units that may still be spent."""
-        return max(0, self.cap - self.spent)
+        """Units that may still be spent or reserved."""
+        return max(0, self.cap - self.spent - self.reserved)
 
     def epsilon(self, delta: Fraction) -> float:
         """What was spent, as the ε of (ε, δ); rounded up."""
@@ -140,7 +144,8 @@ class Position(msgspec.Struct, frozen=True):
     """All that a charge depends on, as it stands before.
 
     ``last``: the data set's newest entry; ``of_run``: the entry by which this run paid; ``release``: one kept for the
-    query, the study's own before others'; ``paid``: whether it is the study's own, or was shared with it.
+    query, the study's own before others'; ``paid``: whether it is the study's own, or was shared with it. ``held``:
+    this run holds the price, so it pays for an answer of its own whatever was released meanwhile, here as elsewhere.
     """
 
     everybody: Scope | None
@@ -149,6 +154,7 @@ class Position(msgspec.Struct, frozen=True):
     of_run: Entry | None = None
     release: bytes | None = None
     paid: bool = False
+    held: bool = False
 
 
 def decide(position: Position, ask: Ask, at: Instant) -> Outcome:
@@ -163,11 +169,12 @@ def decide(position: Position, ask: Ask, at: Instant) -> Outcome:
     found = position.of_run
     if found is not None and (found.study, found.query, found.rho_units) != (ask.study, ask.query, ask.rho_units):
         return deny("privacy.charged_otherwise", "This run paid for another query.", "Start a new run.")
-    if position.release is not None and position.paid:
-        return Cached(position.release)
+    release = None if position.held and found is None else position.release
+    if release is not None and position.paid:
+        return Cached(release)
     if found is not None and found.kind == "charge":
         return Charged(found, again=True)
-    is_new = position.release is None
+    is_new = release is None
     reasons = _short(position.study, position.everybody if is_new else None, ask.rho_units)
     if reasons:
         return Denied(tuple(reasons))
@@ -184,7 +191,7 @@ def decide(position: Position, ask: Ask, at: Instant) -> Outcome:
         study_spent=position.study.spent + ask.rho_units,
         all_spent=all_spent,
     )
-    return Charged(entry) if position.release is None else Cached(position.release, entry)
+    return Charged(entry) if release is None else Cached(release, entry)
 
 
 def _short(study: Scope, everybody: Scope | None, rho_units: int) -> list[Reason]:
