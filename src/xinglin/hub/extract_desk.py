@@ -18,6 +18,7 @@ from xinglin.kernel.verdict import Reason, deny
 from xinglin.stores.extract_hub import ExtractRow, HubExtracts
 from xinglin.terms.extracts import check_extract
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest
+from xinglin.terms.synthetic import SYNTHESISE, check_synthetic, is_synthetic
 from xinglin.trust.envelope import Signed, open_signed, open_signed_as
 from xinglin.wire.channel import Order, Report
 from xinglin.wire.errors import Refused
@@ -38,6 +39,7 @@ from xinglin.wire.extracts import (
     ExtractView,
 )
 from xinglin.wire.runs import run_id_of
+from xinglin.wire.synthetic import KIND
 
 log = logging.getLogger("xinglin.hub.extracts")
 _SEAL_OVERHEAD = 64 * 1024
@@ -78,7 +80,8 @@ class ExtractDesk:
             mine = self.store.of(request.requester, EXTRACTS_LISTED.value)
             EXTRACTS_OPEN.check(1 + sum(row.view.state not in {"dropped", *EXTRACT_STATES.final} for row in mine))
             now, (node,), (recipient,) = self._clock(), plan.roster, request.recipients
-            view = ExtractView(run_id, EXTRACT_STATES.start, 1, node, recipient, now, now)
+            kind = KIND if is_synthetic(plan) else ""
+            view = ExtractView(run_id, EXTRACT_STATES.start, 1, node, recipient, now, now, kind=kind)
             known = ExtractRow(run_id, request.requester, recipient, node, signed.to_bytes(), plan_data, view)
             self.store.add(known)
             self._order(known)
@@ -231,7 +234,7 @@ class ExtractDesk:
 
 
 def _misfits(request: UseRequest, plan: Plan) -> list[Reason]:
-    reasons = list(check_extract(request, plan))
-    if request.operation != "extract":
+    reasons = [*check_extract(request, plan), *check_synthetic(request, plan)]
+    if request.operation not in ("extract", SYNTHESISE):
         reasons.append(Reason("hub.not_an_extract", "This is no extract.", "Ask for a run instead."))
     return reasons

@@ -15,17 +15,17 @@ from xinglin.node.assessments import NodeAssessments
 from xinglin.node.budgets import NodeBudgets
 from xinglin.node.chains import chain_of
 from xinglin.node.decisions import NodeDecisions
-from xinglin.node.extract_facts import ExtractFacts
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
 from xinglin.node.population import populations
 from xinglin.node.prepared import Preparations
 from xinglin.node.site import Site
+from xinglin.node.synthetic_facts import FactsOfKind
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.facts import RUN_TIME, AgreementFacts, Facts, KeyStatus
-from xinglin.terms.noise_asked import is_noisy
 from xinglin.terms.policy_facts import algorithm_digest
 from xinglin.terms.request import USE_REQUEST
+from xinglin.terms.synthetic import paid_noise
 from xinglin.trust.envelope import open_signed
 from xinglin.trust.errors import TrustError
 from xinglin.trust.registry import KeyDirectory
@@ -97,9 +97,9 @@ class NodeDecider:
         assessments: NodeAssessments | None = None,
         described: Callable[[str], DataSetDescription | None] = lambda _name: None,
         budgets: NodeBudgets | None = None,
-        extracts: ExtractFacts | None = None,
+        kinds: FactsOfKind | None = None,
     ) -> None:
-        self._budgets, self._extracts = budgets, extracts
+        self._budgets, self._kinds = budgets, kinds
         self._assessments, self._described = assessments, described
         self._run_limit_ms = run_limit_ms
         self._decisions = decisions
@@ -164,10 +164,10 @@ class NodeDecider:
             assessment_expires=max((one.expires for one in assessed), default=None),
             population=self._population(use, held),
             onward_transfer=_onward(use, agreement, directory),
-            noised=is_noisy(use.plan.algorithm),
+            noised=paid_noise(use.plan) is not None,
             privacy_budget=self._spent(use),
         )
-        return found if self._extracts is None else self._extracts.completed(use, found, agreement, directory)
+        return found if self._kinds is None else self._kinds.completed(use, found, agreement, directory)
 
     def decided(self, use: Use, facts: Facts, verdict: Verdict, stage: str) -> None:
         """See the port."""

@@ -12,6 +12,7 @@ import msgspec
 from xinglin.catalogue import ExposedTable, study_view
 from xinglin.contract import Agreement
 from xinglin.gate import Use
+from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Denied, Reason
@@ -22,6 +23,7 @@ from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.consent_use import StudyWord
 from xinglin.terms.extracts import ask_of, is_extract
 from xinglin.terms.facts import TouchedColumn
+from xinglin.terms.synthetic import is_handed_over, is_synthetic, synthetic_of
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit_model import OutputColumn
@@ -31,12 +33,17 @@ if TYPE_CHECKING:
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What admission found: the columns as the algorithm sees them, and which published columns are touched."""
+    """What admission found: the columns as the algorithm sees them, and which published columns are touched.
+
+    Of a synthetic set ``more``: the columns of its other tables; ``persons``: whose rows it may see, as a digest.
+    """
 
     domain: tuple[Column, ...]
     columns: tuple[OutputColumn, ...]
     touched: tuple[TouchedColumn, ...]
     digest: str
+    more: tuple[tuple[OutputColumn, ...], ...] = ()
+    persons: str = ""
 
 
 class Preparations:
@@ -91,8 +98,13 @@ class Preparations:
         return await asyncio.to_thread(self._consent.left_since, use, agreement, row.since if row else 0)
 
     def engine_of(self, use: Use) -> Engine:
-        """The child that computes for a use: an extract, which may take long, holds up no round of another's run."""
-        return self._extract_engine if self._extract_engine is not None and is_extract(use.plan) else self._engine
+        """The child that computes for a use: rows for somebody, which may take long, hold up no round of a run."""
+        return self._extract_engine if self._extract_engine is not None and is_handed_over(use.plan) else self._engine
+
+    def persons_of(self, run: str) -> str:
+        """Whose rows a prepared run may see, as a digest; empty where that was not asked for."""
+        found = self._known.get(run)
+        return found.persons if isinstance(found, Prepared) else ""
 
     async def forget(self, use: Use) -> None:
         """The run is over: its rows leave the memory."""
@@ -121,13 +133,16 @@ class Preparations:
             self._salt,
             self._limits(),
             persons,
+            _more(use),
         )
         loaded = await self.engine_of(use).load(load)
         if isinstance(loaded, Denied):
             return loaded
         from xinglin.analysis.domain import domain_of
 
-        prepared = Prepared(domain_of(loaded.columns), loaded.columns, _touched(exposed), loaded.digest)
+        seen = canonical_digest(persons) if is_synthetic(use.plan) else ""
+        domain = domain_of(loaded.columns)
+        prepared = Prepared(domain, loaded.columns, _touched(exposed), loaded.digest, loaded.more, seen)
         misfit = _misfit(use, prepared)
         return prepared if misfit is None else misfit
 
@@ -157,6 +172,8 @@ def _misfit(use: Use, prepared: Prepared) -> Denied | None:
 
     if is_extract(use.plan):
         return _roles_misfit(use, prepared)
+    if is_synthetic(use.plan):
+        return _domain_misfit(use, prepared)
     try:
         build(AlgorithmSpec(use.plan.algorithm, use.plan.params), prepared.domain, use.plan.rules)
     except XinglinError as error:
@@ -174,6 +191,24 @@ def _roles_misfit(use: Use, prepared: Prepared) -> Denied | None:
         return None
     words = f"Columns of the query and named columns differ: {', '.join(sorted(given ^ named)[:8])}."
     return Denied((Reason("extract.columns", words, "Name each column of the query quasi-identifying or sensitive."),))
+
+
+def _more(use: Use) -> tuple[str, ...]:
+    """The SELECTs of a synthetic set's other tables."""
+    ask = synthetic_of(use.plan) if is_synthetic(use.plan) else None
+    return () if ask is None or isinstance(ask, Denied) else tuple(child.sql for child in ask.children)
+
+
+def _domain_misfit(use: Use, prepared: Prepared) -> Denied | None:
+    """Why no synthetic set can be made of the queries' columns: a domain is not published, or a table does not fit."""
+    from xinglin.analysis.synthetic import linked_of, schema_of_query
+
+    ask = synthetic_of(use.plan)
+    if isinstance(ask, Denied):
+        return ask
+    columns, more = prepared.columns, prepared.more
+    found = linked_of(ask, columns, more) if ask.children else schema_of_query(columns, ask.days)
+    return found if isinstance(found, Denied) else None
 
 
 def _touched(exposed: tuple[ExposedTable, ...]) -> tuple[TouchedColumn, ...]:

@@ -47,6 +47,8 @@ from xinglin.node.release import NodeLedger, NodeReleaser, NodeReleaseStore
 from xinglin.node.runs import NodeRuns
 from xinglin.node.settings import NodeSettings
 from xinglin.node.site import Site
+from xinglin.node.synthetic import NodeSynthetic
+from xinglin.node.synthetic_facts import EveryKind, SyntheticFacts
 from xinglin.node.tables import Tables
 from xinglin.node.vault import Vault
 from xinglin.stores.access_database import ApprovalDocuments
@@ -95,6 +97,7 @@ class Node(msgspec.Struct, frozen=True):
     desk: Desk
     runs: NodeRuns
     extracts: NodeExtracts
+    synthetic: NodeSynthetic
     extract_engine: LazyEngine
     outbox: Outbox
     clock: Clock
@@ -134,6 +137,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     )  # fmt: skip
     budgets = open_budgets(folder, settings, database, clock, tables)
     budgets.teller = partial(tell_budget, keys, outbox)
+    budgets.persons = preparations.persons_of
     desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys), budgets)
     releaser = NodeReleaser(keys, view, outbox, database)
     run_limit_ms = round(settings.run_limit_s * 1000)
@@ -143,6 +147,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     extracts = NodeExtracts(
         desk, extract_store, open_extract_vault(folder, keys), profiles, clock, settings.extract_keep_days
     )
+    synthetic = NodeSynthetic(desk, extract_store, open_extract_vault(folder, keys), clock)
     ports = Ports(
         decider=NodeDecider(
             *(keys.did, view, agreements, preparations, database, approvals, law, clock, _site(settings), decisions),
@@ -150,16 +155,16 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
             NodeAssessments(keys.did, folder, space, view, clock),
             partial(_described, tables),
             budgets,
-            ExtractFacts(keys.did, extract_store, profiles),
+            EveryKind(ExtractFacts(keys.did, extract_store, profiles), SyntheticFacts()),
         ),
         ledger=NodeLedger(database, agreements, keys.did, budgets),
-        computer=ComputerOfKind(runs, extracts),
+        computer=ComputerOfKind(runs, extracts, synthetic),
         evidence=evidence,
         releaser=ReleaserOfKind(releaser, extracts),
         store=NodeReleaseStore(database, folder),
         review=extracts,
     )
-    runs.gate = extracts.gate = Gate(keys.did, ports, clock)
+    runs.gate = extracts.gate = synthetic.gate = Gate(keys.did, ports, clock)
     autopilot = NodeAutopilot(folder, agreements, tables)
     overdue = NodeOverdue(keys.did, view, agreements, breaches, autopilot, _overdue(folder, settings), clock)
     return Node(
@@ -167,7 +172,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
         approvals, law, documents, terms, house,
         autopilot, overdue,
         NodeFeasibility(folder, agreements, tables, database, clock), tables, desk, runs,
-        extracts, extracting, outbox, clock, lazy.prepare,
+        extracts, synthetic, extracting, outbox, clock, lazy.prepare,
     )  # fmt: skip
 
 

@@ -115,13 +115,14 @@ def synthetic_of(plan: Plan) -> SyntheticAsk | Denied:
 def paid_noise(plan: Plan) -> NoiseAsked | None:
     """What the plan pays from the budget of privacy, whatever its kind; ``None`` for exact answers.
 
-    Raises ``TermsError`` where it says so in a way that is not understood.
+    ``None`` too for a synthetic set whose parameters are not understood: ``check_synthetic`` refuses it. Raises
+    ``TermsError`` where a question's block of noise is not.
     """
     if not is_synthetic(plan):
         return noise_of(plan.algorithm, plan.params)
     ask = synthetic_of(plan)
     if isinstance(ask, Denied):
-        raise TermsError(ask.reasons[0].words, remedy=ask.reasons[0].remedy)
+        return None
     return NoiseAsked(rho_units=ask.rho_units, delta=ask.delta, fresh=ask.fresh)
 
 

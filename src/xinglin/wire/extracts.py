@@ -196,7 +196,10 @@ class ExtractManifest(msgspec.Struct, frozen=True):
 
 
 class ExtractView(msgspec.Struct, frozen=True):
-    """An extract as its asker and its recipient see it. ``version`` grows with each change."""
+    """An extract as its asker and its recipient see it. ``version`` grows with each change.
+
+    ``kind``: empty of an extract; ``synthetic`` of a synthetic set, which goes the same way.
+    """
 
     run_id: str
     state: str
@@ -209,3 +212,4 @@ class ExtractView(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()
     parts: int = 0
     attestation: Signed | None = None
+    kind: str = ""

@@ -1,0 +1,213 @@
+"""Synthetic sets of this node: paid for, measured once, kept as a model; rows are drawn and marked for who may have them.
+
+1. pay: irrevocably, before a row is read; the same question on the same tables was paid for already.
+2. measure: the model, in the child; kept in the vault, then named in the ledger: from there on it is the answer.
+3. draw: the same rows for the same model and number; marked for recipient, agreement and time.
+A stop between 1 and 2 loses nothing and gives nothing: no byte left, and the run has paid. The gate's ``Computer`` for
+synthetic sets; what it makes is sealed and handed over as an extract is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from xinglin.evidence.commitments import new_salt
+from xinglin.gate import Computed, Gate, PooledGuard, Stopped, Use
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.codec import decode_json, encode_msgpack
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.verdict import Denied, deny
+from xinglin.node.budgets import decimal_up
+from xinglin.node.computer import Desk
+from xinglin.node.extract_leak import MARKS_SECRET
+from xinglin.node.halting import Halts
+from xinglin.privacy.noise.accounting import to_epsilon
+from xinglin.privacy.noise.budget import Charged
+from xinglin.stores.extract_node import MarkRow, NodeExtractStore
+from xinglin.stores.extract_vault import CannotRead, ExtractVault
+from xinglin.terms.noise_asked import exact
+from xinglin.terms.synthetic import SyntheticAsk, synthetic_of
+from xinglin.wire.extracts import ExtractPackage
+from xinglin.wire.synthetic import SyntheticManifest
+
+if TYPE_CHECKING:
+    from xinglin.node import engine_messages as em
+    from xinglin.node.engine import Engine
+
+log = logging.getLogger("xinglin.node.synthetic")
+_FOLDER = "synthetic"
+
+
+class KeptModel(msgspec.Struct, frozen=True):
+    """What the ledger keeps as a release: whose model answers the question, by digest; ``entry`` paid for it.
+
+    Version 1; append-only.
+    """
+
+    run: str
+    model: str
+    entry: str
+    version: int = 1
+
+
+class NodeSynthetic:
+    """Makes the synthetic sets of this node. The gate's ``Computer``."""
+
+    def __init__(self, desk: Desk, store: NodeExtractStore, vault: ExtractVault, clock: Clock) -> None:
+        self._desk, self._store, self._vault, self._clock = desk, store, vault, clock
+        self._halts = Halts(lambda _use, _reasons: None)
+        desk.view.on_trusted.append(self._halts.wake)
+        self.gate: Gate | None = None
+
+    async def compute(self, use: Use) -> Computed | Stopped | Denied:
+        """See the port. What was paid for and kept before a stop is the answer again."""
+        self._halts.gate = self.gate
+        return await self._halts.carried(use, self._computed(use))
+
+    async def _computed(self, use: Use) -> Computed | Stopped | Denied:
+        from xinglin.node.engine import EngineError
+
+        ask = synthetic_of(use.plan)
+        prepared = await self._desk.preparations.of(use)
+        if isinstance(ask, Denied):
+            return ask
+        if isinstance(prepared, Denied):
+            return prepared
+        try:
+            kept = await self._model(use, ask)
+            return kept if isinstance(kept, Denied) else await self._set(use, ask, *kept)
+        except EngineError as error:
+            log.error("synthetic set %s: computing ended with %s", use.run, error.code)
+            return Stopped(error.code, "The synthetic set could not be made at this hospital.")
+
+    # --- the model ---------------------------------------------------------------------------
+
+    async def _model(self, use: Use, ask: SyntheticAsk) -> tuple[KeptModel, bytes] | Denied:
+        """The model that answers the question: the kept one, or one that is measured now."""
+        paid = self._desk.budgets.pay(use)  # 1
+        if isinstance(paid, Denied):
+            return paid
+        if not isinstance(paid, Charged):
+            return self._opened(decode_json(paid.release, KeptModel))
+        request = self._fit(use, ask)
+        model = await self._engine(use).fit(request)  # 2
+        if isinstance(model, Denied):
+            return model
+        return await asyncio.to_thread(self._keep, use, model, paid)
+
+    def _keep(self, use: Use, model: bytes, paid: Charged) -> tuple[KeptModel, bytes] | Denied:
+        digest = hashlib.sha256(model).hexdigest()
+        self._vault.keep(_model_name(use.run), model)
+        named = KeptModel(use.run, digest, paid.entry.hash)
+        first = self._desk.budgets.keep_release(use.plan.data_set, use.run, canonical_bytes(named))
+        return self._opened(decode_json(first, KeptModel))
+
+    def _opened(self, kept: KeptModel) -> tuple[KeptModel, bytes] | Denied:
+        """The kept model, held against the digest that the ledger holds."""
+        try:
+            model = self._vault.open(_model_name(kept.run))
+        except CannotRead:
+            model = b""
+        if hashlib.sha256(model).hexdigest() != kept.model:
+            words = "This question was answered before, and the hospital keeps its model no longer."
+            return deny("synthetic.not_kept", words, "Ask for it anew, at its cost: fresh=True.")
+        return kept, model
+
+    def _fit(self, use: Use, ask: SyntheticAsk) -> em.Fit:
+        from xinglin.node import engine_messages as em
+
+        return em.Fit(use.run, ask, self._vault.secret("held out"))
+
+    def _engine(self, use: Use) -> Engine:
+        return self._desk.preparations.engine_of(use)
+
+    # --- the set -----------------------------------------------------------------------------
+
+    async def _set(self, use: Use, ask: SyntheticAsk, kept: KeptModel, model: bytes) -> Computed | Denied:
+        from xinglin.node import engine_messages as em
+
+        mark = self._mark(use, ask)
+        seed = self._seed(kept, ask)
+        draft = self._draft(use, ask, kept, mark)
+        request = em.Draw(use.run, ask, model, seed, self._vault.secret(MARKS_SECRET), draft)
+        made = await self._engine(use).draw(request)  # 3
+        if isinstance(made, Denied):
+            return made
+        for number, plan in enumerate(made.marked.values()):
+            row = mark if not number else msgspec.structs.replace(mark, run=f"{use.run}/{number}")
+            self._store.add_mark(row)
+            self._store.set_mark_plan(row.run, plan)
+        if kept.run == use.run:
+            await self._judge(use, ask, model, seed)
+        salt = new_salt()
+        package = ExtractPackage(use.run, salt, made.manifest, made.files)
+        await asyncio.to_thread(self._vault.keep, f"{use.run}.package", encode_msgpack(package))
+        pooled = PooledGuard(persons={}, contributors=(self._desk.keys.did,), noised=True)
+        return Computed(made.manifest, pooled, salt, synthetic=made.guard)
+
+    async def _judge(self, use: Use, ask: SyntheticAsk, model: bytes, seed: bytes) -> None:
+        """The report on the data, for the hospital: whatever it says, or if it fails, decides nothing about the set."""
+        from xinglin.node import engine_messages as em
+        from xinglin.node.engine import EngineError
+
+        request = em.Judge(use.run, ask, model, seed, self._vault.secret("held out"))
+        try:
+            found = await self._engine(use).judge(request)
+        except EngineError as error:
+            log.warning("synthetic set %s: it could not be judged: %s", use.run, error.code)
+            return
+        if not isinstance(found, Denied):
+            await asyncio.to_thread(self._vault.keep, _report_name(use.run), found)
+
+    def _mark(self, use: Use, ask: SyntheticAsk) -> MarkRow:
+        known = self._store.mark_of(use.run)
+        if known is not None:
+            return known
+        fresh = MarkRow(use.run, use.plan.agreements[self._desk.keys.did], ask.recipient, self._clock())
+        self._store.add_mark(fresh)
+        return fresh
+
+    def _seed(self, kept: KeptModel, ask: SyntheticAsk) -> bytes:
+        """Of a model and a number of rows: whoever asks, and however often, these rows are drawn from it."""
+        about = f"{kept.model}:{ask.rows}".encode()
+        return hmac.new(self._vault.secret("synthetic rows"), about, hashlib.sha256).digest()
+
+    def _draft(self, use: Use, ask: SyntheticAsk, kept: KeptModel, mark: MarkRow) -> SyntheticManifest:
+        plan = use.plan
+        return SyntheticManifest(
+            run_id=use.run, study=plan.study, data_set=plan.data_set, node=self._desk.keys.did,
+            recipient=ask.recipient, agreement=mark.agreement, as_of=plan.as_of, method=ask.method,
+            rho_units=ask.rho_units, epsilon=decimal_up(to_epsilon(ask.rho_units, exact(ask.delta))), delta=ask.delta,
+            rows_per_person=ask.rows_per_person, unit="", entry=kept.entry, model=kept.model, tables=(), files=(),
+            released=mark.at, held_out=0, again=kept.run != use.run,
+        )  # fmt: skip
+
+    # --- for the hospital --------------------------------------------------------------------
+
+    def report(self, run: str) -> dict[str, object]:
+        """The full report on the data of a model that was measured for ``run``; raises ``CannotRead``."""
+        found: dict[str, object] = decode_json(self._vault.open(_report_name(run)), dict)
+        return found
+
+    def models(self) -> tuple[str, ...]:
+        """Runs whose models are kept, sorted."""
+        start, end = f"{_FOLDER}/", ".model"
+        return tuple(
+            name[len(start) : -len(end)]
+            for name in self._vault.names()
+            if name.startswith(start) and name.endswith(end)
+        )
+
+
+def _model_name(run: str) -> str:
+    return f"{_FOLDER}/{run}.model"
+
+
+def _report_name(run: str) -> str:
+    return f"{_FOLDER}/{run}.report"
