@@ -20,8 +20,8 @@ def check_guard(plan: Plan, guard: ExtractGuard | None) -> Verdict:
 
     1. It is what the plan asks for, and says what protects it. 2. It was de-identified by the plan's profile.
     3. Every combination of quasi-identifying values is shared by k persons or more, l and t hold where they are asked.
-    4. It is marked, for the plan's workspace. 5. It is neither empty nor too large. A protection that is not told is
-    missing: nothing leaves without one.
+    4. It is marked, for the plan's workspace, and was compared with earlier extracts. 5. It is neither empty nor too
+    large. A protection that is not told is missing: nothing leaves without one.
     """
     if guard is None or not is_extract(plan):
         return deny("gate.unprotected", "It is not told what protects the extract.", "Ask for it again.")
@@ -44,6 +44,9 @@ def _faults(plan: Plan, ask: ExtractAsk, guard: ExtractGuard) -> Iterator[Reason
     if not guard.mark or guard.recipient != ask.workspace:
         yield _reason("gate.not_marked", "The extract does not carry its recipient's mark.")
     yield from _groups(ask, guard, least)
+    if guard.compared < 0:
+        words = "The extract was not compared with the hospital's earlier ones."
+        yield _reason("gate.not_compared", words)
     if guard.persons < least:
         yield _reason("gate.few_persons", "Too few persons are in the extract.", "Ask for a larger cohort.")
     if guard.left_out > most * (guard.rows + guard.left_out):

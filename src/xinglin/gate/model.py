@@ -80,7 +80,8 @@ class ExtractGuard(msgspec.Struct, frozen=True):
     persons who share a combination of the quasi-identifying columns; ``l``: the fewest distinct values of a sensitive
     column among them; ``t``: the largest distance of its distribution from the whole, an exact decimal rounded up.
     ``mark``: digest of what the mark stands for (empty: not marked). ``recipient``: the workspace. ``size_bytes``: of
-    all files. ``grade``: of GB/T 42460-2023, with the risk that was measured (0: not told).
+    all files. ``grade``: of GB/T 42460-2023, with the risk that was measured (0: not told). ``compared``: earlier
+    extracts of the hospital that it may stand beside (-1: not compared).
     """
 
     rows: int
@@ -96,6 +97,7 @@ class ExtractGuard(msgspec.Struct, frozen=True):
     size_bytes: int
     grade: int = 0
     version: int = 1
+    compared: int = -1
 
 
 class SyntheticGuard(msgspec.Struct, frozen=True):

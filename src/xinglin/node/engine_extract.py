@@ -1,7 +1,8 @@
 """An extract in the computing child: its rows are read, protected and written here, and only what is protected leaves.
 
-1. query. 2. de-identify by the profile. 3. k-anonymous. 4. mark for the recipient. 5. measure again what the marked
-table holds. 6. write files and manifest. A part that is not there, or that fails, ends it: nothing is handed on.
+1. query. 2. de-identify by the profile. 3. k-anonymous, together with every earlier extract too. 4. mark for the
+recipient. 5. measure again what the marked table holds. 6. write files and manifest. A part that is not there, or that
+fails, ends it: nothing is handed on.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import numpy as np
 from xinglin.gate.model import ExtractGuard
 from xinglin.kernel.canonical import canonical_bytes, canonical_digest
 from xinglin.kernel.errors import XinglinError
-from xinglin.kernel.verdict import Reason, deny
+from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.lake.query import PERSON, QuerySession
 from xinglin.node import extract_fhir
 from xinglin.node.engine_messages import Extract, Extracted, Load, Refusal
+from xinglin.node.extract_beside import Beside
 from xinglin.node.extract_columns import PERSON_COLUMN, Columns, columns_of, parquet_of
 from xinglin.node.extract_lineage import Origin, joined, origins
 from xinglin.node.extract_mark import Given, Marking, set_mark
@@ -31,7 +33,7 @@ from xinglin.wire.extracts import ColumnSaid, ExtractFile, ExtractManifest
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit import Admitted, OutputColumn
-    from xinglin.privacy.anonymity import Anonymised, Report
+    from xinglin.privacy.anonymity import Anonymised, Report, Rules
     from xinglin.privacy.deidentify import Action, Compiled, Keys, Profile
 
 SAMPLE_ROWS = 20
@@ -49,7 +51,7 @@ def extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySes
 
 
 def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySession) -> Extracted | Refusal:
-    from xinglin.privacy.anonymity import check
+    from xinglin.privacy.anonymity import Quasi, check
 
     ask = request.ask
     tables = {table.name: [column.name for column in table.columns] for table in load.tables}
@@ -69,15 +71,23 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
     misfit = _misfit(ask, kept, tells)
     if misfit:
         return Refusal(misfit)
-    anonymous = _anonymised(ask, kept, persons)  # 3
+    rules, beside = _rules(ask, kept), Beside(request.earlier, request.index_key)
+    anonymous = beside.anonymised(kept, [Quasi(name) for name in ask.quasi if name in kept], rules, persons)  # 3
+    if isinstance(anonymous, Denied):
+        return Refusal(anonymous.reasons)
     theirs = persons[anonymous.kept]
+    index = beside.index(request.draft.run_id, anonymous, theirs, rules)
+    if isinstance(index, Denied):
+        return Refusal(index.reasons)
     told = {PERSON_COLUMN: _pseudonyms(keys, theirs)} | dict(anonymous.columns)
     given = Given(request.draft.run_id, ask.workspace, request.draft.agreement, request.draft.released, b"")
     described = {column.name: column for column in admitted.columns}
     marking = set_mark(told, request.mark_key, given, ask, described)  # 4
     quasi, sensitive = ([name for name in names if name in kept] for names in (ask.quasi, ask.sensitive))
     measured = check(marking.columns, quasi, persons=theirs, sensitive=sensitive)  # 5
-    made = _Made(profile, compiled, anonymous, measured, marking, done, described, came, len(persons))
+    made = _Made(
+        profile, compiled, anonymous, measured, marking, done, described, came, len(persons), index, beside.compared
+    )
     return _written(request, made)  # 6
 
 
@@ -184,19 +194,17 @@ def _misfit(ask: ExtractAsk, kept: Columns, tells: tuple[str, ...]) -> tuple[Rea
     return ()
 
 
-def _anonymised(ask: ExtractAsk, kept: Columns, persons: np.ndarray[Any, np.dtype[Any]]) -> Anonymised:
-    from xinglin.privacy.anonymity import Quasi, Rules, anonymise
+def _rules(ask: ExtractAsk, kept: Columns) -> Rules:
+    from xinglin.privacy.anonymity import Rules
 
-    quasi = [Quasi(name) for name in ask.quasi if name in kept]
     sensitive = tuple(name for name in ask.sensitive if name in kept)
-    rules = Rules(
+    return Rules(
         k=ask.k,
         l=ask.l if ask.l > 1 and sensitive else None,
         t=float(decimal(ask.t)) if ask.t and sensitive else None,
         sensitive=sensitive,
         suppression=0.0 if ask.t else min(float(decimal(ask.suppressed)), 0.999),
     )
-    return anonymise(kept, quasi, rules, persons=persons)
 
 
 def _pseudonyms(keys: Keys, persons: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
@@ -208,7 +216,7 @@ def _pseudonyms(keys: Keys, persons: np.ndarray[Any, np.dtype[Any]]) -> np.ndarr
 
 @dataclass(frozen=True)
 class _Made:
-    """What the steps gave; ``before``: rows of the query."""
+    """What the steps gave; ``before``: rows of the query; ``index``: for later extracts; ``compared``: earlier ones."""
 
     profile: Profile
     compiled: Compiled
@@ -219,6 +227,8 @@ class _Made:
     described: dict[str, OutputColumn]
     came: dict[str, Origin]
     before: int
+    index: bytes
+    compared: int
 
 
 def _written(request: Extract, made: _Made) -> Extracted:
@@ -268,8 +278,10 @@ def _written(request: Extract, made: _Made) -> Extracted:
         recipient=draft.recipient,
         size_bytes=sum(map(len, files.values())),
         grade=grade,
+        compared=made.compared,
     )
-    return Extracted(canonical_bytes(manifest), files, guard, _shown(manifest, ask, marking, columns), marking.said)
+    shown = _shown(manifest, ask, marking, columns, made.compared)
+    return Extracted(canonical_bytes(manifest), files, guard, shown, marking.said, made.index)
 
 
 def _grade(made: _Made, ask: ExtractAsk) -> int:
@@ -303,7 +315,7 @@ def _files(ask: ExtractAsk, columns: Columns, draft: ExtractManifest) -> dict[st
     return files
 
 
-def _shown(manifest: ExtractManifest, ask: ExtractAsk, marking: Marking, columns: Columns) -> bytes:
+def _shown(manifest: ExtractManifest, ask: ExtractAsk, marking: Marking, columns: Columns, compared: int) -> bytes:
     """What a reviewer looks at: bands instead of counts, what was done, what it holds, and rows as they would leave."""
     plain = msgspec.to_builtins(manifest)
     told = ("study", "data_set", "recipient", "agreement", "profile", "grade", "k", "l", "t", "risks", "columns")
@@ -313,6 +325,7 @@ def _shown(manifest: ExtractManifest, ask: ExtractAsk, marking: Marking, columns
         "left_out": band(manifest.left_out),
         "asked": {"k": ask.k, "l": ask.l, "t": ask.t, "suppressed": ask.suppressed},
         "mark": marking.words,
+        "earlier_extracts": f"compared with {compared}: joined with them nobody is among fewer than k",
         "files": [{"name": one.name, "size_bytes": one.size_bytes} for one in manifest.files],
         "sample": list(extract_fhir.rows_of(columns, SAMPLE_ROWS)),
     }

@@ -109,7 +109,8 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
 
     ``profile``: the profile's text where it is the hospital's own (empty: a shipped one). ``secret``: of the node, for
     pseudonyms of this extract. ``mark_key``: 32 bytes. ``draft``: the manifest as far as the node knows it;
-    the mark stands for its recipient, agreement and time of release.
+    the mark stands for its recipient, agreement and time of release. ``earlier``: indexes of the hospital's earlier
+    extracts, made with ``index_key`` (32 bytes).
     """
 
     session: str
@@ -118,6 +119,8 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
     secret: bytes
     mark_key: bytes
     draft: ExtractManifest
+    index_key: bytes
+    earlier: tuple[bytes, ...] = ()
 
 
 class Fit(msgspec.Struct, frozen=True, tag="fit"):
@@ -205,6 +208,7 @@ class Extracted(msgspec.Struct, frozen=True, tag="extracted"):
     """The extract as it would leave: ``manifest`` (canonical JSON), its ``files`` by name, what it says of itself.
 
     ``shown``: JSON, what reviewers look at. ``marked``: JSON, how the mark was set, which finding it again needs.
+    ``index``: who stands in which class, for the comparison of later extracts with this one.
     """
 
     manifest: bytes
@@ -212,6 +216,7 @@ class Extracted(msgspec.Struct, frozen=True, tag="extracted"):
     guard: ExtractGuard
     shown: bytes
     marked: bytes
+    index: bytes
 
 
 class Fitted(msgspec.Struct, frozen=True, tag="fitted"):

@@ -23,8 +23,8 @@ class ComputerOfKind:
         return await (self._extracts if is_extract(use.plan) else self._runs).compute(use)
 
     async def uploaded(self, run: str) -> bool:
-        """See the port. Of an extract nothing leaves before it is authorised."""
-        return await self._runs.uploaded(run)
+        """See the port. Of an extract nothing leaves before it is authorised, but that it was refused is an answer."""
+        return self._extracts.looked(run) or await self._runs.uploaded(run)
 
 
 class ReleaserOfKind:

@@ -15,19 +15,22 @@ from xinglin.evidence.commitments import new_salt
 from xinglin.gate import Computed, Ended, Gate, NotNow, Paused, PooledGuard, Refused, Released, Stopped, Use, Withheld
 from xinglin.kernel.canonical import canonical_digest, sha256_digest
 from xinglin.kernel.codec import decode_json, encode_msgpack
-from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.computer import Desk
+from xinglin.node.extract_beside import BESIDE
 from xinglin.node.extract_leak import MARKS_SECRET
 from xinglin.node.extract_profiles import NodeProfiles
+from xinglin.node.extract_releases import EarlierExtracts
 from xinglin.node.halting import STALE, Halts
 from xinglin.node.runs import use_of
 from xinglin.stores.extract_node import MarkRow, NodeExtractStore
 from xinglin.stores.extract_vault import ExtractVault
 from xinglin.stores.node_rows import RunRow
 from xinglin.terms.extracts import EXTRACT_TIME, ExtractAsk, ask_of
+from xinglin.terms.synthetic import is_synthetic
 from xinglin.trust.envelope import sign
 from xinglin.trust.sealing import seal
 from xinglin.wire.channel import RunOrder
@@ -67,6 +70,12 @@ _WITHHELD = Reason(
     "Ask for coarser columns or a larger cohort, or ask the hospital.",
 )
 """All that an asker is told where the reason depends on rows or on persons' judgement."""
+_TOO_MANY = "extract.too_many_earlier"
+_FULL = deny(
+    _TOO_MANY,
+    "The hospital has given out as many extracts as new ones can be compared with.",
+    "Use an extract that is there, or ask for statistics.",
+)
 _NOT_KEPT = "The hospital keeps this extract no longer: ask for it anew."
 _RECALLED = "The hospital took the extract back before its workspace had it: what it rests on has ended."
 _OF_RULES = (
@@ -100,6 +109,7 @@ class NodeExtracts:
         desk.view.on_trusted.append(self._halts.wake)
         self.gate: Gate | None = None
         self._profiles = profiles
+        self._earlier, self._turn = EarlierExtracts(vault), asyncio.Lock()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stops: dict[str, str] = {}
         self._news: dict[str, asyncio.Event] = {}
@@ -123,13 +133,18 @@ class NodeExtracts:
         if isinstance(prepared, Denied):
             return prepared
         mark = self._mark(use, ask)
-        try:
-            made = await self._desk.preparations.engine_of(use).extract(self._request(use, ask, mark))
-        except EngineError as error:
-            log.error("extract %s: computing ended with %s", use.run, error.code)
-            return Stopped(error.code, "The extract could not be made at this hospital.")
-        if isinstance(made, Denied):
-            return made
+        async with self._turn:  # two at one time would each miss the other
+            try:
+                earlier = await asyncio.to_thread(self._earlier.besides, use.run)
+                made = await self._desk.preparations.engine_of(use).extract(self._request(use, ask, mark, earlier))
+            except LimitExceeded:
+                return _FULL
+            except EngineError as error:
+                log.error("extract %s: computing ended with %s", use.run, error.code)
+                return Stopped(error.code, "The extract could not be made at this hospital.")
+            if isinstance(made, Denied):
+                return made
+            await asyncio.to_thread(self._earlier.keep, use.run, made.index)  # before anything of it can leave
         self.store.set_mark_plan(use.run, made.marked)
         salt = new_salt()
         package = ExtractPackage(use.run, salt, made.manifest, made.files)
@@ -146,7 +161,7 @@ class NodeExtracts:
         self.store.add_mark(fresh)
         return fresh
 
-    def _request(self, use: Use, ask: ExtractAsk, mark: MarkRow) -> em.Extract:
+    def _request(self, use: Use, ask: ExtractAsk, mark: MarkRow, earlier: tuple[bytes, ...]) -> em.Extract:
         from xinglin.node import engine_messages as em
 
         plan = use.plan
@@ -163,7 +178,16 @@ class NodeExtracts:
             self._vault.secret("pseudonyms"),
             self._vault.secret(MARKS_SECRET),
             draft,
+            self._earlier.key,
+            earlier,
         )
+
+    def looked(self, run: str) -> bool:
+        """Whether making an extract read rows: that it was refused then is an answer about them, and is charged."""
+        record = self._desk.database.record(run)
+        reasons = record.reasons if record is not None else ()
+        of_texts = bool(reasons) and all(one.code.startswith(_OF_RULES) for one in reasons)
+        return self.store.mark_of(run) is not None and not of_texts
 
     # --- gate.Review -------------------------------------------------------------------------
 
@@ -351,6 +375,8 @@ class NodeExtracts:
                 await self._desk.outbox.taken()
             self._desk.database.change_run(use.run, state="ended", pinned=b"")
             self._vault.drop(f"{use.run}.shown")
+            if not isinstance(answer, Released) and not self._authorised(use.run):
+                self._earlier.forget(use.run)
             if not isinstance(answer, Released) or use.run in self._stops:
                 self._vault.drop(f"{use.run}.package")  # else kept until the workspace has it, or a time has passed
         except XinglinError as error:
@@ -358,6 +384,11 @@ class NodeExtracts:
             self._report(ExtractSaid(use.run, "end", "The extract could not be made at this hospital."))
         finally:
             await self._desk.preparations.forget(use)
+
+    def _authorised(self, run: str) -> bool:
+        """Whether its authorisation may be out: then it stays comparable, whatever became of it."""
+        record = self._desk.database.record(run)
+        return record is not None and bool(record.commitment)
 
     async def _deliver_again(self, use: Use, commitment: str) -> None:
         """What was released before, to a hub that asks for it again: a stop came in between, or it dropped the parts.
@@ -435,7 +466,9 @@ class NodeExtracts:
         if isinstance(answer, Refused):
             self._report(ExtractSaid(use.run, "refuse", "", answer.reasons))
         elif isinstance(answer, Withheld):
-            told = tuple(one for one in answer.reasons if one.code.startswith(_OF_RULES))
+            # Of a synthetic set nothing but published facts and noised numbers is ever a reason.
+            open_ones = ("",) if is_synthetic(use.plan) else (*_OF_RULES, BESIDE, _TOO_MANY)
+            told = tuple(one for one in answer.reasons if one.code.startswith(open_ones))
             self._report(ExtractSaid(use.run, "withhold", _WITHHELD.words, told or (_WITHHELD,)))
         elif isinstance(answer, Ended):
             self._report(ExtractSaid(use.run, "end", answer.words))

@@ -65,6 +65,7 @@ class Home:
         session = Session.load(load)
         assert isinstance(session, Session), session
         asked_study, run = changes.pop("study", "study"), changes.pop("run", "run")
+        earlier = changes.pop("earlier", ())
         asked = {"quasi": ("sex", "birth_year"), "sensitive": ("value",), "formats": ("parquet", "fhir")} | changes
         ask = ExtractAsk(profile=asked.pop("profile", "gb-t-37964"), k=asked.pop("k", 10), workspace=WORKSPACE, **asked)
         draft = ExtractManifest(
@@ -73,7 +74,7 @@ class Home:
             risks={}, columns=(), files=(), released=NOW,
         )  # fmt: skip
         try:
-            return session.extract(em.Extract("run", ask, "", SALT, SALT, draft))
+            return session.extract(em.Extract("run", ask, "", SALT, SALT, draft, SALT, earlier))
         finally:
             session.close()
 

@@ -94,6 +94,7 @@ class Home:
         names = [f"Patient/{number}" for number in range(MANY)]
         sexes = draw.choice(["female", "male"], MANY)
         numbers = {name: np.round(draw.normal(120, 20, MANY), 1) for name in ("score", "weight", "hidden")}
+        self.highest = float(numbers["score"].max())
         work = {"patient": names, "sex": sexes, "site": draw.choice(["a", "b"], MANY), **numbers}
         self.lake.append("work", pa.table(work))
         self.lake.append("patient", pa.table({"patient": names, "sex": sexes, "city": ["north"] * MANY}))
@@ -109,15 +110,16 @@ class Home:
         session = Session.load(load)
         assert isinstance(session, Session), session
         profile, study = changes.pop("profile", OWN), changes.pop("study", "study")
+        earlier = changes.pop("earlier", ())
         asked = {"quasi": QUASI, "sensitive": SENSITIVE, "formats": ("parquet",)} | changes
-        ask = ExtractAsk(profile="own", k=10, workspace=WORKSPACE, **asked)
+        ask = ExtractAsk(profile="own", k=asked.pop("k", 10), workspace=WORKSPACE, **asked)
         draft = ExtractManifest(
             run_id=run, study=study, data_set="d", node=NODE, recipient=WORKSPACE, agreement=named_digest("a"),
             as_of=1_790_000_000_000, profile="own", profile_digest="", grade=0, rows=0, persons=0, left_out=0, k=0, l=0,
             t="", risks={}, columns=(), files=(), released=1_790_000_000_000,
         )  # fmt: skip
         try:
-            return session.extract(em.Extract(run, ask, profile, SALT, SALT, draft))
+            return session.extract(em.Extract(run, ask, profile, SALT, SALT, draft, SALT, earlier))
         finally:
             session.close()
 

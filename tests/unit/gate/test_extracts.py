@@ -22,7 +22,7 @@ FACTS = replace(FACTS, output_types=("statistic",))
 USE = Use(RUN, Signed(REQUEST.requester, "use-request/1", b"", b""), REQUEST, PLAN)
 GUARD = ExtractGuard(
     rows=100, persons=90, left_out=2, profile="gb-t-37964", profile_digest="sha256:x", k=10, l=2, t="0.1",
-    mark="sha256:m", recipient=WORKSPACE, size_bytes=1000, grade=2,
+    mark="sha256:m", recipient=WORKSPACE, size_bytes=1000, grade=2, compared=0,
 )  # fmt: skip
 MADE = Computed(b"{}", PooledGuard(persons={}, contributors=(NODE,)), bytes(range(32)), GUARD)
 
@@ -123,6 +123,7 @@ async def test_a_crash_at_every_step_of_an_extract() -> None:
         ({"version": 2}, "gate.unprotected"),
         ({"grade": 1}, "gate.grade"),
         ({"grade": 0}, "gate.grade"),
+        ({"compared": -1}, "gate.not_compared"),
     ],
 )
 def test_a_protection_that_is_missing_withholds(changes: dict[str, Any], code: str) -> None:

@@ -1,7 +1,8 @@
 """A release among many: classes that neither split nor mix those of any earlier release of the same persons.
 
 Persons who stood in the same class of every earlier release (or in none of it) make a *cell*; new classes are cut
-inside cells. So whoever joins the new release with all earlier ones finds nobody among fewer than k.
+inside cells, or are made of whole earlier classes. So whoever joins the new release with all earlier ones finds nobody
+among fewer than k.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from xinglin.privacy.anonymity.anonymising import code_persons, recoded, whole_persons
 from xinglin.privacy.anonymity.coding import Coded, code_column, column_of, layout_of, matrix_of, rows_of
-from xinglin.privacy.anonymity.errors import TooFewPersons
+from xinglin.privacy.anonymity.errors import TooFewPersons, Unreachable
 from xinglin.privacy.anonymity.measures import equal_rows, risks_of
 from xinglin.privacy.anonymity.model import ROWS, Anonymised, Array, Columns, Quasi, Rules
 from xinglin.privacy.anonymity.mondrian import classes_of, cut_into_classes
@@ -33,11 +34,12 @@ def anonymise_among(
     Arguments as ``anonymise``; ``persons``: the person of each row, whose rows stay in one class; ``key``: of the
     indexes. Raises ``TooFewPersons`` where no cell holds the rules, ``BadIndex``, and what ``anonymise`` raises.
 
-    Guarantee: as ``anonymise`` with ``linked``; each class lies inside one class of each earlier release, or beside
-    all of them, and what an earlier class has more than the new release is nobody or k persons (the larger k of the
-    two). So ``compare_releases`` finds no persons to refuse for, and whoever holds the new release and all of the
-    earlier ones finds everybody who is in it among k; l values in common it does not promise. Persons who would be
-    told from too few are left out, as many as that takes.
+    Guarantee: as ``anonymise`` with ``linked``; each class lies inside one class of each earlier release or beside all
+    of them, or is made of whole earlier classes (which tell whoever has those nothing new); and what an earlier class
+    has more than the new release is nobody or k persons (the larger k of the two). So ``compare_releases`` finds no
+    persons to refuse for, and whoever holds the new release and all earlier ones finds everybody who is in it among
+    k; l values in common it does not promise. Persons who would be told from too few are left out, as many as that
+    takes.
     """
     rows = rows_of(columns)
     ROWS.check(rows)
@@ -53,10 +55,16 @@ def anonymise_among(
     least = max([rules.k, *(one.k for one in earlier)])
     whole = persons_showing(shown, people)
     table = Table(matrix, people, shown.codes, layout_of(coded), book_of(rules, shown, whole))
-    kept = [one for one in cells if len(np.unique(people[one])) >= least and holds(table, one)]
-    kept = _without_thin_rests(kept, people, before, stood, least)
     cut = whole_persons(matrix, people)
-    groups = [part for cell in kept for part in _cut(cell, coded, rules, shown, people, whole, cut, least)]
+    held = Rules(least, rules.l, rules.t, rules.sensitive, rules.diversity, rules.c, rules.distance)
+    cutter = _Cutter(coded, held, shown, people, whole)
+    fits = [len(np.unique(people[one])) >= least and holds(table, one) for one in cells]
+    units = _units(cells, fits, people, before, stood)
+    groups = [part for alike in units for part in cutter.cut_units(alike, cut)]
+    taken = {int(one[0]) for alike in units for unit in alike for one in unit}
+    kept = [one for one, fit in zip(cells, fits, strict=True) if fit and int(one[0]) not in taken]
+    for cell in _without_thin_rests(kept, people, before, stood, least):
+        groups += cutter.cut(cell, cut[cell])
     if not groups:
         raise TooFewPersons(least)
     classes = classes_of(groups, matrix)
@@ -133,20 +141,70 @@ def _without_thin_rests(cells: Groups, people: Array, before: Array, stood: _Sto
     return [cell for cell, _, _ in pairs]
 
 
-def _cut(
-    cell: Array,
-    coded: Sequence[Coded],
-    rules: Rules,
-    shown: Shown,
-    people: Array,
-    whole: Array,
-    matrix: Array,
-    least: int,
-) -> Groups:
-    """One cell cut as finely as the rules allow, each part of ``least`` persons; nobody of it is left out."""
-    if len(np.unique(people[cell])) < 2 * least:
-        return [cell]
-    part = Shown(shown.names, shown.codes[cell], shown.sizes, shown.trees)
-    held = Rules(least, rules.l, rules.t, rules.sensitive, rules.diversity, rules.c, rules.distance)
-    found = cut_into_classes(coded, held, part, people[cell], whole=whole, matrix=matrix[cell])
-    return [cell[one] for one in np.split(found.order, found.starts[1:])]
+def _units(cells: Groups, fits: Sequence[bool], people: Array, before: Array, stood: _Stood) -> list[list[Groups]]:
+    """Cells that are too small by themselves, with all that shares an earlier class with them, where that is whole.
+
+    Each unit holds every person of every earlier class that it touches, so a class made of units splits none. Units
+    are together whose persons were all in the same earlier releases: no absence parts them either.
+    """
+    if all(fits):
+        return []
+    codes = np.unique(people, return_inverse=True)[1].ravel()
+    had = [np.bincount(column[column >= 0], minlength=1) for column in stood.table.T]
+    where = [before[codes[cell[0]]] for cell in cells]
+    many = [len(np.unique(codes[cell])) for cell in cells]
+    parent: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def top(one: tuple[int, int]) -> tuple[int, int]:
+        while (above := parent.setdefault(one, one)) != one:
+            parent[one] = parent[above]
+            one = above
+        return one
+
+    nodes = [[(at, int(number)) for at, number in enumerate(row) if number >= 0] for row in where]
+    for row in nodes:
+        for one in row[1:]:
+            parent[top(one)] = top(row[0])
+    members: dict[tuple[int, int], list[int]] = {}
+    for place, row in enumerate(nodes):
+        if row:
+            members.setdefault(top(row[0]), []).append(place)
+    seen: Counter[tuple[int, int]] = Counter()
+    for row, persons in zip(nodes, many, strict=True):
+        for one in row:
+            seen[one] += persons
+    alike: dict[tuple[int, ...], list[Groups]] = {}
+    for places in members.values():
+        present = {tuple(at for at, _ in nodes[place]) for place in places}
+        whole = all(seen[one] == had[one[0]][one[1]] for place in places for one in nodes[place])
+        if whole and len(present) == 1 and not all(fits[place] for place in places):
+            alike.setdefault(present.pop(), []).append([cells[place] for place in places])
+    return list(alike.values())
+
+
+class _Cutter:
+    """Cuts parts of a table as finely as the rules allow; nobody of a part is left out."""
+
+    def __init__(self, coded: Sequence[Coded], rules: Rules, shown: Shown, people: Array, whole: Array) -> None:
+        self._coded, self._rules, self._shown, self._people, self._whole = coded, rules, shown, people, whole
+
+    def cut(self, cell: Array, matrix: Array) -> Groups:
+        """Classes of the rows ``cell``, whose codes are ``matrix``."""
+        if len(np.unique(self._people[cell])) < 2 * self._rules.k:
+            return [cell]
+        part = Shown(self._shown.names, self._shown.codes[cell], self._shown.sizes, self._shown.trees)
+        people = self._people[cell]
+        found = cut_into_classes(self._coded, self._rules, part, people, whole=self._whole, matrix=matrix)
+        return [cell[one] for one in np.split(found.order, found.starts[1:])]
+
+    def cut_units(self, units: list[Groups], matrix: Array) -> Groups:
+        """Classes made of whole units; none where all of them together do not hold the rules."""
+        rows = np.concatenate([cell for unit in units for cell in unit])
+        unit_of = np.repeat(np.arange(len(units)), [sum(map(len, unit)) for unit in units])
+        part = Shown(self._shown.names, self._shown.codes[rows], self._shown.sizes, self._shown.trees)
+        codes, people = whole_persons(matrix[rows], unit_of), self._people[rows]
+        try:
+            found = cut_into_classes(self._coded, self._rules, part, people, whole=self._whole, matrix=codes)
+        except (TooFewPersons, Unreachable):
+            return []
+        return [rows[one] for one in np.split(found.order, found.starts[1:])]

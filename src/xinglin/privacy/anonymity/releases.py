@@ -143,8 +143,9 @@ def compare_releases(earlier: ReleaseIndex | Sequence[ReleaseIndex], now: Releas
     """Whether ``now`` may be released beside the earlier ones.
 
     Denied where, against any of them, persons of two classes at once (or who came to or went from a class)
-    are fewer than the larger k, or where the classes of a person show fewer than the larger l of one sensitive
-    column's values in common: ``privacy.releases.persons``, ``privacy.releases.values``.
+    are fewer than the larger k and not a whole earlier class (which its own release told already), or where the
+    classes of a person show fewer than the larger l of one sensitive column's values in common:
+    ``privacy.releases.persons``, ``privacy.releases.values``.
 
     Guarantee: an attacker with the new release and any one of the earlier ones, who knows who is in both,
     cannot narrow a person down below k or the person's sensitive values below l by intersecting or
@@ -164,7 +165,9 @@ def _pair(earlier: ReleaseIndex, now: ReleaseIndex) -> Verdict:
         )
     old, new, counts = _cells(earlier, now)
     reasons = []
-    if (counts < max(earlier.k, now.k)).any():
+    sizes = np.maximum(np.bincount(entries_of(earlier)[1], minlength=1), earlier.k)
+    least = np.minimum(sizes[np.maximum(old, 0)], max(earlier.k, now.k))  # a whole class of before tells nothing new
+    if (counts < np.where(old >= 0, least, now.k)).any():
         reasons.append(
             Reason(
                 "privacy.releases.persons",
