@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from xinglin.analysis.errors import BadParameters, BadTable, BadVector
+from xinglin.analysis.errors import BadParameters, BadTable, BadVector, PackRefused
 from xinglin.analysis.table import (
     Domain,
     Floats,
@@ -33,7 +33,10 @@ from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Verdict, every
 from xinglin.privacy.differencing import SLOTS, DifferenceSlot
 from xinglin.privacy.disclosure import check_dominance, check_total
+from xinglin.privacy.packs.carried import effective_pack
+from xinglin.privacy.packs.model import Pack
 from xinglin.secure.encoding import Part
+from xinglin.terms.pack_named import NamedPacks
 from xinglin.terms.thresholds import DisclosureRules
 
 MAX_ROWS = 2**24
@@ -139,7 +142,8 @@ Outcome = Result | Denied | NamedFailure
 class Premises(msgspec.Struct, frozen=True, eq=False):
     """What a statistic rests on: its plan, the published domain, the rules.
 
-    ``max_rows``: pooled rows at most. ``differences``: the agreed places of difference counts.
+    ``max_rows``: pooled rows at most. ``differences``: the agreed places of difference counts. ``pack``: the strictest
+    of the hospitals' disclosure packs and of the rules; ``None`` where no hospital named one.
     """
 
     spec: AlgorithmSpec
@@ -147,6 +151,7 @@ class Premises(msgspec.Struct, frozen=True, eq=False):
     rules: DisclosureRules
     max_rows: int
     differences: tuple[DifferenceSlot, ...]
+    pack: Pack | None = None
 
 
 class Algorithm(ABC):
@@ -165,6 +170,8 @@ class Algorithm(ABC):
     def __init__(self, premises: Premises) -> None:
         self.spec, self.domain, self.rules = premises.spec, premises.domain, premises.rules
         self.max_rows, self.differences = premises.max_rows, premises.differences
+        self.pack = premises.pack
+        self.notes: dict[str, Any] = {}
         self._checked: tuple[Table, bool] | None = None
 
     # What a subclass says.
@@ -279,7 +286,14 @@ class Algorithm(ABC):
             state = msgspec.structs.replace(state, guard=guard)
         if state.round + 1 >= ROUNDS.value:
             return NamedFailure("not_converged", f"No result after {ROUNDS.value} rounds.", "Use fewer terms.")
-        return self.advance(msgspec.structs.replace(state, round=state.round + 1), totals)
+        outcome = self.advance(msgspec.structs.replace(state, round=state.round + 1), totals)
+        return self.packed(outcome) if self.pack is not None and isinstance(outcome, Result) else outcome
+
+    def packed(self, result: Result) -> Result:
+        """What a pack rounds of a result's counts and figures, after ``advance`` hid what it hides."""
+        from xinglin.analysis.packed import blunted
+
+        return result if self.pack is None else Result(result.kind, blunted(self.pack, result.payload))
 
     def pooled_guard(self, state: State, total: Sequence[float]) -> Guard:
         """The guard block of the first round's total, for whoever protects the result."""
@@ -354,12 +368,13 @@ def build(
     rules: DisclosureRules,
     max_rows: int = MAX_ROWS,
     differences: Sequence[DifferenceSlot] = (),
+    named: NamedPacks | None = None,
 ) -> Algorithm:
     """The algorithm of a plan on a published domain; pure, the same on every node.
 
-    ``max_rows``: pooled rows, at most 2^26. ``differences``: the agreed places of difference counts. Raises
-    ``BadParameters``, ``UnknownColumn``, ``NoPublishedRange`` or ``FormulaRefused``, each with what is
-    allowed, before any row is read.
+    ``max_rows``: pooled rows, at most 2^26. ``differences``: the agreed places of difference counts. ``named``: the
+    disclosure packs of the plan. Raises ``BadParameters``, ``UnknownColumn``, ``NoPublishedRange``,
+    ``FormulaRefused``, ``PackRefused`` or ``BadPack``, each with what is allowed, before any row is read.
     """
     if spec.name not in _HOMES or spec.version != 1:
         raise BadParameters(
@@ -371,7 +386,13 @@ def build(
         raise BadParameters("The row limit is out of range.", remedy="State 1 to 2^26 pooled rows.")
     module, _, name = _HOMES[spec.name].partition(":")
     home: type[Algorithm] = getattr(import_module(f"xinglin.analysis.{module}"), name)
-    algorithm = home(Premises(spec, domain, rules, max_rows, tuple(differences)))
+    pack = None if named is None or spec.name.startswith("dp_") else effective_pack(rules, named)
+    if pack is not None and pack.settings.noise_sigma:
+        raise PackRefused(
+            f"Pack {pack.names_of('noise_sigma')} adds keyed noise to counts, which no hospital can to a pooled one.",
+            remedy="Ask with proven noise (epsilon=…), or have the hospital name a pack without noise.",
+        )
+    algorithm = home(Premises(spec, domain, rules, max_rows, tuple(differences), pack))
     algorithm.layout(algorithm.initial_state())
     return algorithm
 

@@ -107,7 +107,7 @@ class _Compare(Algorithm):
         persons = [0] * len(self._sums.names)
         for place, count in zip(self._places, state.guard.cells[1:], strict=True):
             persons[place] = count
-        every_group = self._sums.summaries(self.rules, state.rows, state.means, persons, totals)
+        every_group = self._sums.summaries(self.rules, state.rows, state.means, persons, totals, self.pack)
         groups = [every_group[place] for place in self._places]
         verdicts: list[Verdict] = [Denied(group.hidden) if group.hidden else Allowed() for group in groups]
         verdict = every(verdicts)

@@ -13,11 +13,15 @@ from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Pr
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import levels_of
 from xinglin.analysis.errors import BadParameters
-from xinglin.analysis.missing import counts_payload
+from xinglin.analysis.missing import counts_payload, told_counts_payload
+from xinglin.analysis.packed import Told, check_cohort, told_table, whys
 from xinglin.analysis.parameters import read_params
 from xinglin.analysis.table import Floats, Table, column_of
-from xinglin.kernel.verdict import Verdict
+from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.privacy.disclosure import check_total
+from xinglin.privacy.packs.carried import least_shown
+from xinglin.privacy.packs.model import Pack
+from xinglin.privacy.packs.table import with_margins
 from xinglin.privacy.suppression import TableMask, suppress_table
 
 
@@ -46,6 +50,7 @@ class Crosstab(Algorithm):
         self._crossing = Crossing.of(self.domain, names)
         self._margins = [Crossing.of(self.domain, (name,)) for name in names]
         self._levels = [levels_of(column_of(self.domain, name)) for name in names]
+        self._told: Told | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -78,6 +83,8 @@ class Crosstab(Algorithm):
 
     def released_cells(self, result: Result) -> tuple[str, ...]:
         """The complete cases, and the margins and cells that are not hidden."""
+        if self._told is not None:
+            return self._released(self._told)
         shown = result.payload
         rows = zip(self._margins[0].names, shown["row_totals"], strict=True)
         columns = zip(self._margins[1].names, shown["column_totals"], strict=True)
@@ -85,11 +92,24 @@ class Crosstab(Algorithm):
         whole = (("all", shown["total"]),)
         return tuple(name for name, count in (*whole, *rows, *columns, *inner) if count is not None)
 
+    def _released(self, told: Told) -> tuple[str, ...]:
+        """Entries that a pack tells of somebody: an empty one and a margin made of told entries say nothing more."""
+        grid = told.released
+        flags = (
+            grid[-1][-1],
+            *(row[-1] for row in grid[:-1]),
+            *grid[-1][:-1],
+            *(f for row in grid[:-1] for f in row[:-1]),
+        )
+        return tuple(name for name, flag in zip(self.cell_names(), flags, strict=True) if flag)
+
     def advance(self, state: State, totals: Mapping[str, tuple[float, ...]]) -> State | Outcome:
         """The table after suppression."""
         height, width = len(self._levels[0]), len(self._levels[1])
         flat = [int(value) for value in totals["table"]]
         counts = [flat[i * width : (i + 1) * width] for i in range(height)]
+        if self.pack is not None:
+            return self._under(self.pack, state.guard, counts)
         mask = suppress_table(self.rules, counts, persons_grid(state.guard.cells, height, width))
         payload = {
             "rows": self.params.rows,
@@ -104,6 +124,38 @@ class Crosstab(Algorithm):
         if mask.total:
             payload |= {"rows_used": None, "persons_used": None}
         return Result("crosstab", payload)
+
+    def _under(self, pack: Pack, guard: Guard, counts: list[list[int]]) -> Outcome:
+        """The table under a pack: everything derived is derived of what is told."""
+        fit = check_cohort(pack, guard.persons_used, [len(levels) for levels in self._levels])
+        if isinstance(fit, Denied):
+            return fit
+        height, width = len(self._levels[0]), len(self._levels[1])
+        persons = persons_grid(guard.cells, height, width)
+        axes = dict(zip(self.columns, self._levels, strict=True))
+        told = told_table(pack, " by ".join(self.columns), axes, with_margins(counts), persons)
+        self._told, self.notes = told, told.notes
+        inner = [row[:-1] for row in told.cells[:-1]]
+        payload = {
+            "rows": self.params.rows,
+            "columns": self.params.columns,
+            "row_levels": list(self._levels[0]),
+            "column_levels": list(self._levels[1]),
+            "counts": inner,
+            "row_totals": [row[-1] for row in told.cells[:-1]],
+            "column_totals": told.cells[-1][:-1],
+            "total": told.cells[-1][-1],
+            "min_cell": least_shown(pack),
+            "test": chi_square(inner) if told.whole else None,
+            **told_counts_payload(guard, self.rules, pack, told.cells[-1][-1], whole=told.whole),
+            **whys(told),
+            "pack": pack.name,
+        }
+        return Result("crosstab", payload)
+
+    def packed(self, result: Result) -> Result:
+        """As it is: the table was rounded as a whole."""
+        return result
 
 
 def persons_grid(cells: Sequence[int], height: int, width: int) -> list[list[int]]:

@@ -24,6 +24,7 @@ from xinglin.analysis.algorithm import (
 from xinglin.analysis.cells import Crossing
 from xinglin.analysis.missing import counts_payload
 from xinglin.analysis.moments import MomentSums, column_frame, some_value
+from xinglin.analysis.packed import not_judged
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Floats, Mask, Table
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
@@ -103,8 +104,10 @@ class Describe(Algorithm):
         known = _moment(state)
         if known.round == 1:
             return msgspec.structs.replace(known, rows=totals["rows"], means=self._sums.means(totals))
-        found = self._sums.summaries(self.rules, known.rows, known.means, known.guard.cells[1:], totals)
+        found = self._sums.summaries(self.rules, known.rows, known.means, known.guard.cells[1:], totals, self.pack)
         payload = {"by": list(self.params.by), "cells": [summary.payload() for summary in found]}
+        if self.pack is not None:
+            payload |= {"pack": self.pack.name, **not_judged(self.pack, sums=True)}
         return Result("describe", payload)
 
 
@@ -164,7 +167,7 @@ class Covariance(Algorithm):
         if known.round == 1:
             return msgspec.structs.replace(known, rows=totals["rows"], means=self._sums.means(totals))
         persons = [known.guard.persons_used] * len(self.columns)
-        found = self._sums.summaries(self.rules, known.rows, known.means, persons, totals)
+        found = self._sums.summaries(self.rules, known.rows, known.means, persons, totals, self.pack)
         verdicts: list[Verdict] = [Denied(summary.hidden) if summary.hidden else Allowed() for summary in found]
         verdict = every(verdicts)
         if isinstance(verdict, Denied):

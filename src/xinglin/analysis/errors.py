@@ -53,3 +53,9 @@ class BadVector(AnalysisError):
     """A total that does not fit the layout of the round."""
 
     code = "analysis.bad_vector"
+
+
+class PackRefused(AnalysisError):
+    """A disclosure pack that a pooled answer cannot keep."""
+
+    code = "analysis.pack_refused"

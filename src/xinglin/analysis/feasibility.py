@@ -9,10 +9,12 @@ import numpy as np
 
 from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.errors import BadParameters
+from xinglin.analysis.packed import check_cohort, hidden_cell, told_count
 from xinglin.analysis.parameters import read_params
 from xinglin.analysis.table import Floats, Mask, Table
-from xinglin.kernel.verdict import Verdict
+from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.privacy.disclosure import check_total
+from xinglin.privacy.packs.carried import least_shown
 
 LARGEST_STEP = 1_000
 
@@ -73,6 +75,13 @@ class Feasibility(Algorithm):
 
     def advance(self, state: State, totals: Mapping[str, tuple[float, ...]]) -> State | Outcome:
         """The rounded count."""
-        step = self.params.round_to
-        persons = (state.guard.cells[0] + step // 2) // step * step
-        return Result("feasibility", {"persons": persons, "round_to": step, "min_cell": self.rules.min_cell})
+        step, counted = self.params.round_to, state.guard.cells[0]
+        payload = {"round_to": step, "min_cell": self.rules.min_cell}
+        if self.pack is not None:
+            fit = check_cohort(self.pack, counted, ())
+            told = told_count(self.pack, counted)
+            if isinstance(fit, Denied) or told is None:
+                return fit if isinstance(fit, Denied) else Denied((hidden_cell(self.pack),))
+            counted = told
+            payload |= {"min_cell": least_shown(self.pack), "pack": self.pack.name}
+        return Result("feasibility", {"persons": (counted + step // 2) // step * step, **payload})

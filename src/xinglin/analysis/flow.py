@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,11 +11,14 @@ import numpy as np
 from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.design import is_binary
 from xinglin.analysis.errors import BadParameters
+from xinglin.analysis.packed import hidden_cell, told_count
 from xinglin.analysis.parameters import read_params
 from xinglin.analysis.table import Floats, Mask, Table, column_of
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Verdict
 from xinglin.privacy.disclosure import check_total
+from xinglin.privacy.packs.carried import least_shown
+from xinglin.privacy.packs.model import Pack
 from xinglin.terms.thresholds import DisclosureRules
 
 STEPS = Limit("filters a flow", 64, "filters")
@@ -96,7 +100,24 @@ class Flow(Algorithm):
             removed = before - count if visible and before is not None else None
             steps.append({"step": name, "persons": remaining, "removed": removed})
             before = count if visible else None
+        if self.pack is not None:
+            return Result("flow", {"steps": self._under(self.pack, counts), "min_cell": least_shown(self.pack),
+                                   "pack": self.pack.name})  # fmt: skip
         return Result("flow", {"steps": steps, "min_cell": self.rules.min_cell})
+
+    def _under(self, pack: Pack, counts: Sequence[int]) -> list[dict[str, Any]]:
+        """The steps under a pack: hidden by its threshold, rounded as it rounds; what was removed is of told counts."""
+        least, zeros = least_shown(pack), pack.settings.zeros == "show"
+        shown = shown_steps(msgspec.structs.replace(self.rules, min_cell=least, publish_zeros=zeros), counts)
+        steps: list[dict[str, Any]] = []
+        before: int | None = None
+        for name, count, visible in zip(("eligible", *self.params.steps), counts, shown, strict=True):
+            told = told_count(pack, count) if visible else None
+            removed = before - told if told is not None and before is not None else None
+            why = {} if told is not None else {"why": msgspec.to_builtins(hidden_cell(pack))}
+            steps.append({"step": name, "persons": told, "removed": removed, **why})
+            before = told
+        return steps
 
 
 def shown_steps(rules: DisclosureRules, counts: Sequence[int]) -> list[bool]:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping
 
 import msgspec
+import numpy as np
 
 from xinglin.analysis import arithmetic as exact
 from xinglin.analysis.algorithm import Algorithm, Cell, Guard, NamedFailure, Outcome, Part, Premises, Result, State
@@ -32,6 +33,7 @@ from xinglin.analysis.glm_local import (
     step_sums,
     support_counts,
 )
+from xinglin.analysis.glm_pack import held_by_one, judge_model, shown_pack, wants_leverage
 from xinglin.analysis.glm_result import Fit, payload_of
 from xinglin.analysis.glm_scaling import Moments, Scaling, frame, link, moments_of, scaling_of
 from xinglin.analysis.parameters import read_params
@@ -57,7 +59,10 @@ class GlmParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GlmState(State, frozen=True, kw_only=True):
-    """Coefficients are on the standardised scale. ``step`` led from ``previous`` to ``coefficients``."""
+    """Coefficients are on the standardised scale. ``step`` led from ``previous`` to ``coefficients``.
+
+    ``curvature``: upper triangle of the pooled inverse information before it, where a pack limits leverage.
+    """
 
     observed: tuple[tuple[int, ...], ...] = ()
     moments: tuple[Moments, ...] = ()
@@ -70,6 +75,7 @@ class GlmState(State, frozen=True, kw_only=True):
     deviance: float | None = None
     change: float | None = None
     halvings: int = 0
+    curvature: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Glm(Algorithm):
@@ -198,6 +204,8 @@ class Glm(Algorithm):
                 Part("profile_persons", PROFILE * len(supported), rows, integer=True),
                 Part("profile_sums", PROFILE * len(supported), 4.0 * rows),
             ]
+        if not isinstance(fit.curvature, msgspec.UnsetType):
+            parts.append(Part("leverage", 1, rows, integer=True))
         return tuple(parts)
 
     def contribute(self, table: Table, state: State) -> dict[str, Floats]:
@@ -216,6 +224,10 @@ class Glm(Algorithm):
         if fit.round == 1:
             values["null"] = null_deviance(self.family, known)
             values |= support_counts(self._supported(fit), complete)
+        if self.pack is not None and not isinstance(fit.curvature, msgspec.UnsetType):
+            limit, persons = self.pack.settings.max_leverage, complete.persons
+            held = held_by_one(self.family, known, fit.coefficients, fit.curvature, persons, limit)
+            values["leverage"] = np.asarray([float(held)])
         return values
 
     def _complete(self, table: Table) -> Table:
@@ -276,12 +288,13 @@ class Glm(Algorithm):
         lower = exact.cholesky(exact.symmetric(totals["information"], len(fit.coefficients)), INDEPENDENT)
         if isinstance(lower, int):
             return self._dependent(fit, lower, extreme > 0)
-        step = exact.solve(lower, totals["score"])
-        errors = [math.sqrt(row[j]) for j, row in enumerate(exact.inverse(lower))]
+        step, inverse = exact.solve(lower, totals["score"]), exact.inverse(lower)
+        errors = [math.sqrt(row[j]) for j, row in enumerate(inverse)]
         moved = tuple(b + s for b, s in zip(fit.coefficients, step, strict=True))
         change = max(abs(s) / max(abs(b), e) for s, b, e in zip(step, moved, errors, strict=True))
         stuck = change <= ROUNDING and fit.change is not None and change > fit.change / 8
-        if change <= CONVERGED or stuck:
+        asked = wants_leverage(self.pack)
+        if (change <= CONVERGED or stuck) and (not asked or "leverage" in totals):
             return self._finish(fit, totals, moved)
         if extreme and self._runs_away(fit, step, exact.dot(step, totals["score"])):
             return _separation()
@@ -295,6 +308,7 @@ class Glm(Algorithm):
             deviance=deviance,
             change=change,
             halvings=0,
+            curvature=tuple(v for i, row in enumerate(inverse) for v in row[i:]) if asked else msgspec.UNSET,
         )
 
     def _finish(self, fit: GlmState, totals: Mapping[str, tuple[float, ...]], moved: tuple[float, ...]) -> Outcome:
@@ -302,6 +316,9 @@ class Glm(Algorithm):
         lower = exact.cholesky(exact.symmetric(totals[name], len(moved)), INDEPENDENT)
         if isinstance(lower, int):
             return self._dependent(fit, lower, extreme=False)
+        verdict = self._packed_verdict(fit, len(moved), totals)
+        if isinstance(verdict, Denied):
+            return verdict
         done = Fit(
             formula=self.formula.text,
             family=self.family.name,
@@ -318,7 +335,24 @@ class Glm(Algorithm):
             empty_cells=tuple(n for n, count in zip(self.cell_names(), fit.guard.cells, strict=True) if not count),
             steps=fit.round - 1,
         )
-        return payload_of(done, self.rules)
+        found = payload_of(done, self.rules)
+        if self.pack is None:
+            return found
+        return Result(found.kind, {**found.payload, **shown_pack(self.pack, verdict)})
+
+    def _packed_verdict(self, fit: GlmState, size: int, totals: Mapping[str, tuple[float, ...]]) -> Verdict:
+        """What the hospitals' packs have against the model."""
+        if self.pack is None:
+            return Allowed()
+        return judge_model(
+            self.pack,
+            persons=fit.guard.persons_used,
+            parameters=size,
+            crossings=self._crossings,
+            cells=fit.guard.cells[1:],
+            predictors=frozenset(self.formula.columns) - {self.formula.response.column},
+            held=int(totals.get("leverage", (0.0,))[0]),
+        )
 
     def _runs_away(self, fit: GlmState, step: list[float], gain: float) -> bool:
         """Whether the likelihood hardly rises while a coefficient still marches: it has no maximum.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,11 +11,15 @@ import numpy as np
 
 from xinglin.analysis.algorithm import Algorithm, Cell, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.errors import BadParameters
+from xinglin.analysis.packed import Told, check_cohort, told_table, whys
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Column, Floats, Mask, Table
 from xinglin.kernel.limits import Limit
-from xinglin.kernel.verdict import Verdict
+from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.privacy.disclosure import check_total
+from xinglin.privacy.packs.carried import least_shown
+from xinglin.privacy.packs.model import Pack
+from xinglin.privacy.packs.table import with_margins
 from xinglin.privacy.suppression import suppress_list
 
 BINS = Limit("bins a histogram", 256, "bins")
@@ -39,6 +43,7 @@ class Histogram(Algorithm):
         self.params = read_params(self.spec, HistogramParams)
         column = numbers(self.domain, (self.params.column,))[0]
         self.edges = bin_edges(column, self.params.bins, self.params.edges)
+        self._told: Told | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -66,6 +71,9 @@ class Histogram(Algorithm):
 
     def released_cells(self, result: Result) -> tuple[str, ...]:
         """The bins that are shown, and ``all`` where the total is."""
+        if self._told is not None:
+            flags = (self._told.released[-1], *self._told.released[:-1])
+            return tuple(name for name, flag in zip(self.cell_names(), flags, strict=True) if flag)
         shown = [result.payload["total"], *result.payload["counts"]]
         return tuple(name for name, count in zip(self.cell_names(), shown, strict=True) if count is not None)
 
@@ -82,6 +90,8 @@ class Histogram(Algorithm):
         """The counts, hidden where few persons stand behind them or where they would give others away."""
         counts = [int(value) for value in totals["bins"]]
         persons = state.guard.cells
+        if self.pack is not None:
+            return self._under(self.pack, persons, counts)
         hidden, total_hidden = suppress_list(self.rules, counts, [*persons[1:], persons[0]])
         payload: dict[str, Any] = {
             "column": self.params.column,
@@ -91,6 +101,29 @@ class Histogram(Algorithm):
             "min_cell": self.rules.min_cell,
         }
         return Result("histogram", payload)
+
+    def _under(self, pack: Pack, persons: Sequence[int], counts: list[int]) -> Outcome:
+        """The bins under a pack."""
+        fit = check_cohort(pack, persons[0], ())
+        if isinstance(fit, Denied):
+            return fit
+        axes = {self.params.column: bin_names(self.edges)}
+        told = told_table(pack, self.params.column, axes, with_margins(counts), [*persons[1:], persons[0]])
+        self._told, self.notes = told, told.notes
+        payload: dict[str, Any] = {
+            "column": self.params.column,
+            "edges": list(self.edges),
+            "counts": told.cells[:-1],
+            "total": told.cells[-1],
+            "min_cell": least_shown(pack),
+            **whys(told),
+            "pack": pack.name,
+        }
+        return Result("histogram", payload)
+
+    def packed(self, result: Result) -> Result:
+        """As it is: the bins were rounded together."""
+        return result
 
     def _places(self, table: Table) -> np.ndarray[Any, np.dtype[np.int64]]:
         inner = np.asarray(self.edges[1:-1])

@@ -6,6 +6,7 @@ from typing import Any
 
 from xinglin.analysis.algorithm import Guard
 from xinglin.privacy.disclosure import report_missing
+from xinglin.privacy.packs.model import Pack
 from xinglin.terms.thresholds import DisclosureRules
 
 
@@ -24,3 +25,22 @@ def counts_payload(guard: Guard, rules: DisclosureRules) -> dict[str, Any]:
         "persons_used": guard.persons_used,
         "persons_missing": 0 if none else report.missing,
     }
+
+
+def told_counts_payload(
+    guard: Guard, rules: DisclosureRules, pack: Pack, total: int | None, *, whole: bool
+) -> dict[str, Any]:
+    """The same beside a table that a pack protected: no more than the table itself says.
+
+    ``total``: of the table, as it is told; ``whole``: nothing of the table is hidden. Persons used are told where
+    nothing is hidden, or where each person has one row, so that they are the table's total.
+    """
+    from xinglin.analysis.packed import told_count
+
+    found = counts_payload(guard, rules)
+    told = {name: None if count is None else told_count(pack, count) for name, count in found.items()}
+    if total is None:
+        return {**told, "rows_used": None, "persons_used": None}
+    if guard.rows_used == guard.persons_used:
+        return {**told, "rows_used": total, "persons_used": total}
+    return {**told, "rows_used": total, "persons_used": told["persons_used"] if whole else None}

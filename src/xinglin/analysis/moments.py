@@ -18,10 +18,13 @@ from xinglin.analysis.algorithm import Cell, Part, State
 from xinglin.analysis.arithmetic import roof
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import is_binary
+from xinglin.analysis.packed import hidden_cell, rounds, told_share
 from xinglin.analysis.support import BUCKETS, OUTSIDE, PROFILE, People, check_support, outside_counts, spread_profile
 from xinglin.analysis.table import Column, Floats, Mask, Table, present
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.privacy.disclosure import hidden_reason
+from xinglin.privacy.packs.carried import least_shown
+from xinglin.privacy.packs.model import Pack
 from xinglin.terms.thresholds import DisclosureRules
 
 Totals = Mapping[str, tuple[float, ...]]
@@ -132,8 +135,9 @@ class MomentSums:
         means: Sequence[float],
         persons: Sequence[int],
         totals: Totals,
+        pack: Pack | None = None,
     ) -> list[Summary]:
-        """Each cell's mean and variance in its own unit, with what the rules hide."""
+        """Each cell's mean and variance in its own unit, with what the rules hide; shares as a pack rounds counts."""
         found = []
         for k, cell in enumerate(self.moment_cells):
             middle, half = column_frame(cell.column)
@@ -143,22 +147,27 @@ class MomentSums:
             if count > 1:
                 about = totals["squares"][k] - totals["residuals"][k] * shift
                 variance = max(about, 0.0) / (count - 1) * half * half
-            hidden = self._hidden(rules, k, persons[k], totals)
+            hidden = self._hidden(rules, k, persons[k], totals, pack)
             mean = middle + half * (means[k] + shift)
+            if pack is not None and rounds(pack) and count and is_binary(cell.column):
+                mean, variance = told_share(pack, round(mean * count), count)
             found.append(Summary(cell.column.name, cell.group, count, mean, variance, hidden))
         return found
 
-    def _hidden(self, rules: DisclosureRules, k: int, persons: int, totals: Totals) -> tuple[Reason, ...]:
+    def _hidden(
+        self, rules: DisclosureRules, k: int, persons: int, totals: Totals, pack: Pack | None
+    ) -> tuple[Reason, ...]:
         cell = self.moment_cells[k]
-        if persons < rules.min_cell:
-            return (hidden_reason(rules),)
+        blank = hidden_reason(rules) if pack is None else hidden_cell(pack)
+        if persons < (rules.min_cell if pack is None else least_shown(pack)):
+            return (blank,)
         outside = totals["outside"][k * OUTSIDE : (k + 1) * OUTSIDE]
         bins = slice(k * PROFILE, (k + 1) * PROFILE)
         if is_binary(cell.column):
             # A share of nobody, or of everybody, reads like a share of a few.
             constant = 0 in outside[:BUCKETS] and not rules.publish_zeros
             few = constant or any(0 < count < rules.min_cell for count in outside)
-            return (hidden_reason(rules),) if few else ()
+            return (blank,) if few else ()
         counts, sums = totals["profile_persons"][bins], totals["profile_sums"][bins]
         verdict = check_support(rules, cell.name, outside, counts, sums)
         return verdict.reasons if isinstance(verdict, Denied) else ()

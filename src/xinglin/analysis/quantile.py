@@ -18,11 +18,14 @@ import numpy as np
 from xinglin.analysis.algorithm import Algorithm, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.missing import counts_payload
+from xinglin.analysis.packed import hidden_cell
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Column, Floats, Table
 from xinglin.kernel.limits import Limit
-from xinglin.kernel.verdict import Verdict
+from xinglin.kernel.verdict import Reason, Verdict
 from xinglin.privacy.disclosure import check_total, hidden_reason
+from xinglin.privacy.packs.carried import least_shown
+from xinglin.privacy.packs.model import Pack
 
 PROBABILITIES = Limit("quantiles a question", 32, "quantiles")
 SPLITS = 128
@@ -141,7 +144,8 @@ class Quantiles(Algorithm):
         return np.asarray([float(np.count_nonzero(np.bincount(persons[mask]))) for mask in masks])
 
     def _result(self, known: QuantileState, sides: Sequence[float]) -> Result:
-        rows = known.guard.rows_used
+        rows, pack = known.guard.rows_used, self.pack
+        least = self.rules.min_cell if pack is None else max(least_shown(pack), pack.settings.min_tail)
         place = {track.rank: k for k, track in enumerate(known.tracks)}
         entries: list[dict[str, Any]] = []
         for probability in self.params.probabilities:
@@ -150,8 +154,8 @@ class Quantiles(Algorithm):
             pair = (place[lower + 1], place[min(lower + 2, rows)])
             needed = [side for k in pair for side in sides[2 * k : 2 * k + 2]]
             entry: dict[str, Any] = {"probability": probability, "value": None, "hidden": []}
-            if min(needed) < self.rules.min_cell:
-                entry["hidden"] = [msgspec.to_builtins(hidden_reason(self.rules))]
+            if min(needed) < least:
+                entry["hidden"] = [msgspec.to_builtins(hidden_reason(self.rules) if pack is None else _beyond(pack))]
             else:
                 below, above = (self._value(known.tracks[k]) for k in pair)
                 entry["value"] = below + (above - below) * (position - lower)
@@ -162,6 +166,8 @@ class Quantiles(Algorithm):
             "tolerance": 0.0 if self._column.integer else TOLERANCE * self._range,
             **counts_payload(known.guard, self.rules),
         }
+        if pack is not None:
+            payload |= {"pack": pack.name}
         return Result("quantiles", payload)
 
     def _value(self, track: Track) -> float:
@@ -169,6 +175,14 @@ class Quantiles(Algorithm):
             return float(math.floor(track.high))
         low, high = self._column.range()
         return min(max(track.low / 2 + track.high / 2, low), high)
+
+
+def _beyond(pack: Pack) -> Reason:
+    """Why a quantile is blank: few persons lie on one side of it, by the pack's tail or by its threshold."""
+    if pack.settings.min_tail < least_shown(pack):
+        return hidden_cell(pack)
+    words = f"Fewer than {pack.settings.min_tail} persons lie on one side of it (pack {pack.names_of('min_tail')})."
+    return Reason("privacy.min_tail", words, "Ask for a quantile nearer to the middle, or widen the cohort.")
 
 
 def edges_of(low: float, high: float) -> list[float]:

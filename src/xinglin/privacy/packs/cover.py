@@ -40,19 +40,21 @@ class Covered(msgspec.Struct, frozen=True, eq=False):
     proved: bool
 
 
-def cover(figures: Numbers, needs: Numbers, hidden: Flags, *, whole: bool) -> Covered:
+def cover(figures: Numbers, needs: Numbers, hidden: Flags, *, whole: bool, networks: bool = False) -> Covered:
     """Hide more until each hidden entry could move by what it needs.
 
     ``figures``: with margins, additive. ``needs``: the width of the interval that each entry needs once hidden, in
-    the figures' unit. ``whole``: the figures are counts. Guarantee where ``proved``: no hidden entry's feasible
+    the figures' unit. ``whole``: the figures are counts. ``networks``: no linear programme where networks do, so that
+    every machine finds the same entries. Guarantee where ``proved``: no hidden entry's feasible
     interval is narrower than its need, unless every entry is hidden.
     """
     if not hidden.any():
         return Covered(hidden.copy(), NOTHING, True)
     small = figures.size <= LINEAR_ENTRIES and int(hidden.sum()) <= LINEAR_HIDDEN
-    if small:
+    flat = figures.ndim <= 2 and figures.min() >= 0 and _as_grid(figures).size <= TABLE_CELLS.value
+    if small and not (networks and flat):
         return _linear(figures, needs, hidden, whole)
-    if figures.ndim <= 2 and figures.min() >= 0 and _as_grid(figures).size <= TABLE_CELLS.value:
+    if flat:
         return _network(figures, needs, hidden, whole)
     return _by_lines(figures, needs, hidden)
 

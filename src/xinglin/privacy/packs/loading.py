@@ -104,10 +104,13 @@ def _setting(key: str, entry: Any) -> tuple[Any, str]:
     source = entry["source"]
     if not (isinstance(source, str) and source.strip()):
         raise BadPack(f"'{key}' names no source.", remedy="Quote who publishes the value.")
-    return _value(key, entry["value"]), source
+    return setting_value(key, entry["value"]), source
 
 
-def _value(key: str, value: Any) -> Any:
+def setting_value(key: str, value: Any) -> Any:
+    """A setting's value as it is written in a pack; ``BadPack`` for one that cannot be read."""
+    if key not in _TYPES:
+        raise BadPack(f"There is no setting {key[:64]!r}.", remedy=f"Settings are: {', '.join(_TYPES)}.")
     try:
         if key == "dominance":
             return tuple(sorted(Dominance(r["n"], _fraction(r["share"]), bool(r.get("inclusive"))) for r in value))

@@ -17,6 +17,9 @@ PACK_VERSION = 1
 NO_LIMIT = 1_000_000_000
 """Larger than anything that is counted here: a limit that is not set."""
 
+LARGEST_BASE = 10_000
+"""To so many persons at most counts are rounded."""
+
 ROUNDINGS = ("none", "nearest", "midpoint", "up")
 """How counts are rounded, at one base from the loosest to the strictest."""
 
@@ -48,8 +51,9 @@ class Rounding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base: int = 1
 
     def __post_init__(self) -> None:
-        if self.kind not in ROUNDINGS or self.base < 1 or (self.kind == "none") != (self.base == 1):
-            raise BadPack("A rounding is none, nearest, midpoint or up, to a base above 1.")
+        sized = type(self.base) is int and 1 <= self.base <= LARGEST_BASE
+        if self.kind not in ROUNDINGS or not sized or (self.kind == "none") != (self.base == 1):
+            raise BadPack(f"A rounding is none, nearest, midpoint or up, to a base above 1, {LARGEST_BASE} at most.")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +122,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise BadPack("A share lies above 0 and is at most 1.")
         if min(self.min_cell, self.min_hospitals, self.min_dof, self.lock_repeats) < 1:
             raise BadPack("A threshold is at least 1.")
-        if any(rule.n < 1 for rule in self.dominance):
+        if any(type(rule.n) is not int or rule.n < 1 for rule in self.dominance):
             raise BadPack("Dominance is of one person at least.")
 
 

@@ -47,11 +47,14 @@ class Protected(msgspec.Struct, frozen=True, eq=False):
         return place in self.hidden
 
 
-def apply(pack: Pack, table: ReleaseTable, *, key: bytes = b"", round_instead: bool = False) -> Protected:
+def apply(
+    pack: Pack, table: ReleaseTable, *, key: bytes = b"", round_instead: bool = False, networks: bool = False
+) -> Protected:
     """The table as ``pack`` lets it out.
 
     ``key``: at least 16 secret bytes of the node, for packs with noise. ``round_instead``: counts are rounded to the
-    pack's ``round_instead`` in place of hiding small ones, where the pack offers that. Guarantee: with exact totals, no
+    pack's ``round_instead`` in place of hiding small ones, where the pack offers that. ``networks``: every machine is to
+    find the same complementary entries (``cover``). Guarantee: with exact totals, no
     hidden entry can be confined by the told ones, the additions and non-negativity to an interval narrower than
     ``min_cell`` persons (for sums: than what dominance rules protect), where ``proved``. Rounded and noised figures
     are taken as exact there. Raises ``BadRelease`` when the pack needs what the table does not bring.
@@ -71,7 +74,7 @@ def apply(pack: Pack, table: ReleaseTable, *, key: bytes = b"", round_instead: b
     own = _union(found.values(), table)
     told = table.told()
     exact = s.totals == "exact" and table.margins
-    covered = _covered(s, table, own & told) if exact else Covered(own, NOTHING, True)
+    covered = _covered(s, table, own & told, networks) if exact else Covered(own, NOTHING, True)
     hidden = covered.hidden & told
     cells = _figures(s, table, hidden, key, round_instead)
     if s.totals == "recomputed" and table.margins:
@@ -89,7 +92,7 @@ def apply(pack: Pack, table: ReleaseTable, *, key: bytes = b"", round_instead: b
     )
 
 
-def _covered(s: Settings, table: ReleaseTable, own: Flags) -> Covered:
+def _covered(s: Settings, table: ReleaseTable, own: Flags, networks: bool) -> Covered:
     """Complementary entries on the counts of persons and on the figures, until both have room."""
     grids: list[tuple[Numbers, Numbers, bool]] = []
     least = shown_from(s)
@@ -105,7 +108,7 @@ def _covered(s: Settings, table: ReleaseTable, own: Flags) -> Covered:
     for _ in range(_ROUNDS):
         before = int(covered.hidden.sum())
         for figures, needs, whole in grids:
-            step = cover(figures, needs, covered.hidden, whole=whole)
+            step = cover(figures, needs, covered.hidden, whole=whole, networks=networks)
             proved = step.proved and (covered.proved or step.method != LINES)
             covered = Covered(step.hidden, step.method, proved)
         if len(grids) == 1 or int(covered.hidden.sum()) == before:

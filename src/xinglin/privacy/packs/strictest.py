@@ -49,7 +49,7 @@ def strictest_pack(packs: Sequence[Pack]) -> Pack:
     if not packs:
         raise BadPack("No pack was named.", remedy="Name those of every hospital that takes part.")
     names = sorted({part for pack in packs for part in pack.name.split("+")})
-    if len({pack.name for pack in packs}) == 1:
+    if all(pack == packs[0] for pack in packs):
         return packs[0]
     values: dict[str, Any] = {}
     origins: set[Origin] = set()
