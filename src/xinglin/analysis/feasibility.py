@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -76,7 +77,7 @@ class Feasibility(Algorithm):
     def advance(self, state: State, totals: Mapping[str, tuple[float, ...]]) -> State | Outcome:
         """The rounded count."""
         step, counted = self.params.round_to, state.guard.cells[0]
-        payload = {"round_to": step, "min_cell": self.rules.min_cell}
+        payload: dict[str, Any] = {"round_to": step, "min_cell": self.rules.min_cell}
         if self.pack is not None:
             fit = check_cohort(self.pack, counted, ())
             told = told_count(self.pack, counted)

@@ -55,7 +55,8 @@ def told_table(pack: Pack, name: str, axes: Mapping[str, Sequence[str]], counts:
     table = ReleaseTable(name, levels, behind, np.asarray(counts, dtype=np.float64), "count")
     protected = apply(pack, table, networks=True)
     hidden = np.isnan(protected.cells)
-    cells = np.where(hidden, None, np.where(hidden, 0.0, protected.cells).astype(np.int64).astype(object))
+    cells = np.where(hidden, 0.0, protected.cells).astype(np.int64).astype(object)
+    cells[hidden] = None
     implied = _implied(pack, hidden)
     return Told(
         name=name,
@@ -124,8 +125,8 @@ def not_judged(pack: Pack, *, sums: bool = False, leverage: bool = False) -> dic
     s, found = pack.settings, []
     if sums and (s.dominance or s.p_ratio):
         words = (
-            "The largest persons of a mean are in no pooled sum; what was judged instead: fewer than the minimum cell of"
-            " persons carry at most 90 % of the spread, and no few differ from all others."
+            "The largest persons of a mean are in no pooled sum; what was judged instead: fewer than the minimum cell"
+            " of persons carry at most 90 % of the spread, and no few differ from all others."
         )
         setting = "dominance" if s.dominance else "p_ratio"
         found.append({"rule": setting, "pack": pack.names_of(setting), "words": words})
@@ -180,7 +181,7 @@ def _blunt(pack: Pack, key: str, value: Any) -> Any:
         return value
     if key in _FREEDOM:
         base = pack.settings.rounding.base
-        return int(round(value / base)) * base
+        return round(value / base) * base
     if isinstance(value, int):
         return told_count(pack, value) if key in _COUNTS else value
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else value

@@ -265,7 +265,7 @@ class TableOne(Algorithm):
         return Result("table1", payload)
 
     def _variable(self, told: Told) -> dict[str, Any]:
-        """A counted column; where a group's total would have to be hidden, all of it is: the sizes tell these totals."""
+        """A counted column; where a group's total would have to be hidden, all is: the sizes tell these totals."""
         inner, totals = [row[:-1] for row in told.cells[:-1]], [row[-1] for row in told.cells[:-1]]
         column = next(one for one in self._counted if one.name == told.name)
         if _hides_margin(told):

@@ -53,8 +53,8 @@ def apply(
     """The table as ``pack`` lets it out.
 
     ``key``: at least 16 secret bytes of the node, for packs with noise. ``round_instead``: counts are rounded to the
-    pack's ``round_instead`` in place of hiding small ones, where the pack offers that. ``networks``: every machine is to
-    find the same complementary entries (``cover``). Guarantee: with exact totals, no
+    pack's ``round_instead`` in place of hiding small ones, where the pack offers that. ``networks``: every
+    machine finds the same complementary entries (``cover``). Guarantee: with exact totals, no
     hidden entry can be confined by the told ones, the additions and non-negativity to an interval narrower than
     ``min_cell`` persons (for sums: than what dominance rules protect), where ``proved``. Rounded and noised figures
     are taken as exact there. Raises ``BadRelease`` when the pack needs what the table does not bring.
