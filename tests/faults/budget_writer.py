@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from xinglin.privacy.noise.budget import Cached, Charged
+from xinglin.privacy.noise.reserving import Reserved
 from xinglin.privacy.noise.samplers import discrete_gaussian
 from xinglin.stores.privacy_budget import BudgetLedger
 
@@ -30,8 +31,11 @@ def done(number: int, step: str, stop: str, more: str = "") -> None:
 
 
 def answer(ledger: BudgetLedger, number: int, stop: str) -> None:
-    """One noised answer as a node gives it: pay, compute with noise, keep, and only then say it."""
+    """One noised answer as a node gives it: hold the price, pay, compute with noise, keep, and only then say it."""
     run, query = f"run-{number}", f"query-{number}"
+    held = ledger.reserve("registry", "study", run, query, RHO, number)
+    if isinstance(held, Reserved):
+        done(number, "reserved", stop)
     outcome = ledger.charge("registry", "study", run, query, RHO, number)
     if isinstance(outcome, Cached):
         done(number, "released", stop, outcome.release.decode())

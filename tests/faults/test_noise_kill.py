@@ -53,6 +53,11 @@ def charges(space: SampleSpace, run: Run, kind: str = "charge") -> int:
     return sum(one["run"] == run.id and one["kind"] == kind for one in told["history"])
 
 
+def held(space: SampleSpace) -> set[str]:
+    (told,) = ask_desk(space.node_folder("a"), DeskCall("budget", {"data_set": "cardiology"})).value
+    return {one["reserved_rho"] for one in told["scopes"]}
+
+
 def killed_at(space: SampleSpace, data: Data, what: str, when: str) -> Run:
     hold = space.tap.hold(space.dids["a"], what, when)  # type: ignore[arg-type]
     run = data.ask("count", by=["sex"], rho=RHO, minimum=4, fresh=True)
@@ -76,15 +81,17 @@ def test_killed_around_its_upload_it_pays_once_and_says_one_share(
     assert result.payload["noise"]["shares"] == 4 and result.receipt.verify().opened
     wait_until(lambda: run.id not in space.open_runs("a"), "a ends its part of the run")
     assert (charges(space, run), charges(space, run, "release")) == (paid, 1)
+    assert held(space) == {"0"}
 
 
 def test_killed_before_it_computes_and_left_out_it_has_paid_nothing(space: SampleSpace, data: Data) -> None:
     hold = space.tap.hold(space.dids["a"], "Begin 0", "told")
     run = data.ask("count", by=["disease"], rho=RHO, minimum=3, fresh=True)
     hold.wait(30 * slowness())
+    assert RHO in held(space)
     space.kill("a")
     hold.lose()
     assert run.result().payload["noise"]["shares"] == 3
     space.start_again("a")
     wait_until(lambda: run.id not in space.open_runs("a"), "a ends its part of the run")
-    assert charges(space, run) == 0
+    assert charges(space, run) == 0 and held(space) == {"0"}, "what it held is free again"

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from tests.faults.budget_writer import RHO
 
+from xinglin.kernel.verdict import Denied
 from xinglin.privacy.noise.budget import Cached, Charged, verify
+from xinglin.privacy.noise.reserving import RESERVED_MS, Reserved
 from xinglin.stores.database_errors import StoreError
 from xinglin.stores.privacy_budget import BudgetLedger
 
@@ -38,13 +40,14 @@ def write_until_killed(folder: Path, first: int, stop: str, at_least: int, secon
     return [(int(number), step, more) for number, step, more in said]
 
 
-@pytest.mark.parametrize(("stop", "steps"), [("charged", 1), ("noised", 2)])
+@pytest.mark.parametrize(("stop", "steps"), [("charged", 2), ("noised", 3)])
 def test_killed_between_charge_and_release_it_is_paid_and_not_answered(tmp_path: Path, stop: str, steps: int) -> None:
     said = write_until_killed(tmp_path, 7, stop, at_least=steps)
     assert said[-1][:2] == (7, stop)
     ledger = BudgetLedger.in_folder(tmp_path)
     assert ledger.spent("registry") == ledger.spent("registry", "study") == RHO, "paid, and not given back"
     assert ledger.release("registry", "run-7") is None
+    assert ledger.reservations("registry", 7) == (), "what was held is the charge"
     # Somebody else's run of the same query is another answer, and is paid.
     assert isinstance(ledger.charge("registry", "study", "run-8", "query-7", RHO, 1), Charged)
     assert ledger.spent("registry") == 2 * RHO
@@ -57,8 +60,39 @@ def test_killed_between_charge_and_release_it_is_paid_and_not_answered(tmp_path:
     ledger.close()
 
 
+def test_killed_with_the_price_held_nothing_is_paid_and_nothing_is_held_for_ever(tmp_path: Path) -> None:
+    assert write_until_killed(tmp_path, 7, "reserved", at_least=1) == [(7, "reserved", "")]
+    ledger = BudgetLedger.in_folder(tmp_path)
+    assert ledger.spent("registry") == 0
+    assert [(one.run, one.rho_units) for one in ledger.reservations("registry", 8)] == [("run-7", RHO)]
+    ledger.set_cap("registry", "study", RHO, 8)
+    denied = ledger.charge("registry", "study", "run-8", "query-8", RHO, 8)
+    assert isinstance(denied, Denied) and denied.codes == ("privacy.study_spent",), (
+        "held still, for the one that comes back"
+    )
+    ledger.close()
+    # The same run goes on where it was: one reservation, one charge.
+    said = write_until_killed(tmp_path, 7, "charged", at_least=2)
+    assert said == [(7, "reserved", ""), (7, "charged", "")]
+    ledger = BudgetLedger.in_folder(tmp_path)
+    assert ledger.spent("registry") == RHO and ledger.reservations("registry", 8) == ()
+    ledger.close()
+
+
+def test_a_run_that_never_comes_back_holds_its_price_for_ten_minutes(tmp_path: Path) -> None:
+    write_until_killed(tmp_path, 7, "reserved", at_least=1)
+    ledger = BudgetLedger.in_folder(tmp_path)
+    ledger.set_cap("registry", "study", RHO, 8)
+    over = 7 + RESERVED_MS.value
+    assert isinstance(ledger.reserve("registry", "study", "run-8", "query-8", RHO, over), Reserved)
+    assert isinstance(ledger.charge("registry", "study", "run-8", "query-8", RHO, over), Charged)
+    late = ledger.charge("registry", "study", "run-7", "query-7", RHO, over)
+    assert isinstance(late, Denied) and ledger.spent("registry") == RHO
+    ledger.close()
+
+
 def test_killed_after_the_release_was_kept_the_answer_stays_the_same(tmp_path: Path) -> None:
-    said = write_until_killed(tmp_path, 7, "released", at_least=3)
+    said = write_until_killed(tmp_path, 7, "released", at_least=4)
     told = said[-1][2]
     again = write_until_killed(tmp_path, 7, "released", at_least=1)
     assert again == [(7, "released", told)], "the kept answer, at no cost and with no fresh noise"
@@ -83,6 +117,8 @@ def test_kill_9_at_any_moment_gives_no_free_answer(tmp_path: Path) -> None:
         charges = [one.run for one in entries if one.kind == "charge"]
         kept = [one.run for one in entries if one.kind == "release"]
         assert len(set(charges)) == len(charges) and ledger.spent("registry") == RHO * len(charges)
+        assert {one.run for one in ledger.reservations("registry", max(said)[0])}.isdisjoint(charges)
+        assert len(ledger.reservations("registry", max(said)[0])) <= 1, "of the run that was killed"
         assert set(kept) <= set(charges) and {f"run-{number}" for number in paid} <= set(charges)
         for number, more in told.items():
             assert ledger.release("registry", f"run-{number}") == more.encode()
