@@ -14,9 +14,9 @@ from tests.unit.access.people import NORTH, directory, keys
 
 from xinglin.evidence.commitments import commit
 from xinglin.kernel.codec import encode_msgpack
+from xinglin.sdk import handed as rooms
 from xinglin.sdk.account import Account
 from xinglin.sdk.errors import NotVerified
-from xinglin.sdk.workspace import keeper as rooms
 from xinglin.sdk.workspace.clients import Client
 from xinglin.sdk.workspace.exports import JOB_LIFE_MS, Exports
 from xinglin.sdk.workspace.keeper import Keeper
