@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from xinglin.privacy.deidentify.text.model import Span
+from xinglin.privacy.deidentify.text.normal import lowered
 from xinglin.privacy.deidentify.text.trie import pattern_of
 from xinglin.privacy.deidentify.text.words import words
 
@@ -58,8 +59,13 @@ _MONTH_AFTER = re.compile(
 _AGED = re.compile(r"(?:,| \(|,? an?| is an?| was an?)? ?(?:[0-9]{1,3}[- ]?|,? ?\(?)\Z")
 _OLD = re.compile(r"(?<![0-9.])(9[0-9]|1[0-2][0-9])[- ]?\Z")
 _AGE_LABEL = re.compile("[: ]{1,3}(9[0-9]|1[0-2][0-9])(?![0-9])")
+_DIGIT = re.compile(r"\d")
+_DEGREES_TOO = frozenset(("MD", "PA", "OR", "IN", "DO", "ME"))
+"""States that stand behind a comma as other things too: only with a postcode."""
+_MOST_PARTS, _LONGEST_PART = 3, 24
 
-Follow = Callable[[str, int, int], Iterator[Span]]
+NO_SPANS: Sequence[Span] = ()
+Follow = Callable[[str, int, int], Sequence[Span]]
 
 
 @functools.cache
@@ -96,168 +102,170 @@ def _triggers() -> tuple[re.Pattern[str], dict[str, tuple[Follow, ...]]]:
         told.setdefault(word, []).append(_age_label)
     for word in ("year", "years", "yo", "y/o", "dob"):
         told.setdefault(word, []).append(_aged)
-    pattern = re.compile(f"(?<![a-z]){pattern_of(told)}(?![a-z])")
+    pattern = re.compile(f"[^a-z]({pattern_of(told)})(?![a-z])")
     return pattern, {word: tuple(follows) for word, follows in told.items()}
 
 
-def english_spans(text: str) -> Iterator[Span]:
+def english_spans(text: str) -> list[Span]:
     """Spans of names, addresses, institutions, labelled numbers and dates in a plain text."""
     pattern, told = _triggers()
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        lowered = "".join([letter.lower() if letter.isascii() else letter for letter in text])
-    for match in pattern.finditer(lowered):
-        start, end = match.span()
-        for follow in told[match.group()]:
-            yield from follow(text, start, end)
+    found: list[Span] = []
+    # A mark in front, so that every word has one: places are one further on.
+    for match in pattern.finditer("\n" + lowered(text)):
+        start, end = match.start(), match.end() - 1
+        for follow in told[match[1]]:
+            found.extend(follow(text, start, end))
     if "Box" in text or "BOX" in text:
-        for match in _BOX.finditer(text):
-            yield Span(match.start(), match.end(), "address", "form")
+        found.extend([Span(match.start(), match.end(), "address", "form") for match in _BOX.finditer(text)])
+    return found
 
 
-def _named(text: str, start: int, end: int, why: str) -> Iterator[Span]:
+def _named(text: str, start: int, end: int, why: str) -> Sequence[Span]:
     """The part of a match that is a name, unless it is an eponym's."""
-    words_ = text[start:end].split(" ")
-    while words_ and words_[0].strip(",.") in _no_names():
+    words_, no_names = text[start:end].split(" "), _no_names()
+    while words_ and words_[0].strip(",.") in no_names:
         start += len(words_.pop(0)) + 1
-    while words_ and words_[-1].strip(",.") in _no_names():
+    while words_ and words_[-1].strip(",.") in no_names:
         end -= len(words_.pop()) + 1
     if words_ and end > start + 1 and not _eponym().match(text, end):
-        yield Span(start, end, "name", why)
+        return (Span(start, end, "name", why),)
+    return NO_SPANS
 
 
-def _labelled(text: str, start: int, end: int) -> Iterator[Span]:
+def _labelled(text: str, start: int, end: int) -> Sequence[Span]:
+    """A name behind a label and a colon."""
     del start
     label = _LABEL.match(text, end)
     if label is None:
-        return
+        return NO_SPANS
     found = _SHOUTED.match(text, label.end()) or _NAME.match(text, label.end())
-    if found is not None:
-        yield from _named(text, found.start(), found.end(), "label")
+    return _named(text, found.start(), found.end(), "label") if found is not None else NO_SPANS
 
 
-def _behind_phrase(text: str, start: int, end: int) -> Iterator[Span]:
+def _behind_phrase(text: str, start: int, end: int) -> Sequence[Span]:
     del start
     found = _LONG_NAME.match(text, end + 1) if text[end : end + 1] == " " else None
-    if found is not None:
-        yield from _named(text, found.start(), found.end(), "context")
+    return _named(text, found.start(), found.end(), "context") if found is not None else NO_SPANS
 
 
-def _titled(text: str, start: int, end: int) -> Iterator[Span]:
-    if not text[start].isupper():
-        return
+def _titled(text: str, start: int, end: int) -> Sequence[Span]:
     place = end + (text[end : end + 1] == ".")
-    if text[place : place + 1] != " ":
-        return
+    if not text[start].isupper() or text[place : place + 1] != " ":
+        return NO_SPANS
     found = _SHOUTED.match(text, place + 1) or _NAME.match(text, place + 1)
-    if found is not None:
-        yield from _named(text, found.start(), found.end(), "context")
+    return _named(text, found.start(), found.end(), "context") if found is not None else NO_SPANS
 
 
-def _relative(text: str, start: int, end: int) -> Iterator[Span]:
+def _relative(text: str, start: int, end: int) -> Sequence[Span]:
     del start
     gap = _GAP.match(text, end)
     found = _NAME.match(text, gap.end()) if gap is not None and gap.end() > end else None
-    if found is not None and "," not in found.group():
-        yield from _named(text, found.start(), found.end(), "context")
+    if found is None or "," in found.group():
+        return NO_SPANS
+    return _named(text, found.start(), found.end(), "context")
 
 
 def _before(text: str, end: int, fewest: int) -> int | None:
     """Where the name that ends at ``end`` begins: up to three words of the form of a name; ``None`` where none does."""
     start, parts = end, 0
-    while parts < 3:
-        cut = max(text.rfind(" ", max(0, start - 24), start - (1 if parts else 0)), text.rfind("\n", 0, start)) + 1
-        word = text[cut : start - (1 if parts else 0)]
+    while parts < _MOST_PARTS:
+        last = start - (1 if parts else 0)
+        cut = max(text.rfind(" ", max(0, start - _LONGEST_PART), last), text.rfind("\n", 0, start)) + 1
+        word = text[cut:last]
         if not _PART.fullmatch(word) or (word.endswith(",") and not parts):
             break
         start, parts = cut, parts + 1
         if cut == 0 or text[cut - 1] != " ":
             break
-    while parts and text[start:end].split(" ", 1)[0].strip(",") in _no_names():
-        start += len(text[start:end].split(" ", 1)[0]) + 1
+    while parts:
+        first = text[start:end].split(" ", 1)[0]
+        if first.strip(",") not in _no_names():
+            break
+        start += len(first) + 1
         parts -= 1
     return start if parts >= fewest and start < end else None
 
 
-def _qualified(text: str, start: int, end: int) -> Iterator[Span]:
+def _qualified(text: str, start: int, end: int) -> Sequence[Span]:
+    """A name before a degree."""
     if not text[start].isupper() or text[end : end + 1] not in ("", " ", ",", ".", "\n", ")", ";", "/"):
-        return
+        return NO_SPANS
     place = start
     while place > 0 and text[place - 1] in ", " and start - place < 2:
         place -= 1
     first = _before(text, place, 2) if place < start else None
-    if first is not None:
-        yield from _named(text, first, place, "context")
+    return _named(text, first, place, "context") if first is not None else NO_SPANS
 
 
-def _told(text: str, start: int, end: int) -> Iterator[Span]:
+def _told(text: str, start: int, end: int) -> Sequence[Span]:
+    """A name before what is told of somebody."""
     del end
     first = _before(text, start - 1, 2) if text[start - 1 : start] == " " else None
-    if first is not None:
-        yield from _named(text, first, start - 1, "context")
+    return _named(text, first, start - 1, "context") if first is not None else NO_SPANS
 
 
-def _aged(text: str, start: int, end: int) -> Iterator[Span]:
+def _aged(text: str, start: int, end: int) -> Sequence[Span]:
     """An age above 89; and the name in front of an age, or of a date of birth."""
     del end
     old = _OLD.search(text, max(0, start - 5), start)
-    if old is not None:
-        yield Span(old.start(1), old.end(1), "age", "form")
+    age = (Span(old.start(1), old.end(1), "age", "form"),) if old is not None else NO_SPANS
     gap = _AGED.search(text, max(0, start - 16), start)
     first = _before(text, gap.start(), 1) if gap is not None else None
-    if gap is not None and first is not None:
-        yield from _named(text, first, gap.start(), "context")
+    return (*age, *_named(text, first, gap.start(), "context")) if gap is not None and first is not None else age
 
 
-def _age_label(text: str, start: int, end: int) -> Iterator[Span]:
+def _age_label(text: str, start: int, end: int) -> Sequence[Span]:
     del start
     found = _AGE_LABEL.match(text, end)
-    if found is not None:
-        yield Span(found.start(1), found.end(1), "age", "label")
+    return (Span(found.start(1), found.end(1), "age", "label"),) if found is not None else NO_SPANS
 
 
-def _street(text: str, start: int, end: int) -> Iterator[Span]:
+def _street(text: str, start: int, end: int) -> Sequence[Span]:
     before = _STREET_BEFORE.search(text, max(0, start - 60), start) if text[start].isupper() else None
-    if before is not None:
-        after = _STREET_AFTER.match(text, end)
-        yield Span(before.start(), after.end() if after else end, "address", "form")
+    if before is None:
+        return NO_SPANS
+    after = _STREET_AFTER.match(text, end)
+    return (Span(before.start(), after.end() if after else end, "address", "form"),)
 
 
-def _state(text: str, start: int, end: int) -> Iterator[Span]:
-    if not text[start:end].isupper():
-        return
-    before = _CITY_BEFORE.search(text, max(0, start - 36), start) if text[start - 2 : start] == ", " else None
+def _state(text: str, start: int, end: int) -> Sequence[Span]:
+    if text[start - 2 : start] != ", " or not text[start:end].isupper():
+        return NO_SPANS
+    before = _CITY_BEFORE.search(text, max(0, start - 36), start)
     postcode = _ZIP.match(text, end)
-    if before is not None and (postcode is not None or text[start:end] not in ("MD", "PA", "OR", "IN", "DO", "ME")):
-        yield Span(before.start(), postcode.end() if postcode else end, "address", "form")
+    if before is not None and (postcode is not None or text[start:end] not in _DEGREES_TOO):
+        return (Span(before.start(), postcode.end() if postcode else end, "address", "form"),)
+    return NO_SPANS
 
 
-def _hospital(text: str, start: int, end: int) -> Iterator[Span]:
+def _hospital(text: str, start: int, end: int) -> Sequence[Span]:
     before = _HOSPITAL_BEFORE.search(text, max(0, start - 66), start) if text[start].isupper() else None
     if before is None:
-        return
+        return NO_SPANS
     first = before.start()
-    while first < start and text[first:start].split(" ", maxsplit=1)[0] in _COMMON | _no_names():
-        first += len(text[first:start].split(" ", maxsplit=1)[0]) + 1
-    if first < start:
-        yield Span(first, end, "organisation", "form")
+    while first < start:
+        word = text[first:start].split(" ", maxsplit=1)[0]
+        if word not in _COMMON and word not in _no_names():
+            return (Span(first, end, "organisation", "form"),)
+        first += len(word) + 1
+    return NO_SPANS
 
 
 def _number_of(kind: str) -> Follow:
-    def follow(text: str, start: int, end: int) -> Iterator[Span]:
+    def follow(text: str, start: int, end: int) -> Sequence[Span]:
         del start
         found = _NUMBER.match(text, end)
-        if found is not None and found.start(1) > end:
-            yield Span(found.start(1), found.end(1), kind, "label")
+        if found is None or found.start(1) == end:
+            return NO_SPANS
+        return (Span(found.start(1), found.end(1), kind, "label"),)
 
     return follow
 
 
-def _month(text: str, start: int, end: int) -> Iterator[Span]:
+def _month(text: str, start: int, end: int) -> Sequence[Span]:
     if not text[start].isupper():
-        return
+        return NO_SPANS
     before = _MONTH_BEFORE.search(text, max(0, start - 10), start)
     after = _MONTH_AFTER.match(text, end)
     first, last = before.start() if before else start, after.end() if after else end
-    if any(map(str.isdigit, text[first:last])):
-        yield Span(first, last, "date", "form")
+    return (Span(first, last, "date", "form"),) if _DIGIT.search(text, first, last) else NO_SPANS

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from xinglin.privacy.deidentify.text.chinese import before_date, chinese_spans
+from xinglin.privacy.deidentify.text.chinese import chinese_spans
+from xinglin.privacy.deidentify.text.chinese_names import before_date
 from xinglin.privacy.deidentify.text.english import english_spans
 from xinglin.privacy.deidentify.text.forms import formed
 from xinglin.privacy.deidentify.text.model import NOTHING, Known, Span
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _WESTERN = re.compile("[A-Z][a-z]{2}")
+_PASSAGE = re.compile("[\x00-\x7f]{3,}")
 _START = attrgetter("start")
 _WEIGHT = {"known": 4, "checksum": 3, "label": 2, "form": 1, "context": 1}
 
@@ -34,7 +36,7 @@ def find(text: str, known: Known = NOTHING, more: Sequence[Recogniser] = ()) -> 
     >>> [(span.kind, span.why) for span in find("患者姓名：李雷，身份证11010519491231002X")]
     [('name', 'label'), ('identity_number', 'checksum')]
     """
-    if _UNSEEN.search(text):
+    if not text.isascii() and _UNSEEN.search(text):
         return _seen(text, known, more)
     form = plain(text)
     found: list[Span] = []
@@ -45,12 +47,26 @@ def find(text: str, known: Known = NOTHING, more: Sequence[Recogniser] = ()) -> 
     found.extend(formed(form))
     if not form.isascii():
         found.extend(chinese_spans(form))
-        found.extend(span for one in numbers if one.kind == "date" for span in before_date(form, one.start))
-    if form.isascii() or _WESTERN.search(form):
+        for one in numbers:
+            if one.kind == "date":
+                found.extend(before_date(form, one.start))
+    if form.isascii():
         found.extend(english_spans(form))
+    elif _WESTERN.search(form):
+        found.extend(_western_spans(form))
     for recogniser in more:
         found.extend(_inside(recogniser.find(text), len(text)))
     return _merged(found)
+
+
+def _western_spans(form: str) -> list[Span]:
+    """What the English rules find in the passages of another text that are written in Latin letters."""
+    found = []
+    for passage in _PASSAGE.finditer(form):
+        if _WESTERN.search(passage.group()):
+            at = passage.start()
+            found += [Span(at + one.start, at + one.end, one.kind, one.why) for one in english_spans(passage.group())]
+    return found
 
 
 def _seen(text: str, known: Known, more: Sequence[Recogniser]) -> list[Span]:
@@ -77,7 +93,7 @@ def _merged(found: list[Span]) -> list[Span]:
             out.append(span)
             last = span
             continue
-        if span.end <= last.end and _WEIGHT.get(span.why, 1) < _WEIGHT.get(last.why, 1):
+        if span.end <= last.end and _WEIGHT.get(span.why, 1) <= _WEIGHT.get(last.why, 1):
             continue
         surest = max(last, span, key=_weight)
         last = out[-1] = Span(last.start, max(last.end, span.end), surest.kind, surest.why)

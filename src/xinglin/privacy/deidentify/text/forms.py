@@ -9,7 +9,7 @@ from xinglin.privacy.deidentify.text.model import Span
 
 _MAIL = re.compile("[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\\.[A-Za-z0-9-]{1,63}){1,4}")
 _URL = re.compile("(?:https?://|www\\.)[^\\s,;。，；)）】]{3,300}", re.I)
-_PAPERS = re.compile("[A-Z]{1,3}[0-9]{7,12}")
+_PAPERS = re.compile("[A-Z](?=[A-Z0-9]{7})[A-Z]{0,2}[0-9]{7,12}")
 _PAPER = re.compile("[EGDSP][A-Z]?[0-9]{7,8}|[HM][0-9]{8}(?:[0-9]{2})?|[A-Z]{3}[0-9]{12}")
 
 

@@ -45,7 +45,7 @@ KINDS: dict[str, str] = {
 """Kinds in English and Chinese. ``age``: above 89 years. ``number``: a long one of no known kind."""
 
 
-class Span(msgspec.Struct, frozen=True, order=True):
+class Span(msgspec.Struct, frozen=True, order=True, gc=False):
     """From ``start`` to ``end``; ``why``: ``known``, ``checksum``, ``form``, ``label``, ``context`` or ``model``."""
 
     start: int

@@ -18,16 +18,31 @@ _ODD = re.compile(f"[{''.join(map(re.escape, map(chr, filter((0x10000).__gt__, s
 _BEYOND = re.compile("[\U0001d7ce-\U0001d7ff]")
 
 
+_ANY = re.compile(f"[{_ODD.pattern[1:-1]}{_BEYOND.pattern[1:-1]}]")
+
+
 def plain(text: str) -> str:
     """``text`` in one form; as many characters as before.
 
     >>> plain("电话：１３９－１２３４　５６７８")
     '电话:139-1234 5678'
     """
-    if text.isascii():
+    if text.isascii() or not _ANY.search(text):
         return text
     for wide, narrow in _COMMON:
         text = text.replace(wide, narrow)
     if _BEYOND.search(text):
         return text.translate(_TABLE)
     return _ODD.sub(lambda found: _TABLE[ord(found.group())], text)
+
+
+def lowered(text: str) -> str:
+    """``text`` in lower case; as many characters as before.
+
+    >>> len(lowered("İstanbul"))
+    8
+    """
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join([letter.lower() if letter.isascii() else letter for letter in text])

@@ -15,7 +15,10 @@ from xinglin.privacy.deidentify.identifiers import (
 )
 from xinglin.privacy.deidentify.text.model import Span
 
-_RUN = re.compile("[0-9+(][0-9]?(?:[0-9]|[OoIlBXx*](?=[0-9OoIlXx*]{2})|[Xx](?![A-Za-z])|[- .()/:]{1,2}(?=[0-9])){4,40}")
+_RUN = re.compile(
+    "[0-9+(](?=[-0-9OoIlBXx* .()/:]{4})[0-9]?"
+    "(?:[0-9]|[OoIlBXx*](?=[0-9OoIlXx*]{2})|[Xx](?![A-Za-z])|[- .()/:]{1,2}(?=[0-9])){4,40}"
+)
 """Digits with what people put between them; O, I and l as they are misread among digits."""
 
 _MISREAD = str.maketrans("OoIlB", "00118")
@@ -25,27 +28,27 @@ _ISO = re.compile("(?:18|19|20)[0-9]{2}([-./])(?:0?[1-9]|1[0-2])\\1(?:0?[1-9]|[1
 _AMERICAN_DAY = re.compile(r"(?:0?[1-9]|1[0-2])([-/])(?:0?[1-9]|[12]\d|3[01])\1(?:(?:18|19|20)\d\d|\d\d)(?=[ ]|\Z)")
 _EUROPEAN_DAY = re.compile(r"(?:0?[1-9]|[12]\d|3[01])([-./])(?:0?[1-9]|1[0-2])\1(?:18|19|20)\d\d(?=[ ]|\Z)")
 _SOCIAL = re.compile(r"\d{3}-\d{2}-\d{4}\Z")
+_SOCIAL_LENGTH = 11
 _PUNCTUATED_PHONE = re.compile(r"\(?\+?1?[- .]?\(?[2-9]\d{2}\)?[-. ]{1,2}[2-9]\d{2}[-. ]\d{4}\Z")
 _ADDRESS_OF_NET = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\Z")
 _TIME = re.compile(r"\d\d?:\d\d(?::\d\d)?\Z")
 
+# Held against lower case: a pattern that is told to fold case itself looks at every place.
 _PHONE_WORDS = re.compile(
     "(?:电话|手机|联系方式|联系号码|来电|致电|拨打|座机|热线|传真|tel|phone|cell|mobile|fax|call(?:ed)?(?: at)?)"
-    "[^0-9]{0,6}\\Z",
-    re.I,
+    "[^0-9]{0,6}\\Z"
 )
-_ID_WORDS = re.compile("(?:身份证|证件|公民身份|身份号|ID card|identity)[^0-9]{0,10}\\Z", re.I)
+_ID_WORDS = re.compile("(?:身份证|证件|公民身份|身份号|id card|identity)[^0-9]{0,10}\\Z")
 _INSURANCE_WORDS = re.compile(
-    "(?:医保|社保|社会保障|新农合|参保|insurance|policy|medicare|medicaid|member)[^0-9]{0,10}\\Z", re.I
+    "(?:医保|社保|社会保障|新农合|参保|insurance|policy|medicare|medicaid|member)[^0-9]{0,10}\\Z"
 )
 _RECORD_WORDS = re.compile(
     "(?:住院|门诊|病历|病案|登记|就诊|检查|影像|条码|条形码|标本|样本|病理|超声|放射|流水|申请单?|报告|床位?|卡|档案|急诊|体检|手术|医嘱|处方)"
-    "(?:号码?|编号|ID|No\\.?)?[^0-9。;,]{0,4}\\Z"
-    "|(?:编号|序号|单号|号码|MRN|FIN|CSN|accession|record|chart|account|acct|encounter|visit|specimen|case)"
-    "(?: ?(?:number|no|num|id|#))?[^0-9。;,]{0,4}\\Z|(?:No\\.?|ID|#)[: ]{0,3}\\Z",
-    re.I,
+    "(?:号码?|编号|id|no\\.?)?[^0-9。;,]{0,4}\\Z"
+    "|(?:编号|序号|单号|号码|mrn|fin|csn|accession|record|chart|account|acct|encounter|visit|specimen|case)"
+    "(?: ?(?:number|no|num|id|#))?[^0-9。;,]{0,4}\\Z|(?:no\\.?|id|#)[: ]{0,3}\\Z"
 )
-_CARD_WORDS = re.compile(r"(?:银行|卡号|账号|账户|信用卡|借记卡|card)[^0-9]{0,8}\Z", re.I)
+_CARD_WORDS = re.compile(r"(?:银行|卡号|账号|账户|信用卡|借记卡|card)[^0-9]{0,8}\Z")
 _LOOK_BACK = 18
 _MEASURE = re.compile(r"\s?(?:×|x10|\*10|mm|ml|mg|ug|μg|kg|cm|IU|U/|%|℃|元|次/|/L|/HP|个|cells)", re.I)
 
@@ -109,7 +112,7 @@ def _kind(text: str, start: int, run: str) -> tuple[str, str]:
         return "", ""
     return (
         _self_evident(run, bare)
-        or _by_words(text[max(0, start - _LOOK_BACK) : start], run, bare)
+        or _by_words(text[max(0, start - _LOOK_BACK) : start].lower(), run, bare)
         or _long(text, start, run, bare)
         or ("", "")
     )
@@ -130,7 +133,7 @@ def _self_evident(run: str, bare: str) -> tuple[str, str] | None:
         return None
     if "." not in run and is_phone(bare):
         return "phone", "form"
-    if _SOCIAL.match(run.translate(_MISREAD)):
+    if len(run) == _SOCIAL_LENGTH and _SOCIAL.match(run.translate(_MISREAD)):
         return "identity_number", "form"
     if not run.isdigit() and _PUNCTUATED_PHONE.match(run) and is_american_phone(bare):
         return "phone", "form"
