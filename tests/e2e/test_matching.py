@@ -1,8 +1,9 @@
-"""Pseudonyms over real processes: hub, regulator's witness and two hospitals; what is refused; what is logged."""
+"""Blind matching over real processes: pseudonyms by hub and regulator, intersections, consent, what is logged."""
 
 from __future__ import annotations
 
 import csv
+import json
 import signal
 import subprocess
 import sys
@@ -13,15 +14,20 @@ from pathlib import Path
 import pytest
 
 from xinglin.cli.demo_space import Demo
+from xinglin.evidence.commitments import open_commitment
+from xinglin.node.consent import withdraw
+from xinglin.sdk.offers import Offer
 from xinglin.stores.blind_ledger import BlindLedger
 
 pytestmark = pytest.mark.slow
 
+OBJECTS = 25
+"""The person who objects at the second hospital."""
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 def number(serial: int) -> str:
-    first = f"1101011950010{1 + serial % 9}{serial:03d}"
+    first = f"110101{1950 + serial // 1000}010{1 + serial % 9}{serial % 1000:03d}"
     return first + "10X98765432"[sum(int(a) * b for a, b in zip(first, WEIGHTS, strict=True)) % 11]
 
 
@@ -31,12 +37,20 @@ def people(path: Path, serials: range) -> Path:
     return path
 
 
-def match(
-    demo: Demo, hospital: str, study: str, ids: Path, out: Path, patients: int
-) -> subprocess.CompletedProcess[str]:
-    words = ["node", "match", "pseudonyms", study, str(ids), "--out", str(out), "--patients", str(patients)]
-    command = [sys.executable, "-m", "xinglin", *words, "--folder", str(demo.local.node_folder(hospital)), "--json"]
+def verb(demo: Demo, hospital: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "xinglin", "node", "match", *words]
+    command += ["--folder", str(demo.local.node_folder(hospital)), "--json"]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def match(demo: Demo, hospital: str, study: str, ids: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return verb(demo, hospital, "pseudonyms", study, str(ids), "--out", str(out), *more)
+
+
+def strangers_are_kept(demo: Demo) -> None:
+    """The made-up people of these tests are in no patient index; opt-out regimes may keep such lines."""
+    for hospital in demo.local.hospitals:
+        (demo.local.node_folder(hospital) / "matching.toml").write_text('unknown = "keep"\n')
 
 
 def until(ready: Callable[[], bool], tries: int = 20) -> None:
@@ -53,21 +67,24 @@ def read(path: Path) -> dict[str, str]:
 
 
 RULE = """
+unknown = "keep"
 [[with]]
 did = "{did}"
 agreement = "matching-1"
 data_set = "all"
-study = "s"
+study = "{study}"
 epsilon = "1"
 rule = {{ shows = ["intersection", "count"], items_least = 10, items_most = 40, matchings_most = 1, basis = "waiver" }}
 """
 
 
-def intersect_by_folders(demo: Demo, tmp_path: Path, first: str, second: str, mine: Path, theirs: Path) -> None:
+def intersect_by_folders(
+    demo: Demo, tmp_path: Path, first: str, second: str, mine: Path, theirs: Path, study: str
+) -> None:
     """Each hospital's own process, two folders between them; a second matching under the agreement is refused."""
     for hospital, peer in ((first, second), (second, first)):
         rules = demo.local.node_folder(hospital) / "matching.toml"
-        rules.write_text(RULE.format(did=demo.local.dids[peer]))
+        rules.write_text(RULE.format(did=demo.local.dids[peer], study=study))
     for turn in ("one", "two"):
         there, back = tmp_path / f"{turn}-there", tmp_path / f"{turn}-back"
         there.mkdir()
@@ -85,7 +102,7 @@ def intersect_by_folders(demo: Demo, tmp_path: Path, first: str, second: str, mi
         if turn == "one":
             assert [side.returncode for side in sides] == [0, 0], said
             shared = (tmp_path / "shared.csv").read_text().split()[1:]
-            assert sorted(shared) == sorted(f"p{serial}" for serial in range(20, 30))
+            assert sorted(shared) == sorted(f"p{serial}" for serial in range(20, 30) if serial != OBJECTS)
         else:
             assert [side.returncode for side in sides] == [1, 1] and all("secure.match_often" in one for one in said)
 
@@ -119,29 +136,40 @@ def test_two_hospitals_meet_by_pseudonyms(demo: Demo, tmp_path: Path) -> None:
     first, second = demo.local.hospitals[:2]
     mine, theirs = people(tmp_path / "a.csv", range(30)), people(tmp_path / "b.csv", range(20, 50))
 
-    closed = match(demo, first, study, mine, tmp_path / "a.out", 40)
+    nobody = match(demo, first, study, mine, tmp_path / "a.out")
+    assert nobody.returncode == 1 and "node.match_nobody" in nobody.stdout  # unknown to the index: left out
+    strangers_are_kept(demo)
+    closed = match(demo, first, study, mine, tmp_path / "a.out")
     assert closed.returncode == 1 and "secure.study_not_opened" in closed.stdout
+    missing = match(demo, first, "another-study", mine, tmp_path / "e.out")
+    assert missing.returncode == 1 and "node.match_not_agreed" in missing.stdout
     open_for_matching(demo, study)
-    until(lambda: "regulator_away" not in match(demo, first, study, mine, tmp_path / "w.out", 40).stdout)
+    until(lambda: "regulator_away" not in match(demo, first, study, mine, tmp_path / "w.out").stdout)
 
     for hospital, ids, out in ((first, mine, "a.out"), (second, theirs, "b.out")):
-        done = match(demo, hospital, study, ids, tmp_path / out, 40)
+        done = match(demo, hospital, study, ids, tmp_path / out)
         assert done.returncode == 0, done.stdout + done.stderr
+        said = json.loads(done.stdout)
+        assert said["counted"] and said["unknown"] == 30  # the patient index says how many patients there are
     left, right = read(tmp_path / "a.out"), read(tmp_path / "b.out")
     assert len(left) == len(right) == 30 and "broken" not in left
     assert {key for key in left if left[key] in right.values()} == {f"p{serial}" for serial in range(20, 30)}
     assert all(left[key] == right[key] for key in left.keys() & right.keys())
 
     (tmp_path / "a.out").unlink()  # the answer was lost: the same batch is answered again at no charge
-    assert match(demo, first, study, mine, tmp_path / "a.out", 40).returncode == 0
+    assert match(demo, first, study, mine, tmp_path / "a.out").returncode == 0
     assert read(tmp_path / "a.out") == left
 
-    over = match(demo, first, study, people(tmp_path / "c.csv", range(100, 121)), tmp_path / "c.out", 40)
+    withdraw(demo.local.node_folder(first), "p7", "paper")  # an objection takes the pseudonym out of the file too
+    again = match(demo, first, study, mine, tmp_path / "a.out")
+    assert json.loads(again.stdout)["objected"] == 1
+    assert read(tmp_path / "a.out") == {key: one for key, one in left.items() if key != "p7"}
+
+    dictionary = people(tmp_path / "c.csv", range(100, 100 + 2000))  # more than there are patients
+    over = match(demo, first, study, dictionary, tmp_path / "c.out")
     assert over.returncode == 1 and "secure.quota_spent" in over.stdout
-    raised = match(demo, first, study, people(tmp_path / "d.csv", range(100, 102)), tmp_path / "d.out", 4000)
-    assert raised.returncode == 1 and "secure.quota_declared" in raised.stdout
-    other = match(demo, first, "another-study", mine, tmp_path / "e.out", 40)
-    assert other.returncode == 1 and "secure.study_not" in other.stdout
+    raised = match(demo, first, study, mine, tmp_path / "d.out", "--patients", "4000")
+    assert raised.returncode == 1 and "node.match_counted" in raised.stdout
 
     for folder in (demo.local.hub_folder, demo.local.witness_folder):
         ledger = BlindLedger.in_folder(folder)
@@ -155,7 +183,7 @@ def test_two_hospitals_meet_by_pseudonyms(demo: Demo, tmp_path: Path) -> None:
 
     def frozen() -> bool:
         (tmp_path / "f.out").unlink(missing_ok=True)
-        return "secure.study_frozen" in match(demo, first, study, one, tmp_path / "f.out", 40).stdout
+        return "frozen" in match(demo, first, study, one, tmp_path / "f.out").stdout
 
     until(frozen)
 
@@ -164,4 +192,21 @@ def test_two_hospitals_meet_by_pseudonyms(demo: Demo, tmp_path: Path) -> None:
 def test_two_hospitals_intersect_from_file_to_file(demo: Demo, tmp_path: Path) -> None:
     first, second = demo.local.hospitals[:2]
     mine, theirs = people(tmp_path / "a.csv", range(30)), people(tmp_path / "b.csv", range(20, 50))
-    intersect_by_folders(demo, tmp_path, first, second, mine, theirs)
+    study = demo.agree("another study", Offer(), demo.tables).id
+    withdraw(demo.local.node_folder(second), f"p{OBJECTS}", "paper")
+    intersect_by_folders(demo, tmp_path, first, second, mine, theirs, study)
+    leaves = [json.loads(verb(demo, hospital, "evidence").stdout) for hospital in (first, second)]
+    kinds = [[one["kind"] for one in side] for side in leaves]
+    assert kinds == [["admitted", "delivered"], ["admitted", "release-authorised", "delivered"]]
+    (shown,) = [
+        one for one in json.loads(verb(demo, second, "evidence", "--session", leaves[1][0]["session"]).stdout)
+        if one["kind"] == "admitted"
+    ]  # fmt: skip
+    assert shown["opens"]["people"]["value"] == {"items": 29, "objected": 1, "unknown": 29}
+    demo.space.log.refresh()
+    found = demo.space.log.about(f"sha256:{shown['session']}")  # anybody: the leaves are there; an auditor opens one
+    assert sorted(one.entry.kind for one in found) == sorted(kinds[0] + kinds[1])
+    (entry,) = [one.entry for one in found if one.index == shown["index"]]
+    opened = {label: (bytes.fromhex(one["salt"]), one["value"]) for label, one in shown["opens"].items()}
+    for label, (salt, value) in opened.items():
+        open_commitment(entry.commitments[label], salt, value)

@@ -14,8 +14,10 @@ from xinglin.wire.space import parse_space
 if TYPE_CHECKING:
     from xinglin.evidence.ports import LogStore
     from xinglin.node.intersecting import Side
+    from xinglin.node.match_line import Progress
     from xinglin.stores.log_postgres import PostgresLogStore
     from xinglin.stores.log_sqlite import SqliteLogStore
+    from xinglin.stores.matching_ledger import MatchingLedger
     from xinglin.trust.keys import PrivateKeys
     from xinglin.wire.dsp.ports import ConnectorStore
 
@@ -62,24 +64,44 @@ def connector_store(folder: Path | None) -> ConnectorStore:
     return MemoryConnectorStore() if folder is None else ConnectorDatabase.in_folder(folder)
 
 
-def matching_side(folder: Path, keys: PrivateKeys, inbox: Path, outbox: Path, wait_s: float) -> Side:
-    """This hospital's side of a private intersection; who is who is read from the log that its node followed."""
+def matching_side(
+    folder: Path, keys: PrivateKeys, peer: str, boxes: tuple[Path, Path], wait_s: float, progress: Progress
+) -> Side:
+    """This hospital's side of a private intersection; ``boxes``: inbox and outbox."""
     from xinglin.node.intersecting import Line, Side
-    from xinglin.node.joining import joined_space
+    from xinglin.node.match_book import Book, DeskGate
+    from xinglin.node.match_line import Journal
+    from xinglin.node.settings import node_settings
+    from xinglin.stores.privacy_budget import BudgetLedger
+
+    url, ledger = node_settings(folder).settings.database_url, matching_ledger(folder)
+    budget = BudgetLedger(url) if url else BudgetLedger.in_folder(folder)
+    journal = Journal.of(folder, "intersection", peer, *(str(box.resolve()) for box in boxes))
+    line = Line(keys, known_record(folder).directory, *boxes, wait_s, journal)
+    return Side(folder, keys, line, ledger, budget, Book(DeskGate(folder), ledger), progress=progress)
+
+
+def matching_ledger(folder: Path) -> MatchingLedger:
+    """What a node notes of matchings, wherever its settings put it."""
     from xinglin.node.settings import node_settings
     from xinglin.stores.matching_ledger import MatchingLedger
-    from xinglin.stores.privacy_budget import BudgetLedger
+
+    url = node_settings(folder).settings.database_url
+    return MatchingLedger(url, "xinglin_matching") if url else MatchingLedger.in_folder(folder)
+
+
+def known_record(folder: Path) -> SpaceRecord:
+    """Who is who, by the log that the node of ``folder`` followed."""
+    from xinglin.node.joining import joined_space
     from xinglin.stores.replica_sqlite import SqliteReplicaStore
 
-    space, url = joined_space(folder), node_settings(folder).settings.database_url
+    space = joined_space(folder)
     record, store = SpaceRecord(space), SqliteReplicaStore(folder / LOG_FILE, space.origin)
     try:
         _fold(record, store, store.replica().size)
     finally:
         store.close()
-    ledger = MatchingLedger(url, "xinglin_matching") if url else MatchingLedger.in_folder(folder)
-    budget = BudgetLedger(url) if url else BudgetLedger.in_folder(folder)
-    return Side(folder, keys, Line(keys, record.directory, inbox, outbox, wait_s), ledger, budget)
+    return record
 
 
 def _store(folder: Path | None, url: str) -> PostgresLogStore | SqliteLogStore:

@@ -15,6 +15,7 @@ from xinglin.node.budget_desk import BUDGET_VERBS, answer_about_budgets
 from xinglin.node.channel import Channel
 from xinglin.node.extract_desk import EXTRACT_VERBS, answer_about_extracts
 from xinglin.node.listings import Listings
+from xinglin.node.match_gate import GATE_VERBS, answer_about_gate
 from xinglin.node.matching import MATCH_VERBS, answer_about_matching
 from xinglin.node.policy_desk import answer_about_policy
 from xinglin.node.products import PRODUCT_VERBS, answer_about_products
@@ -28,6 +29,7 @@ _ELSEWHERE = {
     **dict.fromkeys(BUDGET_VERBS, answer_about_budgets),
     **dict.fromkeys(EXTRACT_VERBS, answer_about_extracts),
     **dict.fromkeys(MATCH_VERBS, answer_about_matching),
+    **dict.fromkeys(GATE_VERBS, answer_about_gate),
 }
 VERBS = ("status", "tables", "publish", "list", *_ELSEWHERE, "policy", "runs", "receipts", "pilot", "stop")
 

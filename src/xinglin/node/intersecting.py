@@ -2,52 +2,52 @@
 
 Parcels are signed and laid into a folder as numbered files; another carries them (a shared folder, SFTP, a courier).
 What is allowed with whom stands in ``matching.toml`` of the node's folder, and nothing is by default. Each side: (1) a
-proposal and its acceptance fix parties, sizes and nonces; (2) both judge by their own rule and count the matching;
-(3) points are exchanged; (4) the learner compares; (5) a count leaves its counter only as its rule protects it.
+proposal and its acceptance fix parties, sizes and nonces; (2) both judge by their own rule, the node decides by the
+study's agreement, persons' choices leave out whom they leave out, and the matching is counted; (3) both log that they
+admitted it, and each looks for the other's leaf; (4) points are exchanged, after the helper logged that answers may
+leave; (5) the learner compares; (6) a count leaves its counter only as its rule protects it, and after its leaf;
+(7) both log the digest of all parcels. A side that was stopped goes on when it is started again.
 """
 
 from __future__ import annotations
 
-import os
-import time
+import hashlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
-from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
-from xinglin.kernel.verdict import Denied, deny
-from xinglin.secure.blind.intersection import Helper, Learner
+from xinglin.kernel.verdict import Denied, Reason, deny
+from xinglin.node.match_book import Book
+from xinglin.node.match_gate import Decision
+from xinglin.node.match_line import Line, NoParcel, Progress, no_progress
+from xinglin.node.match_people import RULES_FILE
+from xinglin.secure.blind.intersection import CHUNK_ITEMS, Helper, Learner
 from xinglin.secure.blind.matching_terms import Matching, MatchingRule, ProtectedCount, Shown, protect_count
 from xinglin.stores.matching_ledger import MatchingLedger
 from xinglin.stores.privacy_budget import BudgetLedger
-from xinglin.stores.tls import write_private
 from xinglin.trust.keys import PrivateKeys
-from xinglin.trust.ports import Directory
 from xinglin.wire.errors import Refused
-from xinglin.wire.matching import NONCE_BYTES, PARCEL_BYTES, Acceptance, Kind, Parcel, Proposal, Refusal, pack, unpack
+from xinglin.wire.matching import NONCE_BYTES, Acceptance, Proposal, Told
 from xinglin.wire.matching import outcome as read_outcome
 
-RULES_FILE = "matching.toml"
-WAIT_S = 3600.0
-_POLL_S = 0.2
-
-
-class NoParcel(XinglinError, OSError):
-    """The other side's next parcel did not come in time."""
-
-    code = "node.match_silent"
+__all__ = ["Items", "Line", "NoParcel", "Outcome", "PeerRule", "Side", "Taking", "peer_rule"]
+T = TypeVar("T")
+_GOES_ON = frozenset({"node.match_log_away", "node.match_unlogged", "node.match_log_stale"})
+"""Refusals by a log that is away for a while: the session stays open."""
 
 
 class PeerRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is allowed with one institution: ``did``, the rule, and where a count's noise is charged.
 
+    ``study``: whose agreement at this hospital covers the matching, for ``purpose`` (empty: the agreement's first).
     ``epsilon``: of one count, as a decimal; ``data_set`` and ``study``: the budget's scope. ``minimum``: persons below
-    which an exact count is withheld.
+    which an exact count is withheld. ``units``: DIDs of linkage units that may compare filters with this institution.
     """
 
     did: str
@@ -57,6 +57,8 @@ class PeerRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     study: str = ""
     epsilon: str = ""
     minimum: int = 10
+    purpose: str = ""
+    units: tuple[str, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -70,6 +72,21 @@ class Outcome(msgspec.Struct, frozen=True):
         return f"Outcome({self.matching.shows})"
 
 
+class Taking(msgspec.Struct, frozen=True):
+    """Who takes part at this side: distinct normalised identifiers, and how many lines were left out."""
+
+    items: tuple[bytes, ...]
+    objected: int = 0
+    unknown: int = 0
+
+    def __repr__(self) -> str:
+        return "Taking(…)"
+
+
+Items = Callable[[Decision], Taking]
+"""Gives who takes part, once the node has decided and with the use as persons' choices see it."""
+
+
 def peer_rule(folder: Path, did: str, agreement: str) -> PeerRule:
     """The rule for ``did`` under ``agreement``; ``Refused`` where none is written."""
     path = folder / RULES_FILE
@@ -79,37 +96,6 @@ def peer_rule(folder: Path, did: str, agreement: str) -> PeerRule:
             return one
     words = "No rule is written for matching with this institution under this agreement."
     raise Refused(deny("node.match_no_rule", words, f"Write one into {RULES_FILE}.").reasons)
-
-
-class Line:
-    """Parcels of this side out, those of the other side in, each in order; both folders are the carrier's."""
-
-    def __init__(self, keys: PrivateKeys, directory: Directory, inbox: Path, outbox: Path, wait_s: float) -> None:
-        self._keys, self._directory, self._inbox, self._outbox = keys, directory, inbox, outbox
-        self._wait_s, self._sent, self._taken = wait_s, 0, 0
-        self.session = b""
-
-    def say(self, kind: Kind, body: bytes) -> None:
-        """Lay the next parcel into the outbox, whole or not at all."""
-        data = pack(self._keys, self.session, self._sent, kind, body)
-        write_private(self._outbox / f"{self._sent:06d}.parcel", data)
-        self._sent += 1
-
-    def hear(self, peer: str, *kinds: Kind) -> Parcel:
-        """The other side's next parcel; ``Refused`` with its reasons when it is a refusal, ``NoParcel`` too late."""
-        path, until = self._inbox / f"{self._taken:06d}.parcel", time.monotonic() + self._wait_s
-        while not path.exists():
-            if time.monotonic() > until:
-                raise NoParcel("The other institution is silent.", remedy="Ask whether its side runs; begin anew.")
-            time.sleep(_POLL_S)
-        PARCEL_BYTES.check(path.stat().st_size)
-        parcel = unpack(path.read_bytes(), peer, self.session, self._taken, self._directory)
-        self._taken += 1
-        if parcel.kind == "refusal":
-            raise Refused(decode_msgpack(parcel.body, Refusal).reasons)
-        if parcel.kind not in kinds:
-            raise Refused(deny("node.match_turn", "The other institution sent something out of turn.").reasons)
-        return parcel
 
 
 class Side:
@@ -122,28 +108,33 @@ class Side:
         line: Line,
         ledger: MatchingLedger,
         budget: BudgetLedger,
+        book: Book,
         clock: Clock = system_clock,
+        progress: Progress = no_progress,
     ) -> None:
         self._folder, self._keys, self._line, self._ledger = folder, keys, line, ledger
-        self._budget, self._clock = budget, clock
+        self._budget, self._book, self._clock, self._progress = budget, book, clock, progress
 
     def close(self) -> None:
-        """Close both ledgers."""
+        """Close both ledgers; the journal stays for the next start."""
         self._ledger.close()
         self._budget.close()
+        self._line.journal.close()
 
-    def propose(self, peer: str, agreement: str, shows: Shown, items: list[bytes]) -> Outcome:
+    def propose(self, peer: str, agreement: str, shows: Shown, items: Items) -> Outcome:
         """Ask ``peer`` and go through with it. ``Refused`` by this side's rule or the other's."""
         rule = peer_rule(self._folder, peer, agreement)
-        proposal = Proposal(agreement, self._keys.did, peer, shows, len(items), os.urandom(NONCE_BYTES))
+        decision, taking = self._taking(rule, peer, items)
+        nonce = self._line.journal.entropy(b"proposal")(NONCE_BYTES)
+        proposal = Proposal(agreement, self._keys.did, peer, shows, len(taking.items), nonce)
         self._line.session = proposal.session()
         self._line.say("proposal", encode_msgpack(proposal))
-        answer = decode_msgpack(self._line.hear(peer, "acceptance").body, Acceptance)
+        answer = decode_msgpack(self._ends(lambda: self._line.hear(peer, "acceptance")).body, Acceptance)
         matching = proposal.matching(answer)
         self._begin(rule, matching)
-        return self._meet(rule, matching, peer, items)
+        return self._ends(lambda: self._meet(rule, matching, peer, decision, taking))
 
-    def accept(self, peer: str, items: list[bytes]) -> Outcome:
+    def accept(self, peer: str, items: Items) -> Outcome:
         """Wait for ``peer``'s proposal and go through with it, if this side's rule allows it."""
         parcel = self._line.hear(peer, "proposal")
         proposal = decode_msgpack(parcel.body, Proposal)
@@ -152,47 +143,120 @@ class Side:
         self._line.session = proposal.session()
         try:
             rule = peer_rule(self._folder, peer, proposal.agreement)
+            decision, taking = self._taking(rule, peer, items)
         except Refused as error:
-            self._line.say("refusal", encode_msgpack(Refusal(error.reasons)))
+            self._refuse(error.reasons)
             raise
-        answer = Acceptance(len(items), os.urandom(NONCE_BYTES))
+        answer = Acceptance(len(taking.items), self._line.journal.entropy(b"acceptance")(NONCE_BYTES))
         matching = proposal.matching(answer)
         self._begin(rule, matching)
         self._line.say("acceptance", encode_msgpack(answer))
-        return self._meet(rule, matching, peer, items)
+        return self._ends(lambda: self._meet(rule, matching, peer, decision, taking))
+
+    def cancel(self, peer: str) -> bytes:
+        """End a matching that was begun, and tell ``peer``; what was counted and charged stays so. Its session."""
+        journal = self._line.journal
+        session = bytes.fromhex(journal.get("session"))
+        if not session:
+            journal.done()
+            raise Refused(deny("node.match_not_begun", "No matching was begun in these folders.").reasons)
+        self._line.session = session
+        self._line.refuse((Reason("node.match_cancelled", "The other institution has cancelled the matching."),))
+        self._book.log("ended", session, (peer,), {"session": session.hex(), "by": self._keys.did})
+        journal.done()
+        return session
+
+    def _taking(self, rule: PeerRule, peer: str, items: Items) -> tuple[Decision, Taking]:
+        decision = self._book.gate.decide(rule.study, rule.purpose, (peer,))
+        taking = items(decision)
+        self._progress("people", len(taking.items), len(taking.items))
+        self._line.journal.same("people", b"".join(hashlib.sha256(one).digest() for one in taking.items))
+        return decision, taking
 
     def _begin(self, rule: PeerRule, matching: Matching) -> None:
-        verdict = self._ledger.begin(rule.rule, matching, self._keys.did, self._clock())
+        self._line.journal.once("session", self._line.session.hex())
+        resumed = self._line.journal.resumed
+        verdict = self._ledger.begin(rule.rule, matching, self._keys.did, self._clock(), resumed=resumed)
         if isinstance(verdict, Denied):
-            self._line.say("refusal", encode_msgpack(Refusal(verdict.reasons)))
+            self._refuse(verdict.reasons)
             raise Refused(verdict.reasons)
 
-    def _meet(self, rule: PeerRule, matching: Matching, peer: str, items: list[bytes]) -> Outcome:
-        if self._keys.did == matching.learner:
-            return self._learn(rule, matching, peer, items)
-        helper = Helper(matching, items, os.urandom)
-        self._points(helper.own())
+    def _refuse(self, reasons: tuple[Reason, ...]) -> None:
+        self._line.refuse(reasons)
+        self._line.journal.done()
+
+    def _ends(self, work: Callable[[], T]) -> T:
+        """Whatever a side is refused ends its session; a stop or a silence does not."""
+        try:
+            return work()
+        except Refused as error:
+            if not set(error.codes) & _GOES_ON:
+                self._line.journal.done()
+            raise
+
+    def _meet(self, rule: PeerRule, matching: Matching, peer: str, decision: Decision, taking: Taking) -> Outcome:
+        session, terms = self._line.session, msgspec.to_builtins(matching)
+        people = {"items": len(taking.items), "objected": taking.objected, "unknown": taking.unknown}
+        use = {"agreement": decision.agreement, "purpose": decision.purpose}
+        told = self._book.log("admitted", session, (peer,), terms, people=people, use=use)
+        self._hand_over(peer, "admitted", terms, told)
+        learns = self._keys.did == matching.learner
+        found = self._learn(rule, matching, peer, taking) if learns else self._help(matching, peer, taking)
+        end = {"domain": matching.domain().hex(), "transcript": self._line.journal.transcript().hex()}
+        self._book.log("delivered", session, (peer,), end)
+        self._line.journal.done()
+        return found
+
+    def _hand_over(self, peer: str, kind: str, terms: object, told: Told) -> None:
+        """Tell where the own leaf stands, and look for the other side's; nothing goes on without it."""
+        self._line.say("logged", encode_msgpack(told))
+        self._heard(peer, kind, terms)
+
+    def _heard(self, peer: str, kind: str, terms: object) -> None:
+        theirs = decode_msgpack(self._line.hear(peer, "logged").body, Told)
+        self._book.check(kind, self._line.session, peer, terms, theirs)
+
+    def _help(self, matching: Matching, peer: str, taking: Taking) -> Outcome:
+        entropy = self._line.journal.entropy(b"helper" + matching.domain())
+        if matching.shows == "intersection":
+            told = self._book.log("release-authorised", self._line.session, (peer,), _answers(matching))
+            self._line.say("logged", encode_msgpack(told))
+        helper = Helper(matching, taking.items, entropy)
+        self._points(helper.own(), matching.helper_items)
+        taken = 0
         while helper.state != "done":
-            self._points(helper.take(self._line.hear(peer, "points").body))
+            self._points(helper.take(self._line.hear(peer, "points").body), 0)
+            taken += CHUNK_ITEMS.value
+            self._progress("answered", min(taken, matching.learner_items), matching.learner_items)
         if matching.shows == "intersection":
             return Outcome(matching)
-        return Outcome(matching, count=read_outcome(self._line.hear(peer, "outcome").body))
+        shown = read_outcome(self._line.hear(peer, "outcome").body)
+        self._heard(peer, "release-authorised", _released(matching, shown))
+        return Outcome(matching, count=shown)
 
-    def _learn(self, rule: PeerRule, matching: Matching, peer: str, items: list[bytes]) -> Outcome:
-        learner = Learner(matching, items, os.urandom)
-        self._points(learner.question())
+    def _learn(self, rule: PeerRule, matching: Matching, peer: str, taking: Taking) -> Outcome:
+        learner = Learner(matching, taking.items, self._line.journal.entropy(b"learner" + matching.domain()))
+        if matching.shows == "intersection":
+            self._heard(peer, "release-authorised", _answers(matching))
+        self._points(learner.question(), matching.learner_items)
+        both, taken = matching.learner_items + matching.helper_items, 0
         while learner.state != "compared":
             learner.take(self._line.hear(peer, "points").body)
+            taken += CHUNK_ITEMS.value
+            self._progress("compared", min(taken, both), both)
         if matching.shows == "intersection":
             return Outcome(matching, positions=tuple(learner.intersection()))
         noise = self._noise(rule, matching) if rule.rule.epsilon_needed else None
         shown = protect_count(rule.rule, learner.count(), rule.minimum, noise)
+        told = self._book.log("release-authorised", self._line.session, (peer,), _released(matching, shown))
         self._line.say("outcome", encode_msgpack(shown))
+        self._line.say("logged", encode_msgpack(told))
         return Outcome(matching, count=shown)
 
-    def _points(self, messages: Iterable[bytes]) -> None:
-        for message in messages:
+    def _points(self, messages: Iterable[bytes], of: int) -> None:
+        for number, message in enumerate(messages, 1):
             self._line.say("points", message)
+            self._progress("sent", min(number * CHUNK_ITEMS.value, of or CHUNK_ITEMS.value), of)
 
     def _noise(self, rule: PeerRule, matching: Matching) -> int:
         """Noise of scale 1/ε for a count that one person changes by one; charged before it is drawn."""
@@ -205,6 +269,15 @@ class Side:
         paid = self._budget.charge(rule.data_set, rule.study, run, domain, rho_of_pure(epsilon), self._clock())
         if not isinstance(paid, Charged):
             reasons = paid.reasons if isinstance(paid, Denied) else deny("node.match_paid", "Asked before.").reasons
-            self._line.say("refusal", encode_msgpack(Refusal(reasons)))
+            self._line.refuse(reasons)
             raise Refused(reasons)
-        return int(discrete_laplace(1 / epsilon, 1, os.urandom)[0])
+        # The session's own randomness: a side that goes on after a stop shows the same noise, never a second one.
+        return int(discrete_laplace(1 / epsilon, 1, self._line.journal.entropy(b"noise" + matching.domain()))[0])
+
+
+def _answers(matching: Matching) -> dict[str, object]:
+    return {"domain": matching.domain().hex(), "answers": matching.learner_items}
+
+
+def _released(matching: Matching, shown: ProtectedCount) -> dict[str, object]:
+    return {"domain": matching.domain().hex(), "count": shown.value, "withheld": shown.withheld}

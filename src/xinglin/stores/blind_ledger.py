@@ -34,6 +34,12 @@ spent = Table(
 _SAME = select(spent).where(spent.c.batch == bindparam("named"), spent.c.node == bindparam("asker"))
 _MINE = (spent.c.node == bindparam("asker"), spent.c.period == bindparam("now"))
 _PATIENTS = select(spent.c.patients).where(*_MINE).order_by(spent.c.at).limit(1)
+_BEFORE = (
+    select(spent.c.patients)
+    .where(spent.c.node == bindparam("asker"), spent.c.period < bindparam("now"))
+    .order_by(spent.c.period.desc(), spent.c.at)
+    .limit(1)
+)
 _STUDIES = select(spent.c.study, func.sum(spent.c.elements).label("elements")).where(*_MINE).group_by(spent.c.study)
 _ADD = insert(spent)
 _ALL = select(spent).order_by(spent.c.at, spent.c.batch)
@@ -98,4 +104,6 @@ def _standing(work: Work, asked: Spending) -> Standing:
     found = work.one(_PATIENTS, asker=asked.node, now=asked.period)
     studies = {row["study"]: int(row["elements"]) for row in work.rows(_STUDIES, asker=asked.node, now=asked.period)}
     patients = -1 if found is None else found["patients"]
-    return Standing(patients, studies.get(asked.study, 0), asked.study in studies, len(studies))
+    earlier = work.one(_BEFORE, asker=asked.node, now=asked.period)
+    before = -1 if earlier is None else earlier["patients"]
+    return Standing(patients, studies.get(asked.study, 0), asked.study in studies, len(studies), before)

@@ -24,7 +24,8 @@ from xinglin.trust.ports import Directory
 PARCEL_CONTEXT = "matching-parcel/1"
 PARCEL_BYTES = Limit("parcel of a matching", CHUNK_BYTES.value + 8_192, "bytes")
 NONCE_BYTES = 16
-Kind = Literal["proposal", "acceptance", "points", "refusal", "outcome"]
+Kind = Literal["proposal", "acceptance", "points", "refusal", "outcome", "logged"]
+"""Append-only. ``logged``: where the sender's leaf about this matching stands, before what it covers."""
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -62,6 +63,13 @@ class Refusal(msgspec.Struct, frozen=True):
     """A side's no; by rules alone, never by an item."""
 
     reasons: tuple[Reason, ...]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Where a side's leaf stands in the log, and the salt of its commitment to what both sides know."""
+
+    index: int
+    salt: bytes
 
 
 class Parcel(msgspec.Struct, frozen=True):

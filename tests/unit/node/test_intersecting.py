@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage
-from xinglin.node.intersecting import Line, NoParcel, Outcome, Side
+from xinglin.kernel.verdict import deny
+from xinglin.node.intersecting import Line, NoParcel, Outcome, Side, Taking
+from xinglin.node.match_book import Book
+from xinglin.node.match_gate import Decision
+from xinglin.node.match_line import Journal
 from xinglin.privacy.noise import rho_of_pure
 from xinglin.secure.blind.matching_terms import Shown
 from xinglin.stores.matching_ledger import MatchingLedger
 from xinglin.stores.privacy_budget import BudgetLedger
+from xinglin.terms.consent import ConsentUse
 from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.errors import Refused
@@ -35,6 +40,36 @@ class People:
         return frozenset({"provider"})
 
 
+class Log:
+    """The log of both nodes (port ``match_book.Gate``): every leaf, in order."""
+
+    def __init__(self) -> None:
+        self.leaves: list[tuple[str, bytes, str, dict[str, str]]] = []
+
+    def of(self, did: str) -> Gate:
+        return Gate(self, did)
+
+
+class Gate:
+    """One node's answers."""
+
+    def __init__(self, log: Log, did: str) -> None:
+        self.log_, self.did = log, did
+
+    def decide(self, study: str, purpose: str, peers: tuple[str, ...]) -> Decision:
+        use = ConsentUse(study=study, purpose="health-research", institutions=(), at=NOW)
+        return Decision("sha256:" + "0" * 64, study, "health-research", A.did, use)
+
+    def log(self, kind: str, session: bytes, parties: tuple[str, ...], commitments: dict[str, str]) -> int:
+        self.log_.leaves.append((kind, session, self.did, commitments))
+        return len(self.log_.leaves) - 1
+
+    def seen(self, kind: str, session: bytes, submitter: str, index: int, terms: str) -> None:
+        said = self.log_.leaves[index] if index < len(self.log_.leaves) else ("", b"", "", {})
+        if (*said[:3], said[3].get("terms")) != (kind, session, submitter, terms):
+            raise Refused(deny("node.match_other_leaf", "Another leaf.").reasons)
+
+
 class Pair:
     """Two node folders, two folders between them."""
 
@@ -44,6 +79,7 @@ class Pair:
         for home in self.homes.values():
             home.mkdir()
         self.turn = 0
+        self.log = Log()
 
     def rule(self, me: PrivateKeys, **changes: Any) -> None:
         rule = {"shows": ["intersection", "count"], "items_least": 3, "items_most": 50, "matchings_most": 5}
@@ -61,13 +97,20 @@ class Pair:
 
         def side(keys: PrivateKeys, inbox: Path, outbox: Path) -> Side:
             home = self.homes[keys.did]
-            line = Line(keys, People(), inbox, outbox, wait_s)
-            return Side(home, keys, line, MatchingLedger.in_folder(home), BudgetLedger.in_folder(home), lambda: NOW)
+            journal = Journal.of(home, str(inbox), str(outbox))
+            line = Line(keys, People(), inbox, outbox, wait_s, journal)
+            ledger = MatchingLedger.in_folder(home)
+            book = Book(self.log.of(keys.did), ledger, lambda: NOW)
+            return Side(home, keys, line, ledger, BudgetLedger.in_folder(home), book, lambda: NOW)
 
         with ThreadPoolExecutor(2) as pool:
-            first = pool.submit(side(A, back, there).propose, B.did, "agr", shows, mine)
-            second = pool.submit(side(B, there, back).accept, A.did, theirs)
+            first = pool.submit(side(A, back, there).propose, B.did, "agr", shows, taking(mine))
+            second = pool.submit(side(B, there, back).accept, A.did, taking(theirs))
             return tuple(done.exception() or done.result() for done in (first, second))
+
+
+def taking(items: list[bytes]) -> Any:
+    return lambda _decision: Taking(tuple(items))
 
 
 def _toml(value: Any) -> str:
@@ -146,7 +189,7 @@ def test_matchings_are_counted_across_restarts(pair: Pair) -> None:
 
 
 def test_a_silent_peer(tmp_path: Path, pair: Pair) -> None:
-    line = Line(A, People(), tmp_path, tmp_path, 0.3)
+    line = Line(A, People(), tmp_path, tmp_path, 0.3, Journal.of(tmp_path, "x"))
     with pytest.raises(NoParcel):
         line.hear(B.did, "proposal")
 
@@ -161,4 +204,116 @@ def test_parcels_of_others_of_another_matching_changed_or_too_large(tmp_path: Pa
         unpack(data.replace(b"points", b"refusa"), A.did, b"s" * 32, 0, People())
     (tmp_path / "000000.parcel").write_bytes(bytes(PARCEL_BYTES.value + 1))
     with pytest.raises(LimitExceeded):
-        Line(A, People(), tmp_path, tmp_path, 1.0).hear(B.did, "proposal")
+        Line(A, People(), tmp_path, tmp_path / "out", 1.0, Journal.of(tmp_path, "x")).hear(B.did, "proposal")
+
+
+def sides(pair: Pair, wait_s: float = 20.0) -> tuple[Any, Any]:
+    """Ways to make either side anew over the same two folders, as after a restart."""
+    there, back = pair.folder / "again-there", pair.folder / "again-back"
+    there.mkdir()
+    back.mkdir()
+
+    def side(keys: PrivateKeys, inbox: Path, outbox: Path, wait: float) -> Side:
+        home = pair.homes[keys.did]
+        line = Line(keys, People(), inbox, outbox, wait, Journal.of(home, str(inbox), str(outbox)))
+        ledger = MatchingLedger.in_folder(home)
+        book = Book(pair.log.of(keys.did), ledger, lambda: NOW)
+        return Side(home, keys, line, ledger, BudgetLedger.in_folder(home), book, lambda: NOW)
+
+    return (
+        lambda wait=wait_s: side(A, back, there, wait),
+        lambda wait=wait_s: side(B, there, back, wait),
+    )
+
+
+def test_a_side_that_was_stopped_goes_on_and_logs_nothing_twice(pair: Pair) -> None:
+    pair.rule(A, matchings_most=1)
+    pair.rule(B, matchings_most=1)
+    first, second = sides(pair)
+    waiting = first(0.3)
+    with pytest.raises(NoParcel):  # nobody answers yet: the process ends
+        waiting.propose(B.did, "agr", "intersection", taking(MINE))
+    waiting.close()
+    begun = second(0.3)
+    with pytest.raises(NoParcel):  # accepted, logged, and then alone
+        begun.accept(A.did, taking(THEIRS))
+    begun.close()
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(first().propose, B.did, "agr", "intersection", taking(MINE))
+        two = pool.submit(second().accept, A.did, taking(THEIRS))
+        assert one.result().positions == (8, 9, 10, 11) and two.result().positions is None
+    kinds = [(kind, did) for kind, _, did, _ in pair.log.leaves]
+    assert len(kinds) == len(set(kinds)) == 5
+    assert not list((pair.homes[A.did] / "matching").iterdir())  # what could compute it again is erased
+
+
+def test_a_restart_gives_nobody_a_second_question(pair: Pair) -> None:
+    first, second = sides(pair)
+    waiting = first(0.3)
+    with pytest.raises(NoParcel):
+        waiting.propose(B.did, "agr", "intersection", taking(MINE))
+    waiting.close()
+    changed = first(0.3)
+    with pytest.raises(Refused) as refused:  # other people under the same proposal
+        changed.propose(B.did, "agr", "intersection", taking([*MINE[:-1], b"99"]))
+    assert refused.value.codes == ("node.match_changed",)
+    changed.close()
+    begun = second(0.3)
+    with pytest.raises(NoParcel):
+        begun.accept(A.did, taking(THEIRS))
+    begun.close()
+    parcel = pair.folder / "again-there" / "000000.parcel"
+    proposal = unpack(parcel.read_bytes(), A.did, b"", 0, People())
+    parcel.write_bytes(pack(A, proposal.session, 0, "refusal", proposal.body))  # the peer's carrier swaps a parcel
+    other = second(0.3)
+    with pytest.raises(Refused) as refused:
+        other.accept(A.did, taking(THEIRS))
+    assert refused.value.codes == ("node.match_changed",)
+
+
+def test_a_replayed_proposal_is_another_matching_and_counts(pair: Pair) -> None:
+    pair.rule(B, matchings_most=1)
+    assert isinstance(pair.run(MINE, THEIRS, "intersection")[0], Outcome)
+    replayed = pair.folder / "replayed"
+    replayed.mkdir()
+    (replayed / "000000.parcel").write_bytes((pair.folder / "1-there" / "000000.parcel").read_bytes())
+    line = Line(B, People(), replayed, pair.folder / "out", 0.3, Journal.of(pair.homes[B.did], "replayed"))
+    ledger = MatchingLedger.in_folder(pair.homes[B.did])
+    book = Book(pair.log.of(B.did), ledger, lambda: NOW)
+    side = Side(
+        pair.homes[B.did], B, line, ledger, BudgetLedger.in_folder(pair.homes[B.did]), book, lambda: NOW
+    )  # fmt: skip
+    (pair.folder / "out").mkdir()
+    with pytest.raises(Refused) as refused:
+        side.accept(A.did, taking(THEIRS))
+    assert "secure.match_often" in refused.value.codes
+
+
+def test_cancelling_tells_the_other_side_and_the_log(pair: Pair) -> None:
+    first, second = sides(pair)
+    waiting = first(0.3)
+    with pytest.raises(NoParcel):
+        waiting.propose(B.did, "agr", "intersection", taking(MINE))
+    waiting.close()
+    begun = second(0.3)
+    with pytest.raises(NoParcel):
+        begun.accept(A.did, taking(THEIRS))
+    begun.close()
+    second().cancel(A.did)
+    with pytest.raises(Refused) as refused:
+        first(5.0).propose(B.did, "agr", "intersection", taking(MINE))
+    assert refused.value.codes == ("node.match_cancelled",)
+    assert [kind for kind, _, did, _ in pair.log.leaves if did == B.did] == ["admitted", "ended"]
+    with pytest.raises(Refused):
+        second().cancel(A.did)  # nothing is there any more
+
+
+def test_a_leaf_that_says_something_else_stops_the_matching(pair: Pair) -> None:
+    class Liar(Gate):
+        def log(self, kind: str, session: bytes, parties: tuple[str, ...], commitments: dict[str, str]) -> int:
+            return super().log(kind, session, parties, {**commitments, "terms": "salted-sha256:" + "0" * 64})
+
+    pair.log.of = lambda did: Liar(pair.log, did) if did == A.did else Gate(pair.log, did)  # type: ignore[method-assign]
+    _, second = pair.run(MINE, THEIRS, "intersection", wait_s=1.0)
+    assert isinstance(second, Refused) and second.codes == ("node.match_other_leaf",)
+    assert not [one for one in pair.log.leaves if one[0] == "delivered"]

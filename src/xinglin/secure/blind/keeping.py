@@ -38,7 +38,10 @@ CLOCK_SKEW_MS = 120_000
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What a hospital signs: a batch of blinded elements (joined), and how many patients it has."""
+    """What a hospital signs: a batch of blinded elements (joined), and how many patients it has.
+
+    ``counted``: its patient index counted them, and no officer wrote the number; absent in the bytes of older nodes.
+    """
 
     node: str
     study: str
@@ -46,6 +49,7 @@ class Question(msgspec.Struct, frozen=True):
     patients: int
     elements: bytes
     version: int = 1
+    counted: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -177,9 +181,12 @@ def _read(signed: Signed, directory: Directory) -> Question:
     return question
 
 
-def ask(keys: PrivateKeys, study: str, patients: int, elements: tuple[bytes, ...], at: Instant) -> Signed:
+def ask(
+    keys: PrivateKeys, study: str, patients: int, elements: tuple[bytes, ...], at: Instant, *, counted: bool = False
+) -> Signed:
     """A hospital's signed question about a batch of blinded elements."""
-    question = Question(keys.did, study, at, patients, b"".join(elements))
+    said = True if counted else msgspec.UNSET
+    question = Question(keys.did, study, at, patients, b"".join(elements), counted=said)
     return sign(keys, QUESTION_CONTEXT, encode_msgpack(question))
 
 

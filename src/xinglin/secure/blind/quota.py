@@ -1,9 +1,10 @@
 """How many evaluations a hospital may have: its own patients and a margin, for each study and period.
 
 Blinded elements do not show whose they are, so the count is what a holder can hold a hospital to. The hospital says
-its number of patients in each signed question; a holder keeps the first number of a period, and its operator may set a
-ceiling per hospital. A batch that was answered is answered again at no charge: the same blinded elements under the
-same key tell nothing new. Each holder counts for itself, so a hospital and one holder together gain nothing.
+its number of patients in each signed question (its patient index counts them, where it has one); a holder keeps the
+first number of a period, holds it against that of the last period before, and its operator may set a ceiling. A batch
+that was answered is answered again at no charge: the same blinded elements under the same key tell nothing new. Each
+holder counts for itself, so a hospital and one holder together gain nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ CEILING = 2_000_000
 class QuotaRule(msgspec.Struct, frozen=True):
     """A holder's rule: ``margin_permille`` above the patients, at least ``margin_least``, in ``period_days`` days.
 
-    ``ceiling``: the most patients that a holder believes of any hospital; ``ceilings``: of one, by DID, in its place;
-    ``studies_most``: studies for which one hospital may ask within a period.
+    ``growth_permille``: by how much the number may grow from one period to the next in which the hospital asks, by at
+    least ``growth_least`` patients. ``ceiling``: the most patients that a holder believes of any hospital;
+    ``ceilings``: of one, by DID, in its place, whatever it grew by; ``studies_most``: studies for which one hospital
+    may ask within a period.
     """
 
     margin_permille: int = 20
@@ -37,6 +40,12 @@ class QuotaRule(msgspec.Struct, frozen=True):
     studies_most: int = 20
     ceilings: dict[str, int] = {}
     ceiling: int = CEILING
+    growth_permille: int = 250
+    growth_least: int = 1_000
+
+    def grown(self, before: int) -> int:
+        """The most patients that are believed of a hospital that declared ``before`` in an earlier period."""
+        return before + max(self.growth_least, before * self.growth_permille // 1000)
 
     def period(self, now: Instant) -> int:
         """The number of the period that ``now`` (milliseconds) lies in."""
@@ -52,13 +61,14 @@ class Standing(msgspec.Struct, frozen=True):
     """What a holder has noted of a hospital in a period.
 
     ``patients``: declared first (−1: nothing yet); ``spent``: evaluations in this study; ``begun``: whether it has
-    asked in this study; ``studies``: in how many it has.
+    asked in this study; ``studies``: in how many it has. ``before``: patients of the last earlier period (−1: none).
     """
 
     patients: int = -1
     spent: int = 0
     begun: bool = False
     studies: int = 0
+    before: int = -1
 
 
 def judge(rule: QuotaRule, node: str, standing: Standing, patients: int, elements: int) -> Verdict:
@@ -72,6 +82,13 @@ def judge(rule: QuotaRule, node: str, standing: Standing, patients: int, element
             "secure.quota_declared",
             f"Another number of patients ({standing.patients}) was declared for this period.",
             "Ask with the number declared first, or wait for the next period.",
+        )
+    most = rule.grown(standing.before)
+    if standing.patients < 0 <= standing.before and node not in rule.ceilings and patients > most:
+        return deny(
+            "secure.quota_growth",
+            f"{patients} patients are declared after {standing.before} earlier: no hospital grows so fast.",
+            f"Declare at most {most}, or show the holder why: it can set a ceiling for this hospital alone.",
         )
     if not standing.begun and standing.studies >= rule.studies_most:
         return deny(
