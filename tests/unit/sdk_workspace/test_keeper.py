@@ -93,7 +93,7 @@ def keeper(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Keeper:
         record=SimpleNamespace(directory=directory(), policy_text="policy"),
         about=lambda _run: [SimpleNamespace(index=7)],
     )
-    found.session = cast(Any, SimpleNamespace(client=hub, log=log, clock=lambda: 5))
+    found.session = cast(Any, SimpleNamespace(client=hub, log=log, clock=lambda: 5, account=found.account))
     found._vault = vault_of(found.account)
     leaf = commit(SALT, hub.manifest)
     entry = SimpleNamespace(kind="release-authorised", subject=RUN, submitter=NORTH.did, commitments={"result": leaf})
