@@ -31,13 +31,17 @@ CUSTODY = {
 WORDS = Limit("words about a data set", 4_000, "characters")
 AUDIENCE = Limit("parties that may see a restricted entry", 1_000, "parties")
 KEYWORDS = Limit("keywords of a data set", 64, "keywords")
+PACKS = Limit("disclosure packs of a data set", 32, "packs")
+PACKS_TEXT = Limit("texts of disclosure packs", 256 * 1024, "characters")
 
 
 class Listing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a hospital says of one published data set. Version 1; append-only.
 
     ``policy``: the terms of its offer; ``None`` where there is none yet. ``restricted``: only ``audience`` (DIDs) and
-    the hospital itself may know that the data set exists. ``statement``: of ``catalogue.statement``.
+    the hospital itself may know that the data set exists. ``statement``: of ``catalogue.statement``. ``packs``: texts
+    (TOML) of the hospital's own disclosure packs; ``packs_asked``: names and digests of those that it asks every plan
+    of statistics to keep.
     """
 
     data_set: str
@@ -51,6 +55,8 @@ class Listing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     statement: DataSetStatement | None = None
     holder: Holder | None = None
     version: int = 1
+    packs: tuple[str, ...] = ()
+    packs_asked: tuple[str, ...] = ()
 
 
 class EntryVariable(msgspec.Struct, frozen=True):
@@ -100,6 +106,8 @@ class CatalogueEntry(msgspec.Struct, frozen=True):
     offers: tuple[dict[str, Any], ...] = ()
     seen: Instant = 0
     version: int = 1
+    packs: tuple[str, ...] = ()
+    packs_asked: tuple[str, ...] = ()
 
     def visible_to(self, asker: str) -> bool:
         """Whether ``asker`` (a DID) may know that this data set exists."""
@@ -115,7 +123,14 @@ def check_listing(listing: Listing, published: Collection[str]) -> Verdict:
         reasons.append(_no(f"'{listing.data_set[:80]}' is not published.", "Publish its description first."))
     if listing.custody not in CUSTODY:
         reasons.append(_no(f"'{listing.custody[:40]}' is no custody.", f"Use one of {', '.join(CUSTODY)}."))
-    sizes = ((len(listing.words), WORDS), (len(listing.audience), AUDIENCE), (len(listing.keywords), KEYWORDS))
+    sizes = (
+        (len(listing.words), WORDS),
+        (len(listing.audience), AUDIENCE),
+        (len(listing.keywords), KEYWORDS),
+        (len(listing.packs), PACKS),
+        (len(listing.packs_asked), PACKS),
+        (sum(map(len, listing.packs)), PACKS_TEXT),
+    )
     for size, limit in sizes:
         if size > limit.value:
             reasons.append(_no(f"More than {limit.value} {limit.unit}: {limit.name}.", "Say it shorter."))
@@ -174,6 +189,8 @@ def entry_of(
         restricted=said.restricted,
         audience=said.audience,
         seen=seen,
+        packs=said.packs,
+        packs_asked=said.packs_asked,
         **(_stated(statement) if statement else {}),
     )
 

@@ -20,7 +20,7 @@ from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, deny
-from xinglin.wire.calls import DataSetListing
+from xinglin.wire.calls import DataSetListing, PacksSaid
 from xinglin.wire.catalogue import FRESH_MS, CompareCall, DcatCall, DcatPage, EntryCall, EntryView
 from xinglin.wire.errors import Refused
 
@@ -104,13 +104,15 @@ class CatalogueDesk:
 
     def listings(self, publications: Iterable[tuple[str, bytes]], asker: str) -> list[DataSetListing]:
         """What every provider publishes, without data sets that ``asker`` may not know of."""
-        shown = {one.entry_id for one in self.visible(asker)}
+        shown = {one.entry_id: one for one in self.visible(asker)}
         found = []
         for provider, descriptions in publications:
             published = decode_json(descriptions, tuple[DataSetDescription, ...])  # type: ignore[arg-type]
             seen = tuple(one for one in published if entry_id(provider, one.name) in shown)
             if seen or not published:
-                found.append(DataSetListing(provider, msgspec.json.encode(seen)))
+                entries = [shown[entry_id(provider, one.name)] for one in seen]
+                packs = {e.name: PacksSaid(e.packs_asked, e.packs) for e in entries if e.packs or e.packs_asked}
+                found.append(DataSetListing(provider, msgspec.json.encode(seen), packs))
         return found
 
     def search(self, asked: Search, asker: str) -> Found:

@@ -205,8 +205,9 @@ class Computation:
 
         plan = self._use.plan
         start = em.Start(
-            self._use.run, AlgorithmSpec(plan.algorithm, plan.params), prepared.domain, plan.rules, MAX_ROWS, slots
-        )
+            self._use.run, AlgorithmSpec(plan.algorithm, plan.params), prepared.domain, plan.rules, MAX_ROWS, slots,
+            plan.named,
+        )  # fmt: skip
         try:
             started = await self._desk.engine.start(start)
         except EngineError as error:
@@ -422,7 +423,7 @@ def _build(use: Use, prepared: Prepared, slots: tuple[DifferenceSlot, ...]) -> A
     from xinglin.analysis.algorithm import MAX_ROWS, AlgorithmSpec, build
 
     spec = AlgorithmSpec(use.plan.algorithm, use.plan.params)
-    return build(spec, prepared.domain, use.plan.rules, MAX_ROWS, slots)
+    return build(spec, prepared.domain, use.plan.rules, MAX_ROWS, slots, use.plan.named)
 
 
 def _parts(algorithm: Algorithm, state: State) -> list[object]:

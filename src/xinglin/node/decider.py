@@ -17,6 +17,7 @@ from xinglin.node.chains import chain_of
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
+from xinglin.node.pack_rules import NodePacks, PacksFound
 from xinglin.node.population import populations
 from xinglin.node.prepared import Preparations
 from xinglin.node.site import Site
@@ -98,8 +99,9 @@ class NodeDecider:
         described: Callable[[str], DataSetDescription | None] = lambda _name: None,
         budgets: NodeBudgets | None = None,
         kinds: FactsOfKind | None = None,
+        packs: NodePacks | None = None,
     ) -> None:
-        self._budgets, self._kinds = budgets, kinds
+        self._budgets, self._kinds, self._packs = budgets, kinds, packs
         self._assessments, self._described = assessments, described
         self._run_limit_ms = run_limit_ms
         self._decisions = decisions
@@ -125,6 +127,7 @@ class NodeDecider:
         word = self._preparations.study_word(use.plan.study)
         approval = self._approvals.facts(held, below)
         law = self._law.judge(use, agreement, self._site, word, approval)
+        packs = PacksFound() if self._packs is None else self._packs.judge(use.plan, use.request.operation, agreement)
         found = Facts(
             now=self._clock(),
             node=self._node,
@@ -139,6 +142,8 @@ class NodeDecider:
             touched=touched,
             not_admitted=(*refused, *self._approvals.faults(held, below)),
             law=law.reasons,
+            packs=packs.reasons,
+            disclosure_packs=packs.kept,
             approval=approval,
             ethics_approvals=self._approvals.names(use.plan.study, below),
             algorithm_operation=ALGORITHM_OPERATIONS.get(use.plan.algorithm),

@@ -21,6 +21,7 @@ from xinglin.privacy.disclosure import DisclosureRules
 from xinglin.terms.agreed import CohortView
 from xinglin.terms.consent import PersonFilter
 from xinglin.terms.extracts import ExtractAsk
+from xinglin.terms.pack_named import NamedPacks
 from xinglin.terms.synthetic import SyntheticAsk
 from xinglin.wire.extracts import ExtractManifest
 from xinglin.wire.synthetic import SyntheticManifest
@@ -73,7 +74,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     """Run the admitted query and hold its table for an algorithm on the plan's ``domain``.
 
     ``differences``: the agreed places of difference counts and indicators; the names of their cells may
-    be finer than the algorithm's (see ``engine_sets``).
+    be finer than the algorithm's (see ``engine_sets``). ``named``: the disclosure packs of the plan.
     """
 
     session: str
@@ -82,6 +83,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     rules: DisclosureRules
     max_rows: int
     differences: tuple[DifferenceSlot, ...] = ()
+    named: NamedPacks | None = None
 
 
 class Local(msgspec.Struct, frozen=True, tag="local"):

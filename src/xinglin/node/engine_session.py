@@ -48,9 +48,7 @@ _COMPUTING_FAULTS = (XinglinError, ArithmeticError, ValueError, TypeError, Looku
 class Session:
     """Loaded, then started, then asked for vectors; every step is repeatable."""
 
-    def __init__(
-        self, load: Load, admitted: Admitted, engine: QuerySession, more: tuple[Admitted, ...] = ()
-    ) -> None:
+    def __init__(self, load: Load, admitted: Admitted, engine: QuerySession, more: tuple[Admitted, ...] = ()) -> None:
         self._more = more
         self._load, self._admitted, self._engine = load, admitted, engine
         self._start: Start | None = None
@@ -106,7 +104,7 @@ class Session:
         if misfit:
             return Refusal(misfit)
         try:
-            algorithm = build(start.spec, start.domain, start.rules, start.max_rows, start.differences)
+            algorithm = build(start.spec, start.domain, start.rules, start.max_rows, start.differences, start.named)
         except XinglinError as error:
             return Refusal((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
         if self._start is None or self._start.domain != start.domain:

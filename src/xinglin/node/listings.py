@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -13,9 +14,11 @@ from xinglin.kernel.instants import system_clock
 from xinglin.kernel.verdict import Denied, deny
 from xinglin.node.house_policy import HousePolicy
 from xinglin.node.law import terms_reasons
+from xinglin.node.pack_rules import NodePacks
 from xinglin.node.tables import Tables
 from xinglin.stores.tls import write_private
 from xinglin.terms.errors import TermsError
+from xinglin.terms.pack_named import packs_required
 from xinglin.wire.channel import Published
 from xinglin.wire.errors import Refused
 
@@ -61,13 +64,26 @@ class Listings:
         """
         described = {name: one.digest() for name, one in self._tables.published.items()}
         said = [
-            self._tightened(one)
+            one
             if one.statement is None or one.statement.description_digest == described[one.data_set]
-            else msgspec.structs.replace(self._tightened(one), statement=None)
-            for one in self.kept().values()
-            if one.data_set in described
+            else msgspec.structs.replace(one, statement=None)
+            for one in self._said(described)
         ]
         return Published(self._tables.encoded(), msgspec.json.encode(said))
+
+    def _said(self, described: Collection[str]) -> list[Listing]:
+        """What is said of every data set, with the hospital's disclosure packs; nothing of one without either."""
+        packs, kept = NodePacks(self._file.parent, self._house), self.kept()
+        texts, of_house, found = packs.texts(), packs.asked("statistics", None), []
+        for name in sorted(described):
+            said = self._tightened(kept[name]) if name in kept else None
+            asked = set(of_house)
+            if said is not None and said.policy is not None:
+                asked |= set(packs_required(said.policy, "statistics"))
+            if said is not None or texts or asked:
+                whole = Listing(name) if said is None else said
+                found.append(msgspec.structs.replace(whole, packs=texts, packs_asked=tuple(sorted(asked))))
+        return found
 
     def _tightened(self, listing: Listing) -> Listing:
         if self._house is None or listing.policy is None:

@@ -175,7 +175,7 @@ def _misfit(use: Use, prepared: Prepared) -> Denied | None:
     if is_synthetic(use.plan):
         return _domain_misfit(use, prepared)
     try:
-        build(AlgorithmSpec(use.plan.algorithm, use.plan.params), prepared.domain, use.plan.rules)
+        build(AlgorithmSpec(use.plan.algorithm, use.plan.params), prepared.domain, use.plan.rules, named=use.plan.named)
     except XinglinError as error:
         return Denied((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
     return None

@@ -41,6 +41,7 @@ from xinglin.node.line import Line
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
 from xinglin.node.overdue import NodeOverdue
+from xinglin.node.pack_rules import NodePacks
 from xinglin.node.pilots import NodePilots
 from xinglin.node.prepared import Preparations
 from xinglin.node.release import NodeLedger, NodeReleaser, NodeReleaseStore
@@ -143,7 +144,8 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     run_limit_ms = round(settings.run_limit_s * 1000)
     RUN_TIME.check(run_limit_ms)
     runs = NodeRuns(desk, releaser, clock, run_limit_ms)
-    profiles, extract_store = NodeProfiles(folder), open_extract_store(folder, settings)
+    profiles, packs = NodeProfiles(folder), NodePacks(folder, house)
+    extract_store = open_extract_store(folder, settings)
     extracts = NodeExtracts(
         desk, extract_store, open_extract_vault(folder, keys), profiles, clock, settings.extract_keep_days
     )
@@ -156,6 +158,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
             partial(_described, tables),
             budgets,
             EveryKind(ExtractFacts(keys.did, extract_store, profiles), SyntheticFacts()),
+            packs,
         ),
         ledger=NodeLedger(database, agreements, keys.did, budgets),
         computer=ComputerOfKind(runs, extracts, synthetic),

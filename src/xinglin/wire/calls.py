@@ -44,11 +44,19 @@ class Participant(msgspec.Struct, frozen=True):
     clock_off_ms: int = 0
 
 
+class PacksSaid(msgspec.Struct, frozen=True):
+    """Disclosure packs that a hospital asks every plan to keep (names, digests), and the texts of its own."""
+
+    asked: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
 class DataSetListing(msgspec.Struct, frozen=True):
-    """A provider's published tables, as the provider described them."""
+    """A provider's published tables, as the provider described them. ``packs``: by data set, of disclosure."""
 
     provider: str
     descriptions: bytes
+    packs: dict[str, PacksSaid] = {}
 
 
 class AgreementCall(msgspec.Struct, frozen=True):

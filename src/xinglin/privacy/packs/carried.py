@@ -47,7 +47,10 @@ def plain_settings(settings: Settings) -> dict[str, Any]:
 
 def read_settings(plain: Mapping[str, Any]) -> Settings:
     """The settings of ``plain_settings``; ``BadPack`` for anything else, another spelling of the same among it."""
-    settings = Settings(**{name: setting_value(name, value) for name, value in plain.items()})
+    try:
+        settings = Settings(**{name: setting_value(name, value) for name, value in plain.items()})
+    except TypeError as error:
+        raise BadPack("A setting is of another kind.") from error
     if plain_settings(settings) != dict(plain):
         raise BadPack("The settings are not written in their one form.", remedy="Make the strictest pack again.")
     return settings
