@@ -74,6 +74,8 @@ def test_diabetes130_from_its_zip_to_a_published_product(space: LocalSpace, shar
     assert kinds["readmitted"] == "category"
     names = {column["name"] for column in product["columns"] if column["role"] == "identifier"}
     assert {"encounter_id", "patient_nbr"} <= names
+    ask = "SELECT count(DISTINCT patient) AS persons, sum(time_in_hospital) AS days FROM diabetic_data"
+    assert counted(space, "alpha", ask, "diabetic_data") == [{"persons": 71_518, "days": 447_362}]
     again = connect(space, "alpha", archive)
     assert again["loaded"][0]["known"] == 1
     assert not again["loaded"][0]["rows"]

@@ -230,10 +230,10 @@ def _flags(found: Sequence[tuple[str, Vector]], size: int) -> list[str | None]:
 
 def _joined(made: Sequence[Mapped]) -> tuple[Mapped, ...]:
     """Rows of the same table and columns in one."""
-    parts: dict[tuple[str, tuple[str, ...]], list[_Row]] = {}
+    parts: dict[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], list[_Row]] = {}
     for one in made:
-        parts.setdefault((one.table, one.columns), []).extend(one.rows)
-    return tuple(Mapped(table, columns, rows) for (table, columns), rows in parts.items())
+        parts.setdefault((one.table, one.columns, one.kinds), []).extend(one.rows)
+    return tuple(Mapped(table, columns, rows, kinds) for (table, columns, kinds), rows in parts.items())
 
 
 def _of_person(block: Block) -> bool:
