@@ -46,6 +46,7 @@ class SyntheticFacts:
             environment="workspace" if inside else None,
             place=None,
             network=None,
+            packs=(),  # of cells that were counted; here nothing is but with noise
         )
 
 

@@ -76,6 +76,7 @@ def marked_table(
     Raises ``NoMark`` where no column can carry it, and the privacy room's ``TooFewCells``.
     """
     from xinglin.privacy.watermark import MarkPlan, Recipient, mark
+    from xinglin.privacy.watermark.marking import FEWEST_CELLS
 
     table = arrow_of(rows, wanted)
     table = table.add_column(0, ROW_COLUMN, _ids(f"{name}", table.num_rows, seed))
@@ -88,6 +89,9 @@ def marked_table(
     carriers = (*numbers, *codes)
     plan = MarkPlan(columns=carriers, keys=_keys(columns, carriers), every=2 if numbers else SPARSE)
     done = mark(columns, key, Recipient(draft.recipient, draft.agreement, draft.released), plan)
+    if done.report.positions < FEWEST_CELLS:
+        words = f"Too few rows of {name!r} can carry the recipient's mark."
+        raise NoMark(words, remedy="Ask for more rows, or for a number with a range too.")
     for one in carriers:
         place = table.column_names.index(one.column)
         table = table.set_column(place, one.column, _back(done.columns[one.column], table.column(one.column).type))

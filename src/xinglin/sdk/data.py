@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import msgspec
 
@@ -17,11 +17,14 @@ from xinglin.sdk.scope import Scope, scope_of
 from xinglin.sdk.session import Held, Session
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from xinglin.analysis.table import Column
     from xinglin.kernel.instants import Instant
     from xinglin.sdk.preview import Preview
     from xinglin.sdk.results import StudyResult
     from xinglin.sdk.run import Run
+    from xinglin.sdk.synthetic import SyntheticPreview
     from xinglin.terms.request import Plan
 
 ALGORITHMS = (
@@ -76,18 +79,35 @@ class Data:
 
     # --- before anything is asked --------------------------------------------------------------
 
-    def preview(self, algorithm: str = "", **params: Any) -> Preview:
+    @overload
+    def preview(self, algorithm: Literal["synthetic"], **params: Any) -> SyntheticPreview: ...
+
+    @overload
+    def preview(self, algorithm: str = "", **params: Any) -> Preview: ...
+
+    def preview(self, algorithm: str = "", **params: Any) -> Preview | SyntheticPreview:
         """What would leave, in which cells, from whom, under which rules and allowance; with noise, at which cost.
 
         Reads no row and sends nothing about the question. Without an ``algorithm``: of ``describe``, over every
-        number unless ``columns`` names some. Raises what the statistic itself would raise before it is sent.
+        number unless ``columns`` names some; ``synthetic``: of a set, with the words of ``space.synthetic``. Raises
+        what the statistic itself would raise before it is sent.
         """
+        if algorithm == "synthetic":
+            from xinglin.sdk.synthetic import Synthesis
+
+            return Synthesis(self, **params).preview()
         from xinglin.sdk.preview import preview_of
 
         if algorithm in ("", "describe", "dp_describe"):
             algorithm, params = algorithm or "describe", {"columns": self.numbers(), **params}
         algorithm, params = self._worded(algorithm, params)
         return preview_of(self.study.space, self.study.title, self.sql, self.scope, algorithm, params, self.study.id)
+
+    def twin(self, rows: int = 1_000) -> pa.Table:
+        """A stand-in for these rows, from what is published alone, for trying code: no permission, no cost."""
+        from xinglin.sdk.twins import twin_of_data
+
+        return twin_of_data(self, rows)
 
     def plan(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Plan:
         """The plan that ``ask`` would sign; raises its errors."""

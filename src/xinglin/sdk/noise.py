@@ -103,6 +103,17 @@ def noise_block(words: Mapping[str, Any], hospitals: int, rules: DisclosureRules
     return plain
 
 
+def cost_of(*, epsilon: Amount = "", rho: Amount = "", delta: Amount = DEFAULT_DELTA) -> int:
+    """What an amount of privacy costs, in units of 10⁻¹² rho; raises ``Refused`` unless one of the two is stated."""
+    if (epsilon == "") == (rho == ""):
+        raise Refused(deny("sdk.noise", "State epsilon or rho, one of them.", 'Such as epsilon="1".').reasons)
+    try:
+        words = {"epsilon": epsilon} if rho == "" else {"rho": rho}
+        return _rho_units(words, _exact(delta))
+    except TermsError as error:
+        raise Refused((Reason(error.code, error.what, error.remedy),)) from error
+
+
 def least_hospitals(hospitals: int, colluders: int, rules: DisclosureRules) -> int:
     """The fewest of ``hospitals`` whose total the secure sum opens: signatures of a majority, the rules' minimum."""
     return min(hospitals, max(3, rules.min_hospitals, (hospitals + colluders) // 2 + 1))

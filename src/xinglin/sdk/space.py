@@ -18,7 +18,11 @@ from xinglin.sdk.session import Session
 from xinglin.sdk.study import Study
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from xinglin.sdk.data import Data
     from xinglin.sdk.extracts import Extract
+    from xinglin.sdk.synthetic import Synthetic, SyntheticPreview, SyntheticSets
 
 
 class Space(Session):
@@ -80,6 +84,32 @@ class Space(Session):
         from xinglin.sdk.extracts import extracts
 
         return extracts(self)
+
+    def synthetic(
+        self, data: Data | str, *, study: str = "", hospitals: Sequence[str] | None = None, **asked: Any
+    ) -> SyntheticSets | SyntheticPreview:
+        """Rows that nobody lived: one verified set of each hospital, or with ``preview=True`` what it would be.
+
+        ``data``: of a study, or with ``study`` (its title) a SELECT or the name of one of its views. ``rows``,
+        ``epsilon`` (or ``rho``) say how many and at which cost; ``columns``, ``tables``, ``method``,
+        ``rows_per_person``, ``days``, ``recipient``, ``fresh``: see ``docs/synthetic.md``. Waits, as ``timeout_s``
+        says; raises ``Refused`` with the reasons and what would help.
+        """
+        from xinglin.sdk.synthetic import data_of, synthetic
+
+        return synthetic(self, data_of(self, data, study, hospitals), **asked)
+
+    def synthetic_set(self, run_id: str) -> Synthetic:
+        """A synthetic set by its id: to follow it, to cancel it, to take it. Works after any interruption."""
+        from xinglin.sdk.synthetic import Synthetic
+
+        return Synthetic(self, run_id)
+
+    def twin(self, data_set: str, persons: int = 1_000, hospital: str = "") -> dict[str, pa.Table]:
+        """A stand-in for every table of a published data set, from the catalogue alone: no permission, no cost."""
+        from xinglin.sdk.twins import published, twins_of
+
+        return twins_of(published(self.data_sets(), data_set, hospital, self.names()), persons)
 
     def runs(self) -> list[str]:
         """Ids of the runs that this account's folder asked for, newest first."""

@@ -25,10 +25,14 @@ LEAST_RHO_UNITS = 1000
 
 
 class Spend(msgspec.Struct, frozen=True):
-    """What one release cost: ``what`` in public words, ``rho_units`` of 10^-12."""
+    """What one release cost: ``what`` in public words, ``rho_units`` of 10^-12.
+
+    ``columns``: places of the columns whose table was measured (none: a choice, or quantiles).
+    """
 
     what: str
     rho_units: int
+    columns: tuple[int, ...] = ()
 
 
 class Meter:
@@ -51,13 +55,13 @@ class Meter:
         """Units that are not spent."""
         return self.rho_units - sum(one.rho_units for one in self.spends)
 
-    def measure(self, what: str, counts: Counts, rho_units: int) -> tuple[Counts, float]:
+    def measure(self, what: str, counts: Counts, rho_units: int, columns: tuple[int, ...] = ()) -> tuple[Counts, float]:
         """``counts`` with discrete Gaussian noise, and its variance; sensitivity ``rows_per_person`` (Euclidean)."""
         if counts.dtype != np.int64:
             raise Overspent("Only whole numbers are measured.")
         square = self.rows_per_person**2
         variance = variance_for(square, rho_units)
-        self._take(what, max(rho_units, rho_of_gaussian(square, variance)))
+        self._take(what, max(rho_units, rho_of_gaussian(square, variance)), columns)
         noise = discrete_gaussian(variance, counts.size, self._entropy)
         return counts + noise.astype(np.int64).reshape(counts.shape), float(variance)
 
@@ -68,7 +72,7 @@ class Meter:
         place: int = exponential_choice(scores, Fraction(epsilon), sensitivity * self.rows_per_person, self._entropy)
         return place
 
-    def _take(self, what: str, rho_units: int) -> None:
+    def _take(self, what: str, rho_units: int, columns: tuple[int, ...] = ()) -> None:
         if rho_units < 1 or rho_units > self.left:
             raise Overspent(f"{what} asks for more than what is left of the budget.", remedy="Report this defect.")
-        self.spends.append(Spend(what, rho_units))
+        self.spends.append(Spend(what, rho_units, columns))

@@ -7,7 +7,6 @@ model, which is differentially private, so it is post-processing: it costs nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 
@@ -68,24 +67,22 @@ def quality(name: str, model: Model) -> TableQuality:
     """
     names = [coding.column.name for coding in model.codings]
     total = max(round(model.total), 1)
-    levels = [spend.rho_units for spend in model.spends if spend.what == "one column"]
-    alone = tuple(
-        _measured((column,), size, units, model.rows_per_person, total)
-        for column, size, units in zip(names, model.sizes, levels, strict=False)
-    )
-    tables = [spend for spend in model.spends if spend.what.endswith("columns") and spend.what[:1].isdigit()]
-    sets = [one.attributes for one in model.potentials if len(one.attributes) > 1]
-    together = tuple(
-        _measured(
-            tuple(names[a] for a in attributes),
-            math.prod(model.sizes[a] for a in attributes),
-            spend.rho_units,
-            model.rows_per_person,
-            total,
+    units: dict[tuple[int, ...], int] = {}
+    for spend in model.spends:
+        if spend.columns:  # measured twice is measured once with the sum of both
+            units[spend.columns] = units.get(spend.columns, 0) + spend.rho_units
+    found = [
+        Measured(
+            tuple(names[place] for place in places),
+            cells := math.prod(model.sizes[place] for place in places),
+            sd := _sd(spent, model.rows_per_person),
+            round(min(1.0, math.sqrt(2 / math.pi) * sd * cells / (2 * total)), DIGITS),
         )
-        for attributes, spend in zip(sets, tables, strict=False)
-    )
-    return TableQuality(name, total, alone, together, model.spends)
+        for places, spent in units.items()
+    ]
+    alone = tuple(one for one in found if len(one.columns) == 1)
+    together = tuple(one for one in found if len(one.columns) > 1)
+    return TableQuality(name, total, alone, together, tuple(model.spends))
 
 
 def expected(schema: Schema, rho_units: int, rows_per_person: int = 1, method: str = "aim") -> Expected:
@@ -99,12 +96,6 @@ def expected(schema: Schema, rho_units: int, rows_per_person: int = 1, method: s
         (column.bins if column.numeric else max(len(column.levels), 2)) + column.missing for column in schema.columns
     )
     return Expected(_sd(alone, rows_per_person), _sd(together, rows_per_person), count, cells)
-
-
-def _measured(columns: Sequence[str], cells: int, rho_units: int, rows: int, total: int) -> Measured:
-    sd = _sd(rho_units, rows)
-    distance = min(1.0, math.sqrt(2 / math.pi) * sd * cells / (2 * total))
-    return Measured(tuple(columns), cells, sd, round(distance, DIGITS))
 
 
 def _sd(rho_units: int, rows: int) -> float:

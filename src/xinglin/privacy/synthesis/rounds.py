@@ -92,7 +92,7 @@ class Rounds:
         """Every attribute alone, from ``rho_units`` for all of them; the base of the model comes from these."""
         for attribute in range(len(self.sizes)):
             counts = self._count((attribute,))
-            noisy, variance = self.meter.measure("one column", counts, rho_units // len(self.sizes))
+            noisy, variance = self.meter.measure("one column", counts, rho_units // len(self.sizes), (attribute,))
             told = np.maximum(simplex(noisy.astype(np.float64)), LEAST_COUNT)
             self.base.append(np.log(told / told.sum()))
             self.measured.append(Measured((attribute,), noisy, variance, ridge_of(noisy, variance, told, WIDTH)))
@@ -101,7 +101,7 @@ class Rounds:
         """Measure a set and let the model know."""
         expected = self.expected(attributes)
         what = f"{len(attributes)} columns"
-        noisy, variance = self.meter.measure(what, self._count(attributes), rho_units)
+        noisy, variance = self.meter.measure(what, self._count(attributes), rho_units, attributes)
         self.measured.append(Measured(attributes, noisy, variance, ridge_of(noisy, variance, expected, WIDTH)))
 
     def fit(self, tolerance: float | None = None) -> None:
