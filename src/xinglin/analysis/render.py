@@ -94,7 +94,8 @@ def rows_of(result: Result) -> Rows:
     reader = _ROWS.get(result.kind)
     if reader is None:
         raise BadParameters(f"A result of kind {result.kind!r} has no rows.")
-    return reader(result)
+    rows = reader(result)
+    return explained(result, rows) if "pack" in result.payload else rows
 
 
 def result_frame(result: Result, library: Literal["pandas", "polars"] = "pandas") -> Any:
@@ -108,6 +109,46 @@ def result_frame(result: Result, library: Literal["pandas", "polars"] = "pandas"
     return pd.DataFrame(rows_of(result))
 
 
+def explained(result: Result, rows: Rows) -> Rows:
+    """The rows with a column ``why``: which rule of which pack hid what is hidden in them; empty where nothing is."""
+    words = why_hidden(result)
+    found = []
+    for at, row in enumerate(rows):
+        told = {name: value for name, value in row.items() if name != "why"}
+        blank = any(value is None for value in told.values())
+        own = words.get(f"row {at}") if blank else None
+        found.append({**told, "why": (own or words.get("", "")) if blank else ""})
+    return (
+        found if any(row["why"] for row in found) else [{n: v for n, v in row.items() if n != "why"} for row in found]
+    )
+
+
+def why_hidden(result: Result) -> dict[str, str]:
+    """Why entries of a result under a disclosure pack are hidden: by name of the entry; "" for all of a table.
+
+    Names are ``column=level`` parts; entries of lists are ``row N``. Empty without a pack.
+    """
+    payload = result.payload
+    found: dict[str, str] = {}
+    for table in payload.get("why", []):
+        found.update(dict.fromkeys(table["cells"], table["words"]))
+    listed = payload.get("cells") or payload.get("quantiles") or []
+    for at, entry in enumerate(listed):
+        if entry.get("hidden"):
+            found[f"row {at}"] = " ".join(reason["words"] for reason in entry["hidden"])
+    for at, step in enumerate(payload.get("steps", []) if result.kind == "flow" else []):
+        if "why" in step:
+            found[f"row {at}"] = step["why"]["words"]
+    for variable in payload.get("variables", []):
+        if variable["kind"] == "number":
+            for cell in (variable["overall"], *variable["groups"]):
+                if cell["hidden"]:
+                    found[f"{variable['name']} | {cell['group']}"] = " ".join(one["words"] for one in cell["hidden"])
+    if found:
+        found[""] = "; ".join(dict.fromkeys(found.values()))
+    return found
+
+
 def summary(result: Result) -> str:
     """A text table for a terminal, in the manner of statsmodels."""
     if result.kind == "glm":
@@ -116,8 +157,24 @@ def summary(result: Result) -> str:
     head = f"{result.kind}: {result.payload.get('column') or result.payload.get('by') or ''}".rstrip(": ")
     if not rows:
         return head
-    names = list(rows[0])
-    return "\n".join([head, *_grid(names, [[_shown(row[name]) for name in names] for row in rows])])
+    names = [name for name in rows[0] if name != "why"]
+    return "\n".join(
+        [head, *_grid(names, [[_shown(row[name]) for name in names] for row in rows]), *_footnotes(result)]
+    )
+
+
+def _footnotes(result: Result) -> list[str]:
+    """Why something is hidden, and what of a pack nobody could judge."""
+    if "pack" not in result.payload:
+        return []
+    words = [one for name, one in why_hidden(result).items() if name]
+    unjudged = [f"not judged: {one['rule']} of {one['pack']}. {one['words']}" for one in _unjudged(result)]
+    return [f"hidden: {one}" for one in dict.fromkeys(words)] + unjudged
+
+
+def _unjudged(result: Result) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = result.payload.get("not_judged", [])
+    return found
 
 
 def _model_text(result: Result) -> str:

@@ -33,7 +33,7 @@ def algorithm_of(scope: Scope, name: str, params: dict[str, Any]) -> Algorithm:
     """The algorithm as every hospital will build it; raises what ``analysis.build`` raises, before anything is sent."""
     from xinglin.analysis.algorithm import AlgorithmSpec, build
 
-    return build(AlgorithmSpec(name, params), scope.domain, scope.rules)
+    return build(AlgorithmSpec(name, params), scope.domain, scope.rules, named=scope.disclosure)
 
 
 def build_plan(
@@ -56,6 +56,8 @@ def build_plan(
         agreements={did: one.agreement.digest() for did, one in sorted(scope.held.items())},
         rules=scope.rules,
         packs=PLAN_PACKS if scope.opened else PLAN_PACKS[:1],
+        version=1 if scope.disclosure is None else 2,
+        disclosure=msgspec.UNSET if scope.disclosure is None else scope.disclosure,
     )
     verdict = check_plan(plan)
     if isinstance(verdict, Denied):

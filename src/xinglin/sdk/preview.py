@@ -8,6 +8,7 @@ import msgspec
 
 from xinglin.kernel.instants import to_text
 from xinglin.sdk.noise import epsilon_text, rho_text
+from xinglin.sdk.packs import PackLine, pack_lines, told_rules
 from xinglin.sdk.plans import algorithm_of
 from xinglin.terms.thresholds import DisclosureRules
 
@@ -68,7 +69,8 @@ class Preview(msgspec.Struct, frozen=True):
     """What would leave: pooled ``cells`` of a statistic, from ``hospitals`` (labels), never one hospital's.
 
     ``masked``: names and lengths of what each hospital adds to the secure sum in the first round. ``allowance``:
-    exact answers of the agreements; ``expires``: when the first agreement ends.
+    exact answers of the agreements; ``expires``: when the first agreement ends. ``packs``: the hospitals' disclosure
+    packs; ``packed``: what the strictest of them comes to, in words.
     """
 
     study: str
@@ -87,6 +89,8 @@ class Preview(msgspec.Struct, frozen=True):
     expires: int
     recipients: tuple[str, ...]
     noise: NoisePreview | None = None
+    packs: tuple[PackLine, ...] = ()
+    packed: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -106,12 +110,20 @@ class Preview(msgspec.Struct, frozen=True):
             f"  grade        {self.grade}, for {self.purpose}",
             f"  rules        at least {rules.min_cell} persons a cell, {rules.min_hospitals} hospitals, "
             f"{rules.min_dof} residual degrees of freedom",
+            *self._packs(),
             *self._cost(),
             f"  sealed to    {', '.join(self.recipients)}",
             "  columns",
             *(f"    {column.name:<16}{_domain(column)}" for column in self.columns),
         ]
         return "\n".join(lines)
+
+    def _packs(self) -> list[str]:
+        lines = []
+        for one in self.packs:
+            who = f", asked for by {', '.join(one.hospitals)}" if one.hospitals else ""
+            lines.append(f"  pack         {one.name} ({one.digest[:19]}…){who}")
+        return [*lines, *(f"  strictest    {words}" for words in self.packed)]
 
     def _cost(self) -> list[str]:
         until = f"agreements until {to_text(self.expires)}"
@@ -154,6 +166,8 @@ def preview_of(
         expires=min(each.expires for each in terms),
         recipients=(session.account.did,),
         noise=_noise(session, study_id, scope, built),
+        packs=() if scope.disclosure is None else pack_lines(scope.disclosure, scope.asked),
+        packed=() if scope.disclosure is None else tuple(told_rules(scope.disclosure, scope.rules)),
     )
 
 

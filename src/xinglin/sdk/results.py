@@ -188,6 +188,7 @@ class StudyResult:
             "rows": self.rows(),
             "p_values": self.p_values(),
             "noise": msgspec.to_builtins(self.noise),
+            "why": self.why(),
             "receipt": self.receipt.text,
         }
 
@@ -209,6 +210,12 @@ class StudyResult:
         from xinglin.sdk.noise import told_noise
 
         return told_noise(self.payload)
+
+    def why(self) -> dict[str, str]:
+        """Why entries are hidden, by name of the entry: which rule of which disclosure pack; empty without a pack."""
+        from xinglin.analysis.render import why_hidden
+
+        return {name: words for name, words in why_hidden(self._result()).items() if name}
 
     # --- numbers by name -----------------------------------------------------------------------
 

@@ -11,14 +11,18 @@ from xinglin.catalogue.model import DataSetDescription
 from xinglin.catalogue.views import study_view
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.sdk.errors import NoAgreement, Refused
+from xinglin.sdk.packs import asked_by, named_of, packs_of
 from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.open_release import open_rules
+from xinglin.terms.pack_named import NamedPacks
 from xinglin.terms.thresholds import DisclosureRules, strictest
+from xinglin.wire.calls import PacksSaid
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit import Admitted, OutputColumn
     from xinglin.analysis.study_views import StudyViews
     from xinglin.analysis.table import Domain
+    from xinglin.privacy.packs import Pack
     from xinglin.sdk.session import Held
 
 
@@ -26,7 +30,8 @@ class Scope(msgspec.Struct, frozen=True):
     """The admitted query: its columns and domain (the same at every hospital), and the agreements it runs under.
 
     ``variables``: published columns that the agreements expose. ``rules``: the strictest of all agreements.
-    ``opened``: its releases shall pass the L1 pack, so that anyone may read them.
+    ``opened``: its releases shall pass the L1 pack, so that anyone may read them. ``packs``: the disclosure packs that
+    its hospitals ask for, by label; ``disclosure``: the strictest of them, as a plan carries it.
     """
 
     held: dict[str, Held]
@@ -36,6 +41,9 @@ class Scope(msgspec.Struct, frozen=True):
     variables: tuple[str, ...]
     rules: DisclosureRules
     opened: bool = False
+    disclosure: NamedPacks | None = None
+    packs: tuple[Pack, ...] = ()
+    asked: dict[str, tuple[str, ...]] = {}
 
     @property
     def roster(self) -> tuple[str, ...]:
@@ -45,6 +53,12 @@ class Scope(msgspec.Struct, frozen=True):
     def for_everyone(self) -> Scope:
         """The same scope under the L1 pack: stricter rules, tables of statistics alone."""
         return msgspec.structs.replace(self, rules=open_rules(self.rules), opened=True)
+
+    def under(self, *packs: Pack) -> Scope:
+        """The same scope under further disclosure packs: stricter, never looser."""
+        together = tuple(dict.fromkeys((*self.packs, *packs)))
+        disclosure, rules = named_of(together, self.rules)
+        return msgspec.structs.replace(self, packs=together, disclosure=disclosure, rules=rules)
 
     @property
     def allowance(self) -> int:
@@ -61,9 +75,15 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 def scope_of(
-    sql: str, held: Mapping[str, Held], described: Mapping[str, DataSetDescription], names: Mapping[str, str]
+    sql: str,
+    held: Mapping[str, Held],
+    described: Mapping[str, DataSetDescription],
+    names: Mapping[str, str],
+    said: Mapping[str, PacksSaid] | None = None,
 ) -> Scope:
     """Admit ``sql`` as each hospital of ``held`` will, over what it publishes (``described``, by DID).
+
+    ``said``: the disclosure packs that hospitals name beside what they publish; their agreements name others.
 
     Raises ``Refused`` with every reason: the SQL is not admitted, a variable is not published any more, or the
     hospitals publish different ranges or levels for a column, so that their sums would not fit.
@@ -80,7 +100,7 @@ def scope_of(
         reasons.update(dict.fromkeys(_differences(admitted, names)))
     if reasons:
         raise Refused(tuple(reasons))
-    return _scope(held, next(iter(admitted.values())))
+    return _scope(held, next(iter(admitted.values())), names, said or {})
 
 
 def views_of(terms: AgreedTerms, data_set: DataSetDescription) -> dict[str, tuple[str, ...]]:
@@ -91,12 +111,16 @@ def views_of(terms: AgreedTerms, data_set: DataSetDescription) -> dict[str, tupl
     return {name: tuple(column.name for column in schema.columns) for name, schema in found.schemas.items()}
 
 
-def _scope(held: Mapping[str, Held], first: Admitted) -> Scope:
+def _scope(held: Mapping[str, Held], first: Admitted, names: Mapping[str, str], said: Mapping[str, PacksSaid]) -> Scope:
     from xinglin.analysis.domain import domain_of
 
     variables = sorted({name for one in held.values() for name in one.agreement.terms.variables})
     rules = strictest([one.agreement.terms.rules for one in held.values()])
-    return Scope(dict(held), first.columns, domain_of(first.columns), first.grade, tuple(variables), rules)
+    terms = {did: one.agreement.terms for did, one in held.items()}
+    asked = {names.get(did, did): asked_by(one, said.get(did, PacksSaid())) for did, one in terms.items()}
+    found = Scope(dict(held), first.columns, domain_of(first.columns), first.grade, tuple(variables), rules)
+    found = msgspec.structs.replace(found, asked={label: one for label, one in asked.items() if one})
+    return found.under(*packs_of(terms, said))
 
 
 def _admitted(sql: str, terms: AgreedTerms, data_set: DataSetDescription | None) -> Admitted | Denied:

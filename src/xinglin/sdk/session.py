@@ -19,7 +19,7 @@ from xinglin.sdk.errors import NotVerified
 from xinglin.sdk.logbook import Logbook
 from xinglin.trust.errors import TrustError
 from xinglin.wire.approvals import ApprovalRecord
-from xinglin.wire.calls import AgreementView, DataSetListing, Participant
+from xinglin.wire.calls import AgreementView, DataSetListing, PacksSaid, Participant
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -58,6 +58,8 @@ class Session:
         self.account = account
         self.clock = clock
         self.quiet = quiet
+        self.packs_said: dict[str, dict[str, PacksSaid]] = {}
+        """Disclosure packs by data set and provider DID, as ``data_sets`` last read them."""
         self.client = HubClient(account, clock, proxy)
         self.log = Logbook(account.space, self.client)
         self.approvals = ApprovalRecord(self.log.record)
@@ -96,7 +98,10 @@ class Session:
         """What is published: data set name to provider DID to description. Public facts, no rows."""
         listings = self.client.get("/v1/datasets", list[DataSetListing])
         found: dict[str, dict[str, DataSetDescription]] = {}
+        self.packs_said = {}
         for listing in listings:
+            for name, said in listing.packs.items():
+                self.packs_said.setdefault(name, {})[listing.provider] = said
             for one in msgspec.json.decode(listing.descriptions, type=tuple[DataSetDescription, ...]):
                 found.setdefault(one.name, {})[listing.provider] = one
         return found
