@@ -39,6 +39,8 @@ class Resource(msgspec.Struct, frozen=True):
     ``partial``: it tells only what it fills (an HL7 v2 message); what it does not tell stays as it was.
     ``cleared``: FHIR paths that it empties on purpose. ``version_at``: when the source changed it (milliseconds),
     0 where the source does not say. ``extra``: columns of the source without a place in FHIR (Z-segments).
+    ``sound``: it is as the definitions of R4 say in every element, so that nobody has to ask again; whoever changes
+    the body afterwards keeps it so, or takes the word back.
     """
 
     body: dict[str, Any]
@@ -48,6 +50,7 @@ class Resource(msgspec.Struct, frozen=True):
     cleared: tuple[str, ...] = ()
     version_at: Instant = 0
     extra: dict[str, str] = {}
+    sound: bool = False
 
 
 class Mapped(msgspec.Struct, frozen=True):

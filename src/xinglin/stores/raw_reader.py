@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -34,10 +33,10 @@ class RawReader:
             WHOLE_BYTES.check(entry.size_bytes)
             if entry.large:
                 return b"".join(self._large.read(entry.large, raw_digest(digest)))
-            body = self._record(entry).body()
-            if hashlib.sha256(body).digest() != raw_digest(digest):
+            record = self._record(entry)
+            if record.about.digest != raw_digest(digest):
                 raise damaged(f"Object {entry.sequence} is not what was kept.")
-            return body
+            return record.body()  # which is held against the record's digest
 
         return self._with_entry(digest, work)
 

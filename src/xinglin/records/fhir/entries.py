@@ -134,8 +134,8 @@ def _resource(body: Any, place: str, url: Any = None) -> Found:
     elif type(name) is not str or _ID(name) is None:
         return refused(place, "fhir.id", "The id of a resource is not an id of FHIR.")
     meta = body.get("meta")
-    at = instant_of(meta.get("lastUpdated")) if type(meta) is dict else 0
-    return Found(place, body, version_at=at)
+    told = meta.get("lastUpdated") if type(meta) is dict else None
+    return Found(place, body) if told is None else Found(place, body, version_at=instant_of(told))
 
 
 def made_id(body: dict[str, Any]) -> str:

@@ -96,7 +96,8 @@ def passes(body: dict[str, Any], release: str, references: Plain = AS_THEY_ARE) 
     """
     try:
         if "contained" not in body:
-            return bool(tests_of(release, False).object(body["resourceType"])(body, references))
+            shapes, shape = _roots(release)[body["resourceType"]], tuple(body)
+            return bool((shapes.known(shape) or shapes.learn(shape))(body, references))
         within = _Within(references, body["contained"])
         return bool(tests_of(release, True).object(body["resourceType"])(body, within)) and within.fits
     except (TypeError, AttributeError):
@@ -374,6 +375,22 @@ def _remembering(test: Test, passed: set[bytes]) -> Test:
 @cache
 def _codes(values: str) -> frozenset[str]:
     return frozenset(code for codes in value_set(values).values() for code in codes)
+
+
+class _Roots(dict[str, _Shapes]):
+    """The known shapes of each type of resource."""
+
+    def __init__(self, tests: Tests) -> None:
+        self._tests = tests
+
+    def __missing__(self, kind: str) -> _Shapes:
+        found = self[kind] = self._tests.shapes(kind, 0)
+        return found
+
+
+@cache
+def _roots(release: str) -> _Roots:
+    return _Roots(tests_of(release, False))
 
 
 @cache

@@ -13,7 +13,7 @@ from xinglin.records.fhir.contained import lift_medication
 from xinglin.records.fhir.definitions import RELEASES, knows_type, left_types
 from xinglin.records.fhir.entries import Found, records_of, refused
 from xinglin.records.fhir.findings import check
-from xinglin.records.fhir.persons import person_element, person_of
+from xinglin.records.fhir.persons import PERSON_ELEMENT, person_element, person_of
 from xinglin.records.fhir.quick import passes
 from xinglin.records.fhir.references import References
 from xinglin.records.fhir.walk import visit_references
@@ -61,11 +61,16 @@ class FhirReader:
 
     def _parts(self, found: list[Found], context: ReadContext, measured: bool = False) -> Iterator[Read]:
         """Parts of all that was found, which is empty afterwards."""
-        patients = [f.body for f in found if f.body is not None and f.body.get("resourceType") == "Patient"]
+        patients: list[dict[str, Any]] = []
         references = References(self._bases, patients)
         for each in found:
-            if each.full_url and each.body is not None:
-                references.add(each.full_url, f"{each.body['resourceType']}/{each.body['id']}")
+            body = each.body
+            if body is None:
+                continue
+            if body["resourceType"] == "Patient":
+                patients.append(body)
+            if each.full_url:
+                references.add(each.full_url, f"{body['resourceType']}/{body['id']}")
         # What has been given away is let go: a resource is checked and mapped while the processor still holds it near.
         found.reverse()
         for size in _sizes(len(found), PART_RESOURCES.value):
@@ -80,8 +85,13 @@ class FhirReader:
         resources: list[Resource] = []
         unread: list[Unread] = []
         ignored: dict[str, int] = {}
+        at_once = self._checked and context.release == "R4" and not measured
         for each in found:
             try:
+                sound = _sound(each, references) if at_once else None
+                if sound is not None:
+                    resources.append(sound)
+                    continue
                 what = self._finish(each, references, context, measured)
             except (RecursionError, orjson.JSONEncodeError):
                 what = Unread(each.place, "fhir.too_deep", "A resource is nested too deeply.")
@@ -134,6 +144,29 @@ class FhirReader:
         if type(person) is dict and "reference" not in person:
             references.name_patient(person)
         return check(body, release) if self._checked else ()
+
+
+def _sound(found: Found, references: References) -> Resource | None:
+    """The usual resource: nothing is wrong with it, and its patient is told; None for any other, to be looked at."""
+    body = found.body
+    if body is None or found.deleted:
+        return None
+    kind = body["resourceType"]
+    element = PERSON_ELEMENT.get(kind)
+    if element is None:
+        if kind in _IGNORED or not knows_type(kind, "R4"):
+            return None
+    else:
+        person = body.get(element)
+        if type(person) is not dict or "reference" not in person:
+            return None
+    if not passes(body, "R4", references):
+        return None
+    if element is not None and body[element]["reference"][:8] != "Patient/":
+        return None
+    if "contained" in body:
+        lift_medication(body)
+    return Resource(body, found.place, version_at=found.version_at, sound=True)
 
 
 def _sizes(whole: int, most: int) -> list[int]:

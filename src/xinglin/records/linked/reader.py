@@ -111,7 +111,8 @@ class _Join:
                     self._tell(each.condition, each.told, one)
             elif kind in MEDICATED:
                 if "medicationCodeableConcept" not in body and medication_key(body):
-                    self._medicated.append(one)
+                    # What it will be given is another resource's, of which nobody knows whether it is sound.
+                    self._medicated.append(msgspec.structs.replace(one, sound=False) if one.sound else one)
                     held.add(id(one))
             elif kind == "Medication":
                 if (medicine := medicine_of(body)) and len(self._medicines) < REMEMBERED.value:

@@ -15,9 +15,11 @@ from typing import Any
 from xinglin.kernel.limits import Limit
 from xinglin.records.views import running
 from xinglin.records.views.boundaries import boundary
-from xinglin.records.views.emit_path import Constants, Scope
+from xinglin.records.views.emit_path import Scope
+from xinglin.records.views.emit_values import Constants
 from xinglin.records.views.model import Column, RowIndex, This, ViewDefinition, holds_row_index
 from xinglin.records.views.plan import Branch, Fan, Plan, PlannedColumn, plan_of
+from xinglin.records.views.sound import Kind, kind_of_resource
 
 Row = tuple[Any, ...]
 Rows = Callable[[Any], list[Row]]
@@ -81,29 +83,34 @@ class CompiledView:
         code = compile(self.source, f"<view {view.resource}>", "exec")
         self._any_shape: Rows = _function(code, constants, running.one, running.passes)
         self.lenient_rows: Rows = _function(code, constants, running.first, _is_true)
-        self._seen: Counter[tuple[str, ...]] = Counter()
+        self._seen: Counter[tuple[tuple[str, ...], bool]] = Counter()
         self._by_shape: dict[tuple[str, ...], Rows] = {}
+        self._sound: dict[tuple[str, ...], Rows] = {}
 
-    def rows(self, resource: Any) -> list[Row]:
-        """The rows of one resource; a shape that comes often (its names, in order) gets a function of its own."""
+    def rows(self, resource: Any, sound: bool = False) -> list[Row]:
+        """The rows of one resource; a shape that comes often (its names, in order) gets a function of its own.
+
+        ``sound``: the resource is as its FHIR R4 definitions say (``records.fhir`` checked it and found nothing).
+        """
         shape = tuple(resource) if type(resource) is dict else ()
-        known = self._by_shape.get(shape)
-        return known(resource) if known is not None else self._learning(shape)(resource)
+        known = (self._sound if sound else self._by_shape).get(shape)
+        return known(resource) if known is not None else self._learning(shape, sound)(resource)
 
-    def _learning(self, shape: tuple[str, ...]) -> Rows:
-        if len(self._by_shape) >= SHAPES.value or len(shape) > NAMES.value:
+    def _learning(self, shape: tuple[str, ...], sound: bool) -> Rows:
+        known = self._sound if sound else self._by_shape
+        if len(known) >= SHAPES.value or len(shape) > NAMES.value:
             return self._any_shape
         if len(self._seen) > SEEN.value:
             self._seen.clear()
-        self._seen[shape] += 1
-        if self._seen[shape] < OFTEN.value:
+        self._seen[shape, sound] += 1
+        if self._seen[shape, sound] < OFTEN.value:
             return self._any_shape
-        made = self._by_shape[shape] = self.of_shape(shape)
+        made = known[shape] = self.of_shape(shape, sound)
         return made
 
-    def of_shape(self, shape: tuple[str, ...]) -> Rows:
-        """The function for resources with exactly these names: what hangs on others is left out."""
-        source, constants = _source(self.view, shape)
+    def of_shape(self, shape: tuple[str, ...], sound: bool = False) -> Rows:
+        """The function for resources with exactly these names, in any order: what hangs on others is left out."""
+        source, constants = _source(self.view, shape, sound)
         code = compile(source, f"<view {self.view.resource}>", "exec")
         return _function(code, constants, running.one, running.passes)
 
@@ -142,17 +149,21 @@ def _boundaries(value: Any, high: bool, hint: str) -> Any:
     return running.squeezed([each for each in found if each is not None])
 
 
-def _source(view: ViewDefinition, names: tuple[str, ...] | None = None) -> tuple[str, dict[str, Any]]:
+def _source(
+    view: ViewDefinition, names: tuple[str, ...] | None = None, sound: bool = False
+) -> tuple[str, dict[str, Any]]:
     """The function's text and constants; ``names``: of resources with these names and no other."""
     constants = Constants()
     type_ = constants.name(view.resource)
     lines = [f"def rows(r):\n if type(r) is not dict or r.get('resourceType') != {type_}: return []"]
+    kind = kind_of_resource(view.resource) if sound else None
+    zero = constants.name(0)
     if view.where:
-        scope = Scope(constants, view.resource, "r", root=True, row_index=constants.name(0), names=names)
+        scope = Scope(constants, view.resource, "r", root=True, row_index=zero, names=names, kind=kind)
         tests = [scope.passes(path) for path in view.where]
         lines += [_INDENT + line for line in scope.lines()]
         lines += [f" if not {test}: return []" for test in tests]
-    scope = Scope(constants, view.resource, "r", root=True, row_index=constants.name(0), names=names)
+    scope = Scope(constants, view.resource, "r", root=True, row_index=zero, names=names, kind=kind)
     body, answer = _Rows(constants, view).single(scope, plan_of(view))
     lines += [_INDENT + line for line in body]
     lines.append(f" return {answer}")
@@ -213,11 +224,11 @@ class _Rows:
         if nothing:
             empty = ", ".join(_empty(column) for column in _columns(branch.plan))
             return [f"{gathered}.append(({empty},))"] if branch.or_null else []
-        items = self._iterated(scope, branch)
+        items, kind = self._iterated(scope, branch)
         each = self._constants.variable("e")
         counted = any(holds_row_index(c.path) for c in _planned(branch.plan)) or _union_counts(branch.plan)
         number = self._constants.variable("i") if counted else self._constants.name(0)
-        inner = Scope(self._constants, self._view.resource, each, root=False, row_index=number)
+        inner = scope.about(each, kind, number)
         parts, fans, loops = self._compiled(inner, branch.plan)
         head = f"for {number}, {each} in enumerate({items}):" if counted else f"for {each} in {items}:"
         lines = [head, *(_INDENT + line for line in (*inner.lines(), *fans, _gather(gathered, parts, loops)))]
@@ -226,14 +237,14 @@ class _Rows:
         empty = ", ".join(_empty(column) for column in _columns(branch.plan))
         return [f"if not {items}: {gathered}.append(({empty},))", "else:", *(_INDENT + line for line in lines)]
 
-    def _iterated(self, scope: Scope, branch: Branch) -> str:
-        """An expression of the items of a branch."""
+    def _iterated(self, scope: Scope, branch: Branch) -> tuple[str, Kind | None]:
+        """An expression of the items of a branch, and what they are."""
         if branch.repeat:
             steps = ", ".join(self._step(path) for path in branch.repeat)
-            return f"_repeated({scope.context}, ({steps},))"
+            return f"_repeated({scope.context}, ({steps},))", None
         value = scope.value(branch.each or This())
         scope.keep(value)
-        return scope.items(value)
+        return scope.items(value), value.kind
 
     def _step(self, path: Any) -> str:
         """A function of one item, for ``repeat``; its lines are hung before the function that is generated."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xinglin.records.views.emit_values import Constants, Value
 from xinglin.records.views.model import (
     Binary,
     Call,
@@ -17,6 +18,7 @@ from xinglin.records.views.model import (
     This,
     kind_of,
 )
+from xinglin.records.views.sound import NOWHERE, Kind, Known, element
 
 CHOICES = frozenset(
     [
@@ -54,80 +56,11 @@ RESOURCE_FIELDS = frozenset({"contained", "resource", "outcome"})
 _LOGIC = {"and": "_both", "or": "_either", "xor": "_differs", "implies": "_implies"}
 
 
-class Constants:
-    """The table of what a view wrote, and the numbers of variables."""
-
-    def __init__(self) -> None:
-        self._names: dict[tuple[type, Any], str] = {}
-        self._table: dict[str, Any] = {}
-        self._count = 0
-
-    def name(self, value: Any) -> str:
-        """The name under which the generated source finds a constant."""
-        key = (type(value), value)
-        if key not in self._names:
-            self._names[key] = f"_c{len(self._table)}"
-            self._table[self._names[key]] = value
-        return self._names[key]
-
-    def variable(self, letter: str) -> str:
-        """A new name of a variable."""
-        self._count += 1
-        return f"{letter}{self._count}"
-
-    def compiled(self, source: str, space: dict[str, Any]) -> str:
-        """The name of a function ``step`` that is generated before the others."""
-        names = {**space, **self._table}
-        # As in `compiled`: numbered names and fixed words only.
-        exec(compile(source, "<step of a view>", "exec"), names)  # noqa: S102
-        name = f"_s{len(self._table)}"
-        self._table[name] = names["step"]
-        return name
-
-    def table(self) -> dict[str, Any]:
-        """Constants by name."""
-        return dict(self._table)
-
-
-class Value:
-    """A part of a path: the expression that holds it, and what hangs on it."""
-
-    def __init__(self, code: str, single: bool, *, parent: Value | None = None, lines: tuple[str, ...] = ()) -> None:
-        self.code, self.single, self.parent, self.own = code, single, parent, lines
-        self.children: list[Value] = []
-        self.kept = False
-
-    def hangs_on(self, other: Value) -> bool:
-        """Whether it is empty wherever ``other`` is."""
-        value: Value | None = self
-        while value is not None:
-            if value is other:
-                return True
-            value = value.parent
-        return False
-
-    def lines(self) -> list[str]:
-        """Its lines, and those of what hangs on it."""
-        below = [f" {line}" for child in self.children for line in child.lines()]
-        guard = [f"if {self.code} is not None:", *below] if below else []
-        return [*self.own, *guard]
-
-    def names(self) -> list[str]:
-        """Variables below it that are looked at from elsewhere."""
-        found = [child.code for child in self.children if child.kept]
-        for child in self.children:
-            found += child.names()
-        return found
-
-    def deeper(self) -> list[str]:
-        """As ``names``, without what hangs on it directly: those are computed in any case."""
-        return [name for child in self.children for name in child.names()]
-
-
 class Scope:
     """Parts of paths about one context: the resource, the item of a loop, or the item of a criterion.
 
     ``names``: the only names that the resource has; what hangs on another one is nothing, and takes no line.
+    ``kind``: what the context is where the resource is sound, and ``resource_kind`` the resource.
     """
 
     def __init__(
@@ -139,10 +72,13 @@ class Scope:
         root: bool,
         row_index: str,
         names: tuple[str, ...] | None = None,
+        kind: Kind | None = None,
+        resource_kind: Kind | None = None,
     ) -> None:
         self.context, self._constants, self._resource = context, constants, resource
         self._is_root, self._row_index, self._names = root, row_index, names
-        self._start = Value(context, True)
+        self._resource_kind = kind if root else resource_kind
+        self._start = Value(context, True, kind=kind)
         self._absent = Value("None", True)
         self._roots = [self._start]
         self._known: dict[tuple[Node, str], Value] = {}
@@ -175,8 +111,22 @@ class Scope:
             self._known[key] = self._made(path, hint)
         return self._known[key]
 
+    def about(self, item: str, kind: Kind | None, row_index: str | None = None) -> Scope:
+        """A scope about an item of a kind."""
+        return Scope(
+            self._constants,
+            self._resource,
+            item,
+            root=False,
+            row_index=self._row_index if row_index is None else row_index,
+            kind=kind,
+            resource_kind=self._resource_kind,
+        )
+
     def items(self, value: Value) -> str:
         """An expression of the items of a value."""
+        if value.listed:
+            return f"({value.code} or ())"
         return f"_items({value.code})"
 
     def passes(self, path: Node) -> str:
@@ -191,12 +141,21 @@ class Scope:
         self.keep(value)
         return value
 
-    def _child(self, parent: Value, template: tuple[str, ...], single: bool) -> Value:
+    def _child(
+        self,
+        parent: Value,
+        template: tuple[str, ...],
+        single: bool,
+        *,
+        kind: Kind | None = None,
+        listed: bool = False,
+    ) -> Value:
         """A part that is computed where its parent is there; ``{v}`` is its variable."""
         if parent is self._absent:
             return parent
         name = self._constants.variable("v")
-        value = Value(name, single, parent=parent, lines=tuple(line.replace("{v}", name) for line in template))
+        lines = tuple(line.replace("{v}", name) for line in template)
+        value = Value(name, single, parent=parent, lines=lines, kind=kind, listed=listed)
         parent.children.append(value)
         return value
 
@@ -212,7 +171,7 @@ class Scope:
             case This():
                 return self._start
             case Root():
-                return self._start if self._is_root else self._atom("r")
+                return self._start if self._is_root else self._atom("r", self._resource_kind)
             case RowIndex():
                 return self._atom(self._row_index)
             case Literal():
@@ -236,9 +195,9 @@ class Scope:
             return self._atom("True" if literal.value == "true" else "False")
         return self._atom(self._constants.name(plain(literal)))
 
-    def _atom(self, code: str) -> Value:
+    def _atom(self, code: str, kind: Kind | None = None) -> Value:
         """A part that is there without being computed."""
-        value = Value(code, True)
+        value = Value(code, True, kind=kind)
         self._roots.append(value)
         return value
 
@@ -252,6 +211,11 @@ class Scope:
         """``parent.name``: a look-up where the parent is one object; ``otherwise`` does the rest."""
         if parent is self._start and self._lacks(name, choice=otherwise != "_walk"):
             return self._absent
+        known = element(parent.kind, name, choice=otherwise != "_walk")
+        if known is NOWHERE:
+            return self._absent
+        if known is not None:
+            return self._sound_step(parent, name, known)
         p, key = parent.code, self._constants.name(name)
         if parent is self._start and self._is_root:
             lines: tuple[str, ...] = (f"{{v}} = {p}.get({key})",)
@@ -260,6 +224,17 @@ class Scope:
         if otherwise != "_walk":
             lines = (*lines, f"if {{v}} is None: {{v}} = {otherwise}({p}, {key})")
         return self._child(parent, lines, False)
+
+    def _sound_step(self, parent: Value, name: str, known: Known) -> Value:
+        """``parent.name`` where the definitions say what either is."""
+        p, key = parent.code, self._constants.name(name)
+        if parent.single:
+            there = parent is self._start and self._is_root and self._names is not None
+            line = f"{{v}} = {p}[{key}]" if there else f"{{v}} = {p}.get({key})"
+            return self._child(parent, (line,), not known.many, kind=known.kind, listed=known.many)
+        walked = f"_walk({p}, {key})"
+        line = f"{{v}} = {walked}" if parent.listed else f"{{v}} = {p}.get({key}) if type({p}) is dict else {walked}"
+        return self._child(parent, (line,), False, kind=known.kind)
 
     def _lacks(self, name: str, *, choice: bool) -> bool:
         """Whether no resource of this shape has the element."""
@@ -273,7 +248,7 @@ class Scope:
             if int(path.at.value) == 0:
                 return self._first_of(parent)
             number = self._constants.name(int(path.at.value))
-            return self._child(parent, (f"{{v}} = _at({parent.code}, {number})",), True)
+            return self._child(parent, (f"{{v}} = _at({parent.code}, {number})",), True, kind=parent.kind)
         index = self._kept(path.at)
         parent.kept = True
         return self._root((f"{{v}} = _at({parent.code}, {index.code})",), True)
@@ -282,8 +257,10 @@ class Scope:
         if parent.single:
             return parent
         p = parent.code
+        if parent.listed:
+            return self._child(parent, (f"{{v}} = {p}[0]",), True, kind=parent.kind)
         quick = f"{p}[0] if {p} and {p}[0] is not None else _first({p})"
-        return self._child(parent, (f"{{v}} = ({quick}) if type({p}) is list else {p}",), True)
+        return self._child(parent, (f"{{v}} = ({quick}) if type({p}) is list else {p}",), True, kind=parent.kind)
 
     def _of_type(self, path: OfType) -> Value:
         of = path.of
@@ -335,7 +312,7 @@ class Scope:
             return self._resource_key(parent)
         if name == "getReferenceKey":
             wanted = "" if not path.arguments else f", {self._constants.name(_text(path.arguments[0]))}"
-            return self._child(parent, (f"{{v}} = _reference_key({p}{wanted})",), False)
+            return self._child(parent, (f"{{v}} = _reference_key({p}{wanted})",), parent.single)
         if name == "count":
             parent.kept = True
             return self._root((f"{{v}} = _count({p})",), True)
@@ -371,15 +348,16 @@ class Scope:
         """``where``; ``stop``: only its first item is wanted."""
         parent = self.value(of)
         item = self._constants.variable("e")
-        inner = Scope(self._constants, self._resource, item, root=False, row_index=self._row_index)
+        inner = self.about(item, parent.kind)
         condition = inner._condition(criterion)
-        every = f"({parent.code},)" if parent.single else _every(parent.code)
-        lines = [f"for {item} in {every}:", f" if {item} is None: continue", *(f" {line}" for line in inner.lines())]
+        every = f"({parent.code},)" if parent.single else parent.code if parent.listed else _every(parent.code)
+        nulls = [] if parent.listed else [f" if {item} is None: continue"]
+        lines = [f"for {item} in {every}:", *nulls, *(f" {line}" for line in inner.lines())]
         if stop:
             found = ["{v} = None", *lines, f" if {condition}:", f"  {{v}} = {item}", "  break"]
-            return self._child(parent, tuple(found), True)
+            return self._child(parent, tuple(found), True, kind=parent.kind)
         found = ["{v} = []", *lines, f" if {condition}: {{v}}.append({item})", "if not {v}: {v} = None"]
-        return self._child(parent, tuple(found), False)
+        return self._child(parent, tuple(found), False, kind=parent.kind, listed=True)
 
     def _truth(self, path: Call) -> Value:
         if path.name == "not":
@@ -436,6 +414,8 @@ class Scope:
         value = self._kept(next(iter(same)))
         v, words = value.code, self._constants.name(frozenset(text.value for text in texts))
         looked_up = f"(type({v}) is str and {v} in {words})"
+        if value.single and value.kind is not None and not value.kind.type:
+            return f"({v} in {words})"
         if value.single:
             return looked_up
         return f"({looked_up} or type({v}) is list and _among({v}, {words}))"

@@ -79,7 +79,7 @@ def map_resources(
 def _map(view: CanonicalView, resource: Resource, added: Row, rows: list[Row]) -> None:
     """The rows of one resource by one view."""
     try:
-        found: Sequence[Row] = view.compiled.rows(resource.body)
+        found: Sequence[Row] = view.compiled.rows(resource.body, resource.sound)
     except (NotOneValue, NotBoolean, TooDeep) as error:
         found = [] if isinstance(error, TooDeep) else view.compiled.lenient_rows(resource.body)
         added = (added[0], " ".join(filter(None, (added[1], error.code))), *added[2:])
