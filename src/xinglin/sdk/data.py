@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import msgspec
@@ -52,7 +53,9 @@ class Data:
     def __init__(self, study: Asking, sql: str, held: dict[str, Held]) -> None:
         self.study, self.sql = study, sql
         space = study.space
-        self.scope: Scope = scope_of(sql, held, space.data_sets().get(study.data_set, {}), space.names())
+        described = space.data_sets().get(study.data_set, {})
+        said = space.packs_said.get(study.data_set, {})
+        self.scope: Scope = scope_of(sql, held, described, space.names(), said)
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{column.name} ({column.kind})" for column in self.scope.columns)
@@ -62,6 +65,14 @@ class Data:
         """The same rows, asked under the L1 pack: what is released may be deposited as a product and read by anyone."""
         found = copy.copy(self)
         found.scope = self.scope.for_everyone()
+        return found
+
+    def under(self, *packs: str | Path) -> Data:
+        """The same rows, under further disclosure packs (shipped names, or TOML files): stricter, never looser."""
+        from xinglin.sdk.packs import pack_given
+
+        found = copy.copy(self)
+        found.scope = self.scope.under(*(pack_given(one) for one in packs))
         return found
 
     @functools.cached_property
