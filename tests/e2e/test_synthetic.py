@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from xinglin.cli.app import app
 from xinglin.sample import read_heart_disease
-from xinglin.sdk import Refused
 from xinglin.sdk.offers import Offer
 from xinglin.sdk.study import Study
 from xinglin.testing import SampleSpace

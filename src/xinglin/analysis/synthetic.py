@@ -16,6 +16,40 @@ KEY = "person"
 _KINDS = frozenset({"number", "category", "boolean", "date"})
 
 
+MARKED_STEPS = 40
+"""A number that can carry a mark has so many steps of its last decimal in its published range."""
+MARKED_ROWS = 1_000
+"""Without such a number a mark goes into a category, one row in eight: fewer rows would not name anybody."""
+
+
+def shape_of(
+    ask: SyntheticAsk, columns: Iterable[OutputColumn], more: Iterable[Iterable[OutputColumn]] = ()
+) -> Schema | Linked | Denied:
+    """The schema of what is asked for: of one table, or of several that hang together.
+
+    ``Denied`` where a domain is not published, tables do not fit, or a table could not carry its recipient's mark:
+    before anything is paid.
+    """
+    found = linked_of(ask, columns, more) if ask.children else schema_of_query(columns, ask.days)
+    if isinstance(found, Denied):
+        return found
+    tables = [found] if isinstance(found, Schema) else [found.schema, *(child.schema for child in found.children)]
+    for schema in tables:
+        if not any(_carries(column) for column in schema.columns):
+            texts = any(column.kind in ("category", "boolean") for column in schema.columns)
+            if not texts or ask.rows < MARKED_ROWS:
+                words = "No number of a table has a range wide enough to carry the recipient's mark."
+                remedy = f"Ask for such a number too, or for {MARKED_ROWS} rows or more with a category."
+                return Denied((Reason("synthetic.no_mark", words, remedy),))
+    return found
+
+
+def _carries(column: Column) -> bool:
+    if column.kind not in ("integer", "number"):
+        return False
+    return column.kind == "number" or float(column.high or 0) - float(column.low or 0) >= MARKED_STEPS
+
+
 def schema_of_query(columns: Iterable[OutputColumn], days: tuple[int, int]) -> Schema | Denied:
     """The schema of a query's columns; ``Denied`` names every column whose domain is not published.
 

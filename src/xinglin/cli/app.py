@@ -34,6 +34,7 @@ from xinglin.cli import (
     run_verbs,
     space_verbs,
     study_verbs,
+    synthetic_verbs,
     terms_verbs,
     witness_verbs,
     workspace_verbs,
@@ -107,6 +108,7 @@ app.add_typer(national_verbs.app, name="contract")
 app.add_typer(access_review_verbs.app, name="access")
 app.add_typer(run_verbs.app, name="run")
 app.add_typer(extract_verbs.app, name="extract")
+app.add_typer(synthetic_verbs.app, name="synthetic")
 node_verbs.app.command()(extract_verbs.leak)
 app.add_typer(workspace_verbs.app, name="workspace")
 connect_verbs.add_to(app)

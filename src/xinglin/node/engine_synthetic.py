@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from xinglin.analysis.synthetic import KEY, linked_of, schema_of_query
+from xinglin.analysis.synthetic import KEY, shape_of
 from xinglin.gate.model import SyntheticGuard
 from xinglin.kernel.canonical import canonical_bytes, canonical_digest
 from xinglin.kernel.errors import XinglinError
@@ -97,7 +97,7 @@ def _refusal(error: XinglinError) -> Refusal:
 
 def _shape(ask: SyntheticAsk, source: Source) -> Schema | Linked | Denied:
     first, *more = (one.columns for one in source.admitted)
-    return linked_of(ask, first, more) if ask.children else schema_of_query(first, ask.days)
+    return shape_of(ask, first, more)
 
 
 def _schemas(shape: Schema | Linked) -> dict[str, Schema]:

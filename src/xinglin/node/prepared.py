@@ -201,13 +201,12 @@ def _more(use: Use) -> tuple[str, ...]:
 
 def _domain_misfit(use: Use, prepared: Prepared) -> Denied | None:
     """Why no synthetic set can be made of the queries' columns: a domain is not published, or a table does not fit."""
-    from xinglin.analysis.synthetic import linked_of, schema_of_query
+    from xinglin.analysis.synthetic import shape_of
 
     ask = synthetic_of(use.plan)
     if isinstance(ask, Denied):
         return ask
-    columns, more = prepared.columns, prepared.more
-    found = linked_of(ask, columns, more) if ask.children else schema_of_query(columns, ask.days)
+    found = shape_of(ask, prepared.columns, prepared.more)
     return found if isinstance(found, Denied) else None
 
 

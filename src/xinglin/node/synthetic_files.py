@@ -180,7 +180,7 @@ def _codes(columns: Columns, wanted: Mapping[str, Column]) -> tuple[Codes, ...]:
 
     best: tuple[int, str, tuple[str, str]] = (0, "", ("", ""))
     for name, about in wanted.items():
-        if about.kind != "category" or len(about.levels) < 2:
+        if about.kind not in ("category", "boolean"):
             continue
         texts = [one for one in columns[name].tolist() if one is not None]
         levels, counts = np.unique(np.array(texts, dtype=str), return_counts=True)

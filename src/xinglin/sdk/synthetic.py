@@ -206,10 +206,9 @@ class Synthesis:
         return tuple(_send(self._space, plan, self._data.scope.purpose) for plan in self.plans(instant))
 
     def _shape(self) -> Schema | Linked:
-        from xinglin.analysis.synthetic import linked_of, schema_of_query
+        from xinglin.analysis.synthetic import shape_of
 
-        columns, more = self._data.scope.columns, [one.scope.columns for one in self._more]
-        found = linked_of(self.ask_, columns, more) if more else schema_of_query(columns, self.ask_.days)
+        found = shape_of(self.ask_, self._data.scope.columns, [one.scope.columns for one in self._more])
         if isinstance(found, Denied):
             raise Refused(found.reasons)
         return found

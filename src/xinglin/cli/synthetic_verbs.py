@@ -1,0 +1,189 @@
+"""``xinglin synthetic …``: ask for synthetic sets, follow and fetch them; free twins of what is published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from xinglin.cli.given import account_space, given
+from xinglin.cli.options import AskPassphrase, PassphraseFile, Study, passphrase
+from xinglin.cli.output import columns, ends, facts, printer
+
+if TYPE_CHECKING:
+    from xinglin.sdk.space import Space
+    from xinglin.sdk.synthetic_set import SyntheticSet
+    from xinglin.wire.extracts import ExtractView
+
+app = typer.Typer(no_args_is_help=True, help="Synthetic sets: rows that nobody lived, for a stated cost in privacy.")
+RunId = Annotated[str, typer.Argument(help="The set's id.")]
+Sql = Annotated[str, typer.Option("--sql", help="One SELECT over the study's views, or @FILE.")]
+Hospital = Annotated[list[str] | None, typer.Option("--hospital", help="Only this one (label or DID). Repeatable.")]
+To = Annotated[Path | None, typer.Option("--to", help="Also write the files into this folder.", file_okay=False)]
+_SHOWN = ("run_id", "state", "node", "recipient", "words")
+
+
+@app.command()
+@ends
+@given("space", account_space)
+def ask(
+    study: Study,
+    sql: Sql,
+    rows: Annotated[int, typer.Option(help="Rows to draw; of persons, where tables hang on them.")],
+    space: Space,
+    epsilon: Annotated[
+        str, typer.Option(help="What it may tell of a person, as ε: exact text, such as 1 or 0.5.")
+    ] = "",
+    rho: Annotated[str, typer.Option(help="The same as rho, in place of epsilon.")] = "",
+    method: Annotated[str, typer.Option(help="aim, the better one; mst, the quicker one.")] = "aim",
+    column: Annotated[list[str] | None, typer.Option(help="Only this column of the query. Repeatable.")] = None,
+    table: Annotated[list[str] | None, typer.Option(help="NAME=SELECT: a table of the same persons.")] = None,
+    rows_per_person: Annotated[int, typer.Option(help="Of a person at most so many rows are seen, in each.")] = 1,
+    recipient: Annotated[str, typer.Option(help="DID of a workspace, where the agreement asks for one.")] = "",
+    fresh: Annotated[
+        bool, typer.Option(help="Measure anew although the same was measured before; costs again.")
+    ] = False,
+    hospital: Hospital = None,
+    preview: Annotated[bool, typer.Option(help="Only say what it would be, and what it costs.")] = False,
+) -> None:
+    """Ask each hospital of a study for its synthetic set; one id a hospital."""
+    from xinglin.sdk.synthetic import Synthesis
+
+    text = Path(sql[1:]).read_text(encoding="utf-8") if sql.startswith("@") else sql
+    named = dict(one.split("=", 1) for one in table or [] if "=" in one)
+    if len(named) != len(table or []):
+        raise typer.BadParameter("A table is NAME=SELECT, each name once.", param_hint="--table")
+    more = {name: {"sql": select, "rows_per_person": rows_per_person} for name, select in named.items()}
+    wanted = Synthesis(
+        space.study(study).sql(text, hospitals=hospital), rows=rows, epsilon=epsilon, rho=rho, columns=column or (),
+        tables=more, recipient=recipient, method=method, rows_per_person=1 if more else rows_per_person, fresh=fresh,
+    )  # fmt: skip
+    if preview:
+        shown = wanted.preview()
+        printer.value(shown.to_dict(), lambda: str(shown))
+        return
+    found = [{"run_id": one.id} for one in wanted.ask()]
+    printer.value(found, lambda: columns(found, ("run_id",)))
+
+
+@app.command(name="list")
+@ends
+@given("space", account_space)
+def list_(space: Space) -> None:
+    """Synthetic sets that this account asked for or receives, newest first."""
+    from xinglin.sdk.synthetic import synthetic_views
+
+    rows = [msgspec.to_builtins(one) for one in synthetic_views(space)]
+    printer.value(rows, lambda: columns(rows, _SHOWN))
+
+
+@app.command()
+@ends
+@given("space", account_space)
+def show(run_id: RunId, space: Space) -> None:
+    """Where a set stands; of one that was fetched, its manifest and its report."""
+    from xinglin.sdk.synthetic_set import folder_of, set_from_folder
+
+    place = folder_of(space.account.folder, run_id)
+    if (place / "proof.json").exists():
+        _set(set_from_folder(place))
+    else:
+        _view(space.synthetic_set(run_id).view())
+
+
+@app.command()
+@ends
+@given("space", account_space)
+def cancel(run_id: RunId, space: Space) -> None:
+    """A set is no longer wanted: what is not fetched yet never will be. What was paid for it is spent."""
+    _view(space.synthetic_set(run_id).cancel())
+
+
+@app.command()
+@ends
+@given("space", account_space)
+def fetch(
+    run_id: RunId,
+    space: Space,
+    to: To = None,
+    wait_s: Annotated[float, typer.Option("--wait", help="Seconds to wait until it is handed over.")] = 600.0,
+) -> None:
+    """Fetch a set, verify its evidence, keep it in the account's folder."""
+    found = space.synthetic_set(run_id).result(wait_s)
+    if to is not None:
+        found.save(to)
+    _set(found)
+
+
+@app.command()
+@ends
+def receive(
+    run_id: RunId,
+    workspace: Annotated[
+        Path, typer.Option("--workspace-folder", "-w", help="The workspace's folder.", file_okay=False)
+    ],
+    to: To = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """For a workspace: fetch a set that is sealed to it, verify its evidence, keep it encrypted."""
+    from xinglin.sdk.workspace.keeper import open_workspace
+
+    with open_workspace(workspace, passphrase(passphrase_file, ask_passphrase)) as keeper:
+        found = keeper.fetch_set(run_id)
+    if to is not None:
+        found.save(to)
+    _set(found)
+
+
+@app.command()
+@ends
+def verify(
+    folder: Annotated[Path, typer.Argument(help="The folder of a saved set.", file_okay=False, exists=True)],
+) -> None:
+    """Prove a saved set with no network: the hospital's leaf, its checkpoint, every file."""
+    from xinglin.sdk.synthetic_set import set_from_folder
+
+    found = set_from_folder(folder)
+    verified = found.verify()
+    value = {"run_id": found.id, "entry": verified.index, "hospital": verified.entry.submitter,
+             "fork_protection": verified.fork_protection, "epsilon": found.manifest.epsilon,
+             "delta": found.manifest.delta}  # fmt: skip
+    printer.value(value, lambda: facts(value))
+
+
+@app.command()
+@ends
+@given("space", account_space)
+def twin(
+    data_set: Annotated[str, typer.Argument(help="A published data set.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder to write a Parquet file a table into.", file_okay=False)],
+    space: Space,
+    persons: Annotated[int, typer.Option(help="Made-up persons.")] = 1_000,
+    hospital: Annotated[str, typer.Option(help="Whose publication (label or DID); the first unless named.")] = "",
+) -> None:
+    """A stand-in for each published table, from the catalogue alone: no permission, no cost, no relation."""
+    import pyarrow.parquet as pq
+
+    tables = space.twin(data_set, persons, hospital)
+    to.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, table in tables.items():
+        pq.write_table(table, to / f"{name}.parquet")
+        rows.append({"table": name, "rows": table.num_rows, "columns": table.num_columns})
+    printer.value(rows, lambda: columns(rows, ("table", "rows", "columns")))
+
+
+def _view(view: ExtractView) -> None:
+    value: dict[str, Any] = msgspec.to_builtins(view)
+    reasons = "".join(f"\n  - {one.words} {one.remedy} [{one.code}]" for one in view.reasons)
+    printer.value(value, lambda: facts({name: value[name] for name in _SHOWN}) + reasons)
+
+
+def _set(found: SyntheticSet) -> None:
+    printer.value(found.to_dict(), lambda: str(found))
+
+
+__all__ = ["app"]
