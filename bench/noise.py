@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> None:
     rows, draws, times = (20_000, 5_000, 2) if small else (1_000_000, 1_000_000, 7)
     _samplers(draws, times)
     _answers(rows, times)
+    _algorithms(rows, times)
     _accounting(times)
     _ledger(50 if small else 2_000)
 
@@ -122,6 +123,53 @@ def _answers(rows: int, times: int) -> None:
                 f"noise.{name}_ms", f"{rows:,} rows to {what}, wall, quickest of {times}", quickest * 1e3, "ms", promise
             )
             say(f"noise.{name}_cpu_ms", f"the same, processor time of {_threads()}", shortest(times, work) * 1e3, "ms")
+
+
+def _algorithms(rows: int, times: int) -> None:
+    """What a hospital's child does with the rows of a study's query: bounded person by person, counted, noised."""
+    import numpy as np
+
+    from xinglin.analysis.algorithm import AlgorithmSpec, build
+    from xinglin.analysis.noisy import Noisy
+    from xinglin.analysis.table import Column, Table
+    from xinglin.terms.thresholds import DisclosureRules
+
+    drawn = np.random.default_rng(2)
+    levels = tuple(f"ward {number}" for number in range(CELLS))
+    domain = (
+        Column("pressure", "number", 40.0, 240.0),
+        Column("ward", "category", levels=levels),
+        Column("stage", "category", levels=("I", "II", "III", "IV")),
+    )
+    columns = {
+        "pressure": drawn.normal(120.0, 15.0, rows),
+        "ward": drawn.integers(0, CELLS, rows),
+        "stage": drawn.integers(0, 4, rows),
+    }
+    noise = {"rho_units": RHO, "minimum": 3, "colluders": 1}
+    asked: dict[str, tuple[str, dict[str, Any], str]] = {
+        "histogram": (f"histogram of {CELLS} bins", {"column": "pressure", "bins": CELLS}, "<= 20"),
+        "crosstab": (f"crosstab of {CELLS} x 4", {"rows": "ward", "columns": "stage"}, "<= 20"),
+        "describe": (f"count, sum, mean, variance in {CELLS} groups", {"columns": ["pressure"], "by": ["ward"]}, ""),
+    }
+    tables = {
+        "": ("a row a person", Table.of(domain, columns, drawn.permutation(rows))),
+        "_rows": ("three rows a person", Table.of(domain, columns, drawn.integers(0, rows // 3, rows))),
+    }
+    for name, (what, params, promise) in asked.items():
+        algorithm = build(AlgorithmSpec(f"dp_{name}", {**params, "noise": noise}), domain, DisclosureRules(), 2 * rows)
+        if not isinstance(algorithm, Noisy):
+            raise RuntimeError("an exact answer")
+        state = algorithm.initial_state()
+        for suffix, (each, table) in tables.items():
+
+            def work(algorithm: Noisy = algorithm, table: Table = table) -> None:
+                algorithm.noised(algorithm.local(table, state), os.urandom)  # noqa: B023
+
+            work()
+            words = f"{rows:,} rows to a hospital's noised part, {each}: {what}, wall, quickest of {times}"
+            quickest = min(_wall(work) for _ in range(times))
+            say(f"noise.part_{name}{suffix}_ms", words, quickest * 1e3, "ms", promise)
 
 
 def _threads() -> str:

@@ -16,7 +16,7 @@ from xinglin.analysis.design import levels_of
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.histogram import bin_edges, bin_names
 from xinglin.analysis.noisy import PERSON, Z95, Measure, Noised, Noisy, Whole, is_shown
-from xinglin.analysis.noisy_people import NOWHERE, counted, first_place, person_means
+from xinglin.analysis.noisy_people import binned, counted, crossed, first_place, one_row_each, person_means
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Table, column_of
 from xinglin.terms.noise_asked import NoiseAsked
@@ -54,8 +54,8 @@ class _Cells(Noisy):
         """The cells, without the whole."""
 
     @abstractmethod
-    def places(self, table: Table) -> Whole:
-        """The cell of each person."""
+    def counts(self, table: Table) -> Whole:
+        """Persons in each cell."""
 
     def measures(self) -> tuple[Measure, ...]:
         """Persons in each cell."""
@@ -67,7 +67,7 @@ class _Cells(Noisy):
 
     def whole(self, table: Table) -> dict[str, Whole]:
         """Persons in each cell, in grid units."""
-        return {"persons": counted(self.places(table), len(self.names())) * PERSON}
+        return {"persons": self.counts(table) * PERSON}
 
     def persons(self, totals: Mapping[str, Noised]) -> list[float]:
         """The sum of the noised cells, and each."""
@@ -95,11 +95,11 @@ class DpCount(_Cells):
         """The groups, or everybody."""
         return self._crossing.names if self._crossing is not None else ("everybody",)
 
-    def places(self, table: Table) -> Whole:
-        """Each person's first group; 0 where there are none."""
+    def counts(self, table: Table) -> Whole:
+        """Persons in each person's first group, or all of them."""
         if self._crossing is None:
-            return np.zeros(table.n_persons, dtype=np.int64)
-        return first_place(table, self._crossing.index(table).astype(np.int64), len(self.names()))
+            return np.array([table.n_persons], dtype=np.int64)
+        return _first_cells(table, self._crossing)
 
     def conclude(self, totals: Mapping[str, Noised], shown: Sequence[bool]) -> dict[str, Any]:
         """Counts with the interval of their noise."""
@@ -132,12 +132,12 @@ class DpHistogram(_Cells):
         """The bins by their edges."""
         return bin_names(self.edges)
 
-    def places(self, table: Table) -> Whole:
-        """The bin of each person's mean."""
+    def counts(self, table: Table) -> Whole:
+        """Persons by the bin of their mean; one row each is its own mean."""
+        if one_row_each(table):
+            return binned(table.columns[self._column.name], None, self._column, self.edges)
         means, someone = person_means(table, self._column, self.used(table))
-        places = np.searchsorted(np.asarray(self.edges[1:-1]), means, side="right").astype(np.int64)
-        inside = someone & (means >= self.edges[0]) & (means <= self.edges[-1])
-        return np.where(inside, places, NOWHERE)
+        return binned(means, someone, self._column, self.edges)
 
     def conclude(self, totals: Mapping[str, Noised], shown: Sequence[bool]) -> dict[str, Any]:
         """Counts a bin, with one standard deviation of noise for all of them."""
@@ -177,9 +177,9 @@ class DpCrosstab(_Cells):
         """The cells row by row."""
         return self._crossing.names
 
-    def places(self, table: Table) -> Whole:
-        """Each person's first cell."""
-        return first_place(table, self._crossing.index(table).astype(np.int64), len(self.names()))
+    def counts(self, table: Table) -> Whole:
+        """Persons in each person's first cell."""
+        return _first_cells(table, self._crossing)
 
     def conclude(self, totals: Mapping[str, Noised], shown: Sequence[bool]) -> dict[str, Any]:
         """The table, its margins, and the standard deviations of their noise."""
@@ -205,6 +205,12 @@ class DpCrosstab(_Cells):
             "total": math.fsum(flat),
             **_whole(flat, sd),
         }
+
+
+def _first_cells(table: Table, crossing: Crossing) -> Whole:
+    """Each person counted once, in the first cell of its own."""
+    length = len(crossing.names)
+    return counted(first_place(table, crossed(table, crossing), length), length)
 
 
 def _counts(totals: Mapping[str, Noised]) -> list[float]:

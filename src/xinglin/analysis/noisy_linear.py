@@ -9,6 +9,7 @@ Source: Vu, Slavkovic, ICDMW 2009 (noised sufficient statistics); Ferrando, Wang
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,9 +21,9 @@ from xinglin.analysis import arithmetic as exact
 from xinglin.analysis.algorithm import Premises
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.noisy import HALF, Z95, Measure, Noised, Noisy, Whole
-from xinglin.analysis.noisy_people import on_grid, person_means
+from xinglin.analysis.noisy_people import blocks, halves, on_grid, person_means
 from xinglin.analysis.parameters import numbers, read_params
-from xinglin.analysis.table import Table
+from xinglin.analysis.table import Floats, Table
 from xinglin.kernel.limits import Limit
 from xinglin.terms.noise_asked import NoiseAsked
 
@@ -68,15 +69,20 @@ class DpLinear(Noisy):
     def whole(self, table: Table) -> dict[str, Whole]:
         """Σ of products, each rounded to the grid before two persons meet."""
         used = self.used(table)
-        vectors: list[Whole] = []
+        means: list[Floats] = []
         someone = np.zeros(table.n_persons, dtype=np.bool_)
         for column in self._numbers:
-            means, someone = person_means(table, column, used)
-            vectors.append(on_grid(means, column))
-        ones = np.full(table.n_persons, HALF, dtype=np.int64)
-        rows = [vector[someone] for vector in (ones, *vectors)]
-        products = [int((rows[i] * rows[j] // HALF).sum()) for i in range(self._size) for j in range(i, self._size)]
-        return {"products": np.asarray(products, dtype=np.int64)}
+            mean, someone = person_means(table, column, used)
+            means.append(mean)
+        found = [0] * (self._size * (self._size + 1) // 2)
+        for rows in blocks(len(someone)):
+            inside = someone[rows]
+            grids = [on_grid(mean[rows][inside], column) for mean, column in zip(means, self._numbers, strict=True)]
+            sums = [HALF * int(np.count_nonzero(inside)), *(int(grid.sum()) for grid in grids)]
+            pairs = itertools.combinations_with_replacement(grids, 2)
+            sums += [int(halves(one * other).sum()) for one, other in pairs]
+            found = [total + part for total, part in zip(found, sums, strict=True)]
+        return {"products": np.asarray(found, dtype=np.int64)}
 
     def persons(self, totals: Mapping[str, Noised]) -> list[float]:
         """Σ of 1·1."""

@@ -13,7 +13,14 @@ from xinglin.analysis.algorithm import CELLS, Premises
 from xinglin.analysis.cells import Crossing
 from xinglin.analysis.moments import some_value
 from xinglin.analysis.noisy import HALF, PERSON, Z95, Measure, Noised, Noisy, Whole
-from xinglin.analysis.noisy_people import at_rows, counted, first_place, on_grid, person_means, summed
+from xinglin.analysis.noisy_people import (
+    NOWHERE,
+    at_rows,
+    crossed,
+    first_place,
+    person_means,
+    summed,
+)
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Column, Mask, Table, present
 from xinglin.terms.noise_asked import NoiseAsked
@@ -74,19 +81,19 @@ class DpDescribe(Noisy):
     def whole(self, table: Table) -> dict[str, Whole]:
         """The three sums, column by column, group by group."""
         used, size = self.used(table), len(self._groups)
-        group = np.zeros(table.n_rows, dtype=np.int64)
+        home, own = None, used
         if self._crossing is not None:
-            group = self._crossing.index(table).astype(np.int64)
-        home = first_place(table, np.where(used, group, -1), size)
+            group = crossed(table, self._crossing)
+            group[~used] = NOWHERE
+            home = first_place(table, group, size)
+            own = used & (group == at_rows(table, home))  # rows of the person's other groups say nothing
         parts: dict[str, list[Whole]] = {"persons": [], "sums": [], "squares": []}
-        own = used & (group == at_rows(table, home))  # rows of the person's other groups say nothing
         for column in self._numbers:
             means, someone = person_means(table, column, own & present(table, column.name))
-            places = np.where(someone, home, -1)
-            grid = on_grid(means, column)
-            parts["persons"].append(counted(places, size) * PERSON)
-            parts["sums"].append(summed(places, grid, size))
-            parts["squares"].append(summed(places, grid * grid // HALF - HALF // 2, size))
+            persons, sums, squares = summed(means, someone, home, column, size)
+            parts["persons"].append(persons * PERSON)
+            parts["sums"].append(sums)
+            parts["squares"].append(squares)
         return {name: np.concatenate(each) for name, each in parts.items()}
 
     def persons(self, totals: Mapping[str, Noised]) -> list[float]:
