@@ -15,9 +15,10 @@ from xinglin.records.tabular.patterns import identity_number
 _PROVINCES = frozenset(
     map(str, (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71))
 ) | {"81", "82", "83", "91"}
-_MOBILE = re.compile(r"(?:0?086|86)?(1[3-9]\d{9})\Z")
-_LANDLINE = re.compile(r"(?:0086|86)?0(?:10|2\d|[3-9]\d{2})[2-9]\d{6,7}(?:\d{1,4})?\Z")
-_SERVICE = re.compile(r"[48]00\d{7}\Z")
+_MOBILE = r"(?:0?086|86)?1[3-9]\d{9}"
+_LANDLINE = r"(?:0086|86)?0(?:10|2\d|[3-9]\d{2})[2-9]\d{6,7}(?:\d{1,4})?"
+_SERVICE = r"[48]00\d{7}"
+_PHONE = re.compile(f"(?:{_MOBILE}|{_LANDLINE}|{_SERVICE})\\Z")
 _AMERICAN = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}\Z")
 _EARLIEST, _LATEST = 1850, 2100
 
@@ -77,7 +78,7 @@ def looks_like_identity(text: str) -> bool:
 
 def is_phone(digits: str) -> bool:
     """Whether bare digits are a Chinese mobile, landline (with its area code) or service number."""
-    return bool(_MOBILE.match(digits) or _LANDLINE.match(digits) or _SERVICE.match(digits))
+    return bool(_PHONE.match(digits))
 
 
 def is_american_phone(digits: str) -> bool:

@@ -224,10 +224,10 @@ def before_sex(text: str, start: int, end: int) -> Sequence[Span]:
 def standing(text: str) -> list[Span]:
     """A name of usual characters: of two between marks, of three or four anywhere."""
     names = _names()
-    found = []
-    for pattern in (names.standing, names.standing_two):
-        for match in pattern.finditer(text):
-            name = match.group()
-            if is_name(name) and name[1:] not in names.no_names:
-                found.append(Span(match.start(), match.end(), "name", "form"))
-    return found
+    no_names = names.no_names
+    return [
+        Span(match.start(), match.end(), "name", "form")
+        for pattern in (names.standing, names.standing_two)
+        for match in pattern.finditer(text)
+        if (name := match.group()) not in no_names and name[:2] not in no_names and name[1:] not in no_names
+    ]

@@ -13,12 +13,10 @@ _TABLE |= {start + digit: str(digit) for start in (0x0660, 0x06F0, 0x0966) for d
 _TABLE |= {start + digit: str(digit) for start in range(0x1D7CE, 0x1D800, 10) for digit in range(10)}
 _TABLE |= {0x2460 + digit: str(digit + 1) for digit in range(9)}
 _COMMON = tuple((chr(code), _TABLE[code]) for code in map(ord, "，：；（）、"))
-"""What nearly every Chinese text has; the table is walked only where there is more."""
+"""What nearly every Chinese text has, and is faster to replace at once."""
 _ODD = re.compile(f"[{''.join(map(re.escape, map(chr, filter((0x10000).__gt__, sorted(_TABLE)))))}]")
 _BEYOND = re.compile("[\U0001d7ce-\U0001d7ff]")
-
-
-_ANY = re.compile(f"[{_ODD.pattern[1:-1]}{_BEYOND.pattern[1:-1]}]")
+"""Looked for by themselves: a class with characters beyond the first plane is ten times as slow."""
 
 
 def plain(text: str) -> str:
@@ -27,12 +25,14 @@ def plain(text: str) -> str:
     >>> plain("电话：１３９－１２３４　５６７８")
     '电话:139-1234 5678'
     """
-    if text.isascii() or not _ANY.search(text):
+    if text.isascii():
+        return text
+    if _BEYOND.search(text):
+        return text.translate(_TABLE)
+    if not _ODD.search(text):
         return text
     for wide, narrow in _COMMON:
         text = text.replace(wide, narrow)
-    if _BEYOND.search(text):
-        return text.translate(_TABLE)
     return _ODD.sub(lambda found: _TABLE[ord(found.group())], text)
 
 

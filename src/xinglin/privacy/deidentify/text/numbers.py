@@ -50,6 +50,10 @@ _RECORD_WORDS = re.compile(
 )
 _CARD_WORDS = re.compile(r"(?:银行|卡号|账号|账户|信用卡|借记卡|card)[^0-9]{0,8}\Z")
 _LOOK_BACK = 18
+_PAPER = re.compile(
+    r"(?<![0-9A-Za-z])(?:[EGDSP][A-Z]?[0-9]{7,8}|[HM][0-9]{8}(?:[0-9]{2})?|[A-Z]{3}[0-9]{12})(?![^\W_])"
+)
+_LETTERS_OF_PAPERS, _GLUED_LEAST = 3, 11
 _MEASURE = re.compile(r"\s?(?:×|x10|\*10|mm|ml|mg|ug|μg|kg|cm|IU|U/|%|℃|元|次/|/L|/HP|个|cells)", re.I)
 
 
@@ -59,15 +63,25 @@ def runs(text: str) -> list[Span]:
     for match in _RUN.finditer(text):
         start, run = match.start(), match.group().rstrip("-./:() ")
         before = text[start - 1 : start]
-        if before == "." or (before.isalnum() and before.isascii()):
-            # Glued to letters: only what gives itself away is told from a code.
-            bare = _BETWEEN.sub("", run.translate(_MISREAD))
-            evident = _self_evident(run, bare) if before != "." and len(bare) >= 11 else None
-            if evident is not None:
-                found.append(Span(start, start + len(run), *evident))
-            continue
-        _split(text, start, run, found)
+        if before != "." and not (before.isalnum() and before.isascii()):
+            _split(text, start, run, found)
+        elif before != ".":
+            _glued(text, start, run, found)
     return found
+
+
+def _glued(text: str, start: int, run: str, found: list[Span]) -> None:
+    """Behind letters only papers, and what gives itself away, are told from a code."""
+    first = start
+    while first > max(0, start - _LETTERS_OF_PAPERS) and "A" <= text[first - 1] <= "Z":
+        first -= 1
+    paper = _PAPER.match(text, first) if first < start else None
+    if paper is not None:
+        found.append(Span(first, paper.end(), "passport", "form"))
+    bare = _BETWEEN.sub("", run.translate(_MISREAD))
+    evident = _self_evident(run, bare) if len(bare) >= _GLUED_LEAST else None
+    if evident is not None:
+        found.append(Span(start, start + len(run), *evident))
 
 
 def _split(text: str, start: int, run: str, found: list[Span]) -> None:
