@@ -16,6 +16,7 @@ from xinglin.hub.log import LogService
 from xinglin.hub.members import Members
 from xinglin.hub.product_proof import Proof
 from xinglin.hub.product_shelf import Shelf
+from xinglin.hub.synthetic_proof import proven_set
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Clock, Instant
@@ -42,6 +43,7 @@ from xinglin.wire.products import (
     Withdrawal,
     product_id,
 )
+from xinglin.wire.synthetic_products import SYNTHETIC_CONTEXT, SyntheticDeposit
 
 HANDED_OUT_AS = ("read", "transfer")
 
@@ -90,18 +92,37 @@ class ProductDesk:
             leaf=-1,
             at=call.at,
         )
+        return await self._taken_in(product, call.content)
+
+    async def deposit_set(self, signed: Signed) -> Product:
+        """Take in a synthetic set that a hospital made of its own data. ``Refused`` with every reason."""
+        self._members.catch_up()
+        call = decode_json(
+            open_signed(signed, SYNTHETIC_CONTEXT, self._members.directory), SyntheticDeposit, DEPOSIT_BYTES
+        )
+        self._check_form(call.version, call.at)
+        PRODUCT_BYTES.check(len(call.content))
+        TITLE.check(len(call.title))
+        entry = self._entry(call.data_set, signed.signer)
+        product = proven_set(call, signed.signer, entry, self._proof.entry(call.leaf))
+        if isinstance(product, Denied):
+            raise Refused(product.reasons)
+        return await self._taken_in(product, call.content)
+
+    async def _taken_in(self, product: Product, content: bytes) -> Product:
+        """Keep a product once and log it; the same again is the same product."""
         async with self._turn:
             known = self.shelf.one(product.product)
             if known is not None:
                 return _still(known)
             if self.shelf.orders.about(product.product) is not None:
                 raise _withdrawn()  # a store that was lost does not undo an order
-            room = self.shelf.store.room(signed.signer)
+            room = self.shelf.store.room(product.depositor)
             if isinstance(room, Denied):
                 raise Refused(room.reasons)
-            leaf = await self._logged("deposited", product, signed.signer, call.at)
+            leaf = await self._logged("deposited", product, product.depositor, product.at)
             async with self._files:
-                await asyncio.to_thread(self.shelf.store.keep, _with_leaf(product, leaf), call.content)
+                await asyncio.to_thread(self.shelf.store.keep, _with_leaf(product, leaf), content)
             return _still(self.shelf.one(product.product) or product)
 
     async def withdraw(self, signed: Signed) -> Product:

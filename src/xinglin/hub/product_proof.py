@@ -100,7 +100,7 @@ class Proof:
     def _leaves(self, deposit: Deposit, hospitals: tuple[str, ...]) -> Iterator[Reason]:
         seen: set[str] = set()
         for index in dict.fromkeys(deposit.leaves):
-            entry = self._entry(index)
+            entry = self.entry(index)
             if entry is None or entry.kind != "release-authorised" or entry.subject != deposit.run_id:
                 yield _reason("hub.no_authorisation", "A leaf that was named authorises no release of this run.")
                 return
@@ -114,7 +114,8 @@ class Proof:
             words = "Not every hospital in the result authorised these bytes for release in the log."
             yield _reason("hub.no_authorisation", words)
 
-    def _entry(self, index: int) -> Entry | None:
+    def entry(self, index: int) -> Entry | None:
+        """The log's entry of that index, if there is one."""
         if not 0 <= index < self._log.size():
             return None
         found = self._log.entries(index, index + 1)

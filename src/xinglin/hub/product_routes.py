@@ -22,6 +22,10 @@ def product_routes(hub: Hub, desk: ProductDesk) -> Router:
     async def deposit(request: Request[Any, Any, Any]) -> Response[bytes]:
         return json_answer(await desk.deposit(Signed.from_bytes(await body_of(request, DEPOSIT_BYTES))))
 
+    @post("/products/synthetic", status_code=200)
+    async def deposit_set(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return json_answer(await desk.deposit_set(Signed.from_bytes(await body_of(request, DEPOSIT_BYTES))))
+
     @post("/products/withdraw", status_code=200)
     async def withdraw(request: Request[Any, Any, Any]) -> Response[bytes]:
         return json_answer(await desk.withdraw(Signed.from_bytes(await body_of(request, DEPOSIT_BYTES))))
@@ -37,4 +41,4 @@ def product_routes(hub: Hub, desk: ProductDesk) -> Router:
         asker = await at_door(hub, request, "catalogue")
         return json_answer(await asyncio.to_thread(desk.page, asker, cursor, most))
 
-    return Router("/v1", route_handlers=[deposit, withdraw, order, products])
+    return Router("/v1", route_handlers=[deposit, deposit_set, withdraw, order, products])

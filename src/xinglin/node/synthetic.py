@@ -1,4 +1,4 @@
-"""Synthetic sets of this node: paid for, measured once, kept as a model; rows are drawn and marked for who may have them.
+"""Synthetic sets of this node: paid for, measured once, kept as a model; rows are drawn and marked for who asks.
 
 1. pay: irrevocably, before a row is read; the same question on the same tables was paid for already.
 2. measure: the model, in the child; kept in the vault, then named in the ledger: from there on it is the answer.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import msgspec
 
+from xinglin.kernel.verdict import deny
 from xinglin.sdk.again import answered_before
 from xinglin.sdk.errors import Refused
 from xinglin.sdk.noise import NoiseWords, rho_text, worded
@@ -60,6 +61,19 @@ class Data:
     def __repr__(self) -> str:
         columns = ", ".join(f"{column.name} ({column.kind})" for column in self.scope.columns)
         return f"Data of {self.study.title!r} at {len(self.scope.roster)} hospitals: {columns}"
+
+    def like(self, sql: str) -> Data:
+        """The rows of another SELECT of the study, at the same hospitals."""
+        return Data(self.study, sql, dict(self.scope.held))
+
+    def at(self, hospitals: Sequence[str]) -> Data:
+        """The same rows of these hospitals alone (labels or DIDs)."""
+        names = self.study.space.names()
+        held = {did: one for did, one in self.scope.held.items() if did in hospitals or names.get(did) in hospitals}
+        if not held:
+            words = f"No active agreement with {', '.join(hospitals)}."
+            raise Refused(deny("sdk.no_agreement", words, "See study.agreements.").reasons)
+        return Data(self.study, self.sql, held)
 
     def for_everyone(self) -> Data:
         """The same rows, asked under the L1 pack: what is released may be deposited as a product and read by anyone."""
@@ -116,9 +130,9 @@ class Data:
 
     def twin(self, rows: int = 1_000) -> pa.Table:
         """A stand-in for these rows, from what is published alone, for trying code: no permission, no cost."""
-        from xinglin.sdk.twins import twin_of_data
+        from xinglin.sdk.twins import twin_of_query
 
-        return twin_of_data(self, rows)
+        return twin_of_query(self.scope.columns, rows)
 
     def plan(self, algorithm: str, *, as_of: Instant | None = None, **params: Any) -> Plan:
         """The plan that ``ask`` would sign; raises its errors."""

@@ -25,7 +25,7 @@ from xinglin.wire.extracts import EXTRACT_STATES, ExtractView
 from xinglin.wire.runs import run_id_of
 
 if TYPE_CHECKING:
-    from xinglin.sdk.data import Data
+    from xinglin.sdk.rows import Rows
     from xinglin.sdk.session import Session
     from xinglin.sdk.workspace.keeper import Kept
 
@@ -80,7 +80,7 @@ class ExtractPreview(msgspec.Struct, frozen=True):
 class Extraction:
     """An extract that nobody was asked for yet."""
 
-    def __init__(self, space: Session, study: str, data: Data, asked: dict[str, Any]) -> None:
+    def __init__(self, space: Session, study: str, data: Rows, asked: dict[str, Any]) -> None:
         self._space, self._study, self._data = space, study, data
         scope = data.scope
         sensitive = tuple(asked.pop("sensitive", ()) or ())

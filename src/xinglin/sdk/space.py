@@ -95,9 +95,13 @@ class Space(Session):
         ``rows_per_person``, ``days``, ``recipient``, ``fresh``: see ``docs/synthetic.md``. Waits, as ``timeout_s``
         says; raises ``Refused`` with the reasons and what would help.
         """
-        from xinglin.sdk.synthetic import data_of, synthetic
+        from xinglin.sdk.synthetic import select_of, synthetic
 
-        return synthetic(self, data_of(self, data, study, hospitals), **asked)
+        if isinstance(data, str):
+            rows = self.study(study).sql(select_of(data), hospitals=hospitals)
+        else:
+            rows = data if hospitals is None else data.at(hospitals)
+        return synthetic(self, rows, **asked)
 
     def synthetic_set(self, run_id: str) -> Synthetic:
         """A synthetic set by its id: to follow it, to cancel it, to take it. Works after any interruption."""

@@ -18,7 +18,6 @@ from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.instants import to_text
 from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.sdk.asked import Asked, keep
-from xinglin.sdk.data import Data
 from xinglin.sdk.errors import NotVerified, Refused, RunEnded
 from xinglin.sdk.extracts import Extract
 from xinglin.sdk.noise import Amount, cost_of, epsilon_text, rho_text
@@ -44,8 +43,8 @@ from xinglin.wire.synthetic import KIND
 
 if TYPE_CHECKING:
     from xinglin.privacy.synthesis import Linked, Schema
+    from xinglin.sdk.rows import Rows
     from xinglin.sdk.session import Held, Session
-    from xinglin.sdk.space import Space
 
 Progress = Callable[[ExtractView], None]
 Tables = Mapping[str, str | Mapping[str, Any]]
@@ -131,7 +130,7 @@ class Synthesis:
 
     def __init__(
         self,
-        data: Data,
+        data: Rows,
         *,
         rows: int,
         epsilon: Amount = "",
@@ -148,7 +147,7 @@ class Synthesis:
         children = tuple(_child(name, one) for name, one in (tables or {}).items())
         who = recipient or self._space.account.did
         self.ask_ = _asked(SyntheticAsk(who, units, rows, delta=str(delta), children=children), more)
-        self._more = tuple(Data(data.study, child.sql, dict(data.scope.held)) for child in children)
+        self._more = tuple(data.like(child.sql) for child in children)
         for plan in self.plans(0):  # what is wrong in itself is said before anything is sent
             found = synthetic_of(plan)
             if isinstance(found, Denied):
@@ -282,7 +281,7 @@ class SyntheticSets(tuple[SyntheticSet, ...]):
 
 def synthetic(
     space: Session,
-    data: Data,
+    data: Rows,
     *,
     preview: bool = False,
     timeout_s: float = 3600.0,
@@ -346,7 +345,7 @@ def _asked(ask: SyntheticAsk, more: dict[str, Any]) -> SyntheticAsk:
     return msgspec.structs.replace(ask, **more)
 
 
-def _chosen(data: Data, columns: Sequence[str]) -> Data:
+def _chosen(data: Rows, columns: Sequence[str]) -> Rows:
     """The data with these of its columns."""
     if not columns:
         return data
@@ -357,7 +356,7 @@ def _chosen(data: Data, columns: Sequence[str]) -> Data:
         raise Refused((Reason("sql.unknown_column", words, remedy),))
     names = ", ".join(columns)
     sql = f"SELECT {names} FROM ({data.sql.rstrip().rstrip(';')}) AS chosen"  # noqa: S608 (admitted as any other)
-    return Data(data.study, sql, dict(data.scope.held))
+    return data.like(sql)
 
 
 def _child(name: str, one: str | Mapping[str, Any]) -> ChildAsked:
@@ -376,19 +375,6 @@ def _listed(pairs: Sequence[tuple[str, str]]) -> str:
     return ", ".join(f"{name} {left}" for name, left in pairs) or "not said"
 
 
-def data_of(space: Space, data: Data | str, study: str, hospitals: Sequence[str] | None) -> Data:
-    """The data that are meant: given, or a SELECT or view of the study of that title; of the named hospitals alone."""
-    if isinstance(data, str):
-        if not study:
-            words = "A SELECT or a view is of a study."
-            raise Refused(deny("sdk.synthetic", words, "Name it: study='Heart failure'.").reasons)
-        sql = data if " " in data.strip() else f"SELECT * FROM {data.strip()}"  # noqa: S608 (admitted as any other)
-        return space.study(study).sql(sql, hospitals=hospitals)
-    if hospitals is None:
-        return data
-    names = space.names()
-    held = {did: one for did, one in data.scope.held.items() if did in hospitals or names.get(did) in hospitals}
-    if not held:
-        words = f"No active agreement with {', '.join(hospitals)}."
-        raise Refused(deny("sdk.no_agreement", words, "See study.agreements.").reasons)
-    return Data(data.study, data.sql, held)
+def select_of(text: str) -> str:
+    """A SELECT, or that of all columns of a view that is named."""
+    return text if " " in text.strip() else f"SELECT * FROM {text.strip()}"  # noqa: S608 (admitted as any other)

@@ -7,7 +7,7 @@ relation between columns is.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +19,12 @@ from xinglin.sdk.errors import Refused
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from xinglin.sdk.data import Data
+    from xinglin.analysis.admit_model import OutputColumn
 
 _FROM_KIND = {"key": "text"}
 
 
-def twin_of_data(data: Data, rows: int) -> pa.Table:
+def twin_of_query(columns: Iterable[OutputColumn], rows: int) -> pa.Table:
     """``rows`` rows in the columns of a study's query, by their published domains."""
     from xinglin.privacy.synthesis import twin
 
@@ -36,7 +36,7 @@ def twin_of_data(data: Data, rows: int) -> pa.Table:
             high=one.high if one.kind == "number" else None,
             levels=one.levels,
         )
-        for one in data.scope.columns
+        for one in columns
     ]
     return arrow_of(described, twin(described, rows, os.urandom))
 
