@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xinglin.cli import match_link_verbs
+from xinglin.cli.match_link_verbs import shown_progress
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, passphrase
 from xinglin.cli.output import columns, ends, facts, printer
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from xinglin.secure.blind.matching_terms import Shown
 
 app = typer.Typer(no_args_is_help=True, help="Blind matching: pseudonyms, intersections, linkage on errors.")
+app.add_typer(match_link_verbs.app, name="link")
 MATCH_WAIT_S = 6 * 3600.0
 Inbox = Annotated[Path, typer.Option(help="Folder where the other side's parcels arrive.", file_okay=False)]
 Outbox = Annotated[Path, typer.Option(help="Folder from which own parcels are carried.", file_okay=False)]
@@ -134,8 +137,3 @@ def evidence(
     finally:
         ledger.close()
     printer.value(rows, lambda: columns(rows, ("session", "kind", "index", *(("opens",) if session else ()))))
-
-
-def shown_progress(step: str, done: int, of: int) -> None:
-    """One line a step for people."""
-    printer.note(f"{step}: {done:,} of {of:,}" if of else f"{step}: {done:,}")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from xinglin.evidence.ports import LogStore
     from xinglin.node.intersecting import Side
     from xinglin.node.match_line import Progress
+    from xinglin.node.match_linking import Linker
+    from xinglin.node.match_unit import Unit
     from xinglin.stores.log_postgres import PostgresLogStore
     from xinglin.stores.log_sqlite import SqliteLogStore
     from xinglin.stores.matching_ledger import MatchingLedger
@@ -79,6 +81,40 @@ def matching_side(
     journal = Journal.of(folder, "intersection", peer, *(str(box.resolve()) for box in boxes))
     line = Line(keys, known_record(folder).directory, *boxes, wait_s, journal)
     return Side(folder, keys, line, ledger, budget, Book(DeskGate(folder), ledger), progress=progress)
+
+
+def linkage_side(
+    folder: Path, keys: PrivateKeys, peer: str, unit: str, exchange: Path, wait_s: float, progress: Progress
+) -> Linker:
+    """This hospital's side of a linkage on errors, through the folder ``exchange``."""
+    from xinglin.node.joining import joined_space
+    from xinglin.node.match_book import Book, DeskGate
+    from xinglin.node.match_line import Journal
+    from xinglin.node.match_linking import Linker
+    from xinglin.node.match_post import Post
+
+    ledger, directory = matching_ledger(folder), known_record(folder).directory
+    journal = Journal.of(folder, "linkage", peer, unit, str(exchange.resolve()))
+    posts = tuple(Post(keys, directory, exchange, did, wait_s, journal) for did in (peer, unit))
+    operator, book = joined_space(folder).operator, Book(DeskGate(folder), ledger)
+    return Linker(folder, keys, operator, (posts[0], posts[1]), journal, ledger, book, progress=progress)
+
+
+def linkage_unit(
+    folder: Path, keys: PrivateKeys, hospitals: tuple[str, str], exchange: Path, wait_s: float, progress: Progress
+) -> Unit:
+    """The linkage unit of the node in ``folder``, for two hospitals."""
+    from xinglin.node.joining import joined_space
+    from xinglin.node.match_book import Book, DeskGate
+    from xinglin.node.match_line import Journal
+    from xinglin.node.match_post import Post
+    from xinglin.node.match_unit import Unit
+
+    ledger, directory = matching_ledger(folder), known_record(folder).directory
+    journal = Journal.of(folder, "unit", *hospitals, str(exchange.resolve()))
+    posts = tuple(Post(keys, directory, exchange, did, wait_s, journal) for did in hospitals)
+    operator, book = joined_space(folder).operator, Book(DeskGate(folder), ledger)
+    return Unit(keys, operator, (posts[0], posts[1]), journal, book, progress)
 
 
 def matching_ledger(folder: Path) -> MatchingLedger:

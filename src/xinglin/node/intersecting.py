@@ -138,7 +138,8 @@ class Side:
         """Wait for ``peer``'s proposal and go through with it, if this side's rule allows it."""
         parcel = self._line.hear(peer, "proposal")
         proposal = decode_msgpack(parcel.body, Proposal)
-        if parcel.session != proposal.session() or (proposal.proposer, proposal.accepter) != (peer, self._keys.did):
+        named = (parcel.session, proposal.proposer, proposal.accepter)
+        if proposal.shows == "linkage" or named != (proposal.session(), peer, self._keys.did):
             raise Refused(deny("node.match_proposal", "A proposal of others.").reasons)
         self._line.session = proposal.session()
         try:

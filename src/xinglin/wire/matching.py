@@ -24,8 +24,9 @@ from xinglin.trust.ports import Directory
 PARCEL_CONTEXT = "matching-parcel/1"
 PARCEL_BYTES = Limit("parcel of a matching", CHUNK_BYTES.value + 8_192, "bytes")
 NONCE_BYTES = 16
-Kind = Literal["proposal", "acceptance", "points", "refusal", "outcome", "logged"]
-"""Append-only. ``logged``: where the sender's leaf about this matching stands, before what it covers."""
+Kind = Literal["proposal", "acceptance", "points", "refusal", "outcome", "logged", "filters", "linked", "planted"]
+"""Append-only. ``logged``: where the sender's leaf about this matching stands, before what it covers. The last three
+are of linkages (``wire.linking``)."""
 
 
 class Proposal(msgspec.Struct, frozen=True):

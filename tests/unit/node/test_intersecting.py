@@ -57,7 +57,7 @@ class Gate:
         self.log_, self.did = log, did
 
     def decide(self, study: str, purpose: str, peers: tuple[str, ...]) -> Decision:
-        use = ConsentUse(study=study, purpose="health-research", institutions=(), at=NOW)
+        use = ConsentUse(study=study, purpose="health-research", institutions=(), at=NOW, regime="opt-out")
         return Decision("sha256:" + "0" * 64, study, "health-research", A.did, use)
 
     def log(self, kind: str, session: bytes, parties: tuple[str, ...], commitments: dict[str, str]) -> int:

@@ -17,7 +17,8 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 
 ITEMS = Limit("items of one side of a matching", 20_000_000, "items")
 
-Shown = Literal["intersection", "count"]
+Shown = Literal["intersection", "count", "linkage"]
+"""What a matching shows. Append-only. A ``linkage`` on errors shows each side which of its records were linked."""
 
 
 class MatchingRule(msgspec.Struct, frozen=True):
