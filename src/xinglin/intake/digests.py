@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -26,38 +25,42 @@ class RowDigests:
         self._content = hashlib.blake2b(listed, digest_size=SIZE_BYTES, key=key, person=b"xinglin.content")
         self._id, self._place = columns.index("id"), columns.index("place")
         self._version = columns.index("version_at") if "version_at" in columns else -1
-        told = [at for at in range(len(columns)) if at != self._place]
-        # With one column left, a getter would give its value and no tuple.
-        self._told = itemgetter(*told) if len(told) > 1 else lambda row: tuple(row[at] for at in told)
 
     def fact(self, row: tuple[Any, ...]) -> bytes:
         """Of the fact and its version."""
-        return self.facts((row,))
+        return self.facts([(value,) for value in row], 1)
 
-    def name(self, row: tuple[Any, ...]) -> bytes:
-        """Of the fact, whatever its version."""
+    def name(self, key: Any) -> bytes:
+        """Of the fact with that ``id``, whatever its version."""
         found = self._fact.copy()
-        found.update(b"\x00%s" % str(row[self._id]).encode("utf-8", "surrogatepass"))
+        found.update(b"\x00%s" % str(key).encode("utf-8", "surrogatepass"))
         return found.digest()
 
-    def facts(self, rows: Iterable[tuple[Any, ...]]) -> bytes:
-        """``fact`` of every row, joined."""
-        begin, name_at, version_at = self._fact.copy, self._id, self._version
+    def facts(self, values: Sequence[Sequence[Any]], count: int) -> bytes:
+        """``fact`` of every row, joined. ``values``: the columns, each of ``count`` rows."""
+        begin, keys = self._fact.copy, values[self._id]
+        versions = values[self._version] if self._version >= 0 else None
         found = []
-        for row in rows:
+        if versions is None or versions.count(None) == count:
+            for key in keys:
+                one = begin()
+                one.update(f"\x00{key}\x000".encode("utf-8", "surrogatepass"))
+                found.append(one.digest())
+            return b"".join(found)
+        for key, version in zip(keys, versions, strict=True):
             one = begin()
-            version = (row[version_at] or 0) if version_at >= 0 else 0
-            one.update(f"\x00{row[name_at]}\x00{version}".encode("utf-8", "surrogatepass"))
+            one.update(f"\x00{key}\x00{version or 0}".encode("utf-8", "surrogatepass"))
             found.append(one.digest())
         return b"".join(found)
 
-    def contents(self, rows: Iterable[tuple[Any, ...]]) -> bytes:
-        """Of everything in each row but its place in the object; joined."""
-        begin, told, encode = self._content.copy, self._told, _ENCODER.encode
+    def contents(self, values: Sequence[Sequence[Any]], count: int) -> bytes:
+        """Of everything in each row but its place in the object; joined. Columns as for ``facts``."""
+        told = [*values[: self._place], *values[self._place + 1 :]]
+        begin, rows = self._content.copy, zip(*told, strict=True) if told else [()] * count
         found = []
-        for row in rows:
+        for data in map(_ENCODER.encode, rows):
             one = begin()
-            one.update(encode(told(row)))
+            one.update(data)
             found.append(one.digest())
         return b"".join(found)
 

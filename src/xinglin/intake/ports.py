@@ -10,7 +10,7 @@ import msgspec
 
 from xinglin.intake.model import BatchState, ObjectRow, OutboxEntry, Plan, Position, Source, SourceVersion
 from xinglin.kernel.instants import Instant
-from xinglin.records.model import Mapped, Unread
+from xinglin.records.model import Turned, Unread
 
 RETENTION_YEARS: Mapping[str, int] = MappingProxyType(
     {"inpatient": 30, "outpatient": 15, "emergency": 15, "examination": 15, "prescription": 3, "trial": 25, "sample": 0}
@@ -280,7 +280,7 @@ class Tables(Protocol):
 class Terms(Protocol):
     """The terminology step: fills standard codes, units and what was lost beside the source's own."""
 
-    def translate(self, mapped: Sequence[Mapped], source: str = "") -> list[Mapped]:
+    def fill(self, rows: Sequence[Turned], source: str = "") -> list[Turned]:
         """The same rows in the same order, with standard codes where there are any; ``source``: the feed's name."""
         ...
 

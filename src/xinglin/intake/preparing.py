@@ -8,38 +8,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
+from xinglin.intake.attributing import Attribution
 from xinglin.intake.digests import RowDigests, person_digest, qualified
 from xinglin.intake.errors import ReaderFailed
-from xinglin.intake.model import ERASED_PERSON, READER_FAILED, UNACCOUNTED, UNSHAPED, Source
+from xinglin.intake.model import READER_FAILED, UNACCOUNTED, UNSHAPED, Source
 from xinglin.intake.ports import Prepared, RowKeys, Surveyed, Terms, Work
 from xinglin.kernel.instants import Instant
 from xinglin.records.errors import RecordsError
 from xinglin.records.fhir.persons import patients_named
-from xinglin.records.model import Flag, Mapped, Read, Reader, Resource, Unread
+from xinglin.records.model import Flag, Mapped, Read, Reader, Resource, Turned, Unread, turned
 
-NO_ID = "intake.no_id"
-NO_PATIENT = "intake.no_patient"
-OTHER_TABLE = "intake.other_table"
 UNMAPPABLE = "intake.unmappable"
 FUTURE_VERSION = "intake.future_version"
 """Flag of a row whose source says that it was changed later than it was received."""
 AHEAD_MS = 24 * 3600 * 1000
 """How much later a version may be than its receipt: clocks go ahead, and zones are taken for one another."""
 _CANONICAL = frozenset(table.name for table in CANONICAL_TABLES)
-_OF_PERSON = frozenset(table.name for table in CANONICAL_TABLES if table.of_person and table.name != "patient")
-_WORDS = {
-    NO_ID: "The record gives a fact without an id.",
-    NO_PATIENT: "The record gives a fact about a person without saying about whom.",
-    OTHER_TABLE: "The record gives a row of a table that its source may not fill.",
-    UNMAPPABLE: "The record does not fit the views that map it.",
-    ERASED_PERSON: "The record is about a person whose data was erased.",
-}
+_UNMAPPABLE_WORDS = "The record does not fit the views that map it."
 
 BROKEN_INPUT = (RecordsError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 """What code that reads other people's bytes raises when they are not what it took them for."""
@@ -55,7 +45,7 @@ class Origin(msgspec.Struct, frozen=True):
     zone: str
 
 
-Shaper = Callable[[str, Sequence[tuple[Mapped, Origin]], int, Instant], Any]
+Shaper = Callable[[str, Sequence[tuple[Turned, Origin]], int, Instant], Any]
 """Makes an Arrow table in the stored columns of one canonical table: of its rows, a batch and its instant."""
 
 
@@ -79,7 +69,7 @@ _Sought = tuple[set[str], set[str], set[bytes], set[str]]
 
 class _Part(msgspec.Struct):
     origin: Origin
-    mapped: list[Mapped]
+    rows: list[Turned]
 
 
 class Preparation:
@@ -165,10 +155,10 @@ class Preparation:
 
     def tables(self, repeated: Mapping[str, Collection[int]], batch: int, recorded_at: Instant) -> dict[str, Any]:
         """See the port."""
-        gathered: dict[str, list[tuple[Mapped, Origin]]] = {}
+        gathered: dict[str, list[tuple[Turned, Origin]]] = {}
         for part in self._parts:
-            for mapped in part.mapped:
-                gathered.setdefault(mapped.table, []).append((mapped, part.origin))
+            for one in part.rows:
+                gathered.setdefault(one.table, []).append((one, part.origin))
         self._parts.clear()
         shaped = {}
         for table in sorted(gathered):
@@ -197,17 +187,17 @@ class Preparation:
 
     def _part(self, work: Work, gathered: _Gathered, *, last: bool) -> Prepared:
         """One part: 4. translated, 5. attributed, and digested."""
-        mapped, unread = gathered.mapped(), gathered.unread
+        given, unread = gathered.rows(), gathered.unread
         if self._steps.terms is not None:
-            mapped = self._steps.terms.translate(mapped, work.source.name)
-        attributed = _Attribution(self._key, work.source, self._erased)
-        mapped = attributed.sort(mapped, Counter(gathered.places))
+            given = self._steps.terms.fill(given, work.source.name)
+        attributed = Attribution(self._key, work.source, self._erased)
+        given = attributed.sort(given, Counter(gathered.places))
         attributed.hear(gathered.named, gathered.lost)
         unread += attributed.unread
         received, ignored = gathered.received, gathered.ignored
         tableless = sum(place not in attributed.numbers for place in gathered.places) - gathered.failed
         tableless -= attributed.unheard
-        kept = [one for one in mapped if one.rows]
+        kept = [one for one in given if one.count]
         rows = self._keys(work, kept, attributed.numbers)
         self._parts.append(_Part(_origin(work), [_versioned(one, work.kept.received_at) for one in kept]))
         return Prepared(
@@ -244,24 +234,23 @@ class Preparation:
                 try:
                     mapped += self._steps.map_resources([one])
                 except BROKEN_INPUT:
-                    failed.append(Unread(one.place, UNMAPPABLE, _WORDS[UNMAPPABLE]))
+                    failed.append(Unread(one.place, UNMAPPABLE, _UNMAPPABLE_WORDS))
             return mapped, failed
 
-    def _keys(self, work: Work, mapped: Iterable[Mapped], numbers: Mapping[str, int]) -> tuple[RowKeys, ...]:
+    def _keys(self, work: Work, given: Iterable[Turned], numbers: Mapping[str, int]) -> tuple[RowKeys, ...]:
         found = []
-        for one in mapped:
+        for one in given:
             name = (work.source.name, one.table, one.columns)
             digests = self._digests.get(name)
             if digests is None:
                 digests = self._digests[name] = RowDigests(self._key, *name)
-            place = one.columns.index("place")
             found.append(
                 RowKeys(
                     one.table,
-                    digests.facts(one.rows),
-                    digests.contents(one.rows),
-                    tuple([numbers[row[place] or ""] for row in one.rows]),
-                    b"".join(map(digests.name, one.rows)) if work.named else b"",
+                    digests.facts(one.values, one.count),
+                    digests.contents(one.values, one.count),
+                    tuple([numbers[place or ""] for place in one.column("place")]),
+                    b"".join(map(digests.name, one.column("id"))) if work.named else b"",
                 )
             )
         return tuple(found)
@@ -290,97 +279,9 @@ class _Gathered:
         for one in mapped:
             self._rows.setdefault((one.table, one.columns, one.kinds), []).extend(one.rows)
 
-    def mapped(self) -> list[Mapped]:
+    def rows(self) -> list[Turned]:
         """The rows, those of the same columns together."""
-        return [Mapped(table, columns, rows, kinds) for (table, columns, kinds), rows in self._rows.items()]
-
-
-class _Attribution:
-    """Whose rows are these? Records that cannot be said of anybody are unread; those of erased persons rejected."""
-
-    def __init__(self, key: bytes, source: Source, erased: frozenset[bytes]) -> None:
-        self._key, self._source, self._erased = key, source, erased
-        self._digests: dict[str, bytes] = {}
-        self._verdicts: dict[str, str] = {}
-        self.numbers: dict[str, int] = {}
-        self.unread: list[Unread] = []
-        self.rejects: list[Unread] = []
-        self.unheard = 0
-
-    @property
-    def persons(self) -> set[bytes]:
-        """Digests of everybody whom the part names."""
-        return set(self._digests.values())
-
-    def sort(self, mapped: list[Mapped], records: Mapping[str, int]) -> list[Mapped]:
-        """The rows of records that may go in; ``records``: how many there are at a place, where it is not one."""
-        for one in mapped:
-            self._judge(one)
-        for place, code in self._verdicts.items():
-            held = [Unread(place, code, _WORDS[code])] * max(1, records.get(place, 0))
-            (self.rejects if code == ERASED_PERSON else self.unread).extend(held)
-        if not self._verdicts:
-            return mapped
-        return [_only(one, lambda place: place not in self._verdicts) for one in mapped]
-
-    def hear(self, named: Iterable[tuple[str, frozenset[str]]], lost: Collection[str]) -> None:
-        """Notes whom records without a row name, so that an erasure finds them; rejects those of erased persons.
-
-        ``lost``: places of records that are quarantined already.
-        """
-        for place, persons in named:
-            refused = {self._is_refused(person) for person in persons}
-            if True in refused and place not in lost:
-                self.rejects.append(Unread(place, ERASED_PERSON, _WORDS[ERASED_PERSON]))
-                self.unheard += 1
-
-    def _judge(self, mapped: Mapped) -> None:
-        """Numbers the records and notes what speaks against one of them."""
-        names, numbers = mapped.columns, self.numbers
-        place_at, id_at = names.index("place"), names.index("id")
-        for place in dict.fromkeys([row[place_at] or "" for row in mapped.rows]):
-            if place not in numbers:
-                numbers[place] = len(numbers)
-        of_person = mapped.table in _OF_PERSON or (mapped.table not in _CANONICAL and "patient" in names)
-        person_at = -1
-        if of_person or mapped.table == "patient":
-            person_at = names.index("patient") if "patient" in names and of_person else id_at
-        nobody = of_person and "patient" not in names
-        allowed = not self._source.tables or mapped.table in self._source.tables
-        if allowed and not nobody and self._all_right(mapped.rows, id_at, person_at):
-            return
-        for row in mapped.rows:
-            place = row[place_at] or ""
-            if not allowed:
-                self._verdicts[place] = OTHER_TABLE
-            elif not row[id_at]:
-                self._verdicts[place] = NO_ID
-            elif person_at >= 0:
-                self._see(None if nobody else row[person_at], place)
-
-    def _all_right(self, rows: Sequence[tuple[Any, ...]], id_at: int, person_at: int) -> bool:
-        """Whether every row has an id, and a person who was not erased."""
-        if not all(map(itemgetter(id_at), rows)):
-            return False
-        persons = set(map(itemgetter(person_at), rows)) if person_at >= 0 else ()
-        if not all(persons):
-            return False
-        return not any(self._is_refused(person) for person in persons)
-
-    def _is_refused(self, person: str) -> bool:
-        """Whether the person was erased; everybody asked about is noted."""
-        digest = self._digests.get(person)
-        if digest is None:
-            digest = person_digest(self._key, qualified(self._source.namespace, person))
-            self._digests[person] = digest
-        return digest in self._erased and not self._source.takes_erased
-
-    def _see(self, person: str | None, place: str) -> None:
-        if not person:
-            self._verdicts.setdefault(place, NO_PATIENT)
-            return
-        if self._is_refused(person):
-            self._verdicts[place] = ERASED_PERSON
+        return [turned(Mapped(table, columns, rows, kinds)) for (table, columns, kinds), rows in self._rows.items()]
 
 
 def _without_rows(resources: Iterable[Resource], mapped: Iterable[Mapped]) -> Iterator[tuple[str, frozenset[str]]]:
@@ -410,54 +311,51 @@ def _origin(work: Work) -> Origin:
     return Origin(source.name, source.namespace, work.kept.digest, work.kept.received_at, source.zone)
 
 
-def _versioned(mapped: Mapped, received_at: Instant) -> Mapped:
+def _versioned(rows: Turned, received_at: Instant) -> Turned:
     """Rows whose source told no version have that of their receipt; their digests are of what was told.
 
     Canonical rows get it when they are shaped. A version that is later than a wrong clock or zone explains is that of
     the receipt, too, and a flag: a version from the future would be the newest one for ever, whatever any source
     says later.
     """
-    names = mapped.columns
+    names, values = rows.columns, rows.values
     if "version_at" not in names:
-        return Mapped(mapped.table, (*names, "version_at"), [(*row, received_at) for row in mapped.rows], mapped.kinds)
+        return Turned(
+            rows.table, (*names, "version_at"), (*values, (received_at,) * rows.count), rows.count, rows.kinds
+        )
     at, latest = names.index("version_at"), received_at + AHEAD_MS
-    told = set(map(itemgetter(at), mapped.rows))
-    shaped_later = mapped.table in _CANONICAL and told <= {None}
+    told = set(values[at])
+    shaped_later = rows.table in _CANONICAL and told <= {None}
     if shaped_later or all(version and version <= latest for version in told):
-        return mapped
-    own = (received_at,)
-    rows = [
-        (row if row[at] <= latest else _received(names, row, at, received_at))
-        if row[at]
-        else row[:at] + own + row[at + 1 :]
-        for row in mapped.rows
-    ]
-    return Mapped(mapped.table, names, rows, mapped.kinds)
-
-
-def _received(names: tuple[str, ...], row: tuple[Any, ...], at: int, received_at: Instant) -> tuple[Any, ...]:
-    """The row with the version of its receipt, and a flag that it told another one."""
-    changed = list(row)
-    changed[at] = received_at
-    if "flags" in names:
+        return rows
+    changed = list(values)
+    ahead = [bool(version) and version > latest for version in values[at]]
+    changed[at] = tuple(
+        [received_at if late or not version else version for version, late in zip(values[at], ahead, strict=True)]
+    )
+    if "flags" in names and any(ahead):
         flags = names.index("flags")
-        changed[flags] = f"{row[flags]} {FUTURE_VERSION}" if row[flags] else FUTURE_VERSION
-    return tuple(changed)
+        changed[flags] = tuple(
+            [_flagged(said) if late else said for said, late in zip(values[flags], ahead, strict=True)]
+        )
+    return Turned(rows.table, names, tuple(changed), rows.count, rows.kinds)
 
 
-def _only(mapped: Mapped, may: Callable[[str], bool]) -> Mapped:
-    place = mapped.columns.index("place")
-    return Mapped(mapped.table, mapped.columns, [row for row in mapped.rows if may(row[place] or "")], mapped.kinds)
+def _flagged(flags: Any) -> str:
+    """A flag beside others: the row told another version than that of its receipt."""
+    return f"{flags} {FUTURE_VERSION}" if flags else FUTURE_VERSION
 
 
-def _without(rows: list[tuple[Mapped, Origin]], repeated: Collection[int]) -> list[tuple[Mapped, Origin]]:
+def _without(rows: list[tuple[Turned, Origin]], repeated: Collection[int]) -> list[tuple[Turned, Origin]]:
     """The rows at other positions than ``repeated``, counted through all of them."""
     if not repeated:
         return rows
     found, start = [], 0
-    for mapped, origin in rows:
-        kept = [row for at, row in enumerate(mapped.rows, start) if at not in repeated]
-        start += len(mapped.rows)
-        if kept:
-            found.append((Mapped(mapped.table, mapped.columns, kept, mapped.kinds), origin))
+    for one, origin in rows:
+        chosen = [at not in repeated for at in range(start, start + one.count)]
+        start += one.count
+        if all(chosen):
+            found.append((one, origin))
+        elif any(chosen):
+            found.append((one.only(chosen), origin))
     return found

@@ -75,7 +75,7 @@ def _not_arisen(ledger: Ledger, source: str, table: str, held: list[HeldFact]) -
     """Facts of the lake that the remapping did not see."""
     digests = _of(ledger, source, table)
     namespace = _namespace(ledger, source)
-    names = {digests.name((unqualified(namespace, one.id), "", None)): one for one in held}
+    names = {digests.name(unqualified(namespace, one.id)): one for one in held}
     seen = ledger.arisen(list(names))
     return [one for name, one in names.items() if name not in seen]
 

@@ -15,7 +15,7 @@ from xinglin.records.documents import CdaReader, DocumentReader, WithTexts
 from xinglin.records.fhir import FhirReader
 from xinglin.records.genomics import VcfReader, WithVcf
 from xinglin.records.linked import WithLinked
-from xinglin.records.model import Mapped, Reader
+from xinglin.records.model import Mapped, Reader, Turned
 from xinglin.records.omop import WithOmop
 from xinglin.records.packed import WithPacked
 from xinglin.records.shape import shape_parts
@@ -31,7 +31,7 @@ def standard_steps(terms: Terms | None = None) -> Steps:
     return Steps(by_media_type(standard_readers()), map_resources, shape_rows, terms=terms or StoredTerms())
 
 
-def shape_rows(table: str, rows: Sequence[tuple[Mapped, Origin]], batch: int, recorded_at: Instant) -> Any:
+def shape_rows(table: str, rows: Sequence[tuple[Mapped | Turned, Origin]], batch: int, recorded_at: Instant) -> Any:
     """Arrow rows of a canonical table, or of a product."""
     shape = product_parts if canonical_table(table) is None else shape_parts
     return shape(table, rows, batch, recorded_at)

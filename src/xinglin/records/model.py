@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import Any, Protocol
 
 import msgspec
@@ -67,6 +68,39 @@ class Mapped(msgspec.Struct, frozen=True):
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     kinds: tuple[tuple[str, str], ...] = ()
+
+
+class Turned(msgspec.Struct, frozen=True):
+    """The rows of a ``Mapped`` column by column: ``values`` in the order of ``columns``, each of ``count`` rows.
+
+    From the views on everything asks whole columns: terminology, attribution, digests, shape.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    values: tuple[Sequence[Any], ...]
+    count: int
+    kinds: tuple[tuple[str, str], ...] = ()
+
+    def column(self, name: str) -> Sequence[Any]:
+        """The values of one column. Raises ``ValueError`` where there is none of that name."""
+        return self.values[self.columns.index(name)]
+
+    def only(self, chosen: Sequence[bool]) -> Turned:
+        """The chosen rows."""
+        values = tuple(tuple(compress(each, chosen)) for each in self.values)
+        return Turned(self.table, self.columns, values, sum(map(bool, chosen)), self.kinds)
+
+    def mapped(self) -> Mapped:
+        """Row by row again."""
+        rows = list(zip(*self.values, strict=True)) if self.values else [()] * self.count
+        return Mapped(self.table, self.columns, rows, self.kinds)
+
+
+def turned(mapped: Mapped) -> Turned:
+    """Rows column by column."""
+    values = tuple(zip(*mapped.rows, strict=True)) if mapped.rows else ((),) * len(mapped.columns)
+    return Turned(mapped.table, mapped.columns, values, len(mapped.rows), mapped.kinds)
 
 
 class Unread(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from xinglin.catalogue.canonical_tables import canonical_table
 from xinglin.kernel.instants import Instant
 from xinglin.records.columns import Marks, booleans, days, instants, integers, moments, numbers, texts
 from xinglin.records.errors import RecordsError
-from xinglin.records.model import Mapped
+from xinglin.records.model import Mapped, Turned
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,17 +121,30 @@ def shape(
     return shaped.set_column(at, shaped.schema.field(at), pa.array(list(message), pa.string()))
 
 
-def shape_parts(table: str, parts: Sequence[tuple[Mapped, FromWhere]], batch: int, recorded_at: Instant) -> pa.Table:
+def shape_parts(
+    table: str, parts: Sequence[tuple[Mapped | Turned, FromWhere]], batch: int, recorded_at: Instant
+) -> pa.Table:
     """Rows of many objects as one Arrow table, in their order. As ``shape`` otherwise."""
     import pyarrow as pa
 
-    found = [_Shaping(table, run, batch, recorded_at).table() for run in _runs(parts)]
+    whole = [(part if isinstance(part, Turned) else _turned(part), origin) for part, origin in parts]
+    found = [_Shaping(table, run, batch, recorded_at).table() for run in _runs(whole)]
     return pa.concat_tables(found) if found else arrow_schema(table).empty_table()
 
 
-def _runs(parts: Sequence[tuple[Mapped, FromWhere]]) -> list[list[tuple[Mapped, FromWhere]]]:
+def _turned(mapped: Mapped) -> Turned:
+    """Some hundred rows at a time, which a processor has at hand when it turns them into columns."""
+    columns: tuple[list[Any], ...] = tuple([] for _ in mapped.columns)
+    for start in range(0, len(mapped.rows), _TURNED_ROWS):
+        block = mapped.rows[start : start + _TURNED_ROWS]
+        for column, values in zip(columns, zip(*block, strict=True), strict=True):
+            column.extend(values)
+    return Turned(mapped.table, mapped.columns, columns, len(mapped.rows), mapped.kinds)
+
+
+def _runs(parts: Sequence[tuple[Turned, FromWhere]]) -> list[list[tuple[Turned, FromWhere]]]:
     """Parts one after the other that share namespace and zone."""
-    runs: list[list[tuple[Mapped, FromWhere]]] = []
+    runs: list[list[tuple[Turned, FromWhere]]] = []
     last: tuple[str, str] | None = None
     for part in parts:
         key = (part[1].namespace, part[1].zone)
@@ -172,7 +185,7 @@ def key_columns(name: str) -> frozenset[str]:
 class _Shaping:
     """One run of rows on its way."""
 
-    def __init__(self, table: str, parts: list[tuple[Mapped, FromWhere]], batch: int, recorded_at: Instant) -> None:
+    def __init__(self, table: str, parts: list[tuple[Turned, FromWhere]], batch: int, recorded_at: Instant) -> None:
         self._table, self._parts, self._batch, self._recorded_at = table, parts, batch, recorded_at
         self._zone, self._namespace = parts[0][1].zone, parts[0][1].namespace
         self._marks = Marks()
@@ -210,7 +223,7 @@ class _Shaping:
         self._made["recorded_at"] = pa.repeat(stamp, self._rows)
         self._made["batch"] = pa.repeat(pa.scalar(self._batch, pa.int64()), self._rows)
         for name in ("source", "message"):
-            runs = [(getattr(origin, name), len(mapped.rows)) for mapped, origin in self._parts]
+            runs = [(getattr(origin, name), part.count) for part, origin in self._parts]
             self._made[name] = _repeated(runs, pa.string())
 
     def _versions(self) -> None:
@@ -222,7 +235,7 @@ class _Shaping:
         told = self._made["version_at"]
         if not told.null_count or not any(origin.received_at for _, origin in self._parts):
             return
-        runs = [(origin.received_at * 1000 or None, len(mapped.rows)) for mapped, origin in self._parts]
+        runs = [(origin.received_at * 1000 or None, part.count) for part, origin in self._parts]
         received = _repeated(runs, pa.int64()).cast(told.type)
         self._made["version_at"] = pc.coalesce(told, received)
 
@@ -297,20 +310,16 @@ _READERS: dict[str, Callable[[Sequence[Any], Marks], Any]] = {
 }
 
 
-def _gathered(parts: list[tuple[Mapped, FromWhere]]) -> tuple[dict[str, Sequence[Any]], int]:
+def _gathered(parts: list[tuple[Turned, FromWhere]]) -> tuple[dict[str, Sequence[Any]], int]:
     """Columns of all parts by name, and the number of rows."""
-    names = dict.fromkeys(name for mapped, _ in parts for name in mapped.columns)
+    names = dict.fromkeys(name for part, _ in parts for name in part.columns)
     gathered: dict[str, list[Any]] = {name: [] for name in names}
-    for mapped, _ in parts:
-        columns = [gathered[name] for name in mapped.columns]
-        # Some hundred rows at a time, which a processor has at hand when it turns them into columns.
-        for start in range(0, len(mapped.rows), _TURNED_ROWS):
-            block = mapped.rows[start : start + _TURNED_ROWS]
-            for column, values in zip(columns, zip(*block, strict=True), strict=True):
-                column.extend(values)
-        for name in names.keys() - set(mapped.columns) if len(names) > len(columns) else ():
-            gathered[name].extend([None] * len(mapped.rows))
-    return dict(gathered), sum(len(mapped.rows) for mapped, _ in parts)
+    for part, _ in parts:
+        for name, values in zip(part.columns, part.values, strict=True):
+            gathered[name].extend(values)
+        for name in names.keys() - set(part.columns) if len(names) > len(part.columns) else ():
+            gathered[name].extend([None] * part.count)
+    return dict(gathered), sum(part.count for part, _ in parts)
 
 
 def _repeated(runs: Sequence[tuple[Any, int]], type_: Any) -> Any:

@@ -8,16 +8,19 @@ from typing import Any
 import msgspec
 
 from xinglin.kernel.instants import Instant
-from xinglin.records.model import Mapped
+from xinglin.records.model import Mapped, Turned
 from xinglin.records.shape import FromWhere
 from xinglin.records.tabular.product import ProductSchema, product_arrow
 
 
-def product_parts(table: str, parts: Sequence[tuple[Mapped, FromWhere]], batch: int, recorded_at: Instant) -> Any:
+def product_parts(
+    table: str, parts: Sequence[tuple[Mapped | Turned, FromWhere]], batch: int, recorded_at: Instant
+) -> Any:
     """As ``records.shape.shape_parts``, of a product, whose mapping says what its columns hold."""
     import pyarrow as pa
 
-    return pa.concat_tables([_one(table, mapped, origin, batch, recorded_at) for mapped, origin in parts])
+    rows = [(part.mapped() if isinstance(part, Turned) else part, origin) for part, origin in parts]
+    return pa.concat_tables([_one(table, mapped, origin, batch, recorded_at) for mapped, origin in rows])
 
 
 def _one(table: str, mapped: Mapped, origin: FromWhere, batch: int, recorded_at: Instant) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from xinglin.catalogue.canonical_tables import canonical_table
-from xinglin.records.model import Mapped
+from xinglin.records.model import Mapped, Turned, turned
 from xinglin.records.terminology.icd10 import SYSTEMS, standard_icd
 from xinglin.records.terminology.model import EQUIVALENCES, Translation
 from xinglin.records.terminology.ports import TermsSource
@@ -78,7 +78,7 @@ def _readable(part: Any) -> bool:
 class _Column(msgspec.Struct, frozen=True):
     """One column of a layout: where its parts lie, and the names that an answer fills."""
 
-    pick: Callable[[Values], Values]
+    places: tuple[int, ...]
     fills: tuple[str, ...]
     answers: _Answers
 
@@ -94,9 +94,13 @@ class StoredTerms:
         self._plans: dict[tuple[str, str, tuple[str, ...]], tuple[_Column, ...]] = {}
 
     def translate(self, mapped: Sequence[Mapped], source: str = "") -> list[Mapped]:
+        """As ``fill``, of rows."""
+        return [one.mapped() for one in self.fill([turned(one) for one in mapped], source)]
+
+    def fill(self, rows: Sequence[Turned], source: str = "") -> list[Turned]:
         """The same rows in the same order; ``source`` names the feed whose local codes they hold."""
         self._refresh()
-        return [self._one(one, source) for one in mapped]
+        return [self._one(one, source) for one in rows]
 
     def _refresh(self) -> None:
         """Forget every answer when something was loaded or decided since."""
@@ -115,14 +119,14 @@ class StoredTerms:
         self._mapped = self._source.mapped_systems()
         self._stamp = stamp
 
-    def _one(self, mapped: Mapped, source: str) -> Mapped:
-        key = (source, mapped.table, mapped.columns)
+    def _one(self, rows: Turned, source: str) -> Turned:
+        key = (source, rows.table, rows.columns)
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._planned(*key)
-        if not plan or not mapped.rows:
-            return mapped
-        changes = _Changes(mapped)
+        if not plan or not rows.count:
+            return rows
+        changes = _Changes(rows)
         for column in plan:
             changes.take(column)
         return changes.done()
@@ -150,7 +154,7 @@ class StoredTerms:
 
         fills = tuple(part for part in parts if not part.endswith("_source_text"))
         keep = tuple(held.index(part) if part in held else -1 for part in fills)
-        return _Column(_picker([at[part] for part in held]), fills, _Answers(find, keep))
+        return _Column(tuple(at[part] for part in held), fills, _Answers(find, keep))
 
     def _code(self, source: str, column: str, values: list[str | None]) -> Answer:
         """New (code, system, source, source system, loss) of a concept."""
@@ -196,44 +200,49 @@ class _Joined(dict[tuple[Any, ...], Any]):
 
 
 _JOINED = _Joined()
+_IS_CHANGED = itemgetter(-1)
 
 
 class _Changes:
     """Rows of one table while their columns are filled."""
 
-    def __init__(self, mapped: Mapped) -> None:
-        self._mapped = mapped
-        self._filled: dict[str, tuple[Any, ...]] = {}
+    def __init__(self, rows: Turned) -> None:
+        self._rows = rows
+        self._filled: dict[str, Sequence[Any]] = {}
         self._flags: list[tuple[Any, ...]] = []
 
     def take(self, column: _Column) -> None:
         """Answer one column of every row."""
-        rows, answers = self._mapped.rows, column.answers
-        try:
-            found = [answers[key] for key in map(column.pick, rows)]
-        except TypeError:  # a value that cannot be looked up is no text: the row stays as it is
-            found = [answers.careful(column.pick(row)) for row in rows]
-        *values, flags, changed = zip(*found, strict=True)
-        if not any(changed):
+        parts = [self._rows.values[place] for place in column.places]
+        answers, count = column.answers, self._rows.count
+        if all(part.count(None) == count for part in parts):
+            found = [answers[(None,) * len(parts)]] * count
+        else:
+            try:
+                found = list(map(answers.__getitem__, zip(*parts, strict=True)))
+            except TypeError:  # a value that cannot be looked up is no text: the row stays as it is
+                found = list(map(answers.careful, zip(*parts, strict=True)))
+        if not any(map(_IS_CHANGED, found)):
             return
+        *values, flags, _ = zip(*found, strict=True)
         self._filled.update(zip(column.fills, values, strict=True))
         if any(flags):
             self._flags.append(flags)
 
-    def done(self) -> Mapped:
+    def done(self) -> Turned:
         """The rows with what was filled; columns that stayed empty are not added."""
-        mapped, filled = self._mapped, self._filled
+        rows, filled = self._rows, self._filled
         if not filled:
-            return mapped
-        columns = dict(zip(mapped.columns, zip(*mapped.rows, strict=True), strict=True))
+            return rows
+        columns = dict(zip(rows.columns, rows.values, strict=True))
         if self._flags:
-            given = columns.get("flags") or (None,) * len(mapped.rows)
+            given = columns.get("flags") or (None,) * rows.count
             held = [one if isinstance(one, str) else None for one in given]
             columns["flags"] = tuple([_JOINED[codes] for codes in zip(held, *self._flags, strict=True)])
         for name, values in filled.items():
-            if name in columns or any(value is not None for value in values):
+            if name in columns or values.count(None) < rows.count:
                 columns[name] = values
-        return Mapped(mapped.table, tuple(columns), list(zip(*columns.values(), strict=True)), mapped.kinds)
+        return Turned(rows.table, tuple(columns), tuple(columns.values()), rows.count, rows.kinds)
 
 
 def _settled(
@@ -272,7 +281,7 @@ def _unit_column(unit: str, written: str, at: dict[str, int]) -> _Column:
 
     fills = (unit,) if alone else (unit, written)
     keep = tuple(held.index(name) if name in held else -1 for name in fills)
-    return _Column(_picker([at[name] for name in held]), fills, _Answers(find, keep))
+    return _Column(tuple(at[name] for name in held), fills, _Answers(find, keep))
 
 
 def _unit(unit: str | None, written: str | None, *, alone: bool) -> Answer:
@@ -289,11 +298,6 @@ def _unit(unit: str | None, written: str | None, *, alone: bool) -> Answer:
     if found is None:
         return (None, kept), UNKNOWN_UNIT
     return None if (found, kept) == (unit, written) else ((found, kept), "")
-
-
-def _picker(places: list[int]) -> Callable[[Values], Values]:
-    """Always a tuple, also of one."""
-    return itemgetter(*places) if len(places) > 1 else itemgetter(places[0], places[0])
 
 
 @cache
