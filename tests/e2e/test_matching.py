@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from bench._people import two_hospitals
 
 from xinglin.cli.demo_space import Demo
 from xinglin.evidence.commitments import open_commitment
@@ -210,3 +212,48 @@ def test_two_hospitals_intersect_from_file_to_file(demo: Demo, tmp_path: Path) -
     opened = {label: (bytes.fromhex(one["salt"]), one["value"]) for label, one in shown["opens"].items()}
     for label, (salt, value) in opened.items():
         open_commitment(entry.commitments[label], salt, value)
+
+
+LINK_RULE = """
+unknown = "keep"
+[[with]]
+did = "{did}"
+agreement = "linkage-1"
+study = "{study}"
+units = ["{unit}"]
+rule = {{ shows = ["linkage"], items_least = 10, items_most = 500, matchings_most = 1, basis = "waiver" }}
+"""
+
+
+@pytest.mark.timeout(600)
+def test_two_hospitals_link_on_errors_by_a_third_party(demo: Demo, tmp_path: Path) -> None:
+    first, second, unit = demo.local.hospitals[:3]
+    study, dids = demo.agree("linkage study", Offer(), demo.tables).id, demo.local.dids
+    for hospital, peer, persons in zip((first, second), (second, first), two_hospitals(80, 40, seed=1), strict=True):
+        with (tmp_path / f"{hospital}.csv").open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["key", "name", "reading", "birth", "sex"])
+            rows.writerows([f"k{at}", one.name, one.reading, one.birth, one.sex] for at, one in enumerate(persons))
+        rules = demo.local.node_folder(hospital) / "matching.toml"
+        rules.write_text(LINK_RULE.format(did=dids[peer], study=study, unit=dids[unit]))
+    withdraw(demo.local.node_folder(second), "k3", "paper")
+    (tmp_path / "exchange").mkdir()
+    common = ["--exchange", str(tmp_path / "exchange"), "--wait", "120"]
+    calls = [(unit, ["link", "unit", "--first", dids[first], "--second", dids[second]])]
+    for hospital, peer, step in ((first, second, "propose"), (second, first, "accept")):
+        words = ["link", step, str(tmp_path / f"{hospital}.csv"), "--with", dids[peer], "--unit", dids[unit]]
+        calls.append((hospital, [*words, "--agreement", "linkage-1", "--out", str(tmp_path / f"{hospital}.out")]))
+    with ThreadPoolExecutor(3) as pool:
+        done = [one.result() for one in [pool.submit(verb, demo, who, *words, *common) for who, words in calls]]
+    assert [one.returncode for one in done] == [0, 0, 0], [one.stdout + one.stderr for one in done]
+    told = json.loads(done[1].stdout)
+    assert told["measured"][2]["recall"] > 0.85 and told["measured"][2]["planted"] == 500
+    assert json.loads(done[2].stdout)["objected"] == 1
+    links = []
+    for hospital in (first, second):
+        with (tmp_path / f"{hospital}.out").open() as file:
+            links.append({row["link"]: row["key"] for row in csv.DictReader(file)})
+    both = {one: key for one, key in links[0].items() if links[1].get(one) == key}
+    assert len(both) >= 34 and "k3" not in both.values()
+    leaves = json.loads(verb(demo, unit, "evidence").stdout)
+    assert [one["kind"] for one in leaves] == ["release-authorised", "delivered"]
