@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import count
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -36,12 +38,9 @@ class Persons:
 
     @cached_property
     def _coded(self) -> tuple[list[str], np.ndarray, np.ndarray]:
-        index: dict[Any, int] = {}
-        given = self._given.tolist()
-        index.update(zip(dict.fromkeys(given), count(), strict=False))
-        codes = np.fromiter(map(index.__getitem__, given), np.int64, len(given))
-        known = np.array([each is not None and each == each for each in index] or [False], dtype=bool)
-        return [str(each) for each in index], codes, known
+        different, codes = coded(self._given.tolist())
+        known = np.array([_is_there(each) for each in different] or [False], dtype=bool)
+        return [str(each) for each in different], codes, known
 
     def are(self, column: np.ndarray) -> bool:
         """Whether a column is the very array of the persons: then nothing has to be looked up twice."""
@@ -114,21 +113,60 @@ def _mapped(column: np.ndarray, of_texts: Callable[[list[str]], Sequence[str | N
     values = column.tolist()
     if column.dtype != object:
         values = [None if gone else each for each, gone in zip(values, missing(column).tolist(), strict=True)]
-    out = np.empty(len(values), dtype=object)
     if _all_differ(values):
+        out = np.empty(len(values), dtype=object)
         out[:] = of_texts(values)
         return out
-    different = [each for each in dict.fromkeys(values) if each is not None and each == each]
-    new: dict[Any, str | None] = dict(zip(different, of_texts([_text(each) for each in different]), strict=True))
-    out[:] = list(map(new.get, values))
-    return out
+    different, codes = coded(values)
+    there = [each for each in different if _is_there(each)]
+    made = np.empty(len(different), dtype=object)
+    made[[_is_there(each) for each in different]] = of_texts([_text(each) for each in there])
+    mapped: np.ndarray = made[codes]
+    return mapped
+
+
+def coded(values: list[Any]) -> tuple[list[Any], np.ndarray]:
+    """The different values, and the place of each row's value among them.
+
+    Rows that share an object (as columns of dictionaries do) are told apart by it, which is three times as quick as by
+    the text that it holds.
+    """
+    sample = _sample(values)
+    if len(set(map(id, sample))) < len(sample) // 2:
+        codes = np.unique(np.fromiter(map(id, values), np.int64, len(values)), return_inverse=True)[1]
+        rows = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+        rows[codes] = np.arange(len(values))
+        objects = [values[row] for row in rows.tolist()]
+        if {*map(type, objects)} <= {str, NoneType}:
+            different, merged = _by_value(objects)
+            return different, merged[codes]
+    return _by_value(values)
+
+
+def _by_value(values: list[Any]) -> tuple[list[Any], np.ndarray]:
+    index: defaultdict[Any, int] = defaultdict(count().__next__)
+    codes = np.fromiter(map(index.__getitem__, values), np.int64, len(values))
+    return list(index), codes
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and value == value
+
+
+def _sample(values: list[Any]) -> list[Any]:
+    return values[:: max(1, len(values) // _SAMPLE)]
 
 
 def _all_differ(values: list[Any]) -> bool:
     """Whether a sample of texts repeats nothing, so that remembering them would cost more than it saves."""
-    step = max(1, len(values) // _SAMPLE)
-    sample = values[::step]
-    return len(set(sample)) == len(sample) > _SAMPLE // 2 and set(map(type, values)) == {str}
+    sample = _sample(values)
+    if not len(set(sample)) == len(sample) > _SAMPLE // 2:
+        return False
+    try:
+        "".join(values)
+    except TypeError:
+        return False
+    return True
 
 
 def _text(value: Any) -> str:

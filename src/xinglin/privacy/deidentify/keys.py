@@ -91,36 +91,47 @@ class Prf:
         out = np.empty((len(texts), _BLOCK), dtype=np.uint8)
         for start in range(0, len(texts), _CHUNK):
             part = texts[start : start + _CHUNK]
-            out[start : start + len(part)] = self.of_blocks(self._blocks(part))
+            out[start : start + len(part)] = self._chained(self._blocks(part), _BLOCKS)
         return out
 
     def of_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """n × (16·b) bytes to n × 16: the same b for all that one purpose does."""
-        count = blocks.shape[1] // _BLOCK
-        encryptor = self._cipher.encryptor()  # type: ignore[attr-defined]
-        state = np.zeros((len(blocks), _BLOCK), dtype=np.uint8)
+        return self._chained(blocks, blocks.shape[1] // _BLOCK)
+
+    def _chained(self, blocks: np.ndarray, count: int) -> np.ndarray:
+        """``blocks`` as the first of ``count`` blocks of a row; what is not there is zeros, which change no state."""
+        encryptor, size = self._cipher.encryptor(), len(blocks) * _BLOCK  # type: ignore[attr-defined]
+        state = np.zeros(size, dtype=np.uint8)
+        room = np.empty(size + _BLOCK, dtype=np.uint8)  # the cipher wants space for one block more
         for number in range(count):
-            state ^= blocks[:, number * _BLOCK : (number + 1) * _BLOCK]
-            state = np.frombuffer(encryptor.update(state.tobytes()), dtype=np.uint8).reshape(-1, _BLOCK).copy()
-        return state
+            if number * _BLOCK < blocks.shape[1]:
+                state.reshape(-1, _BLOCK)[:] ^= blocks[:, number * _BLOCK : (number + 1) * _BLOCK]
+            encryptor.update_into(state, room)
+            state[:] = room[:size]
+        return state.reshape(-1, _BLOCK)
 
     def _blocks(self, texts: Sequence[str]) -> np.ndarray:
-        """Length and bytes of each text; longer ones as a digest under a length that no text has."""
+        """Length and bytes of each text; longer ones as a digest under a length that no text has.
+
+        As many blocks of a row as the longest text fills: the rest is zeros.
+        """
         encoded: Sequence[bytes] | Sequence[str] = texts
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+        longest = int(lengths.max(initial=0))
+        room = (longest + 2 + _BLOCK - 1) // _BLOCK * _BLOCK - 2 if longest <= _ROOM else _ROOM
         try:
-            filled = np.array(encoded, dtype=f"S{_ROOM}") if lengths.max(initial=0) <= _ROOM else None
+            filled = np.array(encoded, dtype=f"S{room}") if longest <= _ROOM else None
         except UnicodeEncodeError:
             filled = None
         if filled is None:
             encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
             lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(texts))
-            encoded = [body if len(body) <= _ROOM else self._short(body) for body in encoded]
+            encoded, room = [body if len(body) <= _ROOM else self._short(body) for body in encoded], _ROOM
             filled = np.array(encoded, dtype=f"S{_ROOM}")
-        blocks = np.zeros((len(texts), _BLOCK * _BLOCKS), dtype=np.uint8)
+        blocks = np.empty((len(texts), room + 2), dtype=np.uint8)
         told = np.where(lengths > _ROOM, _LONG, lengths)
         blocks[:, 0], blocks[:, 1] = told >> 8, told & 0xFF
-        blocks[:, 2:] = filled.view(np.uint8).reshape(len(texts), _ROOM)
+        blocks[:, 2:] = filled.view(np.uint8).reshape(len(texts), room)
         return blocks
 
     def _short(self, body: bytes) -> bytes:
@@ -146,8 +157,12 @@ def _one_type(texts: Sequence[str]) -> str:
     if not kind or not texts[0].startswith(kind):
         return ""
     whole = "\n".join(texts)
-    plain = whole.count("/") == len(texts) == whole.count("\n" + kind) + 1 and "#" not in whole
-    return kind if plain and whole.count("\n") == len(texts) - 1 and "/\n" not in whole and whole[-1] != "/" else ""
+    if "#" in whole or "/\n" in whole or whole[-1] == "/" or whole.count("\n" + kind) != len(texts) - 1:
+        return ""
+    # Every kind holds a slash and stands at the head of a line: no more slashes and lines than that, and each is plain.
+    body = np.frombuffer(whole.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+    slashes, lines = (int(np.count_nonzero(body == ord(letter))) for letter in "/\n")
+    return kind if slashes == len(texts) == lines + 1 else ""
 
 
 class Pseudonyms:
@@ -174,8 +189,8 @@ class Pseudonyms:
             part = texts[start : start + _CHUNK]
             kind = _one_type(part)
             if kind:
-                digits = self._prf.of_texts(part).tobytes().hex()
-                out += [kind + digits[n : n + 32] for n in range(0, len(digits), 32)]
+                lines = self._prf.of_texts(part).tobytes().hex("\n", _BLOCK)
+                out += (kind + lines.replace("\n", "\n" + kind)).split("\n")
                 continue
             split = [split_key(text) for text in part]
             digits = self._prf.of_texts([hidden for _, hidden, _ in split]).tobytes().hex()
