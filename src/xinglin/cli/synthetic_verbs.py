@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from xinglin.cli.given import account_space, given
-from xinglin.cli.options import AskPassphrase, PassphraseFile, Study, passphrase
+from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Study, passphrase
 from xinglin.cli.output import columns, ends, facts, printer
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ RunId = Annotated[str, typer.Argument(help="The set's id.")]
 Sql = Annotated[str, typer.Option("--sql", help="One SELECT over the study's views, or @FILE.")]
 Hospital = Annotated[list[str] | None, typer.Option("--hospital", help="Only this one (label or DID). Repeatable.")]
 To = Annotated[Path | None, typer.Option("--to", help="Also write the files into this folder.", file_okay=False)]
+_MAKING_S = 600.0
+"""How long the hospital's desk may take to make a set."""
 _SHOWN = ("run_id", "state", "node", "recipient", "words")
 
 
@@ -174,6 +176,72 @@ def twin(
         pq.write_table(table, to / f"{name}.parquet")
         rows.append({"table": name, "rows": table.num_rows, "columns": table.num_columns})
     printer.value(rows, lambda: columns(rows, ("table", "rows", "columns")))
+
+
+@ends
+def synthesise(
+    data_set: Annotated[str, typer.Option(help="A published data set.")],
+    sql: Sql,
+    rows: Annotated[int, typer.Option(help="Rows to draw.")],
+    epsilon: Annotated[str, typer.Option(help="What it may tell of a person, as ε: exact text.")] = "",
+    rho: Annotated[str, typer.Option(help="The same as rho, in place of epsilon.")] = "",
+    method: Annotated[str, typer.Option(help="aim, the better one; mst, the quicker one.")] = "aim",
+    rows_per_person: Annotated[int, typer.Option(help="Of a person at most so many rows are seen.")] = 1,
+    tell: Annotated[list[str] | None, typer.Option(help="Publish this figure of the report too: distances, …")] = None,
+    publish: Annotated[bool, typer.Option(help="Deposit it as a product, under the data set's terms.")] = False,
+    title: Annotated[str, typer.Option(help="What the product is called in catalogs.")] = "",
+    dry_run: Annotated[bool, typer.Option(help="Only say what it would cost.")] = False,
+    folder: Folder = Path("node"),
+) -> None:
+    """A synthetic set for everybody: what it costs is taken from everybody's budget of the data set."""
+    text = Path(sql[1:]).read_text(encoding="utf-8") if sql.startswith("@") else sql
+    words = {"data_set": data_set, "sql": text, "rows": str(rows), "epsilon": epsilon, "rho": rho, "method": method,
+             "rows_per_person": str(rows_per_person), "tell": ",".join(tell or ())}  # fmt: skip
+    value = _desk(folder, "synthetic-look" if dry_run else "synthetic-make", **words)
+    if publish and not dry_run:
+        value["product"] = _desk(folder, "synthetic-publish", set=value["set"], title=title)
+    printer.value(value, lambda: facts({name: one for name, one in value.items() if name not in ("inside", "told")}))
+
+
+@ends
+def shelf(
+    set_id: Annotated[
+        str, typer.Argument(metavar="[SET]", help="One set, with its report; all unless named.")
+    ] = "",
+    publish: Annotated[bool, typer.Option(help="Deposit it as a product, under the data set's terms.")] = False,
+    title: Annotated[str, typer.Option(help="What the product is called in catalogs.")] = "",
+    folder: Folder = Path("node"),
+) -> None:
+    """Synthetic sets that the hospital made for everybody; the report on the data stays here."""
+    if not set_id:
+        rows = _desk(folder, "synthetic-sets")
+        printer.value(rows, lambda: columns(rows, ("set", "data_set", "rows", "epsilon", "size_bytes")))
+        return
+    value = _desk(folder, "synthetic-publish" if publish else "synthetic-show", set=set_id, title=title)
+    printer.value(value, lambda: json_text(value))
+
+
+@ends
+def judged(
+    run_id: Annotated[str, typer.Argument(help="The run that a synthetic set was measured for.")],
+    folder: Folder = Path("node"),
+) -> None:
+    """How close and how useful a set is, and what attacks find: judged on the data, for the hospital's own eyes."""
+    value = _desk(folder, "synthetic-report", run=run_id)
+    printer.value(value, lambda: json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Plain values, readable."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def _desk(folder: Path, verb: str, **words: str) -> Any:
+    from xinglin.stores.desk import ask_desk
+    from xinglin.wire.desk import DeskCall
+
+    given_ = {name: value for name, value in words.items() if value}
+    return ask_desk(folder, DeskCall(verb, given_), timeout_s=_MAKING_S).value
 
 
 def _view(view: ExtractView) -> None:

@@ -23,7 +23,7 @@ from xinglin.kernel.codec import decode_msgpack
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.outbox import Outbox
-from xinglin.privacy.noise.accounting import to_epsilon
+from xinglin.privacy.noise.accounting import LARGEST_RHO_UNITS, to_epsilon
 from xinglin.privacy.noise.budget import EVERYBODY, Cached, Charged, Entry, Forecast, Scope
 from xinglin.privacy.noise.reserving import Reserved, Waits, held_by_others
 from xinglin.terms.noise_asked import DEFAULT_DELTA, NOISE, RHO_UNIT, exact
@@ -121,6 +121,16 @@ class NodeBudgets:
             return self._no(use, outcome)
         if isinstance(outcome, Charged):
             self._tell_all(plan.data_set)
+        return outcome
+
+    def pay_own(self, data_set: str, study: str, run: str, query: str, rho_units: int) -> Charged | Cached | Denied:
+        """Pay for what the hospital makes itself, of everybody's budget: ``study`` has no cap of its own beside it."""
+        now = self._clock()
+        self._cover(data_set)
+        self._ledger.begin(data_set, study, self._caps.everybody, LARGEST_RHO_UNITS, now)
+        outcome = self._ledger.charge(data_set, study, run, query, rho_units, now)
+        if isinstance(outcome, Charged):
+            self._tell_all(data_set)
         return outcome
 
     def keep_release(self, data_set: str, run: str, release: bytes) -> bytes:

@@ -19,6 +19,7 @@ from xinglin.node.match_gate import GATE_VERBS, answer_about_gate
 from xinglin.node.matching import MATCH_VERBS, answer_about_matching
 from xinglin.node.policy_desk import answer_about_policy
 from xinglin.node.products import PRODUCT_VERBS, answer_about_products
+from xinglin.node.synthetic_desk import SYNTHETIC_VERBS, answer_about_synthetic
 from xinglin.node.tables import Tables
 from xinglin.node.wiring import Node
 from xinglin.wire.desk import DeskAnswer, DeskCall
@@ -28,6 +29,7 @@ _ELSEWHERE = {
     **dict.fromkeys(PRODUCT_VERBS, answer_about_products),
     **dict.fromkeys(BUDGET_VERBS, answer_about_budgets),
     **dict.fromkeys(EXTRACT_VERBS, answer_about_extracts),
+    **dict.fromkeys(SYNTHETIC_VERBS, answer_about_synthetic),
     **dict.fromkeys(MATCH_VERBS, answer_about_matching),
     **dict.fromkeys(GATE_VERBS, answer_about_gate),
 }

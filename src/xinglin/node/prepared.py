@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from xinglin.analysis.admit_model import OutputColumn
     from xinglin.analysis.table import Column
     from xinglin.lake.model import QueryLimits, Snapshot
+    from xinglin.kernel.instants import Instant
     from xinglin.node.engine import Engine
+    from xinglin.node.engine_messages import Loaded
+    from xinglin.terms.consent import PersonFilter
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -100,6 +103,17 @@ class Preparations:
     def engine_of(self, use: Use) -> Engine:
         """The child that computes for a use: rows for somebody, which may take long, hold up no round of a run."""
         return self._extract_engine if self._extract_engine is not None and is_handed_over(use.plan) else self._engine
+
+    async def load_own(
+        self, session: str, tables: tuple[ExposedTable, ...], sql: str, persons: PersonFilter, at: Instant
+    ) -> tuple[Snapshot, Loaded | Denied]:
+        """A query of the hospital's own over ``tables`` as of ``at``, loaded in the child that makes rows."""
+        from xinglin.node import engine_messages as em
+
+        engine = self._extract_engine or self._engine
+        snapshot = await engine.pin(str(self._lake), tuple(table.name for table in tables), at)
+        load = em.Load(session, str(self._lake), snapshot, tables, (), sql, self._salt, self._limits(), persons)
+        return snapshot, await engine.load(load)
 
     def persons_of(self, run: str) -> str:
         """Whose rows a prepared run may see, as a digest; empty where that was not asked for."""

@@ -60,7 +60,7 @@ class NodeSynthetic:
     """Makes the synthetic sets of this node. The gate's ``Computer``."""
 
     def __init__(self, desk: Desk, store: NodeExtractStore, vault: ExtractVault, clock: Clock) -> None:
-        self._desk, self._store, self._vault, self._clock = desk, store, vault, clock
+        self._desk, self._store, self.vault, self._clock = desk, store, vault, clock
         self._halts = Halts(lambda _use, _reasons: None)
         desk.view.on_trusted.append(self._halts.wake)
         self.gate: Gate | None = None
@@ -94,24 +94,24 @@ class NodeSynthetic:
         if isinstance(paid, Denied):
             return paid
         if not isinstance(paid, Charged):
-            return self._opened(decode_json(paid.release, KeptModel))
+            return self.opened(decode_json(paid.release, KeptModel))
         request = self._fit(use, ask)
         model = await self._engine(use).fit(request)  # 2
         if isinstance(model, Denied):
             return model
-        return await asyncio.to_thread(self._keep, use, model, paid)
+        return await asyncio.to_thread(self.keep_model, use.plan.data_set, use.run, model, paid.entry.hash)
 
-    def _keep(self, use: Use, model: bytes, paid: Charged) -> tuple[KeptModel, bytes] | Denied:
-        digest = hashlib.sha256(model).hexdigest()
-        self._vault.keep(_model_name(use.run), model)
-        named = KeptModel(use.run, digest, paid.entry.hash)
-        first = self._desk.budgets.keep_release(use.plan.data_set, use.run, canonical_bytes(named))
-        return self._opened(decode_json(first, KeptModel))
+    def keep_model(self, data_set: str, run: str, model: bytes, entry: str) -> tuple[KeptModel, bytes] | Denied:
+        """Keep a model that a run paid for by ``entry``, then name it in the ledger: from there on it is the answer."""
+        self.vault.keep(_model_name(run), model)
+        named = KeptModel(run, hashlib.sha256(model).hexdigest(), entry)
+        first = self._desk.budgets.keep_release(data_set, run, canonical_bytes(named))
+        return self.opened(decode_json(first, KeptModel))
 
-    def _opened(self, kept: KeptModel) -> tuple[KeptModel, bytes] | Denied:
+    def opened(self, kept: KeptModel) -> tuple[KeptModel, bytes] | Denied:
         """The kept model, held against the digest that the ledger holds."""
         try:
-            model = self._vault.open(_model_name(kept.run))
+            model = self.vault.open(_model_name(kept.run))
         except CannotRead:
             model = b""
         if hashlib.sha256(model).hexdigest() != kept.model:
@@ -122,7 +122,7 @@ class NodeSynthetic:
     def _fit(self, use: Use, ask: SyntheticAsk) -> em.Fit:
         from xinglin.node import engine_messages as em
 
-        return em.Fit(use.run, ask, self._vault.secret("held out"))
+        return em.Fit(use.run, ask, self.vault.secret("held out"))
 
     def _engine(self, use: Use) -> Engine:
         return self._desk.preparations.engine_of(use)
@@ -135,7 +135,7 @@ class NodeSynthetic:
         mark = self._mark(use, ask)
         seed = self._seed(kept, ask)
         draft = self._draft(use, ask, kept, mark)
-        request = em.Draw(use.run, ask, model, seed, self._vault.secret(MARKS_SECRET), draft)
+        request = em.Draw(use.run, ask, model, seed, self.vault.secret(MARKS_SECRET), draft)
         made = await self._engine(use).draw(request)  # 3
         if isinstance(made, Denied):
             return made
@@ -147,7 +147,7 @@ class NodeSynthetic:
             await self._judge(use, ask, model, seed)
         salt = new_salt()
         package = ExtractPackage(use.run, salt, made.manifest, made.files)
-        await asyncio.to_thread(self._vault.keep, f"{use.run}.package", encode_msgpack(package))
+        await asyncio.to_thread(self.vault.keep, f"{use.run}.package", encode_msgpack(package))
         pooled = PooledGuard(persons={}, contributors=(self._desk.keys.did,), noised=True)
         return Computed(made.manifest, pooled, salt, synthetic=made.guard)
 
@@ -156,14 +156,14 @@ class NodeSynthetic:
         from xinglin.node import engine_messages as em
         from xinglin.node.engine import EngineError
 
-        request = em.Judge(use.run, ask, model, seed, self._vault.secret("held out"))
+        request = em.Judge(use.run, ask, model, seed, self.vault.secret("held out"))
         try:
             found = await self._engine(use).judge(request)
         except EngineError as error:
             log.warning("synthetic set %s: it could not be judged: %s", use.run, error.code)
             return
         if not isinstance(found, Denied):
-            await asyncio.to_thread(self._vault.keep, _report_name(use.run), found)
+            await asyncio.to_thread(self.vault.keep, _report_name(use.run), found)
 
     def _mark(self, use: Use, ask: SyntheticAsk) -> MarkRow:
         known = self._store.mark_of(use.run)
@@ -176,7 +176,7 @@ class NodeSynthetic:
     def _seed(self, kept: KeptModel, ask: SyntheticAsk) -> bytes:
         """Of a model and a number of rows: whoever asks, and however often, these rows are drawn from it."""
         about = f"{kept.model}:{ask.rows}".encode()
-        return hmac.new(self._vault.secret("synthetic rows"), about, hashlib.sha256).digest()
+        return hmac.new(self.vault.secret("synthetic rows"), about, hashlib.sha256).digest()
 
     def _draft(self, use: Use, ask: SyntheticAsk, kept: KeptModel, mark: MarkRow) -> SyntheticManifest:
         plan = use.plan
@@ -192,16 +192,14 @@ class NodeSynthetic:
 
     def report(self, run: str) -> dict[str, object]:
         """The full report on the data of a model that was measured for ``run``; raises ``CannotRead``."""
-        found: dict[str, object] = decode_json(self._vault.open(_report_name(run)), dict)
+        found: dict[str, object] = decode_json(self.vault.open(_report_name(run)), dict)
         return found
 
     def models(self) -> tuple[str, ...]:
         """Runs whose models are kept, sorted."""
         start, end = f"{_FOLDER}/", ".model"
         return tuple(
-            name[len(start) : -len(end)]
-            for name in self._vault.names()
-            if name.startswith(start) and name.endswith(end)
+            name[len(start) : -len(end)] for name in self.vault.names() if name.startswith(start) and name.endswith(end)
         )
 
 

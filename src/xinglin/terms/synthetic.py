@@ -143,6 +143,11 @@ def check_synthetic(request: UseRequest, plan: Plan) -> Iterator[Reason]:
         yield _reason("A synthetic set is sealed to the recipient it is marked for.", "Name it as the only recipient.")
 
 
+def synthetic_faults(ask: SyntheticAsk) -> tuple[Reason, ...]:
+    """Every reason why that is no synthetic set that could be made."""
+    return tuple(_faults(ask))
+
+
 def _faults(ask: SyntheticAsk) -> Iterator[Reason]:
     if ask.version != 1:
         yield Reason("terms.version", f"Version {ask.version} of a synthetic set is not known here.", "Use version 1.")
