@@ -1,7 +1,7 @@
 """The walk: each element of an object gets the action of the profile; private ones go, UIDs and dates are consistent.
 
 1. the patient's own strings are gathered from the whole object;
-2. the pixels are cleaned by rule or finder, or the object is refused;
+2. the pixels are cleaned by rule or finder, or the object is refused; compressed frames lose their comments;
 3. every element, at every depth, gets its action;
 4. the file's head is built anew, and the method is recorded in the object.
 """
@@ -16,6 +16,7 @@ import msgspec
 
 from xinglin.privacy.deidentify.dicom.confidentiality import BASIC, DICOM_OPTIONS, attribute_of
 from xinglin.privacy.deidentify.dicom.errors import UnreadableInstance
+from xinglin.privacy.deidentify.dicom.frames import clean_frames
 from xinglin.privacy.deidentify.dicom.known import KnownStrings
 from xinglin.privacy.deidentify.dicom.profile import DicomProfile
 from xinglin.privacy.deidentify.dicom.regions import clean_pixels, clear_unused_bits, cut_behind_pixels
@@ -116,6 +117,7 @@ class DicomDeidentifier:
         pixels = clean_pixels(dataset, self._profile.regions, self._finder) if self._cleans else ""
         cut_behind_pixels(dataset)
         clear_unused_bits(dataset)
+        clean_frames(dataset)
         walk = _Walk(self, strings, person, counts)
         walk.items(dataset, 0)
         self._record(dataset, pixels)
@@ -201,6 +203,8 @@ class _Walk:
                 continue
             element = dataset[tag]
             action = self._home._action(int(tag), element.VR, element.keyword)
+            if depth and element.keyword == "PixelData":
+                action = "X"  # an image inside a sequence: nobody cleaned its pixels
             told = self._do(dataset, element, action, depth)
             self._counts[told] = self._counts.get(told, 0) + 1
 

@@ -140,10 +140,7 @@ def clear_unused_bits(dataset: Dataset) -> None:
 
 
 def cut_behind_pixels(dataset: Dataset) -> None:
-    """Cut plain pixels to the length that the image has: what stands behind it is no image.
-
-    Compressed frames are left as they are; markers of comments inside them are read by nobody here (docs).
-    """
+    """Cut plain pixels to the length that the image has: what stands behind it is no image (``frames``: compressed)."""
     words = ("Rows", "Columns", "BitsAllocated")
     if "PixelData" not in dataset or _syntax(dataset) not in _UNCOMPRESSED or not all(dataset.get(w) for w in words):
         return
