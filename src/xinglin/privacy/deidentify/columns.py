@@ -132,7 +132,8 @@ def coded(values: list[Any]) -> tuple[list[Any], np.ndarray]:
     the text that it holds.
     """
     sample = _sample(values)
-    if len(set(map(id, sample))) < len(sample) // 2:
+    texts = {*map(type, sample)} <= {str, NoneType}
+    if texts and len(set(map(id, sample))) == len(set(sample)) < len(sample):
         codes = np.unique(np.fromiter(map(id, values), np.int64, len(values)), return_inverse=True)[1]
         rows = np.zeros(int(codes.max()) + 1, dtype=np.int64)
         rows[codes] = np.arange(len(values))
