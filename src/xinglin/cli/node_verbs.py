@@ -14,6 +14,7 @@ from xinglin.cli import (
     budget_verbs,
     house_policy_verbs,
     match_verbs,
+    review_verbs,
 )
 from xinglin.cli.agreement_verbs import asked
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
@@ -26,6 +27,7 @@ app.add_typer(budget_verbs.node_app)
 app.add_typer(autopilot_verbs.app, name="autopilot")
 app.add_typer(house_policy_verbs.app, name="policy")
 app.add_typer(match_verbs.app, name="match")
+app.add_typer(review_verbs.app, name="review")
 
 
 @app.command()

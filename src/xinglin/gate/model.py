@@ -123,7 +123,8 @@ class Computed(msgspec.Struct, frozen=True):
 
     ``result``: canonical bytes of what would be released; of an extract, its manifest, which names every file by
     digest. ``salt``: 32 bytes that all contributors derive alike and the hub does not know. ``extract``: of an extract;
-    ``synthetic``: of a synthetic set, whose result is its manifest too.
+    ``synthetic``: of a synthetic set, whose result is its manifest too. ``notes``: canonical bytes of what a disclosure
+    pack's reviewers are shown beside the result; they never leave.
     """
 
     result: bytes
@@ -131,6 +132,7 @@ class Computed(msgspec.Struct, frozen=True):
     salt: bytes
     extract: ExtractGuard | None = None
     synthetic: SyntheticGuard | None = None
+    notes: bytes = b""
 
 
 class Stopped(msgspec.Struct, frozen=True):

@@ -117,6 +117,10 @@ class Review(Protocol):
         """What they decided about exactly this outcome; ``NotNow`` while not all of them have. Again is the same."""
         ...
 
+    async def entry(self, use: Use, computed: Computed) -> str:
+        """What the release-authorised leaf commits to of their votes; empty where nobody was asked."""
+        ...
+
 
 class Releaser(Protocol):
     """Seals and hands over."""

@@ -35,7 +35,7 @@ from xinglin.terms.decide import decide
 from xinglin.terms.facts import CHECKPOINT_STALE_MS, Facts
 
 _STALE = "terms.stale_checkpoint"
-_NO_REVIEW: Verdict = deny("gate.no_review", "Nobody reviews extracts here.", "Have reviewers appointed.")
+_NO_REVIEW: Verdict = deny("gate.no_review", "Nobody reviews what leaves here.", "Have reviewers appointed.")
 # The request opened the run in time; how long the run takes is not its business.
 _STANDS_ONCE_ADMITTED = frozenset({"terms.expired"})
 
@@ -213,8 +213,10 @@ class Gate:
         return await self._move(record, "protect")
 
     async def _hold(self, use: Use, record: Record) -> Record:
-        """Persons look at an extract before anything of it is authorised; a pooled total has no rows to look at."""
-        if _is_no(record) or record.state != "protected" or record.commitment or _computed(record).extract is None:
+        """Persons look at an extract, or at a total whose packs ask for them, before anything of it is authorised."""
+        if _is_no(record) or record.state != "protected" or record.commitment:
+            return record
+        if _computed(record).extract is None and not use.plan.reviewers:
             return record
         verdict = _NO_REVIEW
         if self._ports.review is not None:
@@ -243,6 +245,9 @@ class Gate:
         paid = await self._ports.ledger.entry(use.run)
         if paid:
             marked |= _commitments(record, {"budget": paid})
+        if use.plan.reviewers and self._ports.review is not None:
+            votes = await self._ports.review.entry(use, computed)
+            marked |= _commitments(record, {"review": votes}) if votes else {}
         own = await self._ports.evidence.append(use, "release-authorised", marked)
         highest = await self._ports.evidence.all_authorised(use, commitment, guard.contributors, computed.salt)
         if isinstance(highest, Denied):

@@ -45,6 +45,8 @@ _PROCEED = "proceed"
 RETURNING_S = 10.0
 """After a start of the hub nobody counts as away for this long: nodes come back with a back-off of 5 s at most."""
 _FOR_OTHERS = "others_missing"
+_WAITS = {"held_for_review": "in review"}
+"""What a hospital's line says where it waits for people, by the reason it gives; for anything else it waits."""
 TELL_EVERY_MS = 250
 
 
@@ -119,11 +121,12 @@ class Coordinator:
         )  # fmt: skip
 
     def _progress(self) -> tuple[NodeProgress, ...]:
+        blocked = self._blocked()
         return tuple(
             NodeProgress(
                 did,
                 self._names.get(did, did),
-                "waiting" if did in self._blocked() else self._node_states[did],
+                self._node_states[did] if did not in blocked else _WAITS.get(blocked[did].reason, "waiting"),
                 self._line.connected(did),
             )
             for did in self.roster

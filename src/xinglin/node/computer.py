@@ -416,7 +416,8 @@ class Computation:
             noised=noised,
         )
         data = canonical_bytes({"kind": outcome.kind, "payload": outcome.payload})
-        return Computed(data, pooled, self.party.derive("release"))
+        notes = canonical_bytes(algorithm.notes) if algorithm.notes else b""
+        return Computed(data, pooled, self.party.derive("release"), notes=notes)
 
 
 def _build(use: Use, prepared: Prepared, slots: tuple[DifferenceSlot, ...]) -> Algorithm:

@@ -17,6 +17,7 @@ from xinglin.node.extract_desk import EXTRACT_VERBS, answer_about_extracts
 from xinglin.node.listings import Listings
 from xinglin.node.match_gate import GATE_VERBS, answer_about_gate
 from xinglin.node.matching import MATCH_VERBS, answer_about_matching
+from xinglin.node.pack_desk import REVIEW_VERBS, answer_about_reviews
 from xinglin.node.policy_desk import answer_about_policy
 from xinglin.node.products import PRODUCT_VERBS, answer_about_products
 from xinglin.node.synthetic_desk import SYNTHETIC_VERBS, answer_about_synthetic
@@ -30,6 +31,7 @@ _ELSEWHERE = {
     **dict.fromkeys(BUDGET_VERBS, answer_about_budgets),
     **dict.fromkeys(EXTRACT_VERBS, answer_about_extracts),
     **dict.fromkeys(SYNTHETIC_VERBS, answer_about_synthetic),
+    **dict.fromkeys(REVIEW_VERBS, answer_about_reviews),
     **dict.fromkeys(MATCH_VERBS, answer_about_matching),
     **dict.fromkeys(GATE_VERBS, answer_about_gate),
 }

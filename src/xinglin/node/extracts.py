@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
-from xinglin.access.output_review import CastOutputVote, judge_output, may_review, open_output_vote, opened_choice
+from xinglin.access.output_review import CastOutputVote
 from xinglin.evidence.commitments import new_salt
 from xinglin.gate import Computed, Ended, Gate, NotNow, Paused, PooledGuard, Refused, Released, Stopped, Use, Withheld
 from xinglin.kernel.canonical import canonical_digest, sha256_digest
@@ -19,12 +19,15 @@ from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
+from xinglin.node.blind_votes import BlindVotes
 from xinglin.node.computer import Desk
 from xinglin.node.extract_beside import BESIDE
 from xinglin.node.extract_leak import MARKS_SECRET
 from xinglin.node.extract_profiles import NodeProfiles
 from xinglin.node.extract_releases import EarlierExtracts
+from xinglin.node.extract_sources import RAW_FOLDER
 from xinglin.node.halting import STALE, Halts
+from xinglin.node.intake.keys import open_ring
 from xinglin.node.runs import use_of
 from xinglin.stores.extract_node import MarkRow, NodeExtractStore
 from xinglin.stores.extract_vault import ExtractVault
@@ -84,6 +87,7 @@ _OF_RULES = (
     "extract.no_role",
     "extract.no_precision",
     "extract.nothing_left",
+    "extract.not_exposed",
     "extract.not_reviewed",
     "extract.selection",
     "privacy.deidentify.",
@@ -108,7 +112,7 @@ class NodeExtracts:
         self._halts = Halts(lambda _use, _reasons: None)
         desk.view.on_trusted.append(self._halts.wake)
         self.gate: Gate | None = None
-        self._profiles = profiles
+        self._profiles, self._blind = profiles, BlindVotes(desk.keys, desk.view, store)
         self._earlier, self._turn = EarlierExtracts(vault), asyncio.Lock()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stops: dict[str, str] = {}
@@ -180,7 +184,18 @@ class NodeExtracts:
             draft,
             self._earlier.key,
             earlier,
+            self._raw() if ask.is_whole else em.RawKeys(),
         )
+
+    def _raw(self) -> em.RawKeys:
+        """The raw store of this node; nothing where it has none."""
+        from xinglin.node import engine_messages as em
+
+        folder = self._desk.folder / RAW_FOLDER
+        if not folder.is_dir():
+            return em.RawKeys()
+        ring = open_ring(self._desk.folder, self._desk.vault)
+        return em.RawKeys(str(folder), tuple((one.id, one.key) for one in (ring.current, *ring.old)))
 
     def looked(self, run: str) -> bool:
         """Whether making an extract read rows: that it was refused then is an answer about them, and is charged."""
@@ -198,7 +213,7 @@ class NodeExtracts:
             words = "Nobody decided on the extract in time."
             return deny("extract.not_reviewed", words, "Ask again, and have the hospital's reviewers look at it.")
         shown = self._shown_digest(use.run, computed)
-        verdict = judge_output(self._votes(use, shown), self._desk.keys, use.run, shown)
+        verdict = self._blind.verdict(use.run, shown, use.request.requester)
         if verdict is None:
             raise NotNow(HELD, "Persons of the hospital look at the extract before it leaves.")
         return verdict
@@ -224,29 +239,13 @@ class NodeExtracts:
     def vote(self, run: str, cast: CastOutputVote) -> dict[str, object]:
         """Keep a reviewer's vote; how many are in is all that anybody is told. ``Refused`` with every reason."""
         use, computed = self._use(run), self._must_be_held(run)
-        shown, who = self._shown_digest(run, computed), cast.vote.signer
-        directory, node = self._desk.view.record.directory, self._desk.keys.did
-        verdict = may_review(who, node, self.store.reviewers(), use.request.requester, directory)
-        if isinstance(verdict, Denied):
-            raise RefusedWith(verdict.reasons)
-        open_output_vote(cast.vote, run, node, shown, directory)
-        if not opened_choice(cast, self._desk.keys, run, shown):
-            words = "The vote does not open to what it commits to."
-            raise RefusedWith(deny("access.spoiled", words, "Vote again.").reasons)
-        if not self.store.add_vote(run, shown, who, cast):
-            raise RefusedWith(deny("access.voted_before", "You voted on this before.", "A vote stands.").reasons)
+        shown = self._shown_digest(run, computed)
+        votes_in = self._blind.cast(run, shown, use.request.requester, cast)
         self._wake(run)
-        return {"run": run, "votes_in": len(self._votes(use, shown))}
+        return {"run": run, "votes_in": votes_in}
 
     def _votes(self, use: Use, shown: str) -> dict[str, CastOutputVote]:
-        """Votes of persons who may review now: one who was dismissed or revoked meanwhile decides nothing."""
-        directory, appointed = self._desk.view.record.directory, self.store.reviewers()
-        node, asker = self._desk.keys.did, use.request.requester
-        return {
-            who: cast
-            for who, cast in self.store.votes(use.run, shown).items()
-            if isinstance(may_review(who, node, appointed, asker, directory), Allowed)
-        }
+        return self._blind.votes(use.run, shown, use.request.requester)
 
     def _shown_digest(self, run: str, computed: Computed) -> str:
         """What a vote names: the page, and the manifest with the digest of every file behind it."""

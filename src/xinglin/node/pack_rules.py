@@ -7,12 +7,13 @@ strict or stricter: neither the hub nor who asks is trusted with the comparison.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from xinglin.access.output_review import VOTES_ASKED
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
@@ -42,6 +43,7 @@ class NodePacks:
 
     def __init__(self, folder: Path, house: HousePolicy | None = None) -> None:
         self._folder, self._house = folder, house
+        self.reviewers: Callable[[], int] | None = None
 
     def judge(self, plan: Plan, operation: str, agreement: Agreement | None) -> PacksFound:
         """What this hospital's packs have against a plan; of rows handed over nothing: profile and k hold there."""
@@ -51,7 +53,8 @@ class NodePacks:
             asked = self.asked(operation, agreement)
             if plan.named is None:
                 return PacksFound(tuple(_not_carried(name) for name in asked), ())
-            return self._compared(plan, asked)
+            found = self._compared(plan, asked)
+            return msgspec.structs.replace(found, reasons=(*found.reasons, *self._unmanned(operation, agreement)))
         except (XinglinError, OSError, UnicodeDecodeError) as error:
             what = getattr(error, "what", type(error).__name__)
             words = f"The disclosure packs of the plan, or of this hospital, cannot be read: {what}"
@@ -83,6 +86,15 @@ class NodePacks:
         known = self._known()
         packs = [known.get(name) for name in self.asked(operation, agreement)]
         return max((2 if pack is None else pack.settings.reviewers for pack in packs), default=0)
+
+    def _unmanned(self, operation: str, agreement: Agreement | None) -> list[Reason]:
+        """Packs that ask for people are kept only where the hospital has appointed that many."""
+        asked = self.reviewers_asked(operation, agreement)
+        needed = max(asked, VOTES_ASKED) if asked else 0
+        if not needed or self.reviewers is None or self.reviewers() >= needed:
+            return []
+        words = f"The hospital's packs ask for {needed} persons to look at each result, and it has appointed fewer."
+        return [Reason("terms.pack_no_reviewers", words, "Have it appoint them: xinglin node review reviewers.")]
 
     def _known(self) -> dict[str, Pack]:
         """Every pack that is here, by name and by digest; a shipped name is the shipped pack's."""

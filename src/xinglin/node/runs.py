@@ -16,6 +16,7 @@ from xinglin.node.computer import Computation, Conclusion, Desk, Incoming, hub_s
 from xinglin.node.halting import Halts
 from xinglin.node.release import NodeReleaser
 from xinglin.stores.node_rows import RunRow
+from xinglin.terms.extracts import EXTRACT_TIME
 from xinglin.terms.facts import RUN_TIME
 from xinglin.terms.request import Plan, UseRequest, check_plan, check_request
 from xinglin.trust.envelope import Signed
@@ -25,8 +26,10 @@ from xinglin.wire.runs import run_id_of
 log = logging.getLogger("xinglin.node.runs")
 MESSAGES_WAITING = Limit("messages of the hub that wait at one run", 64, "messages")
 RUNS_AT_ONCE = Limit("runs a node works on at once", 16, "runs")
+RUNS_HELD = Limit("runs a node holds while people look at them", 64, "runs")
 RUNS_TOLD = Limit("unfinished runs named in a poll", 256, "runs")
 _AGAIN_S = 1.0
+_TOLD_MS = 20_000
 _POOLED_FAILURES = frozenset(
     {"failed", "out_of_range", "no_rows", "separation", "collinear", "not_converged", "constant"}
 )
@@ -48,6 +51,7 @@ class NodeRuns:
         self._computations: dict[str, Computation] = {}
         self._inboxes: dict[str, asyncio.Queue[Incoming]] = {}
         self._ends: dict[str, RunEnd] = {}
+        self._looked_at: dict[str, tuple[str, int]] = {}
         self._left = {row.run for row in desk.database.open_runs()}
 
     # --- gate.Computer -----------------------------------------------------------------------
@@ -72,7 +76,8 @@ class NodeRuns:
             return
         try:
             use = use_of(order)
-            RUNS_AT_ONCE.check(len(self._tasks) + 1)
+            RUNS_AT_ONCE.check(len(self._tasks) - len(self._looked_at) + 1)
+            RUNS_HELD.check(len(self._looked_at))
         except XinglinError as error:
             self._refuse(order.run_id, error)
             return
@@ -143,6 +148,7 @@ class NodeRuns:
             self._inboxes.pop(use.run, None)
             self._ends.pop(use.run, None)
             self._halted.discard(use.run)
+            self._looked_at.pop(use.run, None)
             if computation is not None or use.run in self._tasks:
                 await self._desk.preparations.forget(use)
 
@@ -152,8 +158,7 @@ class NodeRuns:
         while True:
             answer = await gate.carry(use)
             if isinstance(answer, Paused):
-                log.info("run %s waits in '%s': %s", use.run, answer.state, answer.reason)
-                self._desk.outbox.waiting(use.run, answer.reason, answer.words)
+                self._waits(use, answer)
                 await asyncio.sleep(_AGAIN_S)
                 stopped = self._stopped(use)
                 if stopped is None:
@@ -164,6 +169,17 @@ class NodeRuns:
             self._tell(use, answer)
             return
 
+    def _waits(self, use: Use, paused: Paused) -> None:
+        """Say why a run waits; where people look at it for days, once and from time to time."""
+        now = self._clock()
+        if use.plan.reviewers and paused.state == "protected":
+            known = self._looked_at.get(use.run, ("", 0))
+            if known[0] == paused.reason and now - known[1] < _TOLD_MS:
+                return
+            self._looked_at[use.run] = (paused.reason, now)
+        log.info("run %s waits in '%s': %s", use.run, paused.state, paused.reason)
+        self._desk.outbox.waiting(use.run, paused.reason, paused.words)
+
     def _stopped(self, use: Use) -> Stopped | Denied | None:
         """Why a use that waits is not waited for: the hub ended the run, or it had its time and is not authorised."""
         end = self._ends.get(use.run)
@@ -173,7 +189,8 @@ class NodeRuns:
         if record is None or record.state not in ("admitted", "computed", "protected"):
             return None
         since = record.admitted if record.admitted >= 0 else record.opened
-        if self._clock() - since <= self._run_limit_ms:
+        most_ms = EXTRACT_TIME.value if use.plan.reviewers else self._run_limit_ms
+        if self._clock() - since <= most_ms:
             return None
         words = "The run took longer from its admission to its release than this hospital allows."
         denied = deny("terms.run_too_long", words, "Ask again: persons' choices are then read anew.")

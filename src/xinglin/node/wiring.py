@@ -41,6 +41,7 @@ from xinglin.node.line import Line
 from xinglin.node.logview import LogView
 from xinglin.node.outbox import Outbox
 from xinglin.node.overdue import NodeOverdue
+from xinglin.node.pack_review import ReviewOfKind, RunReviews, run_reviews
 from xinglin.node.pack_rules import NodePacks
 from xinglin.node.pilots import NodePilots
 from xinglin.node.prepared import Preparations
@@ -103,6 +104,8 @@ class Node(msgspec.Struct, frozen=True):
     outbox: Outbox
     clock: Clock
     prepare_engine: Callable[[], None]
+    packs: NodePacks
+    reviews: RunReviews
 
 
 def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock: Clock = system_clock) -> Node:
@@ -150,6 +153,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
         desk, extract_store, open_extract_vault(folder, keys), profiles, clock, settings.extract_keep_days
     )
     synthetic = NodeSynthetic(desk, extract_store, open_extract_vault(folder, keys), clock)
+    reviews = run_reviews(desk, extract_store, packs, agreements, clock)
     ports = Ports(
         decider=NodeDecider(
             *(keys.did, view, agreements, preparations, database, approvals, law, clock, _site(settings), decisions),
@@ -165,7 +169,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
         evidence=evidence,
         releaser=ReleaserOfKind(releaser, extracts),
         store=NodeReleaseStore(database, folder),
-        review=extracts,
+        review=ReviewOfKind(reviews, extracts),
     )
     runs.gate = extracts.gate = synthetic.gate = Gate(keys.did, ports, clock)
     autopilot = NodeAutopilot(folder, agreements, tables)
@@ -175,7 +179,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
         approvals, law, documents, terms, house,
         autopilot, overdue,
         NodeFeasibility(folder, agreements, tables, database, clock), tables, desk, runs,
-        extracts, synthetic, extracting, outbox, clock, lazy.prepare,
+        extracts, synthetic, extracting, outbox, clock, lazy.prepare, packs, reviews,
     )  # fmt: skip
 
 

@@ -125,7 +125,15 @@ def agreed_pack(rules: DisclosureRules) -> Pack:
 
 def effective_pack(rules: DisclosureRules, named: NamedPacks) -> Pack:
     """What holds in a run: the packs that its plan carries and the rules of its agreements, the stricter of each."""
-    joined = strictest_pack([agreed_pack(rules), carried_pack(named)])
+    carried, agreed = carried_pack(named), agreed_pack(rules)
+    ours, theirs = agreed.settings, carried.settings
+    # The rules of a plan were tightened by its packs: what a pack states so already is the pack's.
+    own = tuple(
+        one
+        for one in agreed.origins
+        if not carried.states(one.setting) or getattr(ours, one.setting) != getattr(theirs, one.setting)
+    )
+    joined = strictest_pack([msgspec.structs.replace(agreed, origins=own), carried])
     s = joined.settings
     if s.class_disclosure == "review" and not s.reviewers:  # nobody would look
         joined = msgspec.structs.replace(joined, settings=msgspec.structs.replace(s, class_disclosure="hide"))
