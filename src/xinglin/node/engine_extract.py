@@ -66,6 +66,10 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
     order = _order(keys, np.asarray(rows.column(PERSON).to_numpy()))
     rows = rows.take(order)
     persons = np.asarray(rows.column(PERSON).to_numpy())
+    if ask.is_whole:
+        from xinglin.node.extract_whole import extracted_whole
+
+        return extracted_whole(request, load, engine, persons.tolist(), profile, keys)
     kept, done = _deidentified(compiled, columns_of(rows, admitted.columns), came, persons)  # 2
     tells = telling(kept, came, compiled.remaining, declared_sensitive(request.profile))
     misfit = _misfit(ask, kept, tells)
@@ -258,7 +262,7 @@ def _written(request: Extract, made: _Made) -> Extracted:
         k=measured.k,
         l=measured.l or 0,
         t=t,
-        risks=_risks(anonymous, measured),
+        risks=risks_of_extract(anonymous, measured),
         columns=said,
         files=tuple(
             ExtractFile(name, _media(name), len(data), hashlib.sha256(data).hexdigest())
@@ -346,7 +350,8 @@ def band(count: int) -> str:
     return f"{low} to {_BANDS[_BANDS.index(low) + 1] - 1}"
 
 
-def _risks(anonymous: Anonymised, measured: Report) -> dict[str, tuple[str, str]]:
+def risks_of_extract(anonymous: Anonymised, measured: Report) -> dict[str, tuple[str, str]]:
+    """Risks before and after, as exact decimals rounded up."""
     names = ("prosecutor", "journalist", "marketer")
     return {
         name: (_upwards(getattr(anonymous.before, name)), _upwards(getattr(measured.risks, name))) for name in names

@@ -106,13 +106,24 @@ class Cells(msgspec.Struct, frozen=True, tag="cells"):
     names: tuple[str, ...] = ()
 
 
+class RawKeys(msgspec.Struct, frozen=True):
+    """Where the raw store is and the keys that open it, the current one first; empty where it is not needed."""
+
+    folder: str = ""
+    keys: tuple[tuple[str, bytes], ...] = ()
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"RawKeys({self.folder!r})"
+
+
 class Extract(msgspec.Struct, frozen=True, tag="extract"):
     """Make the extract of the loaded query, protected as ``ask`` says.
 
     ``profile``: the profile's text where it is the hospital's own (empty: a shipped one). ``secret``: of the node, for
     pseudonyms of this extract. ``mark_key``: 32 bytes. ``draft``: the manifest as far as the node knows it;
     the mark stands for its recipient, agreement and time of release. ``earlier``: indexes of the hospital's earlier
-    extracts, made with ``index_key`` (32 bytes).
+    extracts, made with ``index_key`` (32 bytes). ``raw``: the raw store, where whole resources are asked for.
     """
 
     session: str
@@ -123,6 +134,7 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
     draft: ExtractManifest
     index_key: bytes
     earlier: tuple[bytes, ...] = ()
+    raw: RawKeys = RawKeys()
 
 
 class Fit(msgspec.Struct, frozen=True, tag="fit"):

@@ -15,7 +15,7 @@ from xinglin.terms.extracts import ExtractAsk
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit_model import OutputColumn
-    from xinglin.privacy.watermark import Found, Numbers
+    from xinglin.privacy.watermark import Found, MarkPlan, Numbers
 
 STEP_SHARE = 0.05
 """A marked number moves by at most this part of its standard deviation, or by two units of its last decimal."""
@@ -59,9 +59,9 @@ def set_mark(
 
     Raises ``NoMark`` where no number can carry it, and the privacy room's ``TooFewCells``.
     """
-    from xinglin.privacy.watermark import MarkPlan, Recipient, mark
+    from xinglin.privacy.watermark import MarkPlan
 
-    numbers = tuple(_numbers(columns, ask, described))
+    numbers = tuple(_numbers(columns, ask.sensitive, described))
     if not numbers:
         words = "No column of numbers that is not quasi-identifying is in the extract."
         raise NoMark(words, remedy="Ask for a measured number too, as a sensitive column.")
@@ -69,7 +69,23 @@ def set_mark(
     others = tuple(name for name in columns if name not in marked_names and name != PERSON_COLUMN)
     coarse = tuple(f"~{one.column}" for one in numbers[:COARSE_KEYS])
     keys = ((PERSON_COLUMN,), *((others,) if others else ()), *((coarse,) if len(coarse) > 1 else ()))
-    plan = MarkPlan(columns=numbers, keys=keys)
+    return _marked(columns, key, given, MarkPlan(columns=numbers, keys=keys))
+
+
+def set_mark_alone(columns: Columns, key: bytes, given: Given, described: Mapping[str, OutputColumn]) -> Marking:
+    """The same where every other column is a number to be marked, and rows are found by ``PERSON_COLUMN`` alone."""
+    from xinglin.privacy.watermark import MarkPlan
+
+    numbers = tuple(_numbers(columns, tuple(described), described))
+    if not numbers:
+        words = "No measured number that differs from one person to another is in the extract."
+        raise NoMark(words, remedy="Ask for Observation too, of a larger cohort.")
+    return _marked(columns, key, given, MarkPlan(columns=numbers, keys=((PERSON_COLUMN,),)))
+
+
+def _marked(columns: Columns, key: bytes, given: Given, plan: MarkPlan) -> Marking:
+    from xinglin.privacy.watermark import Recipient, mark
+
     done = mark(columns, key, Recipient(given.recipient, given.agreement, given.at), plan)
     said = {
         one.column: f"marked: {one.share:.0%} of the cells, by {one.largest:g} at most, the mean by "
@@ -102,12 +118,12 @@ def find_mark(columns: Columns, key: bytes, given: Sequence[Given]) -> tuple[tup
     return tuple(sorted(found, key=lambda pair: pair[1].bound))
 
 
-def _numbers(columns: Columns, ask: ExtractAsk, described: Mapping[str, OutputColumn]) -> list[Numbers]:
+def _numbers(columns: Columns, names: Sequence[str], described: Mapping[str, OutputColumn]) -> list[Numbers]:
     from xinglin.privacy.watermark import Numbers
 
     found = []
     for name, values in columns.items():
-        if name not in ask.sensitive or values.dtype.kind not in "if":
+        if name not in names or values.dtype.kind not in "if":
             continue
         valid = np.asarray(values, dtype=np.float64)
         valid = valid[np.isfinite(valid)]

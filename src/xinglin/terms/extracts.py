@@ -19,12 +19,17 @@ from xinglin.terms.request import Plan, UseRequest, is_did, is_name
 
 EXTRACT = "extract"
 """The operation, and the algorithm."""
-FORMATS = ("parquet", "fhir")
-"""A Parquet file of the rows; FHIR resources of the same rows, as newline-delimited JSON."""
+FORMATS = ("parquet", "fhir", "resources")
+"""A Parquet file of the rows; FHIR resources of the same rows, as newline-delimited JSON; whole FHIR resources of the
+persons in the rows, as the hospital received them and de-identified, in place of the rows."""
+WHOLE = FORMATS[2]
+PATIENT = "Patient"
+TYPES = Limit("types of whole resources in an extract", 32, "types")
 EXTRACT_TIME = Limit("time from an extract's admission to its release", 14 * 24 * 3_600_000, "milliseconds")
 """Persons look at it in between; whoever takes a choice back meanwhile ends it, so nothing old is released."""
 K_MOST = Limit("k of an extract", 100_000, "persons")
 COLUMNS = Limit("columns of an extract", 200, "columns")
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}\Z")
 _DECIMAL = re.compile(r"0(\.\d{1,6})?\Z|1(\.0{1,6})?\Z")
 
 
@@ -35,7 +40,7 @@ class ExtractAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns; ``l``: distinct values of each ``sensitive`` column among them (0: not asked); ``t``: largest distance of
     their distribution from the whole, an exact decimal (empty: not asked). ``suppressed``: largest part of the rows
     that may be left out for that, an exact decimal. ``workspace``: DID that it is sealed to. Every column of the query
-    is quasi-identifying or sensitive.
+    is quasi-identifying or sensitive. ``resources``: FHIR types of the whole resources, where that is the format.
     """
 
     profile: str
@@ -48,10 +53,18 @@ class ExtractAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suppressed: str = "0.1"
     formats: tuple[str, ...] = FORMATS[:1]
     version: int = 1
+    resources: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether whole resources leave in place of the rows."""
+        return self.formats == (WHOLE,)
 
     def to_params(self) -> dict[str, Any]:
-        """As a plan's parameters."""
+        """As a plan's parameters; what was added later is in them only where it is asked for."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
+        if not self.resources:
+            del plain["resources"]
         return plain
 
 
@@ -121,6 +134,21 @@ def _faults(ask: ExtractAsk) -> Iterator[Reason]:
         yield _reason(words, "Name at least one quasi-identifying column.")
     if not ask.formats or len(set(ask.formats)) != len(ask.formats) or not set(ask.formats) <= set(FORMATS):
         yield _reason("A format is not known.", f"Known: {', '.join(FORMATS)}.")
+    if WHOLE in ask.formats or ask.resources:
+        yield from _whole_faults(ask)
+
+
+def _whole_faults(ask: ExtractAsk) -> Iterator[Reason]:
+    """Whole resources leave in place of rows, and their patients with them."""
+    named = ask.resources
+    if not ask.is_whole or PATIENT not in named:
+        words = "Whole resources are an extract of their own: format 'resources', and types with Patient among them."
+        yield _reason(words, "Ask for the rows by an extract of their own.")
+    if len(named) > TYPES.value or len(set(named)) != len(named) or not all(map(_TYPE.match, named)):
+        yield _reason(f"FHIR types are named once each, at most {TYPES.value}.", "Name them as FHIR does: Condition.")
+    if ask.l or ask.t:
+        words = "l and t are of columns, and whole resources have none."
+        yield _reason(words, "Ask for the rows, or leave l and t out.")
 
 
 def _column(name: str) -> bool:

@@ -23,6 +23,7 @@ EXTRACT_CONTEXT = "extract-attestation/1"
 SEAL_INFO = b"xinglin extract/1"
 PART_BYTES = Limit("part of an extract", 8 * 1024 * 1024, "bytes")
 PARTS = Limit("parts of an extract", 64, "parts")
+PACKAGE_BYTES = Limit("opened extract", PART_BYTES.value * PARTS.value, "bytes")
 EXTRACTS_OPEN = Limit("unfinished extracts of one asker", 32, "extracts")
 EXTRACTS_LISTED = Limit("extracts of a list", 1_000, "extracts")
 
