@@ -40,6 +40,9 @@ def ask(
     closeness: Annotated[str, typer.Option("--t", help="Largest distance of a group; empty: not asked.")] = "",
     suppressed: Annotated[str, typer.Option(help="Largest part of the rows that may be left out.")] = "0.1",
     form: Annotated[list[str] | None, typer.Option("--format", help="parquet or fhir. Repeatable.")] = None,
+    resource: Annotated[
+        list[str] | None, typer.Option(help="FHIR type: whole resources leave in place of rows. Repeatable.")
+    ] = None,
     hospital: Hospital = None,
     preview: Annotated[bool, typer.Option(help="Only say what would leave, and what protects it.")] = False,
 ) -> None:
@@ -47,7 +50,8 @@ def ask(
     text = Path(sql[1:]).read_text(encoding="utf-8") if sql.startswith("@") else sql
     wanted = space.study(study).extraction(
         text, profile=profile, workspace=workspace, k=k, quasi=quasi or (), sensitive=sensitive or (),
-        hospitals=hospital, l=diversity, t=closeness, suppressed=suppressed, formats=tuple(form or ("parquet",)),
+        hospitals=hospital, l=diversity, t=closeness, suppressed=suppressed, formats=tuple(form or ()),
+        resources=tuple(resource or ()),
     )  # fmt: skip
     if preview:
         shown = wanted.preview()

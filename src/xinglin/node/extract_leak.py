@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.node.extract_columns import Columns
 from xinglin.node.extract_mark import Given, find_mark
+from xinglin.node.extract_numbers import numbers_of
 from xinglin.stores.extract_node import NodeExtractStore
 from xinglin.stores.extract_vault import ExtractVault
 
@@ -30,7 +33,7 @@ class NotReadable(XinglinError):
 def leaked_by(file: Path, store: NodeExtractStore, vault: ExtractVault) -> list[dict[str, object]]:
     """Recipient, agreement and time of each extract that the file is a part of, surest first; none where it is none.
 
-    ``file``: Parquet, or CSV with a line of names; any rows and columns of an extract, in any order. ``bound``: the
+    ``file``: Parquet, CSV with a line of names, or FHIR resources a line (``.ndjson``); any rows and columns of an extract, in any order. ``bound``: the
     probability, at most, that anyone innocent is named so.
     """
     LEAK_BYTES.check(file.stat().st_size)
@@ -51,6 +54,8 @@ def leaked_by(file: Path, store: NodeExtractStore, vault: ExtractVault) -> list[
 
 
 def _columns(file: Path) -> Columns:
+    if file.suffix == ".ndjson":
+        return numbers_of(_resources(file))
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet as pq
@@ -60,6 +65,18 @@ def _columns(file: Path) -> Columns:
     except (pa.ArrowInvalid, OSError) as error:
         raise NotReadable("The file is no table.", remedy="Hand in Parquet, or CSV with a line of names.") from error
     return {name: read_array(table.column(name)) for name in table.column_names}
+
+
+def _resources(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open("rb") as lines:
+        for line in lines:
+            try:
+                one = msgspec.json.decode(line)
+            except msgspec.DecodeError as error:
+                words = "A line of the file is no FHIR resource."
+                raise NotReadable(words, remedy="Hand in newline-delimited JSON.") from error
+            if isinstance(one, dict):
+                yield one
 
 
 def read_array(values: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.generic]]:

@@ -17,7 +17,7 @@ from xinglin.kernel.verdict import Denied
 from xinglin.sdk.asked import Asked, keep
 from xinglin.sdk.errors import NotVerified, Refused, RunEnded
 from xinglin.sdk.plans import request_for, snapshot_instant
-from xinglin.terms.extracts import EXTRACT, ExtractAsk, ask_of
+from xinglin.terms.extracts import EXTRACT, WHOLE, ExtractAsk, ask_of
 from xinglin.terms.request import USE_REQUEST, Plan, check_plan
 from xinglin.trust.envelope import sign
 from xinglin.wire.calls import RunCall
@@ -59,7 +59,7 @@ class ExtractPreview(msgspec.Struct, frozen=True):
         lines = [
             f"Preview of an extract for {self.study!r}: reads no row, asks nobody",
             f"  from         {', '.join(self.hospitals)}, each its own",
-            f"  leaves       rows of {len(self.columns)} columns, as {' and '.join(ask.formats)}",
+            f"  leaves       {self._leaves()}",
             f"  grade        {self.grade}, for {self.purpose}",
             f"  profile      {ask.profile}: what it does not name is dropped",
             f"  in a group   at least {ask.k} persons{''.join(f', {one}' for one in more)};"
@@ -72,6 +72,11 @@ class ExtractPreview(msgspec.Struct, frozen=True):
             *(f"    {name:<16}{role:<11}{kind:<10}from {sources}" for name, role, kind, sources in self.columns),
         ]
         return "\n".join(lines)
+
+    def _leaves(self) -> str:
+        if self.ask.is_whole:
+            return f"whole FHIR resources of the persons in the rows: {', '.join(self.ask.resources)}"
+        return f"rows of {len(self.columns)} columns, as {' and '.join(self.ask.formats)}"
 
     def __repr__(self) -> str:
         return str(self)
@@ -87,8 +92,10 @@ class Extraction:
         named = tuple(column.name for column in scope.columns)
         quasi = tuple(asked.pop("quasi", ()) or ()) or tuple(name for name in named if name not in sensitive)
         k = asked.pop("k", 0) or scope.rules.min_cell
-        formats = tuple(asked.pop("formats", ("parquet",)))
-        self.ask_ = ExtractAsk(k=k, quasi=quasi, sensitive=sensitive, formats=formats, **asked)
+        resources = tuple(asked.pop("resources", ()) or ())
+        formats = tuple(asked.pop("formats", ()) or ((WHOLE,) if resources else ("parquet",)))
+        named_too = {"quasi": quasi, "sensitive": sensitive, "formats": formats, "resources": resources}
+        self.ask_ = ExtractAsk(k=k, **named_too, **asked)
         for plan in self.plans(0):  # what is wrong in itself is said before anything else
             found = ask_of(plan)
             if isinstance(found, Denied):

@@ -26,6 +26,7 @@ from xinglin.trust.errors import TrustError
 from xinglin.trust.sealing import unseal
 from xinglin.wire.extracts import (
     EXTRACT_CONTEXT,
+    PACKAGE_BYTES,
     PARTS,
     SEAL_INFO,
     ExtractAttestation,
@@ -152,4 +153,4 @@ def _opened(session: Session, run_id: str, said: ExtractAttestation) -> ExtractP
         if (piece.run_id, piece.number, piece.of) != (run_id, number, said.parts):
             raise NotVerified("A part is of another run, or not in its place.", remedy=TELL)
         pieces.append(piece.data)
-    return decode_msgpack(b"".join(pieces), ExtractPackage)
+    return decode_msgpack(b"".join(pieces), ExtractPackage, PACKAGE_BYTES)
