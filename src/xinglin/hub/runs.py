@@ -48,6 +48,8 @@ _FOR_OTHERS = "others_missing"
 _WAITS = {"held_for_review": "in review"}
 """What a hospital's line says where it waits for people, by the reason it gives; for anything else it waits."""
 TELL_EVERY_MS = 250
+LOOK_MS = 1_000
+"""What one look at who is away tells of at most: looks come every half second, unless the hub itself stood still."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -91,6 +93,7 @@ class Coordinator:
         self._waits: dict[str, RunWaiting] = {}
         self._replaying = False
         self._patient_until = 0
+        self._looked, self._away_ms = clock(), 0
         self._names, self._fewest = names, session.fewest
         self._since = clock()
         self._started, self._ended = clock(), 0
@@ -251,9 +254,9 @@ class Coordinator:
     async def _watch(self) -> None:
         waits = self._present_waits()
         missing = [did for did in self._missing() if did not in waits]
+        all_away = self._gone(missing)
         if missing and not self._blocked() and self._clock() >= self._patient_until:
             waited_s = (self._clock() - self._since) / 1000
-            all_away = not any(self._line.connected(did) for did in missing)
             most_s = self._patience.decide_s if self.state == "deciding" else self._patience.step_s
             if waited_s > most_s or (all_away and waited_s > self._patience.away_s):
                 await self._go_on_without(missing)
@@ -261,6 +264,17 @@ class Coordinator:
             await self._tell()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _gone(self, missing: list[str]) -> bool:
+        """Whether all who are missing have been away long enough, all the time; a hub that stood still saw nothing.
+
+        A hospital that is busy and misses one poll after a long step is not one that is away.
+        """
+        now = self._clock()
+        seen_ms, self._looked = min(max(now - self._looked, 0), LOOK_MS), now
+        away = bool(missing) and not any(self._line.connected(did) for did in missing)
+        self._away_ms = self._away_ms + seen_ms if away else 0
+        return away and self._away_ms > self._patience.away_s * 1000
 
     def _named(self, node: str, reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
         name = self._names.get(node, node)
