@@ -61,6 +61,15 @@ source = "the hospital's committee, minutes of 2026-05"
 value = 2
 source = "the hospital's committee, minutes of 2026-05"
 """
+LOCK = """
+[setting.lock_repeats]
+value = 1
+source = "the hospital's committee, minutes of 2026-06"
+
+[setting.lock_days]
+value = 30
+source = "the hospital's committee, minutes of 2026-06"
+"""
 REVIEWERS = ("Ada", "Bela")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
@@ -148,6 +157,43 @@ def test_the_strictest_of_two_hospitals_packs_holds_and_hidden_cells_say_why(spa
     model = strict.glm("disease ~ age", family="binomial")
     assert model.payload["pack"].startswith("sacro+st-luke") and (model.rows_used - 3) % 5 == 0
     assert all(float(f"{value:.4g}") == value for value in model.params.values())
+
+
+def test_what_a_house_asks_is_in_offers_and_a_locked_question_is_answered_once(space: SampleSpace) -> None:
+    folder, text = space.node_folder("d"), OWN.replace("st-luke", "once") + LOCK
+    own = folder / "disclosure_packs" / "once.toml"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text(text, encoding="utf-8")
+    policy = under(digest(text)).policy
+    said = ask_desk(folder, DeskCall("policy", _step("propose", "Ada", policy=msgspec.json.encode(policy).decode())))
+    proposal = said.value["digest"]
+    seen = ask_desk(folder, DeskCall("policy", _step("simulate", "Bela", proposal=proposal))).value
+    confirm = _step("confirm", "Bela", proposal=proposal, simulation=seen["simulation"])
+    ask_desk(folder, DeskCall("policy", confirm))
+    try:
+        wait_until(lambda: _asks(space, "d") == (digest(text),), "the house's packs are published")
+        data = studied(space, "a house with packs", {})
+        assert [one.hospitals for one in data.preview("crosstab", rows="sex", columns="exang").packs] == [("d",)]
+        assert data.table1("sex", ["age", "disease"]).total
+        with pytest.raises(Refused) as again:
+            data.table1("sex", ["disease", "age"])
+        assert "privacy.repeated" in again.value.codes
+    finally:
+        lifted = ask_desk(folder, DeskCall("policy", _step("lift", "Ada"))).value["digest"]
+        seen = ask_desk(folder, DeskCall("policy", _step("simulate", "Bela", proposal=lifted))).value
+        end = _step("confirm", "Bela", proposal=lifted, simulation=seen["simulation"])
+        ask_desk(folder, DeskCall("policy", end))
+        own.unlink()
+
+
+def _step(step: str, by: str, **given: str) -> dict[str, str]:
+    return {"step": step, "by": by, **given}
+
+
+def _asks(space: SampleSpace, hospital: str) -> tuple[str, ...]:
+    space.sdk.data_sets()
+    said = space.sdk.packs_said.get(DATA_SET, {}).get(space.dids[hospital])
+    return said.asked if said is not None else ()
 
 
 def asked(space: SampleSpace, data: Data, **changes: Any) -> Run:

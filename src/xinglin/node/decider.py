@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from xinglin.catalogue import DataSetDescription
 from xinglin.contract import Agreement
@@ -17,6 +18,7 @@ from xinglin.node.chains import chain_of
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
+from xinglin.node.pack_repeats import answered_before
 from xinglin.node.pack_rules import NodePacks, PacksFound
 from xinglin.node.population import populations
 from xinglin.node.prepared import Preparations
@@ -127,7 +129,9 @@ class NodeDecider:
         word = self._preparations.study_word(use.plan.study)
         approval = self._approvals.facts(held, below)
         law = self._law.judge(use, agreement, self._site, word, approval)
-        packs = PacksFound() if self._packs is None else self._packs.judge(use.plan, use.request.operation, agreement)
+        packs = PacksFound()
+        if self._packs is not None:
+            packs = self._packs.judge(use.plan, use.request.operation, agreement, partial(self._answered, use))
         found = Facts(
             now=self._clock(),
             node=self._node,
@@ -178,6 +182,9 @@ class NodeDecider:
         """See the port."""
         if self._decisions is not None:
             self._decisions.keep(use, facts, verdict, stage)
+
+    def _answered(self, use: Use) -> tuple[tuple[Instant, ...], Instant]:
+        return answered_before(self._database, use), self._clock()
 
     def _population(self, use: Use, held: AgreementFacts | None) -> tuple[str, ...] | None:
         if held is None:

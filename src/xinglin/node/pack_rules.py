@@ -15,10 +15,11 @@ import msgspec
 
 from xinglin.access.output_review import VOTES_ASKED
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
-from xinglin.kernel.verdict import Reason
+from xinglin.kernel.verdict import Denied, Reason
 from xinglin.node.house_policy import HousePolicy
-from xinglin.terms.pack_named import packs_required
+from xinglin.terms.pack_named import NamedPacks, packs_required
 from xinglin.terms.policy import Policy
 from xinglin.terms.request import Plan
 from xinglin.terms.synthetic import is_handed_over
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 PACKS_FOLDER = "disclosure_packs"
 OWN_PACKS = Limit("disclosure packs of a hospital's own", 32, "packs")
+
+
+Answered = Callable[[], tuple[Sequence[Instant], Instant]]
 
 
 class PacksFound(msgspec.Struct, frozen=True):
@@ -45,8 +49,13 @@ class NodePacks:
         self._folder, self._house = folder, house
         self.reviewers: Callable[[], int] | None = None
 
-    def judge(self, plan: Plan, operation: str, agreement: Agreement | None) -> PacksFound:
-        """What this hospital's packs have against a plan; of rows handed over nothing: profile and k hold there."""
+    def judge(
+        self, plan: Plan, operation: str, agreement: Agreement | None, answered: Answered | None = None
+    ) -> PacksFound:
+        """What this hospital's packs have against a plan; of rows handed over nothing: profile and k hold there.
+
+        ``answered``: when the same question was answered before, and what time it is now.
+        """
         if is_handed_over(plan):
             return PacksFound()
         try:
@@ -54,7 +63,8 @@ class NodePacks:
             if plan.named is None:
                 return PacksFound(tuple(_not_carried(name) for name in asked), ())
             found = self._compared(plan, asked)
-            return msgspec.structs.replace(found, reasons=(*found.reasons, *self._unmanned(operation, agreement)))
+            more = (*self._unmanned(operation, agreement), *_repeated(plan.named, answered))
+            return msgspec.structs.replace(found, reasons=(*found.reasons, *more))
         except (XinglinError, OSError, UnicodeDecodeError) as error:
             what = getattr(error, "what", type(error).__name__)
             words = f"The disclosure packs of the plan, or of this hospital, cannot be read: {what}"
@@ -132,6 +142,16 @@ class NodePacks:
             reasons.append(Reason("terms.pack_rules", words, "Tighten them by its packs."))
         kept = sorted(name for name, pack in known.items() if at_least(carried, pack))
         return PacksFound(tuple(dict.fromkeys(reasons)), tuple(kept))
+
+
+def _repeated(named: NamedPacks, answered: Answered | None) -> tuple[Reason, ...]:
+    from xinglin.privacy.packs import carried_pack, check_repeats
+
+    if answered is None or not named.settings.get("lock_days"):
+        return ()
+    earlier, now = answered()
+    verdict = check_repeats(carried_pack(named), earlier, now)
+    return verdict.reasons if isinstance(verdict, Denied) else ()
 
 
 def _not_carried(name: str) -> Reason:

@@ -13,7 +13,7 @@ from xinglin.sdk.errors import NoAgreement, Withheld
 from xinglin.sdk.run import Run
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
 from xinglin.terms.thresholds import DisclosureRules
-from xinglin.wire.calls import AgreementCall, AgreementView
+from xinglin.wire.calls import AgreementCall, AgreementView, PacksSaid
 from xinglin.wire.feasibility import ALGORITHM, DAY_MS, VIEW, question_policy, study_of
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def _offer(
     space.log.refresh()
     directory, now = space.log.record.directory, space.clock()
     keys = {did: directory.keys(did).digest() for did in chosen}
+    said = space.packs_said.get(data_set, {})
     for provider in chosen:
         terms = AgreedTerms(
             grade="L2",
@@ -111,7 +112,7 @@ def _offer(
             recipients=(space.account.did,),
             peers=tuple(Peer(did, keys[did]) for did in chosen if did != provider),
             rules=DisclosureRules(min_cell=minimum),
-            policy=question_policy(round_to),
+            policy=question_policy(round_to, said.get(provider, PacksSaid()).asked),
         )
         mine = space.account.keys.public.digest()
         paper = Agreement(provider, keys[provider], space.account.did, mine, study, data_set, terms, now, version=2)

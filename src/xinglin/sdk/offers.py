@@ -10,9 +10,11 @@ import msgspec
 from xinglin.contract.agreement import Agreement, sign_agreement
 from xinglin.sdk.errors import NoAgreement
 from xinglin.terms.agreed import AgreedTerms, CohortView, Peer
-from xinglin.terms.policy import Policy
+from xinglin.terms.pack_named import OPERAND
+from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.terms.thresholds import DisclosureRules
-from xinglin.wire.calls import AgreementCall, AgreementView
+from xinglin.terms.vocabulary import includes
+from xinglin.wire.calls import AgreementCall, AgreementView, PacksSaid
 
 if TYPE_CHECKING:
     from xinglin.sdk.session import Session
@@ -76,7 +78,7 @@ class Proposal(msgspec.Struct, frozen=True):
             recipients=tuple(sorted({space.account.did, *offer.recipients})),
             peers=tuple(Peer(did, keys[did]) for did in chosen if did != provider),
             rules=offer.rules,
-            policy=msgspec.UNSET if offer.policy is None else offer.policy,
+            policy=self._policy(space, offer, provider),
         )
         return Agreement(
             provider=provider,
@@ -88,4 +90,21 @@ class Proposal(msgspec.Struct, frozen=True):
             terms=terms,
             made=now,
             version=terms.version,
+        )
+
+    def _policy(self, space: Session, offer: Offer, provider: str) -> Policy | msgspec.UnsetType:
+        """The offer's policy, with the disclosure packs that the hospital publishes as those it asks for."""
+        asked = space.packs_said.get(self.data_set, {}).get(provider, PacksSaid()).asked
+        if not asked:
+            return msgspec.UNSET if offer.policy is None else offer.policy
+        own = offer.policy or Policy(tuple(Permission(operation) for operation in offer.operations))
+        kept = Constraint(OPERAND, "isAllOf", asked)
+        return msgspec.structs.replace(
+            own,
+            permissions=tuple(
+                msgspec.structs.replace(one, constraints=(*one.constraints, kept))
+                if includes(one.action, "statistics") and kept not in one.constraints
+                else one
+                for one in own.permissions
+            ),
         )

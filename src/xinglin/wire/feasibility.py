@@ -22,6 +22,7 @@ from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.agreed import AgreedTerms, CohortView
+from xinglin.terms.pack_named import OPERAND, packs_asked
 from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.terms.purposes import covers
 
@@ -66,7 +67,7 @@ def read_rules(text: str) -> FeasibilityRules:
 
 def question_of(data_set: str, cohort: Sequence[CohortView], round_to: int) -> str:
     """The digest of a question: equal for two that differ in white space and small or capital letters alone."""
-    asked = sorted(_plain(view.select) for view in cohort)
+    asked = sorted(plain_sql(view.select) for view in cohort)
     return canonical_digest({"data_set": data_set, "cohort": asked, "round_to": round_to})
 
 
@@ -75,8 +76,8 @@ def study_of(data_set: str, cohort: Sequence[CohortView], round_to: int) -> str:
     return STUDY + question_of(data_set, cohort, round_to)[7:39]
 
 
-def question_policy(round_to: int) -> Policy:
-    """One count, rounded so, once."""
+def question_policy(round_to: int, packs: tuple[str, ...] = ()) -> Policy:
+    """One count, rounded so, once; under the disclosure packs (names, digests) that the hospital asks for."""
     digest = canonical_digest({"algorithm": ALGORITHM, "params": {"round_to": round_to}})
     return Policy(
         permissions=(
@@ -85,6 +86,7 @@ def question_policy(round_to: int) -> Policy:
                 (
                     Constraint("algorithm", "eq", digest),
                     Constraint("count", "lteq", "1"),
+                    *((Constraint(OPERAND, "isAllOf", packs),) if packs else ()),
                     Constraint("outputType", "isAnyOf", ("count",)),
                 ),
             ),
@@ -121,7 +123,8 @@ def check_question(
 def _template(agreement: Agreement, rules: FeasibilityRules) -> list[Reason]:
     """The agreement is the template's, whatever its study is called."""
     terms = agreement.terms
-    step = next((n for n in _steps(rules.round_to) if terms.policy == question_policy(n)), 0)
+    packs = packs_asked(terms.policy, "statistics") if isinstance(terms.policy, Policy) else ()
+    step = next((n for n in _steps(rules.round_to) if terms.policy == question_policy(n, packs)), 0)
     whole = (
         step > 0
         and agreement.study == study_of(agreement.data_set, terms.cohort, step)
@@ -162,7 +165,7 @@ def _any(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _plain(sql: str) -> str:
+def plain_sql(sql: str) -> str:
     """White space and case of what is not quoted are nobody's meaning."""
     parts = re.split(r"('(?:[^']|'')*')", sql.strip())
     return "".join(one if at % 2 else _SPACE.sub(" ", one).casefold() for at, one in enumerate(parts))

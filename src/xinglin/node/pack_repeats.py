@@ -1,0 +1,55 @@
+"""How often a question was answered before at this node, for packs that lock repeats.
+
+The same question in other words is the same: white space and case of its SQL, the order of columns and levels, and
+which column of a table is called its rows change nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xinglin.gate import Use
+from xinglin.kernel.canonical import canonical_bytes, canonical_digest
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.instants import Instant
+from xinglin.node.runs import use_of
+from xinglin.stores.node_database import NodeDatabase
+from xinglin.terms.request import Plan
+from xinglin.wire.channel import RunOrder
+from xinglin.wire.feasibility import plain_sql
+
+
+def question_of(plan: Plan) -> str:
+    """The digest of what a plan asks, whatever its study, snapshot, roster and order of words."""
+    params: Any = dict(plan.params)
+    if plan.algorithm == "crosstab":
+        params = {"table": [params.pop("rows", ""), params.pop("columns", "")], **params}
+    return canonical_digest(
+        {
+            "data_set": plan.data_set,
+            "sql": plain_sql(plan.sql),
+            "algorithm": plan.algorithm,
+            "params": _unordered(params),
+        }
+    )
+
+
+def answered_before(database: NodeDatabase, use: Use) -> tuple[Instant, ...]:
+    """When the asker was answered the same question here, this run apart; by exact answers of the data set."""
+    question, found = question_of(use.plan), []
+    for charge in database.allowance(use.plan.data_set).charges:
+        record = database.record(charge.run) if charge.run != use.run else None
+        row = database.run(charge.run) if record is not None and record.state == "settled" else None
+        if row is None or record is None or question_of(decode_json(row.plan, Plan)) != question:
+            continue
+        if use_of(RunOrder(row.run, row.request, row.plan)).request.requester == use.request.requester:
+            found.append(record.opened)
+    return tuple(sorted(found))
+
+
+def _unordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _unordered(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return sorted((_unordered(inner) for inner in value), key=canonical_bytes)
+    return "".join(value.split()) if isinstance(value, str) else value
