@@ -10,6 +10,8 @@ import math
 
 import msgspec
 
+from xinglin.privacy.synthesis.coding import needs_quantiles
+from xinglin.privacy.synthesis.fitting import QUANTILE_SHARE
 from xinglin.privacy.synthesis.meter import Spend
 from xinglin.privacy.synthesis.model import Model
 from xinglin.privacy.synthesis.rounds import ROUNDS_AN_ATTRIBUTE
@@ -17,7 +19,6 @@ from xinglin.privacy.synthesis.schema import Schema
 
 RHO_UNIT = 10**12
 DIGITS = 4
-_QUANTILE_SHARE = 8
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -88,8 +89,8 @@ def quality(name: str, model: Model) -> TableQuality:
 def expected(schema: Schema, rho_units: int, rows_per_person: int = 1, method: str = "aim") -> Expected:
     """How large the noise will be, from published facts and the cost alone; the caller names a method that exists."""
     count = len(schema.columns)
-    open_ones = any(column.numeric and not column.edges for column in schema.columns)
-    left = rho_units - (rho_units // _QUANTILE_SHARE if open_ones else 0)
+    open_ones = any(map(needs_quantiles, schema.columns))
+    left = rho_units - (rho_units // QUANTILE_SHARE if open_ones else 0)
     alone = left // (ROUNDS_AN_ATTRIBUTE * count) if method == "aim" else left // (3 * count)
     together = alone if method == "aim" else left // (3 * max(count - 1, 1))
     cells = max(
