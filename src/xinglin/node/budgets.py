@@ -25,7 +25,7 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.outbox import Outbox
 from xinglin.privacy.noise.accounting import LARGEST_RHO_UNITS, to_epsilon
 from xinglin.privacy.noise.budget import EVERYBODY, Cached, Charged, Entry, Forecast, Scope
-from xinglin.privacy.noise.reserving import Reserved, Waits, held_by_others
+from xinglin.privacy.noise.reserving import Reservation, Reserved, Waits
 from xinglin.terms.noise_asked import DEFAULT_DELTA, NOISE, RHO_UNIT, exact
 from xinglin.terms.synthetic import is_synthetic, paid_noise, synthetic_of
 from xinglin.trust.envelope import sign
@@ -227,17 +227,17 @@ class NodeBudgets:
         paid = self.paid(use.plan.data_set, use.run) is not None or self._kept(use)
         roots = self._ledger.sharing(use.plan.data_set)
         units = max(
-            self.scopes(one, use.plan.study)[0].spent + (0 if paid else noise.rho_units + self._held_before(use, one))
+            self.scopes(one, use.plan.study)[0].spent
+            + (0 if paid else noise.rho_units + sum(held.rho_units for held in self._held_before(use, one)))
             for one in roots
         )
         return decimal_up(to_epsilon(units, POLICY_DELTA))
 
-    def _held_before(self, use: Use, data_set: str) -> int:
-        """Units that other runs of the study hold, of those that came before this one's reservation, if it has one."""
-        now = self._clock()
-        held = self._ledger.reservations(data_set, now)
+    def _held_before(self, use: Use, data_set: str) -> tuple[Reservation, ...]:
+        """What other runs of the study hold, of what came before this one's reservation, if it has one."""
+        held = self._ledger.reservations(data_set, self._clock())
         own = next((place for place, one in enumerate(held) if one.run == use.run), len(held))
-        return held_by_others(held[:own], use.run, now, use.plan.study)
+        return tuple(one for one in held[:own] if one.study == use.plan.study)
 
     def _kept(self, use: Use) -> bool:
         """Whether it is a synthetic set of a model that was paid for before."""
@@ -248,13 +248,15 @@ class NodeBudgets:
         return isinstance(outcome, Cached) and outcome.entry is None
 
     def uses(self, use: Use) -> int:
-        """Noised answers that the study was given of the data set, this one not included."""
+        """Noised answers that the study was given of the data set, or runs that hold the price of; not this one."""
         self._cover(use.plan.data_set)
+        paid = self.paid(use.plan.data_set, use.run) is not None
+        held = 0 if paid else len(self._held_before(use, use.plan.data_set))
         if not self.scopes(use.plan.data_set, use.plan.study)[0].spent:
-            return 0
+            return held
         entries = self._ledger.entries(use.plan.data_set)
         # A charge that tells a data set was paid with another one's answer, over a table that both read.
-        return sum(
+        return held + sum(
             one.study == use.plan.study and one.run != use.run and one.kind in ("charge", "share") and not one.told
             for one in entries
         )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from xinglin.kernel.instants import Instant, to_text
+from xinglin.kernel.instants import Instant, system_clock, to_text
+from xinglin.privacy.noise.reserving import RESERVED_MS
 from xinglin.sdk.noise import epsilon_text, rho_text
 from xinglin.terms.noise_asked import DEFAULT_DELTA
 from xinglin.trust.envelope import Signed, open_signed_as
@@ -75,7 +76,7 @@ def budgets_of(space: Session, data_set: str, study: str) -> list[Budget]:
     """What each hospital says; a statement that its hospital did not sign, or about something else, is left out."""
     found = space.client.get("/v1/budgets", list[Signed], data_set=data_set, study=study)
     space.log.refresh()
-    names = space.names()
+    names, now = space.names(), system_clock()  # what was held so long ago has ended, told or not
     told = (_opened(space, signed) for signed in found)
     return [
         Budget(
@@ -89,8 +90,7 @@ def budgets_of(space: Session, data_set: str, study: str) -> list[Budget]:
             one.everybody_spent,
             one.at,
             one.head,
-            one.reserved,
-            one.everybody_reserved,
+            *((one.reserved, one.everybody_reserved) if now - one.at < RESERVED_MS.value else ()),
         )
         for one in told
         if one is not None and one.data_set == data_set and one.study in (study, ANY_STUDY)

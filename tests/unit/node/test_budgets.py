@@ -12,6 +12,7 @@ from xinglin.gate import Use
 from xinglin.kernel.verdict import Allowed, Denied
 from xinglin.node.budgets import Caps, NodeBudgets, lake_tables
 from xinglin.privacy.noise.budget import Charged
+from xinglin.privacy.noise.reserving import Waits
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.privacy_budget import BudgetLedger
 from xinglin.terms.request import Plan, UseRequest
@@ -121,3 +122,83 @@ def test_caps_set_for_a_new_name_before_it_is_asked_are_no_fresh_budget(hospital
     hospital.publish("cardio-v2", "cardiac")
     assert hospital.budgets.set_cap("cardio-v2", "", 10 * RHO) == Allowed()
     assert hospital.ask("r5", "cardio-v2") == ("privacy.study_spent",)
+
+
+def standing(hospital: Hospital, data_set: str = "cardio", study: str = "heart") -> tuple[int, int, int]:
+    """Spent and held by the study, and held by everybody."""
+    of_study, everybody = hospital.budgets.scopes(data_set, study)
+    return of_study.spent, of_study.reserved, everybody.reserved
+
+
+def test_a_price_is_held_told_and_given_back(hospital: Hospital) -> None:
+    told: list[BudgetTold] = []
+    hospital.budgets.teller = told.append
+    assert hospital.budgets.reserve(use("r1", "cardio", "heart")) == Allowed()
+    assert hospital.budgets.reserve(use("r1", "cardio", "heart")) == Allowed() and standing(hospital) == (0, RHO, RHO)
+    said = {one.study: (one.reserved, one.everybody_reserved) for one in told}
+    assert said == {"": (0, RHO), "heart": (RHO, RHO)}, "to the study its own, to all of them everybody's"
+    hospital.budgets.give_back("r1")
+    assert standing(hospital) == (0, 0, 0) and told[-1].reserved == 0
+    count = len(told)
+    hospital.budgets.give_back("r1")
+    hospital.budgets.give_back("never held anything")
+    assert len(told) == count, "nothing changed, nothing is said"
+
+
+def test_what_is_held_is_paid_and_others_are_told_how_much_is_left(hospital: Hospital) -> None:
+    for run in ("r1", "r2", "r3"):
+        assert hospital.budgets.reserve(use(run, "cardio", "heart")) == Allowed()
+    denied = hospital.budgets.look(use("r4", "cardio", "heart"))
+    assert isinstance(denied, Denied) and denied.codes == ("privacy.study_spent",)
+    assert "0 rho left, beside 0.003 that runs in progress hold, and this costs 0.001" in denied.reasons[0].words
+    assert isinstance(hospital.budgets.reserve(use("r0", "cardio", "heart")), Waits)
+    later = hospital.budgets.reserve(use("r9", "cardio", "heart"))
+    assert isinstance(later, Denied) and later.codes == ("privacy.reserved",)
+    assert isinstance(hospital.budgets.charge(use("r2", "cardio", "heart")), Charged)
+    assert standing(hospital) == (RHO, 2 * RHO, 2 * RHO)
+    hospital.budgets.give_back("r2")
+    assert standing(hospital) == (RHO, 2 * RHO, 2 * RHO), "what was paid is not given back"
+
+
+def test_a_policy_that_names_a_budget_counts_what_the_studys_other_runs_hold(hospital: Hospital) -> None:
+    alone = hospital.budgets.epsilon(use("r1", "cardio", "heart"))
+    hospital.budgets.reserve(use("r1", "cardio", "heart"))
+    second = hospital.budgets.epsilon(use("r2", "cardio", "heart"))
+    assert second is not None and alone is not None and float(second) > float(alone)
+    hospital.budgets.reserve(use("r2", "cardio", "heart"))
+    assert hospital.budgets.epsilon(use("r1", "cardio", "heart")) == alone, (
+        "who came first is not stopped by who came after"
+    )
+    assert hospital.budgets.epsilon(use("r2", "cardio", "heart")) == second
+    assert (
+        hospital.budgets.uses(use("r2", "cardio", "heart")) == 1
+        and hospital.budgets.uses(use("r1", "cardio", "heart")) == 0
+    )
+    hospital.budgets.charge(use("r1", "cardio", "heart"))
+    assert hospital.budgets.epsilon(use("r2", "cardio", "heart")) == second
+
+
+def test_a_price_is_held_of_every_budget_that_shares_a_table(hospital: Hospital) -> None:
+    hospital.publish("images", "image")
+    assert hospital.ask("r1", "cardio") == () and hospital.ask("r2", "images") == ()
+    hospital.publish("images", "image", "person")
+    assert hospital.budgets.reserve(use("r3", "images", "heart")) == Allowed()
+    assert standing(hospital) == standing(hospital, "images") == (RHO, RHO, RHO)
+    assert isinstance(hospital.budgets.charge(use("r3", "images", "heart")), Charged)
+    assert standing(hospital) == standing(hospital, "images") == (2 * RHO, 0, 0)
+    assert hospital.budgets.reserve(use("r4", "cardio", "heart")) == Allowed()
+    denied = hospital.budgets.reserve(use("r5", "images", "heart"))
+    assert not isinstance(denied, Allowed) and standing(hospital, "images")[1] == RHO, "all of them or none"
+    hospital.budgets.give_back("r4")
+    assert standing(hospital) == standing(hospital, "images") == (2 * RHO, 0, 0)
+
+
+def test_a_run_id_with_another_question_holds_nothing(hospital: Hospital) -> None:
+    hospital.publish("images", "image")
+    assert hospital.budgets.reserve(use("r1", "cardio", "heart")) == Allowed()
+    other = hospital.budgets.reserve(use("r1", "cardio", "lungs"))
+    assert isinstance(other, Denied) and other.codes == ("privacy.charged_otherwise",)
+    assert standing(hospital, study="lungs") == (0, 0, RHO)
+    hospital.budgets.give_back("r1")
+    over = hospital.budgets.reserve(use("r1", "cardio", "heart"))
+    assert isinstance(over, Denied) and over.codes == ("privacy.reservation_over",)
