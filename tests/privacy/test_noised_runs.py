@@ -18,7 +18,7 @@ from xinglin.node.budgets import NodeBudgets
 from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import Hospital, HostileHub
-from xinglin.wire.channel import Order, Report, RunMessage, RunOrder, RunRelay
+from xinglin.wire.channel import Order, Report, RunMessage, RunOrder, RunRelay, RunReleases
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 RHO = 5 * 10**9
@@ -139,6 +139,47 @@ async def test_two_that_each_hold_half_of_the_hospitals_do_not_both_lose(hub: Ho
     first, second = sorted(runs, key=lambda run: run.run_id)
     assert (first.state, second.state) == ("done", "refused") and codes(second) == {"privacy.reserved"}
     assert spent(hub, asker.study) == dict.fromkeys(hub.names, RHO)
+
+
+async def test_a_hub_that_lets_no_run_go_on_holds_no_budget(hub: HostileHub, asker: Asker) -> None:
+    """It asks in a study's name again and again: others' budgets are untouched, and what is held ends with the runs."""
+    for one in hub.hospitals.values():
+        budgets(one).set_cap(DATA_SET, asker.study, 2 * RHO)
+    other = Asker(hub, f"{asker.study}-beside")
+    await other.agree(COHORT, VARIABLES)
+    stuck: set[str] = set()
+    hub.orders = lambda _did, order: () if isinstance(order, RunReleases) and order.run_id in stuck else (order,)
+    runs = [asker.begin(plan(asker, fresh=True)) for _ in range(2)]
+    stuck.update(run.run_id for run in runs)
+    await until(lambda: held(hub, asker.study) == dict.fromkeys(hub.names, 2 * RHO))
+    assert (await other.ask(plan(other))).state == "done"
+    for run in runs:
+        await run.cancel()
+    await until(lambda: held(hub, asker.study) == dict.fromkeys(hub.names, 0))
+    assert spent(hub, asker.study) == dict.fromkeys(hub.names, 0)
+    hub.honest()
+    assert (await asker.ask(plan(asker))).state == "done", "nothing was lost but time"
+
+
+async def test_an_order_that_is_replayed_after_the_end_holds_nothing(hub: HostileHub, asker: Asker) -> None:
+    orders: list[tuple[str, Order]] = []
+
+    def keep(did: str, order: Order) -> tuple[Order, ...]:
+        orders.extend([(did, order)] if isinstance(order, RunOrder) else [])
+        return (order,)
+
+    hub.orders = keep
+    run = asker.begin(plan(asker, fresh=True))
+    await until(lambda: any(held(hub, asker.study).values()))
+    await run.cancel()
+    await until(lambda: held(hub, asker.study) == dict.fromkeys(hub.names, 0))
+    done = await asker.ask(plan(asker, fresh=True))
+    paid = spent(hub, asker.study)
+    for did, order in orders:
+        hub.by_did[did].dispatch.take(order)
+    await asyncio.sleep(0.5)
+    assert done.state == "done" and spent(hub, asker.study) == paid == dict.fromkeys(hub.names, RHO)
+    assert held(hub, asker.study) == dict.fromkeys(hub.names, 0)
 
 
 async def test_past_the_last_exact_answer_noise_is_still_answered(hub: HostileHub) -> None:
