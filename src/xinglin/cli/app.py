@@ -32,6 +32,7 @@ from xinglin.cli import (
     quality_verbs,
     relay_verbs,
     run_verbs,
+    score_verbs,
     space_verbs,
     study_verbs,
     synthetic_verbs,
@@ -107,6 +108,7 @@ app.add_typer(study_verbs.app, name="study")
 app.add_typer(national_verbs.app, name="contract")
 app.add_typer(access_review_verbs.app, name="access")
 app.add_typer(run_verbs.app, name="run")
+app.add_typer(score_verbs.app, name="score")
 app.add_typer(extract_verbs.app, name="extract")
 app.add_typer(synthetic_verbs.app, name="synthetic")
 node_verbs.app.command()(extract_verbs.leak)

@@ -56,6 +56,9 @@ def intersect(
     outbox: Outbox,
     agreement: Annotated[str, typer.Option(help="Propose under this agreement; without it, wait for a proposal.")] = "",
     count: Annotated[bool, typer.Option("--count", help="Propose a count, which the other side protects.")] = False,
+    engine: Annotated[
+        str, typer.Option(help="builtin, or spu where the setting 'spu' names its interpreter.")
+    ] = "builtin",
     out: Annotated[Path | None, typer.Option(help="CSV file for the keys of shared persons.", dir_okay=False)] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for a parcel.")] = 3600.0,
     folder: Folder = Path("node"),
@@ -70,9 +73,11 @@ def intersect(
     from xinglin.node.joining import open_node_keys
     from xinglin.node.matching import People, write_keys
 
+    if engine not in ("builtin", "spu"):
+        raise typer.BadParameter("An engine is builtin or spu.")
     keys = open_node_keys(folder, passphrase(passphrase_file, ask_passphrase))
     people = People(folder, keys, ids)
-    side = matching_side(folder, keys, peer, (inbox, outbox), wait, shown_progress)
+    side = matching_side(folder, keys, peer, (inbox, outbox), wait, shown_progress, engine)
     try:
         shows: Shown = "count" if count else "intersection"
         found = side.propose(peer, agreement, shows, people.items) if agreement else side.accept(peer, people.items)

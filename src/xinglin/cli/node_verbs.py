@@ -15,6 +15,7 @@ from xinglin.cli import (
     house_policy_verbs,
     match_verbs,
     review_verbs,
+    score_verbs,
 )
 from xinglin.cli.agreement_verbs import asked
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Verbose, passphrase, set_up_log
@@ -27,6 +28,7 @@ app.add_typer(budget_verbs.node_app)
 app.add_typer(autopilot_verbs.app, name="autopilot")
 app.add_typer(house_policy_verbs.app, name="policy")
 app.add_typer(match_verbs.app, name="match")
+app.add_typer(score_verbs.node_app, name="score")
 app.add_typer(review_verbs.app, name="review")
 
 

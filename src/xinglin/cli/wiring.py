@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xinglin.node.match_line import Progress
     from xinglin.node.match_linking import Linker
     from xinglin.node.match_unit import Unit
+    from xinglin.node.scoring import ScoreSide
     from xinglin.stores.log_postgres import PostgresLogStore
     from xinglin.stores.log_sqlite import SqliteLogStore
     from xinglin.stores.matching_ledger import MatchingLedger
@@ -67,20 +68,28 @@ def connector_store(folder: Path | None) -> ConnectorStore:
 
 
 def matching_side(
-    folder: Path, keys: PrivateKeys, peer: str, boxes: tuple[Path, Path], wait_s: float, progress: Progress
+    folder: Path,
+    keys: PrivateKeys,
+    peer: str,
+    boxes: tuple[Path, Path],
+    wait_s: float,
+    progress: Progress,
+    engine: str = "",
 ) -> Side:
-    """This hospital's side of a private intersection; ``boxes``: inbox and outbox."""
+    """This hospital's side of a private intersection; ``boxes``: inbox and outbox; ``engine``: ``spu``, or built in."""
     from xinglin.node.intersecting import Line, Side
     from xinglin.node.match_book import Book, DeskGate
     from xinglin.node.match_line import Journal
     from xinglin.node.settings import node_settings
     from xinglin.stores.privacy_budget import BudgetLedger
+    from xinglin.stores.spu_engine import SpuEngine
 
-    url, ledger = node_settings(folder).settings.database_url, matching_ledger(folder)
+    settings, ledger = node_settings(folder).settings, matching_ledger(folder)
+    url, spu = settings.database_url, SpuEngine(Path(settings.spu or "spu")) if engine == "spu" else None
     budget = BudgetLedger(url) if url else BudgetLedger.in_folder(folder)
     journal = Journal.of(folder, "intersection", peer, *(str(box.resolve()) for box in boxes))
     line = Line(keys, known_record(folder).directory, *boxes, wait_s, journal)
-    return Side(folder, keys, line, ledger, budget, Book(DeskGate(folder), ledger), progress=progress)
+    return Side(folder, keys, line, ledger, budget, Book(DeskGate(folder), ledger), progress=progress, spu=spu)
 
 
 def linkage_side(
@@ -115,6 +124,32 @@ def linkage_unit(
     posts = tuple(Post(keys, directory, exchange, did, wait_s, journal) for did in hospitals)
     operator, book = joined_space(folder).operator, Book(DeskGate(folder), ledger)
     return Unit(keys, operator, (posts[0], posts[1]), journal, book, progress)
+
+
+def scoring_side(folder: Path, keys: PrivateKeys, named: tuple[str, ...], progress: Progress) -> ScoreSide:
+    """This hospital's side of an encrypted score; ``named``: what tells this session from others."""
+    from xinglin.kernel.instants import system_clock
+    from xinglin.node.joining import joined_space
+    from xinglin.node.match_book import Book, DeskGate
+    from xinglin.node.match_line import Journal
+    from xinglin.node.scoring import ScoreSide
+    from xinglin.node.settings import node_settings
+    from xinglin.sdk.client import OpenClient
+    from xinglin.secure.homomorphic.ckks import TensealScheme
+    from xinglin.secure.homomorphic.model import PRODUCTS
+    from xinglin.stores.openfhe_engine import THRESHOLD_SCORES, OpenfheScheme
+    from xinglin.wire.score_line import ScoreLine
+    from xinglin.wire.scores import SCORES_PATH, ScoreAnswer
+
+    settings, directory = node_settings(folder).settings, known_record(folder).directory
+    client = OpenClient(
+        joined_space(folder), settings.proxy or None, Path(settings.ca_file) if settings.ca_file else None
+    )
+    path = f"/v1{SCORES_PATH}"
+    line = ScoreLine(keys, lambda: directory, lambda data: client.post(path, data, ScoreAnswer), system_clock)
+    engines = (TensealScheme(PRODUCTS), OpenfheScheme(Path(settings.openfhe or "openfhe"), THRESHOLD_SCORES))
+    book = Book(DeskGate(folder), matching_ledger(folder))
+    return ScoreSide(folder, keys, line, Journal.of(folder, "score", *named), book, engines, progress)
 
 
 def matching_ledger(folder: Path) -> MatchingLedger:

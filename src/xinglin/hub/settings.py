@@ -32,6 +32,7 @@ class HubSettings(msgspec.Struct, frozen=True):
     is served). ``dsp_ca``: PEM file for calls to other connectors.
     ``dsp_trial``: plain http and local addresses are called; for a trial on one machine alone. ``match_ceiling``: the
     most patients of a hospital that count for its quota of blind matching, whatever it declares.
+    ``openfhe``: the interpreter of an environment that has OpenFHE, for encrypted scores with two key holders.
     ``extract_wait_days``: how long the sealed parts of an extract wait for their workspace before they are deleted.
     """
 
@@ -56,6 +57,7 @@ class HubSettings(msgspec.Struct, frozen=True):
     dsp_ca: str = ""
     dsp_trial: bool = False
     match_ceiling: int = CEILING
+    openfhe: str = ""
     extract_wait_days: float = WAIT_DAYS
 
     @property

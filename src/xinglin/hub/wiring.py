@@ -20,6 +20,7 @@ from xinglin.hub.access_reviews import Reviews
 from xinglin.hub.access_routes import access_routes
 from xinglin.hub.agreements import Agreements
 from xinglin.hub.blind_routes import blind_routes, hub_keeper
+from xinglin.hub.blind_scores import ScoreDesk, score_routes
 from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.catalogue_federated import Federation
 from xinglin.hub.catalogue_offers import CatalogueOffers
@@ -52,8 +53,11 @@ from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.limits import MESSAGE_BYTES
+from xinglin.secure.homomorphic.ckks import TensealScheme
+from xinglin.secure.homomorphic.model import PRODUCTS
 from xinglin.stores.access_database import AccessDatabase
 from xinglin.stores.blind_ledger import BlindLedger
+from xinglin.stores.blind_scores import ScoreBox
 from xinglin.stores.catalogue_database import CatalogueDatabase
 from xinglin.stores.connector_database import ConnectorDatabase
 from xinglin.stores.contract_papers import ContractPapers
@@ -61,6 +65,7 @@ from xinglin.stores.extract_hub import HubExtracts
 from xinglin.stores.hub_database import SCHEMA, HubDatabase
 from xinglin.stores.log_sqlite import SqliteLogStore
 from xinglin.stores.national_database import NationalContracts
+from xinglin.stores.openfhe_engine import THRESHOLD_SCORES, OpenfheScheme
 from xinglin.stores.product_database import ProductDatabase
 from xinglin.stores.tls import client_context
 from xinglin.trust.leaves import KeyRegistration
@@ -143,6 +148,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
             *access_routes(hub),
             national_routes(hub, National(members, database, contracts, log.entries, clock)),
             log_router(log, members.check_batch),
+            score_routes(_scores(hub, folder, settings)),
             blind_routes(hub, hub_keeper(hub, folder, blind, os.urandom, settings.quota), card.url, client),
             *([connector.router] if connector is not None else ()),
         ]
@@ -241,6 +247,11 @@ def _product_desk(hub: Hub, shelf: Shelf) -> ProductDesk:
 
 def _products(folder: Path, url: str) -> ProductDatabase:
     return ProductDatabase(url, folder / "products") if url else ProductDatabase.in_folder(folder)
+
+
+def _scores(hub: Hub, folder: Path, settings: HubSettings) -> ScoreDesk:
+    threshold = OpenfheScheme(Path(settings.openfhe or "openfhe"), THRESHOLD_SCORES)
+    return ScoreDesk(hub, ScoreBox(folder / "scores"), TensealScheme(PRODUCTS), threshold)
 
 
 def _blind(folder: Path, url: str) -> BlindLedger:

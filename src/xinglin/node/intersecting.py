@@ -27,10 +27,12 @@ from xinglin.node.match_book import Book
 from xinglin.node.match_gate import Decision
 from xinglin.node.match_line import Line, NoParcel, Progress, no_progress
 from xinglin.node.match_people import RULES_FILE
+from xinglin.secure.blind.errors import NoEngine
 from xinglin.secure.blind.intersection import CHUNK_ITEMS, Helper, Learner
 from xinglin.secure.blind.matching_terms import Matching, MatchingRule, ProtectedCount, Shown, protect_count
 from xinglin.stores.matching_ledger import MatchingLedger
 from xinglin.stores.privacy_budget import BudgetLedger
+from xinglin.stores.spu_engine import SpuEngine
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.errors import Refused
 from xinglin.wire.matching import NONCE_BYTES, Acceptance, Proposal, Told
@@ -38,6 +40,7 @@ from xinglin.wire.matching import outcome as read_outcome
 
 __all__ = ["Items", "Line", "NoParcel", "Outcome", "PeerRule", "Side", "Taking", "peer_rule"]
 T = TypeVar("T")
+SPU = "spu"
 _GOES_ON = frozenset({"node.match_log_away", "node.match_unlogged", "node.match_log_stale"})
 """Refusals by a log that is away for a while: the session stays open."""
 
@@ -47,7 +50,8 @@ class PeerRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``study``: whose agreement at this hospital covers the matching, for ``purpose`` (empty: the agreement's first).
     ``epsilon``: of one count, as a decimal; ``data_set`` and ``study``: the budget's scope. ``minimum``: persons below
-    which an exact count is withheld. ``units``: DIDs of linkage units that may compare filters with this institution.
+    which an exact count is withheld. ``addresses``: own and the
+    other's ``host:port`` for SPU. ``units``: DIDs of linkage units that may compare filters with this institution.
     """
 
     did: str
@@ -58,6 +62,7 @@ class PeerRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epsilon: str = ""
     minimum: int = 10
     purpose: str = ""
+    addresses: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
 
 
@@ -111,7 +116,10 @@ class Side:
         book: Book,
         clock: Clock = system_clock,
         progress: Progress = no_progress,
+        spu: SpuEngine | None = None,
     ) -> None:
+        """``spu``: use it in place of the built-in engine; both sides have to."""
+        self._spu = spu
         self._folder, self._keys, self._line, self._ledger = folder, keys, line, ledger
         self._budget, self._book, self._clock, self._progress = budget, book, clock, progress
 
@@ -124,9 +132,11 @@ class Side:
     def propose(self, peer: str, agreement: str, shows: Shown, items: Items) -> Outcome:
         """Ask ``peer`` and go through with it. ``Refused`` by this side's rule or the other's."""
         rule = peer_rule(self._folder, peer, agreement)
+        self._engine(rule, shows)
         decision, taking = self._taking(rule, peer, items)
         nonce = self._line.journal.entropy(b"proposal")(NONCE_BYTES)
-        proposal = Proposal(agreement, self._keys.did, peer, shows, len(taking.items), nonce)
+        engine = msgspec.UNSET if self._spu is None else SPU
+        proposal = Proposal(agreement, self._keys.did, peer, shows, len(taking.items), nonce, engine=engine)
         self._line.session = proposal.session()
         self._line.say("proposal", encode_msgpack(proposal))
         answer = decode_msgpack(self._ends(lambda: self._line.hear(peer, "acceptance")).body, Acceptance)
@@ -144,6 +154,10 @@ class Side:
         self._line.session = proposal.session()
         try:
             rule = peer_rule(self._folder, peer, proposal.agreement)
+            if proposal.engine != (msgspec.UNSET if self._spu is None else SPU):
+                words = "The two sides chose different engines."
+                raise Refused(deny("node.match_engine", words, "Give --engine alike at both sides.").reasons)
+            self._engine(rule, proposal.shows)
             decision, taking = self._taking(rule, peer, items)
         except Refused as error:
             self._refuse(error.reasons)
@@ -166,6 +180,30 @@ class Side:
         self._book.log("ended", session, (peer,), {"session": session.hex(), "by": self._keys.did})
         journal.done()
         return session
+
+    def _engine(self, rule: PeerRule, shows: Shown) -> None:
+        """What SPU needs, before anything is said; ``Refused`` where it does not run: nothing else in its place."""
+        if self._spu is None:
+            return
+        if shows != "intersection" or len(rule.addresses) != 2:
+            words = "SPU shows an intersection, between two addresses that the rule names."
+            remedy = 'Write addresses = ["own:port", "other:port"]; a count takes the built-in engine.'
+            raise Refused(deny("node.match_spu", words, remedy).reasons)
+        if self._line.journal.get("spu"):
+            words = "A run of SPU was stopped: it is not run twice, or the other side could ask a second question."
+            raise Refused(deny("node.match_spu_again", words, "Cancel the matching; begin anew.").reasons)
+        try:
+            self._spu.version()
+        except NoEngine as error:
+            raise Refused(deny(error.code, error.what, error.remedy).reasons) from error
+
+    def _by_spu(self, rule: PeerRule, matching: Matching, taking: Taking) -> tuple[int, ...]:
+        if self._spu is None:
+            return ()
+        self._line.journal.once("spu", "begun")
+        own, other = rule.addresses
+        addresses = (own, other) if self._keys.did == matching.learner else (other, own)
+        return tuple(self._spu.intersect(matching, taking.items, self._keys.did, addresses))
 
     def _taking(self, rule: PeerRule, peer: str, items: Items) -> tuple[Decision, Taking]:
         decision = self._book.gate.decide(rule.study, rule.purpose, (peer,))
@@ -202,7 +240,7 @@ class Side:
         told = self._book.log("admitted", session, (peer,), terms, people=people, use=use)
         self._hand_over(peer, "admitted", terms, told)
         learns = self._keys.did == matching.learner
-        found = self._learn(rule, matching, peer, taking) if learns else self._help(matching, peer, taking)
+        found = self._learn(rule, matching, peer, taking) if learns else self._help(rule, matching, peer, taking)
         end = {"domain": matching.domain().hex(), "transcript": self._line.journal.transcript().hex()}
         self._book.log("delivered", session, (peer,), end)
         self._line.journal.done()
@@ -217,11 +255,14 @@ class Side:
         theirs = decode_msgpack(self._line.hear(peer, "logged").body, Told)
         self._book.check(kind, self._line.session, peer, terms, theirs)
 
-    def _help(self, matching: Matching, peer: str, taking: Taking) -> Outcome:
+    def _help(self, rule: PeerRule, matching: Matching, peer: str, taking: Taking) -> Outcome:
         entropy = self._line.journal.entropy(b"helper" + matching.domain())
         if matching.shows == "intersection":
             told = self._book.log("release-authorised", self._line.session, (peer,), _answers(matching))
             self._line.say("logged", encode_msgpack(told))
+        if self._spu is not None:
+            self._by_spu(rule, matching, taking)
+            return Outcome(matching)
         helper = Helper(matching, taking.items, entropy)
         self._points(helper.own(), matching.helper_items)
         taken = 0
@@ -236,9 +277,11 @@ class Side:
         return Outcome(matching, count=shown)
 
     def _learn(self, rule: PeerRule, matching: Matching, peer: str, taking: Taking) -> Outcome:
-        learner = Learner(matching, taking.items, self._line.journal.entropy(b"learner" + matching.domain()))
         if matching.shows == "intersection":
             self._heard(peer, "release-authorised", _answers(matching))
+        if self._spu is not None:
+            return Outcome(matching, positions=self._by_spu(rule, matching, taking))
+        learner = Learner(matching, taking.items, self._line.journal.entropy(b"learner" + matching.domain()))
         self._points(learner.question(), matching.learner_items)
         both, taken = matching.learner_items + matching.helper_items, 0
         while learner.state != "compared":

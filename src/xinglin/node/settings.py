@@ -29,7 +29,9 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ``network`` (``10.1.0.0/16``) and ``environment`` in which this node computes, for policies that ask for them; an
     empty one is unknown, and such a policy denies. ``run_limit_s``: from a run's admission to its release, an hour at
     most: so long a run keeps what it read of persons' choices. ``extract_keep_days``: how long an extract that was
-    released and that its workspace has not fetched may be handed over again. Memory in MB, times in seconds.
+    released and that its workspace has not fetched may be handed over again.
+    ``spu`` and ``openfhe``: the interpreters of environments that have SPU (intersections) and OpenFHE (encrypted
+    scores with two key holders). Memory in MB, times in seconds.
     """
 
     proxy: str = ""
@@ -50,6 +52,8 @@ class NodeSettings(msgspec.Struct, frozen=True):
     query_memory_mb: int = 1024
     query_s: float = 60.0
     query_rows: int = 5_000_000
+    spu: str = ""
+    openfhe: str = ""
     log_wait_s: float = 20.0
     merge_delay_s: float = 60.0
     drain_s: float = 10.0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from xinglin.sdk.data import Data
     from xinglin.sdk.extracts import Extract
+    from xinglin.sdk.scores import Scoring
     from xinglin.sdk.synthetic import Synthetic, SyntheticPreview, SyntheticSets
 
 
@@ -114,6 +115,21 @@ class Space(Session):
         from xinglin.sdk.twins import published, twins_of
 
         return twins_of(published(self.data_sets(), data_set, hospital, self.names()), persons)
+
+    def scores(self) -> list[str]:
+        """Sessions of encrypted scores that hospitals opened for models of this account."""
+        from xinglin.sdk.scores import sessions
+
+        return sessions(self)
+
+    def score(self, session: str, openfhe: Path | None = None) -> Scoring:
+        """One of them, verified: ``space.score(session).send(Model.read("model.json"))``.
+
+        ``openfhe``: the interpreter of an environment that has OpenFHE, where the session has two key holders.
+        """
+        from xinglin.sdk.scores import Scoring
+
+        return Scoring(self, session, openfhe)
 
     def runs(self) -> list[str]:
         """Ids of the runs that this account's folder asked for, newest first."""

@@ -30,16 +30,16 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
         return {"missing": type(error).__name__}
     if given["step"] == "look":
         return {"version": "openfhe"}
-    context = _context(fhe, given["scale"], given["first"], given["numbers"])
+    context = _context(fhe, given["scale"], given["first"], given["numbers"], given["depth"])
     return _STEPS[given["step"]](fhe, context, given)
 
 
-def _context(fhe: Any, scale: int, first: int, numbers: int) -> Any:
+def _context(fhe: Any, scale: int, first: int, numbers: int, depth: int) -> Any:
     """The same context in every process: it follows from the parameters alone."""
     wanted = fhe.CCParamsCKKSRNS()
     wanted.SetSecurityLevel(fhe.SecurityLevel.HEStd_128_classic)
     wanted.SetRingDim(2 * numbers)
-    wanted.SetMultiplicativeDepth(1)
+    wanted.SetMultiplicativeDepth(depth)
     wanted.SetScalingModSize(scale)
     wanted.SetFirstModSize(first)
     wanted.SetBatchSize(numbers)
@@ -67,6 +67,50 @@ def _join(fhe: Any, context: Any, given: dict[str, Any]) -> dict[str, Any]:
         else context.KeyGen()
     )
     return {"share": _pack(fhe, pair.secretKey), "public": _pack(fhe, pair.publicKey)}
+
+
+def _lead(fhe: Any, context: Any, given: dict[str, Any]) -> dict[str, Any]:
+    pair = context.KeyGen()
+    part = context.KeySwitchGen(pair.secretKey, pair.secretKey)
+    return {"share": _pack(fhe, pair.secretKey), "public": _pack(fhe, pair.publicKey), "part": _pack(fhe, part)}
+
+
+def _join_lead(fhe: Any, context: Any, given: dict[str, Any]) -> dict[str, Any]:
+    pair = context.MultipartyKeyGen(fhe.DeserializePublicKeyString(_bytes(given["before"]), fhe.BINARY))
+    lead = fhe.DeserializeEvalKeyString(_bytes(given["part"]), fhe.BINARY)
+    own, tag = context.MultiKeySwitchGen(pair.secretKey, pair.secretKey, lead), pair.publicKey.GetKeyTag()
+    joined = context.MultiAddEvalKeys(lead, own, tag)
+    second = context.MultiMultEvalKey(pair.secretKey, joined, tag)
+    return {
+        "share": _pack(fhe, pair.secretKey),
+        "public": _pack(fhe, pair.publicKey),
+        "joined": _pack(fhe, joined),
+        "second": _pack(fhe, second),
+    }
+
+
+def _finish(fhe: Any, context: Any, given: dict[str, Any]) -> dict[str, Any]:
+    share = fhe.DeserializePrivateKeyString(_bytes(given["share"]), fhe.BINARY)
+    tag = fhe.DeserializePublicKeyString(_bytes(given["public"]), fhe.BINARY).GetKeyTag()
+    joined = fhe.DeserializeEvalKeyString(_bytes(given["joined"]), fhe.BINARY)
+    second = fhe.DeserializeEvalKeyString(_bytes(given["second"]), fhe.BINARY)
+    first = context.MultiMultEvalKey(share, joined, tag)
+    return {"key": _pack(fhe, context.MultiAddEvalMultKeys(first, second, second.GetKeyTag()))}
+
+
+def _linear(fhe: Any, context: Any, given: dict[str, Any]) -> dict[str, Any]:
+    context.InsertEvalMultKey([fhe.DeserializeEvalKeyString(_bytes(given["key"]), fhe.BINARY)])
+
+    def cipher(text: str) -> Any:
+        return fhe.DeserializeCiphertextString(_bytes(text), fhe.BINARY)
+
+    total: Any = None
+    for column, weight in zip(given["columns"], given["weights"], strict=False):
+        term = context.EvalMult(cipher(column), cipher(weight))
+        total = term if total is None else context.EvalAdd(total, term)
+    # The intercept meets the sum after it was rescaled: one level and one scale.
+    one = context.Rescale(context.EvalMult(cipher(given["weights"][-1]), 1.0))
+    return {"cipher": _pack(fhe, context.EvalAdd(context.Rescale(total), one))}
 
 
 def _encrypt(fhe: Any, context: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +144,17 @@ def _fuse(fhe: Any, context: Any, given: dict[str, Any]) -> dict[str, Any]:
     return {"values": list(found.GetRealPackedValue())}
 
 
-_STEPS = {"join": _join, "encrypt": _encrypt, "add": _add, "partial": _partial, "fuse": _fuse}
+_STEPS = {
+    "lead": _lead,
+    "join_lead": _join_lead,
+    "finish": _finish,
+    "linear": _linear,
+    "join": _join,
+    "encrypt": _encrypt,
+    "add": _add,
+    "partial": _partial,
+    "fuse": _fuse,
+}
 
 
 if __name__ == "__main__":

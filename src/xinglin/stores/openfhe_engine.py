@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from xinglin.kernel.limits import Limit
 from xinglin.secure.homomorphic.errors import NoScheme, NotACipher, UnsafeParameters
 from xinglin.secure.homomorphic.flooding import STATISTICAL_BITS, deviation
-from xinglin.secure.homomorphic.model import CIPHER_BYTES, SUMMANDS, Parameters
+from xinglin.secure.homomorphic.model import CIPHER_BYTES, COLUMNS, SUMMANDS, Parameters
 
 if TYPE_CHECKING:
     from xinglin.secure.homomorphic.ports import Numbers
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 CHILD = Path(__file__).with_name("openfhe_child.py")
 THRESHOLD_SUMS = Parameters(16_384, (60, 50, 60), 50)
 """Sums of up to 8,192 numbers, each below 2^8 in size in total."""
+THRESHOLD_SCORES = Parameters(16_384, (60, 59, 59, 60), 59)
+"""Weighted sums of up to 8,192 patients with weights that are ciphers; each number below 8 in size."""
+PRODUCT_ERROR = 4e-9
+"""More than the error of a weighted sum under ``THRESHOLD_SCORES`` before flooding (1e-9 measured, |z| ≤ 30)."""
 ERROR = 1e-10
 """More than the error of a sum under ``THRESHOLD_SUMS`` before flooding (5e-12 measured)."""
 HOLDERS = Limit("holders of a threshold key", 64, "holders")
@@ -42,8 +46,8 @@ class OpenfheScheme:
     """Port ``ThresholdScheme``; ``python``: the interpreter of the environment that has OpenFHE."""
 
     def __init__(self, python: Path, parameters: Parameters = THRESHOLD_SUMS) -> None:
-        if parameters.depth != 1:
-            raise UnsafeParameters("The threshold engine computes sums: three primes, no more.")
+        if parameters.depth not in (1, 2):
+            raise UnsafeParameters("The threshold engine computes sums and weighted sums: three or four primes.")
         self._python, self.parameters = python, parameters
 
     def look(self) -> None:
@@ -59,7 +63,7 @@ class OpenfheScheme:
         """See the port; ``UnsafeParameters`` for too many numbers or such that do not fit."""
         import numpy as np
 
-        most = 2.0 ** (self.parameters.primes[0] - self.parameters.scale - 2)
+        most = 2.0 ** (self.parameters.primes[0] - self.parameters.scale - 2) if self.parameters.depth == 1 else 8.0
         if not 0 < len(values) <= self.parameters.numbers:
             raise UnsafeParameters(f"One cipher holds 1 to {self.parameters.numbers} numbers.")
         if not np.all(np.isfinite(values)) or float(np.max(np.abs(values))) >= most:
@@ -73,9 +77,33 @@ class OpenfheScheme:
             raise NotACipher("A sum of no ciphers.")
         return _data(self._step("add", ciphers=[_text(one) for one in ciphers]), "cipher")
 
+    def lead(self) -> tuple[bytes, bytes, bytes]:
+        """See the port."""
+        said = self._step("lead")
+        return _data(said, "share"), _data(said, "public"), _data(said, "part")
+
+    def join_lead(self, public: bytes, part: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+        """See the port."""
+        said = self._step("join_lead", before=_text(public), part=_text(part))
+        return _data(said, "share"), _data(said, "public"), _data(said, "joined"), _data(said, "second")
+
+    def finish(self, share: bytes, public: bytes, joined: bytes, second: bytes) -> bytes:
+        """See the port."""
+        given = {"share": _text(share), "public": _text(public), "joined": _text(joined), "second": _text(second)}
+        return _data(self._step("finish", **given), "key")
+
+    def linear(self, product_key: bytes, columns: Sequence[bytes], weights: Sequence[bytes]) -> bytes:
+        """See the port."""
+        COLUMNS.check(len(columns))
+        if len(weights) != len(columns) + 1 or not columns or self.parameters.depth != 2:
+            raise UnsafeParameters("A weighted sum takes a weight for each column and an intercept.")
+        given = {"columns": [_text(one) for one in columns], "weights": [_text(one) for one in weights]}
+        return _data(self._step("linear", key=_text(product_key), **given), "cipher")
+
     def partial(self, share: bytes, cipher: bytes, *, lead: bool, flooding_bits: int = STATISTICAL_BITS) -> bytes:
         """See the port; the noise is drawn in the child that has the share, and cannot be left out."""
-        noise = deviation(ERROR, self.parameters.numbers, flooding_bits)
+        error = ERROR if self.parameters.depth == 1 else PRODUCT_ERROR
+        noise = deviation(error, self.parameters.numbers, flooding_bits)
         said = self._step("partial", share=_text(share), cipher=_text(cipher), lead=lead, noise=noise)
         return _data(said, "partial")
 
@@ -96,6 +124,7 @@ class OpenfheScheme:
             "numbers": self.parameters.numbers,
             "scale": self.parameters.scale,
             "first": self.parameters.primes[0],
+            "depth": self.parameters.depth,
         }
         remedy = "Install it for Python 3.10: python3.10 -m venv fhe && fhe/bin/pip install openfhe==1.6.1.0.22.4."
         try:

@@ -30,7 +30,10 @@ are of linkages (``wire.linking``)."""
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """Who asks whom for which matching under which agreement, with how many items."""
+    """Who asks whom for which matching under which agreement, with how many items.
+
+    ``engine``: ``spu`` where both run SPU's RR22; absent in the bytes of the built-in one.
+    """
 
     agreement: str
     proposer: str
@@ -39,6 +42,7 @@ class Proposal(msgspec.Struct, frozen=True):
     items: int
     nonce: bytes
     version: int = 1
+    engine: str | msgspec.UnsetType = msgspec.UNSET
 
     def session(self) -> bytes:
         """32 bytes that every parcel of this matching carries."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import missing
 
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage
 from xinglin.kernel.verdict import deny
@@ -20,6 +24,7 @@ from xinglin.privacy.noise import rho_of_pure
 from xinglin.secure.blind.matching_terms import Shown
 from xinglin.stores.matching_ledger import MatchingLedger
 from xinglin.stores.privacy_budget import BudgetLedger
+from xinglin.stores.spu_engine import SpuEngine
 from xinglin.terms.consent import ConsentUse
 from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import PrivateKeys
@@ -89,6 +94,9 @@ class Pair:
         text = f'[[with]]\ndid = "{other.did}"\nagreement = "agr"\ndata_set = "d"\nstudy = "s"\nepsilon = "2"\n'
         (self.homes[me.did] / "matching.toml").write_text(text + f"minimum = 4\nrule = {{ {words} }}\n")
 
+    def engine(self, did: str) -> SpuEngine | None:
+        return None
+
     def run(self, mine: list[bytes], theirs: list[bytes], shows: Shown, wait_s: float = 20.0) -> tuple[Any, Any]:
         self.turn += 1
         there, back = self.folder / f"{self.turn}-there", self.folder / f"{self.turn}-back"
@@ -101,7 +109,8 @@ class Pair:
             line = Line(keys, People(), inbox, outbox, wait_s, journal)
             ledger = MatchingLedger.in_folder(home)
             book = Book(self.log.of(keys.did), ledger, lambda: NOW)
-            return Side(home, keys, line, ledger, BudgetLedger.in_folder(home), book, lambda: NOW)
+            budget = BudgetLedger.in_folder(home)
+            return Side(home, keys, line, ledger, budget, book, lambda: NOW, spu=self.engine(keys.did))
 
         with ThreadPoolExecutor(2) as pool:
             first = pool.submit(side(A, back, there).propose, B.did, "agr", shows, taking(mine))
@@ -317,3 +326,56 @@ def test_a_leaf_that_says_something_else_stops_the_matching(pair: Pair) -> None:
     _, second = pair.run(MINE, THEIRS, "intersection", wait_s=1.0)
     assert isinstance(second, Refused) and second.codes == ("node.match_other_leaf",)
     assert not [one for one in pair.log.leaves if one[0] == "delivered"]
+
+
+class Spu(Pair):
+    """The same, with SPU in the environment of ``python`` as the engine of one side or of both."""
+
+    def __init__(self, folder: Path, first: Path | None, second: Path | None) -> None:
+        super().__init__(folder)
+        self.engines = {A.did: first, B.did: second}
+        with contextlib.ExitStack() as stack:
+            found = [stack.enter_context(socket.socket()) for _ in range(2)]
+            for one in found:
+                one.bind(("127.0.0.1", 0))
+            ports = [f"127.0.0.1:{one.getsockname()[1]}" for one in found]
+        for me, own, other in ((A, *ports), (B, *ports[::-1])):
+            self.rule(me)
+            rules = self.homes[me.did] / "matching.toml"
+            rules.write_text(rules.read_text() + f'addresses = ["{own}", "{other}"]\n')
+
+    def engine(self, did: str) -> SpuEngine | None:
+        python = self.engines[did]
+        return None if python is None else SpuEngine(python)
+
+
+def test_spu_that_is_not_there_is_refused_and_nothing_is_used_in_its_place(tmp_path: Path) -> None:
+    nowhere = tmp_path / "python"
+    for first, second, code in (
+        (nowhere, nowhere, "secure.blind_engine"),
+        (None, nowhere, "node.match_engine"),
+    ):
+        folder = tmp_path / code
+        folder.mkdir()
+        pair = Spu(folder, first, second)
+        one, two = pair.run(MINE, THEIRS, "intersection", wait_s=1.0)
+        refused = one if first else two
+        assert isinstance(refused, Refused) and refused.codes == (code,) and not pair.log.leaves
+        assert isinstance(one, Refused)  # either side hears it
+
+
+def test_spu_makes_no_count(tmp_path: Path) -> None:
+    pair = Spu(tmp_path, Path("/nowhere"), Path("/nowhere"))
+    one, _ = pair.run(MINE, THEIRS, "count", wait_s=0.5)
+    assert isinstance(one, Refused) and one.codes == ("node.match_spu",)
+
+
+@pytest.mark.slow
+def test_spu_intersects_as_the_built_in_engine_does(tmp_path: Path) -> None:
+    python = os.environ.get("XINGLIN_TEST_SPU", "")
+    if not python:
+        missing("spu", "no environment of its own is named: set XINGLIN_TEST_SPU")
+    pair = Spu(tmp_path, Path(python), Path(python))
+    first, second = pair.run(MINE, THEIRS, "intersection", wait_s=60.0)
+    assert first.positions == (8, 9, 10, 11) and second == Outcome(second.matching)
+    assert len(pair.log.leaves) == 5

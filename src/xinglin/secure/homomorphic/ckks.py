@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from xinglin.secure.homomorphic.errors import NoScheme, NotACipher, SecretWithheld, UnsafeParameters
-from xinglin.secure.homomorphic.model import CIPHER_BYTES, KEY_BYTES, SUMMANDS, SUMS, KeyPair, Parameters
+from xinglin.secure.homomorphic.model import CIPHER_BYTES, COLUMNS, KEY_BYTES, SUMMANDS, SUMS, KeyPair, Parameters
 
 if TYPE_CHECKING:
     from xinglin.secure.homomorphic.ports import Numbers
@@ -83,6 +83,20 @@ class TensealScheme:
                 raise NotACipher("Columns of different numbers of patients.")
             total = term if total is None else total + term
         return bytes(total.polyval(list(polynomial)).serialize())
+
+    def linear(self, public: bytes, columns: Sequence[bytes], weights: Sequence[bytes]) -> bytes:
+        """See the port."""
+        context = self._public(public)
+        COLUMNS.check(len(columns))
+        if len(weights) != len(columns) + 1 or not columns or self.parameters.depth < 2:
+            raise UnsafeParameters("A weighted sum takes a weight for each column and an intercept.")
+        total = self._cipher(context, weights[-1])
+        for one, weight in zip(columns, weights, strict=False):
+            term = self._cipher(context, one)
+            if term.size() != total.size():
+                raise NotACipher("Columns of different numbers of patients.")
+            total = (term * self._cipher(context, weight)) + total
+        return bytes(total.serialize())
 
     def decrypt(self, secret: bytes, cipher: bytes, length: int) -> Numbers:
         """See the port."""

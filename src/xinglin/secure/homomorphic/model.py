@@ -56,6 +56,10 @@ SCORES = Parameters(16_384, (60, 40, 40, 40, 40, 60), 40)
 """Scores of up to 8,192 patients: one multiplication by weights and a polynomial of degree three."""
 
 
+PRODUCTS = Parameters(8_192, (60, 40, 40, 60), 40)
+"""Weighted sums of up to 4,096 patients where the weights are ciphers too; each number below 2^19 in size."""
+
+
 class KeyPair(msgspec.Struct, frozen=True):
     """``secret`` stays with who may decrypt; ``public`` encrypts, adds and scores, and is all that a hub is given."""
 

@@ -33,6 +33,9 @@ class Scheme(Protocol):
     ) -> bytes:
         """The cipher of p(Σ weightⱼ·columnⱼ) with coefficients from degree 0 on; needs no secret."""
 
+    def linear(self, public: bytes, columns: Sequence[bytes], weights: Sequence[bytes]) -> bytes:
+        """The cipher of Σ weightⱼ·columnⱼ + the last weight; weights are ciphers as well, one more than columns."""
+
     def decrypt(self, secret: bytes, cipher: bytes, length: int) -> Numbers:
         """The first ``length`` numbers. For the key holder's own eyes: what goes on is flooded first."""
 
@@ -50,6 +53,18 @@ class ThresholdScheme(Protocol):
 
     def add(self, ciphers: Sequence[bytes]) -> bytes:
         """The cipher of the sum."""
+
+    def lead(self) -> tuple[bytes, bytes, bytes]:
+        """The first of two holders: its share, its public key, its part of the key for products."""
+
+    def join_lead(self, public: bytes, part: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+        """The second: its share, the public key of both, and two parts of the key for products."""
+
+    def finish(self, share: bytes, public: bytes, joined: bytes, second: bytes) -> bytes:
+        """The first again: the key for products, which who computes is given."""
+
+    def linear(self, product_key: bytes, columns: Sequence[bytes], weights: Sequence[bytes]) -> bytes:
+        """The cipher of Σ weightⱼ·columnⱼ + the last weight; all are ciphers."""
 
     def partial(self, share: bytes, cipher: bytes, *, lead: bool, flooding_bits: int) -> bytes:
         """This holder's part of the decryption, flooded before it leaves the process that has the share."""
