@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from xinglin.records.model import is_empty
+
 SIZE_BYTES = 16
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -41,7 +43,7 @@ class RowDigests:
         begin, keys = self._fact.copy, values[self._id]
         versions = values[self._version] if self._version >= 0 else None
         found = []
-        if versions is None or versions.count(None) == count:
+        if versions is None or is_empty(versions):
             for key in keys:
                 one = begin()
                 one.update(f"\x00{key}\x000".encode("utf-8", "surrogatepass"))

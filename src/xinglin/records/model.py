@@ -97,6 +97,15 @@ class Turned(msgspec.Struct, frozen=True):
         return Mapped(self.table, self.columns, rows, self.kinds)
 
 
+def is_empty(values: Sequence[Any]) -> bool:
+    """Whether a column holds nothing at all; where it holds something, that is mostly found at its beginning.
+
+    >>> is_empty((None, None)), is_empty((None, "")), is_empty([])
+    (True, False, True)
+    """
+    return not any(values) and values.count(None) == len(values)
+
+
 def turned(mapped: Mapped) -> Turned:
     """Rows column by column."""
     values = tuple(zip(*mapped.rows, strict=True)) if mapped.rows else ((),) * len(mapped.columns)

@@ -131,11 +131,16 @@ def _resource(body: Any, place: str, url: Any = None) -> Found:
             body["id"] = form[2] if form is not None and form[1] == kind else made_id(body)
         except orjson.JSONEncodeError:
             return refused(place, "fhir.too_deep", "A resource is nested too deeply.")
-    elif type(name) is not str or _ID(name) is None:
+    elif type(name) is not str or not (_is_usual(name) or _ID(name)):
         return refused(place, "fhir.id", "The id of a resource is not an id of FHIR.")
     meta = body.get("meta")
     told = meta.get("lastUpdated") if type(meta) is dict else None
     return Found(place, body) if told is None else Found(place, body, version_at=instant_of(told))
+
+
+def _is_usual(name: str) -> bool:
+    """Whether an id is a UUID, a number or the like: what the expression would say of it, for less."""
+    return len(name) <= 64 and name.isascii() and name.replace("-", "").isalnum()
 
 
 def made_id(body: dict[str, Any]) -> str:

@@ -114,7 +114,7 @@ class Tests:
         self._release, self._contained = release, contained
         self._objects: dict[tuple[str, int], _Shapes] = {}
         self._references: dict[tuple[tuple[str, ...], int], _Shapes] = {}
-        self._texts: dict[tuple[str, ...], tuple[set[str], Test3]] = {}
+        self._texts: dict[tuple[str, ...], tuple[set[str], Test3, frozenset[str]]] = {}
         self.concepts: set[bytes] = set()
 
     def object(self, path: str, level: int = 0) -> Test:
@@ -135,11 +135,11 @@ class Tests:
             found = self._references[targets, level] = _Shapes(self, self._release, "Reference", level, targets)
         return found
 
-    def texts(self, targets: tuple[str, ...]) -> tuple[set[str], Test3]:
-        """Texts of references known to be plain and to lead to one of ``targets``; and the test of others."""
+    def texts(self, targets: tuple[str, ...]) -> tuple[set[str], Test3, frozenset[str]]:
+        """Texts of references known to be plain and to lead to one of ``targets``; the test of others; the types."""
         if targets not in self._texts:
             kinds = targets or tuple(sorted(resource_types(self._release)))
-            self._texts[targets] = _reference_test(reference_text(kinds, self._contained))
+            self._texts[targets] = (*_reference_test(reference_text(kinds, self._contained)), frozenset(kinds))
         return self._texts[targets]
 
 
@@ -266,7 +266,7 @@ class _Source:
         )
 
     def _text(self, targets: tuple[str, ...], x: str) -> str:
-        known, other = self._tests.texts(targets)
+        known, other, _ = self._tests.texts(targets)
         self._before.append(f" f = k.known.get({x})\n if f is not None: v['reference'] = {x} = f")
         return f"({x} in {self._name(known)} or {self._name(other)}(v, {x}, k))"
 
@@ -311,6 +311,9 @@ class _Source:
             return lambda x: f"(type({x}) is float or type({x}) is int)"
         if name in ("string", "markdown"):
             return lambda x: f"({x} and not {x}.isspace())"
+        if name == "id":
+            odd = self._name(test_of(name))
+            return lambda x: f"({x}.replace('-', '').isalnum() and {x}.isascii() and len({x}) <= 64 or {odd}({x}))"
         bounds = whole_numbers(name)
         if bounds is not None:
             return lambda x: f"(type({x}) is int and {bounds[0]} <= {x} <= {bounds[1]})"
@@ -318,7 +321,7 @@ class _Source:
         return lambda x: f"{test}({x})"
 
 
-def _reference(shapes: _Shapes, texts: set[str], other: Test3) -> Test:
+def _reference(shapes: _Shapes, texts: set[str], other: Test3, kinds: frozenset[str]) -> Test:
     """The test of references: one that has nothing but its text is judged here, any other one by its shape."""
     known, learn = shapes.known, shapes.learn
 
@@ -328,7 +331,8 @@ def _reference(shapes: _Shapes, texts: set[str], other: Test3) -> Test:
             if text is not None:
                 plain = references.known.get(text)
                 if plain is not None:
-                    value["reference"] = text = plain
+                    value["reference"] = plain
+                    return plain.partition("/")[0] in kinds or other(value, plain, references)
                 return text in texts or other(value, text, references)
         shape = tuple(value)
         return (known(shape) or learn(shape))(value, references)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ _IGNORED = {
     "Parameters": "an operation's parameters",
     "SubscriptionStatus": "a notification's own status",
 }
+_SHOWN = re.compile(rb"[^ \t\n\r\x0b\x0c]")
 _OTHER_SERVER = Flag("fhir.other_server")
 
 
@@ -188,7 +190,7 @@ def _lines(body: bytes) -> Iterator[tuple[int, bytes]] | None:
     """The numbered lines of a bulk file, or None for one JSON document."""
     end = body.find(b"\n")
     first = body[: end if end >= 0 else len(body)].strip()
-    if end < 0 or not body[end:].strip():
+    if end < 0 or _SHOWN.search(body, end) is None:
         return None if end < 0 or not _is_resource(first) else _split(body)
     if _is_resource(first):
         return _split(body)

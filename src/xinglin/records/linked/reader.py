@@ -32,6 +32,7 @@ WAITING = Limit("prescriptions that wait for their Medication", 10_000, "resourc
 _TABLES = {"Condition": "condition", "Patient": "death"}
 _OF_TABLE = {"condition": ("rank", "use", "encounter"), "death": ("cause",)}
 _ENTRY = "entry["
+_HEARD = frozenset({"Observation", "Encounter", "Medication", "Condition", "Patient", *MEDICATED})
 _Row = tuple[Any, ...]
 
 
@@ -103,6 +104,8 @@ class _Join:
         for one in resources:
             body = one.body
             kind = body.get("resourceType")
+            if kind not in _HEARD:
+                continue
             if kind == "Observation":
                 if "valueCodeableConcept" in body and (found := cause_of(body)):
                     self._tell(*found, one)

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from xinglin.catalogue.canonical_tables import canonical_table
-from xinglin.records.model import Mapped, Turned, turned
+from xinglin.records.model import Mapped, Turned, is_empty, turned
 from xinglin.records.terminology.icd10 import SYSTEMS, standard_icd
 from xinglin.records.terminology.model import EQUIVALENCES, Translation
 from xinglin.records.terminology.ports import TermsSource
@@ -215,7 +215,7 @@ class _Changes:
         """Answer one column of every row."""
         parts = [self._rows.values[place] for place in column.places]
         answers, count = column.answers, self._rows.count
-        if all(part.count(None) == count for part in parts):
+        if all(map(is_empty, parts)):
             found = [answers[(None,) * len(parts)]] * count
         else:
             try:
@@ -240,7 +240,7 @@ class _Changes:
             held = [one if isinstance(one, str) else None for one in given]
             columns["flags"] = tuple([_JOINED[codes] for codes in zip(held, *self._flags, strict=True)])
         for name, values in filled.items():
-            if name in columns or values.count(None) < rows.count:
+            if name in columns or not is_empty(values):
                 columns[name] = values
         return Turned(rows.table, tuple(columns), tuple(columns.values()), rows.count, rows.kinds)
 

@@ -72,7 +72,7 @@ SEEN = Limit("shapes of a view that are counted", 1_024, "shapes")
 class CompiledView:
     """A view as a function. ``rows`` raises ``NotOneValue``, ``NotBoolean`` or ``TooDeep``; ``lenient_rows`` does not.
 
-    ``columns``: the columns of a row, in order.
+    ``columns``: the columns of a row, in order. ``sound``: the functions of frequent shapes of sound resources.
     """
 
     def __init__(self, view: ViewDefinition) -> None:
@@ -85,7 +85,7 @@ class CompiledView:
         self.lenient_rows: Rows = _function(code, constants, running.first, _is_true)
         self._seen: Counter[tuple[tuple[str, ...], bool]] = Counter()
         self._by_shape: dict[tuple[str, ...], Rows] = {}
-        self._sound: dict[tuple[str, ...], Rows] = {}
+        self.sound: dict[tuple[str, ...], Rows] = {}
 
     def rows(self, resource: Any, sound: bool = False) -> list[Row]:
         """The rows of one resource; a shape that comes often (its names, in order) gets a function of its own.
@@ -93,11 +93,11 @@ class CompiledView:
         ``sound``: the resource is as its FHIR R4 definitions say (``records.fhir`` checked it and found nothing).
         """
         shape = tuple(resource) if type(resource) is dict else ()
-        known = (self._sound if sound else self._by_shape).get(shape)
+        known = (self.sound if sound else self._by_shape).get(shape)
         return known(resource) if known is not None else self._learning(shape, sound)(resource)
 
     def _learning(self, shape: tuple[str, ...], sound: bool) -> Rows:
-        known = self._sound if sound else self._by_shape
+        known = self.sound if sound else self._by_shape
         if len(known) >= SHAPES.value or len(shape) > NAMES.value:
             return self._any_shape
         if len(self._seen) > SEEN.value:

@@ -15,6 +15,7 @@ from xinglin.kernel.instants import Instant
 from xinglin.records.model import Mapped, Resource
 from xinglin.records.moments import instant_of
 from xinglin.records.views.cleared import cleared_columns
+from xinglin.records.views.compiled import Rows
 from xinglin.records.views.errors import NotBoolean, NotOneValue, TooDeep
 from xinglin.records.views.shipped import CanonicalView, CanonicalViews, canonical_views
 
@@ -49,8 +50,11 @@ class Mapping:
                 self._count(type_)
                 continue
             added = self._added(resource, body, received_at)
+            shape = tuple(body) if resource.sound and not resource.cleared else ()
             for view, rows in sinks:
-                _map(view, resource, added, rows)
+                function = view.compiled.sound.get(shape)
+                if function is None or not _took(view, function, body, added, rows):
+                    _map(view, resource, added, rows)
         return [Mapped(view.table, view.columns, rows) for sinks in gathered.values() for view, rows in sinks if rows]
 
     def _count(self, type_: str) -> None:
@@ -85,6 +89,21 @@ def _map(view: CanonicalView, resource: Resource, added: Row, rows: list[Row]) -
         added = (added[0], " ".join(filter(None, (added[1], error.code))), *added[2:])
     if resource.cleared:
         added = (*added[:-1], " ".join(cleared_columns(view.compiled.view, resource.cleared)) or None)
+    _put(view, found, added, rows)
+
+
+def _took(view: CanonicalView, function: Rows, body: dict[str, Any], added: Row, rows: list[Row]) -> bool:
+    """The rows of a sound resource of a known shape; False where its view refuses it."""
+    try:
+        found = function(body)
+    except (NotOneValue, NotBoolean, TooDeep):
+        return False
+    _put(view, found, added, rows)
+    return True
+
+
+def _put(view: CanonicalView, found: Sequence[Row], added: Row, rows: list[Row]) -> None:
+    """Rows with what mapping adds, numbered where the view says so."""
     at = view.numbered
     if at < 0:
         rows += [row + added for row in found]
