@@ -106,7 +106,7 @@ class MomentSums:
     def second(self, table: Table, used: Mask, means: Sequence[float]) -> dict[str, Floats]:
         """Σ(z − m), Σ(z − m)² and the support counts of each cell about the means ``m``."""
         residuals, squares = [], []
-        outside, counts, sums = [], [], []
+        outside, counts, sums = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
         for cell, where, mean in zip(self.moment_cells, self.cells(table, used), means, strict=True):
             z = self._scaled(table, cell, where.mask)
             people, centred = People.of(table.persons[where.mask]), z - mean
