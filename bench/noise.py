@@ -21,6 +21,7 @@ from bench._report import quick, say, shortest
 
 from xinglin.privacy.noise.accounting import rho_for_epsilon, to_epsilon
 from xinglin.privacy.noise.budget import Charged
+from xinglin.privacy.noise.reserving import Reserved
 from xinglin.stores.privacy_budget import BudgetLedger
 
 CELLS = 50
@@ -205,6 +206,15 @@ def _ledger(charges: int) -> None:
             if not isinstance(outcome, Charged):
                 raise RuntimeError("a charge was denied")
         wall, spent = time.perf_counter() - began, time.process_time() - processor
+        held = [f"held-{number}" for number in range(charges // 4)]
+        start = time.perf_counter()
+        for number, run in enumerate(held):
+            if not isinstance(ledger.reserve("registry", "study", run, run, 1_000, number), Reserved):
+                raise RuntimeError("a price was not held")
+            ledger.give_back(run, number)
+        holding = time.perf_counter() - start
+        what = f"prices of runs held and given back, the study's {len(held):,} of the day looked through, wall"
+        say("noise.reserved_per_s", what, len(held) / holding, "1/s")
         say("noise.charges_per_s", "durable charges of two scopes, one after the other, wall", charges / wall, "1/s")
         say("noise.charges_per_cpu_s", "the same, a second of processor time", charges / spent, "1/s")
         taken = shortest(2, lambda: ledger.entries("registry"))
