@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -191,42 +193,50 @@ async def test_a_platform_inside_reads_by_bulk_export_and_a_leak_names_the_works
     (extract,) = study.extract(SQL, **asked(home))
     home.both_vote("a", extract)
     extract.delivered(60)
-    (port,) = _free_ports(1)
-    key = ECKey.generate_key("P-384", private=True)
-    pem = key.as_pem(private=True).decode()
-    jwks = tmp_path / "jwks.json"
-    jwks.write_text(json.dumps(public_key_set(pem, "ES384")))
-    folder = str(home.workspace_folder)
-    enrolled = verb("workspace", "clients", "--folder", folder, "--enrol", "platform", "--jwks", str(jwks))
-    assert [one["id"] for one in enrolled] == ["platform"]
-    command = [sys.executable, "-m", "xinglin", "workspace", "run", "--folder", folder, "--port", str(port)]
-    process = subprocess.Popen([*command, "--plain-http"], stderr=subprocess.PIPE)
-    try:
-        url = f"http://127.0.0.1:{port}"
+    with platform_of(home, tmp_path) as (url, key, fetch):
         with httpx.Client(base_url=url, trust_env=False) as client:
-            wait_until(lambda: answers(client), "the workspace serves", 60)
             assert client.get("/fhir/$export").status_code == 401
             assert client.get(f"/extracts/{extract.id}/rows.parquet").status_code == 401
         wait_until(lambda: extract.state == "taken", "the workspace fetched it", 60)
-        kid = json.loads(jwks.read_text())["keys"][0]["kid"]
-        found = await exported(f"{url}/fhir", BackendService("platform", f"{url}/token", pem, kid))
+        found = await asyncio.to_thread(fetch)
         persons = {json.loads(line)["id"] for line in found["Patient"].splitlines()}
         rows = [json.loads(line) for line in found["Observation"].splitlines()]
         assert {row["subject"]["reference"].removeprefix("Patient/") for row in rows} == persons
         assert {one["code"]["text"] for one in rows[0]["component"]} == {"age", "sex", "chol", "disease"}
         stranger = ECKey.generate_key("P-384", private=True).as_pem(private=True).decode()
         with pytest.raises(ServerRefused):
-            await exported(f"{url}/fhir", BackendService("platform", f"{url}/token", stranger, kid))
+            await exported(f"{url}/fhir", BackendService("platform", f"{url}/token", stranger, key))
         with pytest.raises(ServerRefused):
-            await exported(f"{url}/fhir", BackendService("nobody", f"{url}/token", pem, kid))
-    finally:
-        process.terminate()
-        process.wait(20)
+            await exported(f"{url}/fhir", BackendService("nobody", f"{url}/token", stranger, key))
     leaked = tmp_path / "leaked.parquet"
     with home.keeper() as keeper:
         leaked.write_bytes(keeper.file(extract.id, "rows.parquet"))
     (named,) = verb("node", "leak", str(leaked), "--folder", str(home.space.node_folder("a")))
     assert named["recipient"] == home.workspace and named["run"] == extract.id and named["bound"] < 1e-6
+
+
+@contextmanager
+def platform_of(home: ExtractSpace, folder: Path) -> Iterator[tuple[str, str, Callable[[], dict[str, bytes]]]]:
+    """A platform enrolled at the running workspace: its address, the id of its key, and its export by type."""
+    (port,) = _free_ports(1)
+    pem = ECKey.generate_key("P-384", private=True).as_pem(private=True).decode()
+    jwks = folder / "jwks.json"
+    jwks.write_text(json.dumps(public_key_set(pem, "ES384")))
+    place = str(home.workspace_folder)
+    enrolled = verb("workspace", "clients", "--folder", place, "--enrol", "platform", "--jwks", str(jwks))
+    assert [one["id"] for one in enrolled] == ["platform"]
+    command = [sys.executable, "-m", "xinglin", "workspace", "run", "--folder", place, "--port", str(port)]
+    process = subprocess.Popen([*command, "--plain-http"], stderr=subprocess.PIPE)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, trust_env=False) as client:
+            wait_until(lambda: answers(client), "the workspace serves", 60)
+        kid = str(json.loads(jwks.read_text())["keys"][0]["kid"])
+        access = BackendService("platform", f"{url}/token", pem, kid)
+        yield url, kid, lambda: asyncio.run(exported(f"{url}/fhir", access))
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def answers(client: httpx.Client) -> bool:

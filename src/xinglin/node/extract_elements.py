@@ -8,7 +8,7 @@ the profile moves, and the elements of Patient that are made k-anonymous.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,17 +21,26 @@ if TYPE_CHECKING:
 
 LINKS = ("subject", "patient", "encounter", "context", "partOf", "basedOn", "reasonReference", "result")
 ALWAYS = ("id", "status", "code", *LINKS)
+_WHOLE = frozenset(("resourceType", "meta", *ALWAYS))
 PATIENT_KEPT = ("gender", "birthDate", "maritalStatus", "address", "deceasedBoolean")
 """Elements of Patient that may leave, each a quasi-identifying one."""
 ADDRESS_KEPT = ("city", "district", "state", "country", "postalCode")
+_EVERY_RESOURCE = ("Resource", "DomainResource")
 _PLAIN_CLAUSES = ("where", "group", "having", "qualify", "distinct", "joins", "limit", "offset", "with_", "with")
 _DERIVED = {("patient", "birth_year"): "birthDate"}
+_OF_TYPES = frozenset(
+    (
+        "coding", "code", "system", "value", "unit", "comparator", "start", "end", "reference", "low", "high",
+        "numerator", "denominator", "repeat", "event",
+    )
+)  # fmt: skip
+"""Parts of FHIR's own data types, which stay together: a code with its system, a number with its unit."""
 Elements = dict[str, frozenset[str]]
 Tables = dict[str, tuple[str, ...]]
 
 
 def exposed(load: Load, types: Iterable[str]) -> tuple[Elements, Tables] | Denied:
-    """Top-level elements of each type that the agreement exposes, and the tables that hold its facts.
+    """Elements of each type that the agreement exposes, to the second name (``code.``: whole), and their tables.
 
     ``Denied`` for a type of which it exposes no table, or only some rows: which resources these are is not said.
     """
@@ -43,11 +52,12 @@ def exposed(load: Load, types: Iterable[str]) -> tuple[Elements, Tables] | Denie
     for edge in view_edges():
         kind = edge.source.dataset
         if kind in elements and (edge.target.dataset, edge.target.name) in pairs:
-            elements[kind].add(edge.source.name.split(".")[0])
+            top, _, rest = edge.source.name.partition(".")
+            elements[kind] |= {top, f"{top}.{rest.partition('.')[0]}"} if rest else {top, f"{top}."}
             tables[kind].add(edge.target.dataset)
     for (table, column), element in _DERIVED.items():
         if "Patient" in elements and (table, column) in pairs:
-            elements["Patient"].add(element)
+            elements["Patient"] |= {element, f"{element}."}
             tables["Patient"].add(table)
     without = sorted(kind for kind, held in tables.items() if not held)
     if without:
@@ -83,6 +93,29 @@ def _handed_on(view: CohortView, columns: Mapping[str, Iterable[str]]) -> Iterab
             yield table, known[inner.name.lower()]
 
 
+def pruned(body: dict[str, Any], exposed: frozenset[str]) -> dict[str, Any]:
+    """A resource without those parts of its elements that the agreement does not expose.
+
+    >>> pruned({"address": [{"state": "A", "city": "B"}]}, frozenset({"address", "address.state"}))
+    {'address': [{'state': 'A'}]}
+    """
+
+    def of(top: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [kept for one in value if (kept := of(top, one)) not in ({}, None)]
+        if not isinstance(value, dict):
+            return value
+        return {name: inner for name, inner in value.items() if f"{top}.{name}" in exposed or name in _OF_TYPES}
+
+    kept = {
+        name: value if name in _WHOLE or f"{name}." in exposed else of(name, value)
+        for name, value in body.items()
+        if name in _WHOLE or name in exposed
+    }
+    label = {"security": kept["meta"]["security"]} if "security" in kept.get("meta", {}) else {}
+    return {name: value for name, value in {**kept, "meta": label}.items() if value not in ({}, [])}
+
+
 def narrowed(profile: Profile, elements: Elements) -> Profile:
     """The profile with nothing but these elements, and of them nothing that tells a person.
 
@@ -97,6 +130,8 @@ def narrowed(profile: Profile, elements: Elements) -> Profile:
 
     def kept(kind: str, path: str, action: Action) -> Action:
         top = path.partition(".")[0]
+        if kind in _EVERY_RESOURCE and path not in ("id", "meta"):
+            return DROP
         if is_resource(kind) and (kind not in elements or top not in elements[kind]):
             return DROP
         if kind == "Patient" and top not in ("id", *PATIENT_KEPT):

@@ -33,7 +33,8 @@ class NotReadable(XinglinError):
 def leaked_by(file: Path, store: NodeExtractStore, vault: ExtractVault) -> list[dict[str, object]]:
     """Recipient, agreement and time of each extract that the file is a part of, surest first; none where it is none.
 
-    ``file``: Parquet, CSV with a line of names, or FHIR resources a line (``.ndjson``); any rows and columns of an extract, in any order. ``bound``: the
+    ``file``: Parquet, CSV with a line of names, or a FHIR resource a line (``.ndjson``); any rows and columns of an
+    extract, in any order. ``bound``: the
     probability, at most, that anyone innocent is named so.
     """
     LEAK_BYTES.check(file.stat().st_size)

@@ -22,6 +22,8 @@ STEP_SHARE = 0.05
 MOST_DECIMALS = 6
 COARSE_KEYS = 3
 """Marked numbers by whose coarse parts together a row is found where nothing else is left."""
+UNBOUNDED = 1e300
+"""The bound of a number that has none; a plan is kept as JSON, which has no infinity."""
 ACCUSE = 1e-6
 """The probability, at most, that looking for a leak names anybody innocent, over all that was ever given out."""
 
@@ -86,6 +88,9 @@ def set_mark_alone(columns: Columns, key: bytes, given: Given, described: Mappin
 def _marked(columns: Columns, key: bytes, given: Given, plan: MarkPlan) -> Marking:
     from xinglin.privacy.watermark import Recipient, mark
 
+    # A cell that kept more decimals than a marked one has would tell which cells carry the mark.
+    even = {one.column: np.round(columns[one.column], one.decimals) for one in plan.columns if one.decimals}
+    columns = {**columns, **even}
     done = mark(columns, key, Recipient(given.recipient, given.agreement, given.at), plan)
     said = {
         one.column: f"marked: {one.share:.0%} of the cells, by {one.largest:g} at most, the mean by "
@@ -103,7 +108,7 @@ def find_mark(columns: Columns, key: bytes, given: Sequence[Given]) -> tuple[tup
     numbers together (two of them at least). A part without any of these, or of few rows, names nobody.
     Guarantee: the probability that anyone innocent is named is at most ``ACCUSE``, over all that was ever given out.
     """
-    from xinglin.privacy.watermark import MarkPlan, Recipient, detect
+    from xinglin.privacy.watermark import Recipient, detect
 
     plans: dict[bytes, list[Given]] = {}
     for one in given:
@@ -111,11 +116,23 @@ def find_mark(columns: Columns, key: bytes, given: Sequence[Given]) -> tuple[tup
             plans.setdefault(one.plan, []).append(one)
     found = []
     for said, group in plans.items():
-        plan = msgspec.json.decode(said, type=MarkPlan)
+        plan = _plan_of(said)
         by = {Recipient(one.recipient, one.agreement, one.at): one for one in group}
         detection = detect(columns, key, plan, list(by), ACCUSE / len(plans))
         found += [(by[one.recipient], one) for one in detection.accused]
     return tuple(sorted(found, key=lambda pair: pair[1].bound))
+
+
+def _plan_of(said: bytes) -> MarkPlan:
+    """A plan as it was kept; JSON has no infinity, so a bound that was one is there as nothing."""
+    from xinglin.privacy.watermark import MarkPlan
+
+    plain = msgspec.json.decode(said)
+    for one in plain["columns"]:
+        for name, bound in (("low", -UNBOUNDED), ("high", UNBOUNDED)):
+            if name in one and one[name] is None:
+                one[name] = bound
+    return msgspec.convert(plain, MarkPlan)
 
 
 def _numbers(columns: Columns, names: Sequence[str], described: Mapping[str, OutputColumn]) -> list[Numbers]:
@@ -134,8 +151,8 @@ def _numbers(columns: Columns, names: Sequence[str], described: Mapping[str, Out
         if deviation < 2 * step:
             continue  # so few values that a mark would show
         about = described[name]
-        low = about.low if about.low is not None else float("-inf")
-        high = about.high if about.high is not None else float("inf")
+        low = about.low if about.low is not None else -UNBOUNDED
+        high = about.high if about.high is not None else UNBOUNDED
         found.append(Numbers(name, step, decimals, low, high))
     return found
 

@@ -68,7 +68,7 @@ def resources_of(wanted: list[Wanted], raw: RawKeys) -> Iterator[Found]:
     from pathlib import Path
 
     from xinglin.intake.ports import Kek, KeyRing
-    from xinglin.intake.standard import by_media_type, standard_readers
+    from xinglin.records.fhir import FhirReader
     from xinglin.stores.raw_store import open_raw_reader
 
     by_message: dict[str, dict[tuple[str, str], list[Wanted]]] = defaultdict(lambda: defaultdict(list))
@@ -76,22 +76,22 @@ def resources_of(wanted: list[Wanted], raw: RawKeys) -> Iterator[Found]:
         by_message[one.message][f"{one.kind}/{one.id}", one.place].append(one)
     keys = [Kek(name, key) for name, key in raw.keys]
     reader = open_raw_reader(Path(raw.folder), KeyRing(keys[0], tuple(keys[1:])))
-    readers = by_media_type(standard_readers())
+    # As it was received: without what other readers add from beside, and take away into rows.
+    made = FhirReader(checked=False)
     try:
         for message, facts in sorted(by_message.items()):
-            yield from _of_object(reader, readers, message, facts)
+            yield from _of_object(reader, made, message, facts)
     finally:
         reader.close()
 
 
-def _of_object(reader: Any, readers: Any, message: str, facts: dict[tuple[str, str], list[Wanted]]) -> Iterator[Found]:
+def _of_object(reader: Any, made: Any, message: str, facts: dict[tuple[str, str], list[Wanted]]) -> Iterator[Found]:
     from xinglin.intake.errors import RawErased, RawMissing
     from xinglin.records.errors import RecordsError
     from xinglin.records.model import ReadContext
 
     kept = reader.find(message)
-    made = readers.get(kept.media_type.partition(";")[0].strip().lower()) if kept is not None else None
-    if kept is None or made is None:
+    if kept is None or kept.media_type.partition(";")[0].strip().lower() not in made.media_types:
         return
     try:
         body = reader.read(message)

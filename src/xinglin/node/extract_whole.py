@@ -21,11 +21,12 @@ from xinglin.kernel.canonical import canonical_bytes, canonical_digest
 from xinglin.kernel.verdict import Denied, deny
 from xinglin.node.engine_messages import Extract, Extracted, Load, Refusal
 from xinglin.node.extract_beside import Beside
-from xinglin.node.extract_elements import exposed, narrowed
+from xinglin.node.extract_columns import Columns
+from xinglin.node.extract_elements import Elements, exposed, narrowed, pruned
 from xinglin.node.extract_fhir import NDJSON
 from xinglin.node.extract_mark import Given, Marking
 from xinglin.node.extract_numbers import mark_resources
-from xinglin.node.extract_patients import Resource, columns_of_patients, patient_of
+from xinglin.node.extract_patients import BORN, Resource, columns_of_patients, patient_of
 from xinglin.node.extract_sources import Found, Wanted, resources_of, wanted_of
 from xinglin.terms.extracts import PATIENT, decimal
 from xinglin.wire.extracts import ColumnSaid, ExtractFile
@@ -38,11 +39,13 @@ if TYPE_CHECKING:
 OUTCOME = "OperationOutcome"
 SAMPLE = 20
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T[0-9:.]+(Z|[+-]\d\d:\d\d)?\Z")
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T.*)?)?)?\Z")
+_NO_DATES = frozenset({"id", "code", "system", "value", "unit", "reference", "display", "url"})
 _INSTANTS = frozenset({"issued", "recorded", "lastUpdated"})
 _OF = ("subject", "patient")
 _LEFT_OUT = (
-    "Of every resource: elements that the agreement or the profile does not name, notes, words of codes, extensions "
-    "and times of day are left out."
+    "Of every resource: elements that the agreement or the profile does not name, notes, words of codes, extensions, "
+    "times of day, and dates by which a year of birth could be told, are left out."
 )
 _encode = msgspec.json.Encoder().encode
 
@@ -59,7 +62,7 @@ def extracted_whole(
     elements, tables = found
     own = narrowed(profile, elements)
     wanted = wanted_of(engine, tables, frozenset(persons))  # 2
-    made = _Given(_compiled(own, keys, request), keys, wanted)
+    made = _Given(_compiled(own, keys, request), keys, elements, wanted)
     for one in resources_of(wanted, request.raw):
         made.take(one)  # 3
     if not made.patients:
@@ -79,10 +82,10 @@ def _compiled(profile: Profile, keys: Keys, request: Extract) -> Compiled:
 class _Given:
     """De-identified resources by the person's code; ``lacking``: persons of whom something asked for is not given."""
 
-    def __init__(self, compiled: Compiled, keys: Keys, wanted: list[Wanted]) -> None:
+    def __init__(self, compiled: Compiled, keys: Keys, elements: Elements, wanted: list[Wanted]) -> None:
         from xinglin.privacy.deidentify.keys import Pseudonyms
 
-        self._compiled, self._names = compiled, Pseudonyms(keys)
+        self._compiled, self._elements, self._names = compiled, elements, Pseudonyms(keys)
         self.patients: dict[int, Resource] = {}
         self.others: dict[int, list[Resource]] = defaultdict(list)
         self._asked = defaultdict(int, dict.fromkeys({one.kind for one in wanted}, 0))
@@ -95,7 +98,7 @@ class _Given:
         given = self._compiled.resource(one.body, one.fact.namespace, person=str(person))
         if given is None:
             return
-        given = by_day(given)
+        given = by_day(pruned(given, self._elements[one.fact.kind]))
         if one.fact.kind == PATIENT:
             # A person whom the hospital knows by several records is one Patient.
             self.patients.setdefault(person, given)
@@ -132,6 +135,33 @@ def by_day(value: Any, name: str = "") -> Any:
     return f"{found[1]}T00:00:00Z" if name in _INSTANTS else found[1]
 
 
+def from_year(value: Any, year: int, name: str = "") -> Any:
+    """The value without dates before ``year``: they would tell that a person was born earlier than their class says.
+
+    >>> from_year({"onsetDateTime": "1950-03-01", "period": {"start": "1950-01-01", "end": "1990-01-01"}}, 1980)
+    {'period': {'end': '1990-01-01'}}
+    """
+    if isinstance(value, dict):
+        kept = {key: from_year(inner, year, key) for key, inner in value.items()}
+        return {key: inner for key, inner in kept.items() if inner is not None and inner not in ({}, [])}
+    if isinstance(value, list):
+        return [one for inner in value if (one := from_year(inner, year, name)) not in (None, {})]
+    early = isinstance(value, str) and name not in _NO_DATES and _DATE.match(value) and int(value[:4]) < year
+    return None if early else value
+
+
+def _years(
+    columns: Columns, classes: np.ndarray[Any, np.dtype[Any]], kept: np.ndarray[Any, np.dtype[Any]]
+) -> list[int]:
+    """For each person who stays, the year after the latest year of birth in their class; 0 where none is known."""
+    if BORN not in columns:
+        return [0] * len(kept)
+    born = np.nan_to_num(np.asarray(columns[BORN], dtype=np.float64)[kept], nan=-1.0)
+    latest = np.full(int(classes.max(initial=0)) + 1, -1.0)
+    np.maximum.at(latest, classes, born)
+    return [int(year) + 1 for year in latest[classes]]
+
+
 def _protected(request: Extract, profile: Profile, made: _Given) -> Extracted | Refusal:
     from xinglin.privacy.anonymity import Quasi, Rules, check
 
@@ -151,11 +181,12 @@ def _protected(request: Extract, profile: Profile, made: _Given) -> Extracted | 
     if isinstance(index, Denied):
         return Refusal(index.reasons)
     given: dict[str, list[Resource]] = defaultdict(list)
+    years = _years(before, anonymous.classes, anonymous.kept)
     for row, place in enumerate(anonymous.kept.tolist()):
         code = codes[place]
         given[PATIENT].append(patient_of(made.patients[code], anonymous.columns, row, made.id_of(code)))
         for one in made.others[code]:
-            given[one["resourceType"]].append(one)
+            given[one["resourceType"]].append(from_year(one, years[row]))
     for listed in given.values():
         listed.sort(key=lambda one: str(one.get("id", "")))
     mark = Given(draft.run_id, ask.workspace, draft.agreement, draft.released, b"")

@@ -18,6 +18,8 @@ from xinglin.wire.errors import Refused
 JOBS = Limit("exports at one time", 64, "exports")
 JOB_LIFE_MS = 3_600_000
 NDJSON = "application/fhir+ndjson"
+OUTCOME = "OperationOutcome"
+"""What was left out of an extract, in words; a client gets it beside whatever it asks for."""
 FORMATS = (NDJSON, "application/ndjson", "ndjson")
 
 
@@ -60,8 +62,8 @@ class Exports:
             raise Refused(deny("workspace.scope", words, "Ask for a token with these scopes.").reasons, status=403)
         chosen = [one for one in mine if (not run or one.run_id == run) and one.at > after]
         outputs = tuple(
-            found for one in chosen for found in _outputs(one) if token.opens(found.type)
-            and (not types or found.type in types)
+            found for one in chosen for found in _outputs(one) if found.type == OUTCOME
+            or (token.opens(found.type) and (not types or found.type in types))
         )  # fmt: skip
         self._forget()
         JOBS.check(len(self._jobs) + 1)
@@ -100,8 +102,13 @@ class Exports:
             "output": [
                 {"type": one.type, "url": f"{self._url}/fhir/export/{job.id}/{number}"}
                 for number, one in enumerate(job.outputs)
+                if one.type != OUTCOME
             ],
-            "error": [],
+            "error": [
+                {"type": one.type, "url": f"{self._url}/fhir/export/{job.id}/{number}"}
+                for number, one in enumerate(job.outputs)
+                if one.type == OUTCOME
+            ],
         }
 
     def file(self, token: Token, job_id: str, number: int) -> bytes:
