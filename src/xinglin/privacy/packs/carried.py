@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -56,6 +57,7 @@ def read_settings(plain: Mapping[str, Any]) -> Settings:
     return settings
 
 
+@lru_cache(maxsize=256)
 def pack_digest(pack: Pack) -> str:
     """``sha256:…`` of all that a pack says: its settings, their sources, its words."""
     said = {

@@ -1,0 +1,153 @@
+"""Plans held to a hospital's packs: what is asked, what is refused, and what is the same question in other words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from tests.unit.terms.uses import PLAN, TERMS
+
+from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.codec import decode_json
+from xinglin.kernel.verdict import Denied
+from xinglin.node.pack_repeats import question_of
+from xinglin.node.pack_rules import PACKS_FOLDER, NodePacks
+from xinglin.privacy.packs import carried_pack, named_packs, pack_digest, read_pack, shipped
+from xinglin.privacy.packs.carried import tightened
+from xinglin.terms.pack_named import NamedPacks, PackPart, packs_asked, packs_required
+from xinglin.terms.policy import Constraint, Logical, Permission, Policy
+from xinglin.terms.request import Plan, check_plan
+
+OWN = """version = 1
+name = "own"
+title = "A hospital's own"
+
+[setting.min_cell]
+value = 12
+source = "minutes"
+
+[setting.reviewers]
+value = 2
+source = "minutes"
+"""
+
+
+class Paper:
+    """The part of an agreement that is asked for packs."""
+
+    def __init__(self, *packs: str) -> None:
+        asked = Constraint("disclosurePack", "isAllOf", tuple(sorted(packs)))
+        self.terms = replace(TERMS, policy=Policy((Permission("use", (asked,)),)))
+
+
+def planned(*packs: Any, **changes: Any) -> Plan:
+    named = named_packs([shipped(one) if isinstance(one, str) else one for one in packs])
+    rules = tightened(PLAN.rules, carried_pack(named))
+    return replace(PLAN, **({"disclosure": named, "version": 2, "rules": rules} | changes))
+
+
+def codes(packs: NodePacks, plan: Plan, *asked: str, answered: Any = None) -> tuple[str, ...]:
+    return tuple(one.code for one in packs.judge(plan, "statistics", Paper(*asked), answered).reasons)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def packs(tmp_path: Path) -> NodePacks:
+    folder = tmp_path / PACKS_FOLDER
+    folder.mkdir()
+    (folder / "own.toml").write_text(OWN, encoding="utf-8")
+    return NodePacks(tmp_path)
+
+
+def test_a_plan_without_packs_is_as_before_its_bytes_too() -> None:
+    assert PLAN.named is None and b'disclosure":{' not in canonical_bytes(PLAN)
+    assert decode_json(canonical_bytes(PLAN), Plan) == PLAN and PLAN.reviewers == 0
+    assert decode_json(canonical_bytes(planned("sacro")), Plan) == planned("sacro")
+    assert isinstance(check_plan(replace(PLAN, version=2)), Denied)
+    assert isinstance(check_plan(replace(planned("sacro"), version=1)), Denied)
+
+
+def test_what_a_hospital_asks_has_to_be_kept(packs: NodePacks) -> None:
+    own, digest = read_pack(OWN), pack_digest(read_pack(OWN))
+    assert codes(packs, PLAN) == ()
+    assert codes(packs, PLAN, "sacro") == ("terms.pack_not_carried",)
+    assert codes(packs, planned("sacro"), "sacro") == ()
+    assert codes(packs, planned("datashield"), "sacro") == ("terms.pack_looser",)
+    assert codes(packs, planned("sacro"), digest) == ("terms.pack_looser",)
+    assert codes(packs, planned("sacro", own), digest, "sacro") == ()
+    assert codes(packs, planned("sacro"), "sha256:" + "1" * 64) == ("terms.pack_missing",)
+    kept = packs.judge(planned("sacro"), "statistics", Paper("sacro"), None).kept  # type: ignore[arg-type]
+    assert kept is not None and {"sacro", pack_digest(shipped("sacro"))} <= set(kept) and "opensafely" not in kept
+
+
+def test_lies_about_packs(packs: NodePacks) -> None:
+    plan = planned("sacro", "opensafely")
+    named = plan.named
+    assert named is not None
+    forged = replace(named, parts=tuple(PackPart(one.name, "sha256:" + "0" * 64) for one in named.parts))
+    assert "terms.pack_digest" in codes(packs, replace(plan, disclosure=forged), "sacro")
+    looser = replace(named, settings={**named.settings, "rounding": {"kind": "nearest", "base": 3}})
+    assert codes(packs, replace(plan, disclosure=looser), "sacro") == ("terms.pack_looser",)
+    assert codes(packs, replace(plan, rules=replace(PLAN.rules, min_cell=3)), "sacro") == ("terms.pack_rules",)
+    unread = replace(named, settings={**named.settings, "min_cell": "ten"})
+    assert codes(packs, replace(plan, disclosure=unread), "sacro") == ("terms.pack_unreadable",)
+    for wrong in (
+        NamedPacks((), {}),
+        NamedPacks(named.parts[::-1], {}),
+        NamedPacks((PackPart("Sacro!", named.parts[0].digest),), {}),
+        NamedPacks(named.parts, {}, {"min_cell": ("nobody",)}),
+        NamedPacks(named.parts, {"note": "x" * 40_000}),
+        replace(named, version=2),
+    ):
+        assert isinstance(check_plan(replace(plan, disclosure=wrong)), Denied)
+
+
+def test_a_file_that_is_no_pack_lets_nothing_out(packs: NodePacks, tmp_path: Path) -> None:
+    (tmp_path / PACKS_FOLDER / "bad.toml").write_text("version = 9", encoding="utf-8")
+    assert codes(packs, planned("sacro"), "sacro") == ("terms.pack_unreadable",)
+
+
+def test_people_are_asked_for_only_where_there_are_any(packs: NodePacks) -> None:
+    digest = pack_digest(read_pack(OWN))
+    plan = planned("sacro", read_pack(OWN))
+    packs.reviewers = lambda: 1
+    assert codes(packs, plan, digest) == ("terms.pack_no_reviewers",)
+    assert codes(packs, plan, "sacro") == (), "another hospital's people are its own affair"
+    packs.reviewers = lambda: 2
+    assert codes(packs, plan, digest) == () and packs.reviewers_asked("statistics", Paper(digest)) == 2  # type: ignore[arg-type]
+
+
+def test_repeats_are_counted_where_a_pack_locks_them(packs: NodePacks) -> None:
+    text = OWN.replace("reviewers", "lock_repeats") + '\n[setting.lock_days]\nvalue = 30\nsource = "minutes"\n'
+    plan = planned(read_pack(text))
+    assert codes(packs, plan, answered=lambda: ((), 10)) == ()
+    assert codes(packs, plan, answered=lambda: ((1, 2), 10)) == ("privacy.repeated",)
+    assert codes(packs, planned("sacro"), answered=lambda: ((1, 2), 10)) == ()
+
+
+def test_the_same_question_in_other_words() -> None:
+    table = replace(PLAN, algorithm="crosstab", params={"rows": "sex", "columns": "disease"})
+    turned = replace(table, params={"rows": "disease", "columns": "sex"}, study="another", as_of=PLAN.as_of + 5)
+    spelled = replace(turned, sql=PLAN.sql.lower().replace(" ", "  ") + "\n")
+    assert question_of(table) == question_of(turned) == question_of(spelled)
+    assert question_of(table) != question_of(replace(table, params={"rows": "sex", "columns": "age"}))
+    levels = replace(PLAN, algorithm="ttest", params={"column": "age", "by": "sex", "levels": ["f", "m"]})
+    assert question_of(levels) == question_of(replace(levels, params={**levels.params, "levels": ["m", "f"]}))
+
+
+def test_which_packs_a_policy_names() -> None:
+    sacro, ehds = Constraint("disclosurePack", "eq", "sacro"), Constraint("disclosurePack", "isAllOf", ("ehds", "ons"))
+    either = Logical("any", (sacro, ehds))
+    assert packs_required(Policy((Permission("use", (Logical("all", (sacro, ehds)),)),)), "statistics") == (
+        "ehds", "ons", "sacro",
+    )  # fmt: skip
+    alternatives = Policy((Permission("use", (either,)),))
+    assert packs_required(alternatives, "statistics") == ()
+    assert packs_asked(alternatives, "statistics") == ("ehds", "ons", "sacro")
+    two = Policy((Permission("statistics", (sacro,)), Permission("use", (sacro, ehds)), Permission("extract")))
+    assert packs_required(two, "statistics") == ("sacro",) and packs_asked(two, "extract") == ("ehds", "ons", "sacro")
+    none = Constraint("disclosurePack", "isNoneOf", ("i2b2",))
+    assert packs_asked(Policy((Permission("use", (none,)),)), "statistics") == ()
+    assert msgspec.to_builtins(sacro)["operand"] == "disclosurePack"
