@@ -13,9 +13,10 @@ from tests.unit.stores.budget_suite import PrivacyLedgerSuite, codes, ready
 from tests.unit.stores.conftest import FreshUrl
 
 from xinglin.kernel.verdict import Denied
-from xinglin.privacy.noise.budget import EVERYBODY, Cached
+from xinglin.privacy.noise.budget import EVERYBODY, Cached, Charged
 from xinglin.privacy.noise.errors import BrokenChain
 from xinglin.privacy.noise.ports import PrivacyLedger
+from xinglin.privacy.noise.reserving import Reserved
 from xinglin.stores.privacy_budget import BudgetLedger
 
 
@@ -166,3 +167,43 @@ def test_of_several_the_one_with_the_least_left_is_gone_on_with_and_all_pay(used
     assert used.sharing("f") == ("e", "d")
     assert used.charge("f", "t", "r3", "q3", 100, 7)
     assert (used.spent("e"), used.spent("d"), used.spent("d", "t")) == (100, 300, 100)
+
+
+def test_a_ledger_from_before_reservations_goes_on(used: BudgetLedger, tmp_path: Path) -> None:
+    before = used.entries("d")
+    used.close()
+    with sqlite3.connect(tmp_path / "node.db") as connection:
+        connection.execute("DROP TABLE budget_reserved")
+    again = BudgetLedger.in_folder(tmp_path)
+    assert again.entries("d") == before
+    assert isinstance(again.reserve("d", "s", "r9", "q9", 400, 5), Reserved)
+    assert again.charge("d", "s", "r9", "q9", 400, 6) and again.spent("d", "s") == 600
+    again.close()
+
+
+def test_the_chain_is_what_it_was_byte_by_byte(tmp_path: Path) -> None:
+    """Reservations leave no trace in it: a program without them reads the same history."""
+    ledger = BudgetLedger.in_folder(tmp_path)
+    ledger.set_cap("d", EVERYBODY, 1_000, 1)
+    ledger.set_cap("d", "s", 600, 1)
+    ledger.reserve("d", "s", "r1", "q1", 100, 1)
+    ledger.reserve("d", "s", "r7", "q7", 100, 1)
+    ledger.charge("d", "s", "r1", "q1", 100, 2)
+    ledger.keep("d", "r1", b"noised", 3)
+    ledger.give_back("r7", 4)
+    assert ledger.head("d") == "sha256:a2d8a3ae85a817319550107b8bcb152ef73bc2bdfde93d37a05488b0bf27ba56"
+    ledger.close()
+
+
+def test_a_reservation_struck_out_of_the_database_frees_and_overspends_nothing(
+    used: BudgetLedger, tmp_path: Path
+) -> None:
+    used.reserve("d", "s", "r3", "q3", 400, 5)
+    tamper(tmp_path, "DELETE FROM budget_reserved")
+    assert isinstance(used.charge("d", "s", "r4", "q4", 300, 6), Charged)
+    assert codes(used.charge("d", "s", "r3", "q3", 400, 7)) == ("privacy.study_spent",)
+    used.reserve("d", "s", "r5", "q5", 100, 8)
+    tamper(tmp_path, "UPDATE budget_reserved SET rho_units = 1, ended = -1, study = 't'")
+    assert isinstance(used.charge("d", "s", "r6", "q6", 100, 9), Charged)
+    assert codes(used.charge("d", "s", "r5", "q5", 100, 9)) == ("privacy.study_spent",)
+    assert used.spent("d", "s") == 600 and used.entries("d")
