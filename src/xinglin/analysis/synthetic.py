@@ -13,7 +13,7 @@ from xinglin.terms.synthetic import PERSONS, SyntheticAsk
 
 KEY = "person"
 """The column that names a made-up person where several tables hang together."""
-_KINDS = frozenset({"number", "category", "boolean", "date"})
+_KINDS = frozenset({"number", "category", "boolean"})
 
 
 MARKED_STEPS = 40
@@ -30,7 +30,7 @@ def shape_of(
     ``Denied`` where a domain is not published, tables do not fit, or a table could not carry its recipient's mark:
     before anything is paid.
     """
-    found = linked_of(ask, columns, more) if ask.children else schema_of_query(columns, ask.days)
+    found = linked_of(ask, columns, more) if ask.children else schema_of_query(columns, ask)
     if isinstance(found, Denied):
         return found
     tables = [found] if isinstance(found, Schema) else [found.schema, *(child.schema for child in found.children)]
@@ -50,17 +50,17 @@ def _carries(column: Column) -> bool:
     return column.kind == "number" or float(column.high or 0) - float(column.low or 0) >= MARKED_STEPS
 
 
-def schema_of_query(columns: Iterable[OutputColumn], days: tuple[int, int]) -> Schema | Denied:
+def schema_of_query(columns: Iterable[OutputColumn], ask: SyntheticAsk) -> Schema | Denied:
     """The schema of a query's columns; ``Denied`` names every column whose domain is not published.
 
-    ``days``: the range of dates where none is published, in days since 1970-01-01.
+    ``ask.dates``: columns of whole days since 1970-01-01 that are dates, in the range ``ask.days``.
     """
     columns = tuple(columns)
-    reasons = tuple(reason for one in columns for reason in _faults(one))
+    reasons = tuple(reason for one in columns for reason in _faults(one, ask))
     if reasons:
         return Denied(reasons)
     try:
-        return Schema(tuple(_column(one, days) for one in columns))
+        return Schema(tuple(_column(one, ask) for one in columns))
     except SynthesisError as error:
         return Denied((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
 
@@ -69,12 +69,12 @@ def linked_of(
     ask: SyntheticAsk, columns: Iterable[OutputColumn], more: Iterable[Iterable[OutputColumn]]
 ) -> Linked | Denied:
     """The schema of several tables: the plan's own SELECT is of persons; ``more``: one query's columns a child."""
-    person = schema_of_query(columns, ask.days)
+    person = schema_of_query(columns, ask)
     if isinstance(person, Denied):
         return person
     children = []
     for child, theirs in zip(ask.children, more, strict=True):
-        schema = schema_of_query(theirs, ask.days)
+        schema = schema_of_query(theirs, ask)
         if isinstance(schema, Denied):
             return schema
         children.append(Child(child.name, schema, KEY, child.rows_per_person, child.given, child.weight))
@@ -84,8 +84,10 @@ def linked_of(
         return Denied((Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),))
 
 
-def _faults(column: OutputColumn) -> Iterator[Reason]:
+def _faults(column: OutputColumn, ask: SyntheticAsk) -> Iterator[Reason]:
     name = column.name
+    if column.kind == "number" and name in ask.dates:
+        return
     if column.kind not in _KINDS:
         yield Reason("synthetic.no_domain", f"{name!r} is a key or a text: no synthetic row has one.", "Leave it out.")
     elif column.kind == "number" and (column.low is None or column.high is None):
@@ -96,13 +98,15 @@ def _faults(column: OutputColumn) -> Iterator[Reason]:
         yield Reason("synthetic.no_domain", f"{name!r} has no published levels.", remedy)
 
 
-def _column(one: OutputColumn, days: tuple[int, int]) -> Column:
+def _column(one: OutputColumn, ask: SyntheticAsk) -> Column:
     if one.kind == "category":
         return Column(one.name, levels=one.levels)
     if one.kind == "boolean":
         return Column(one.name, "boolean")
-    low, high = (float(days[0]), float(days[1])) if one.kind == "date" else (one.low or 0.0, one.high or 0.0)
-    if one.kind == "date" or one.integer:
+    if one.name in ask.dates:
+        return Column(one.name, "date", low=float(ask.days[0]), high=float(ask.days[1]))
+    low, high = one.low or 0.0, one.high or 0.0
+    if one.integer:
         low, high = float(low // 1), float(-(-high // 1))
-    kind = "date" if one.kind == "date" else "integer" if one.integer else "number"
+    kind = "integer" if one.integer else "number"
     return Column(one.name, kind, low=low, high=high if high > low else low + 1)

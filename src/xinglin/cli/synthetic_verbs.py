@@ -43,6 +43,7 @@ def ask(
     column: Annotated[list[str] | None, typer.Option(help="Only this column of the query. Repeatable.")] = None,
     table: Annotated[list[str] | None, typer.Option(help="NAME=SELECT: a table of the same persons.")] = None,
     rows_per_person: Annotated[int, typer.Option(help="Of a person at most so many rows are seen, in each.")] = 1,
+    date: Annotated[list[str] | None, typer.Option(help="This column is days since 1970-01-01. Repeatable.")] = None,
     recipient: Annotated[str, typer.Option(help="DID of a workspace, where the agreement asks for one.")] = "",
     fresh: Annotated[
         bool, typer.Option(help="Measure anew although the same was measured before; costs again.")
@@ -61,6 +62,7 @@ def ask(
     wanted = Synthesis(
         space.study(study).sql(text, hospitals=hospital), rows=rows, epsilon=epsilon, rho=rho, columns=column or (),
         tables=more, recipient=recipient, method=method, rows_per_person=1 if more else rows_per_person, fresh=fresh,
+        dates=tuple(date or ()),
     )  # fmt: skip
     if preview:
         shown = wanted.preview()
@@ -205,9 +207,7 @@ def synthesise(
 
 @ends
 def shelf(
-    set_id: Annotated[
-        str, typer.Argument(metavar="[SET]", help="One set, with its report; all unless named.")
-    ] = "",
+    set_id: Annotated[str, typer.Argument(metavar="[SET]", help="One set, with its report; all unless named.")] = "",
     publish: Annotated[bool, typer.Option(help="Deposit it as a product, under the data set's terms.")] = False,
     title: Annotated[str, typer.Option(help="What the product is called in catalogs.")] = "",
     folder: Folder = Path("node"),

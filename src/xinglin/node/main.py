@@ -173,6 +173,8 @@ class Dispatch:
         elif isinstance(order, RunOrder):
             self._node.runs.ordered(order)
         elif isinstance(order, ExtractOrder):
+            if self._node.view.age_ms is None:
+                raise UnknownParticipant("The log is not followed yet: nobody is known.")
             self._node.extracts.ordered(order)
         elif isinstance(order, ExtractStop):
             self._node.extracts.stopped(order)

@@ -55,16 +55,13 @@ class MarkedTable:
 
 
 def values_of(column: Any, described: OutputColumn) -> np.ndarray[Any, np.dtype[Any]]:
-    """A column of the engine's rows as the privacy room takes it: numbers with NaN, dates in days, texts or None."""
+    """A column of the engine's rows as the privacy room takes it: numbers with NaN (dates in days), texts or None."""
     import pyarrow as pa
 
     if described.kind == "number":
         return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
     if described.kind == "boolean":
         return np.asarray(column.cast(pa.bool_()).cast(pa.uint8()).cast(pa.float64()).to_numpy(), dtype=np.float64)
-    if described.kind == "date":
-        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
-        return np.asarray(days.to_numpy(), dtype=np.float64)
     return np.array([*column.cast(pa.string()).to_pylist(), None], dtype=object)[:-1]
 
 

@@ -337,12 +337,18 @@ def _send(space: Session, plan: Plan, purpose: str) -> Synthetic:
 
 
 def _asked(ask: SyntheticAsk, more: dict[str, Any]) -> SyntheticAsk:
-    unknown = sorted(set(more) - {"method", "rows_per_person", "days", "fresh"})
+    unknown = sorted(set(more) - {"method", "rows_per_person", "days", "dates", "fresh"})
     if unknown:
         words = f"A synthetic set has no word {unknown[0]!r}."
-        remedy = "Known: columns, rows, epsilon, rho, delta, method, rows_per_person, days, tables, recipient, fresh."
+        remedy = (
+            "Known: columns, rows, epsilon, rho, delta, method, rows_per_person, dates, days, tables, recipient, fresh."
+        )
         raise Refused(deny("sdk.synthetic", words, remedy).reasons)
-    return msgspec.structs.replace(ask, **more)
+    return msgspec.structs.replace(ask, **{name: _tuple(value) for name, value in more.items()})
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _chosen(data: Rows, columns: Sequence[str]) -> Rows:

@@ -39,6 +39,7 @@ ROWS_PER_PERSON = Limit("rows of one person that a model may see", 1_000, "rows"
 FEWEST_ROWS = 200
 """Fewer rows cannot carry a mark that names their recipient."""
 TABLES = Limit("tables of a synthetic set", 8, "tables")
+DATES = Limit("columns of a synthetic set that are dates", 64, "columns")
 DAYS = (10_957, 20_088)
 """2000-01-01 to 2024-12-31, in days since 1970: dates have no published range, so the plan states one."""
 _DAY_LEAST, _DAY_MOST = -100_000, 100_000
@@ -65,8 +66,9 @@ class SyntheticAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``recipient``: DID that it is sealed to. ``rho_units``: what it costs, in units of 10⁻¹² rho; ``delta``: exact text,
     for showing that as (ε, δ). ``rows`` to draw: of persons, where there are ``children``. ``rows_per_person``: of a
-    person at most so many rows are seen. ``days``: the range of dates, in days since 1970-01-01, stated without the
-    data. ``fresh``: measured anew although the same was measured on the same tables before.
+    person at most so many rows are seen. ``dates``: columns of any table that are whole days since 1970-01-01, and come
+    back as dates; ``days``: their range, stated without the data, since none is published. ``fresh``: measured anew
+    although the same was measured on the same tables before.
     """
 
     recipient: str
@@ -76,6 +78,7 @@ class SyntheticAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delta: str = DEFAULT_DELTA
     rows_per_person: int = 1
     days: tuple[int, int] = DAYS
+    dates: tuple[str, ...] = ()
     children: tuple[ChildAsked, ...] = ()
     fresh: bool = False
     version: int = 1
@@ -165,6 +168,8 @@ def _faults(ask: SyntheticAsk) -> Iterator[Reason]:
         yield _reason("The method is not known.", f"Known: {', '.join(METHODS)}.")
     if not 1 <= ask.rows_per_person <= ROWS_PER_PERSON.value:
         yield _reason(f"Of a person 1 to {ROWS_PER_PERSON.value} rows are seen.", "State how many.")
+    if len(ask.dates) > DATES.value or len(set(ask.dates)) != len(ask.dates) or not all(map(_named, ask.dates)):
+        yield _reason(f"Columns that are dates are named, each once, at most {DATES.value}.", "Name them.")
     if not _DAY_LEAST <= ask.days[0] < ask.days[1] <= _DAY_MOST:
         yield _reason("The range of dates is upside down, or beyond all calendars.", "State first and last day.")
     yield from _linked(ask)
