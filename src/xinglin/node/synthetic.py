@@ -95,11 +95,20 @@ class NodeSynthetic:
             return paid
         if not isinstance(paid, Charged):
             return self.opened(decode_json(paid.release, KeptModel))
-        request = self._fit(use, ask)
-        model = await self._engine(use).fit(request)  # 2
+        model = await self._measured(use, self._fit(use, ask))  # 2
         if isinstance(model, Denied):
             return model
         return await asyncio.to_thread(self.keep_model, use.plan.data_set, use.run, model, paid.entry.hash)
+
+    async def _measured(self, use: Use, request: em.Fit) -> bytes | Denied:
+        """The model; a child that was killed is asked once more: the run has paid, and nothing has left."""
+        from xinglin.node.engine import EngineDied
+
+        try:
+            return await self._engine(use).fit(request)
+        except EngineDied:
+            log.warning("synthetic set %s: the child was killed, and measures once more", use.run)
+            return await self._engine(use).fit(request)
 
     def keep_model(self, data_set: str, run: str, model: bytes, entry: str) -> tuple[KeptModel, bytes] | Denied:
         """Keep a model that a run paid for by ``entry``, then name it in the ledger: from there on it is the answer."""
