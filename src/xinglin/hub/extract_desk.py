@@ -186,7 +186,7 @@ class ExtractDesk:
                 await self.lapse()
             except XinglinError as error:
                 log.warning("looking for parts that lapsed waits: %s", error.code)
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(min(_LOOK_S, max(1.0, self._wait_ms / 4_000)))
 
     async def lapse(self) -> None:
         """Delete the parts of what is over, and of what has waited longer than it may; who asked is told."""

@@ -26,7 +26,7 @@ from xinglin.node.extract_beside import Beside
 from xinglin.node.extract_columns import PERSON_COLUMN, Columns, columns_of, parquet_of
 from xinglin.node.extract_lineage import Origin, joined, origins
 from xinglin.node.extract_mark import Given, Marking, set_mark
-from xinglin.node.extract_roles import declared_sensitive, stored, telling
+from xinglin.node.extract_roles import declared_sensitive, declared_unordered, stored, telling
 from xinglin.node.extract_selection import picked_by
 from xinglin.terms.extracts import ExtractAsk, decimal
 from xinglin.wire.extracts import ColumnSaid, ExtractFile, ExtractManifest
@@ -86,9 +86,13 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
     told = {PERSON_COLUMN: _pseudonyms(keys, theirs)} | dict(anonymous.columns)
     given = Given(request.draft.run_id, ask.workspace, request.draft.agreement, request.draft.released, b"")
     described = {column.name: column for column in admitted.columns}
-    marking = set_mark(told, request.mark_key, given, ask, described)  # 4
+    lists = declared_unordered(request.profile)
+    unordered = {name for name in kept if came[name].plain and came[name].published[0] in lists}
+    marking = set_mark(told, request.mark_key, given, ask, described, unordered)  # 4
     quasi, sensitive = ([name for name in names if name in kept] for names in (ask.quasi, ask.sensitive))
-    measured = check(marking.columns, quasi, persons=theirs, sensitive=sensitive)  # 5
+    # A mark makes two values of one: l and t are of what the values mean, as they were before it.
+    meant = {**marking.columns, **{name: told[name] for name in sensitive}}
+    measured = check(meant, quasi, persons=theirs, sensitive=sensitive)  # 5
     made = _Made(
         profile, compiled, anonymous, measured, marking, done, described, came, len(persons), index, beside.compared
     )

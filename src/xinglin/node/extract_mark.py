@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,13 +16,14 @@ from xinglin.terms.extracts import ExtractAsk
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit_model import OutputColumn
-    from xinglin.privacy.watermark import Found, MarkPlan, Numbers
+    from xinglin.privacy.watermark import Codes, Found, MarkPlan, Numbers, Orders
 
 STEP_SHARE = 0.05
 """A marked number moves by at most this part of its standard deviation, or by two units of its last decimal."""
 MOST_DECIMALS = 6
 COARSE_KEYS = 3
 """Marked numbers by whose coarse parts together a row is found where nothing else is left."""
+_ICD10 = re.compile(r"[A-TV-Z]\d[0-9AB](\.?[0-9A-Z]{1,4})?\Z")
 UNBOUNDED = 1e300
 """The bound of a number that has none; a plan is kept as JSON, which has no infinity."""
 ACCUSE = 1e-6
@@ -55,23 +57,63 @@ class Given(msgspec.Struct, frozen=True):
 
 
 def set_mark(
-    columns: Columns, key: bytes, given: Given, ask: ExtractAsk, described: Mapping[str, OutputColumn]
+    columns: Columns,
+    key: bytes,
+    given: Given,
+    ask: ExtractAsk,
+    described: Mapping[str, OutputColumn],
+    unordered: Collection[str] = (),
 ) -> Marking:
     """Set the codeword of recipient, agreement and time into ``columns``, which hold ``PERSON_COLUMN`` too.
 
-    Raises ``NoMark`` where no number can carry it, and the privacy room's ``TooFewCells``.
+    In sensitive numbers; where there are none, in the spelling of ICD-10 codes (``E11.9``, ``E119``) and in the order
+    of the lists in the columns ``unordered``, of which the hospital says that it means nothing. Raises ``NoMark`` where
+    none of these is there, or too few cells.
     """
     from xinglin.privacy.watermark import MarkPlan
 
     numbers = tuple(_numbers(columns, ask.sensitive, described))
     if not numbers:
-        words = "No column of numbers that is not quasi-identifying is in the extract."
-        raise NoMark(words, remedy="Ask for a measured number too, as a sensitive column.")
+        return _marked_texts(columns, key, given, ask, unordered)
     marked_names = {one.column for one in numbers}
     others = tuple(name for name in columns if name not in marked_names and name != PERSON_COLUMN)
     coarse = tuple(f"~{one.column}" for one in numbers[:COARSE_KEYS])
     keys = ((PERSON_COLUMN,), *((others,) if others else ()), *((coarse,) if len(coarse) > 1 else ()))
     return _marked(columns, key, given, MarkPlan(columns=numbers, keys=keys))
+
+
+def _marked_texts(columns: Columns, key: bytes, given: Given, ask: ExtractAsk, unordered: Collection[str]) -> Marking:
+    from xinglin.privacy.watermark import MarkPlan
+
+    found = tuple(_texts(columns, ask.sensitive, unordered))
+    if not found:
+        words = "No sensitive column of numbers, of ICD-10 codes or of lists without an order is in the extract."
+        remedy = (
+            "Ask for a measured number or a code too, as a sensitive column; or have the hospital list a column of "
+            "lists under the word sensitive_unordered of its profile."
+        )
+        raise NoMark(words, remedy=remedy)
+    names = {one.column for one in found}
+    others = tuple(name for name in columns if name not in names and name != PERSON_COLUMN)
+    return _marked(
+        columns, key, given, MarkPlan(columns=found, keys=((PERSON_COLUMN,), *((others,) if others else ())))
+    )
+
+
+def _texts(columns: Columns, names: Sequence[str], unordered: Collection[str]) -> Iterator[Codes | Orders]:
+    from xinglin.privacy.watermark import Codes, Orders
+
+    for name in names:
+        values = columns.get(name)
+        if values is None or values.dtype.kind != "O":
+            continue
+        texts = {one for one in values.tolist() if one is not None}
+        if name in unordered and any(";" in one for one in texts):
+            yield Orders(name)
+        elif texts and all(map(_ICD10.match, texts)):
+            pairs = tuple((one, one.replace(".", "")) for one in sorted(texts) if "." in one)
+            if pairs:
+                yield Codes(name, pairs)
 
 
 def set_mark_alone(columns: Columns, key: bytes, given: Given, described: Mapping[str, OutputColumn]) -> Marking:
@@ -86,15 +128,28 @@ def set_mark_alone(columns: Columns, key: bytes, given: Given, described: Mappin
 
 
 def _marked(columns: Columns, key: bytes, given: Given, plan: MarkPlan) -> Marking:
-    from xinglin.privacy.watermark import Recipient, mark
+    from xinglin.privacy.watermark import Numbers, Recipient, TooFewCells, mark
 
     # A cell that kept more decimals than a marked one has would tell which cells carry the mark.
-    even = {one.column: np.round(columns[one.column], one.decimals) for one in plan.columns if one.decimals}
+    even = {
+        one.column: np.round(columns[one.column], one.decimals)
+        for one in plan.columns
+        if isinstance(one, Numbers) and one.decimals
+    }
     columns = {**columns, **even}
-    done = mark(columns, key, Recipient(given.recipient, given.agreement, given.at), plan)
+    try:
+        done = mark(columns, key, Recipient(given.recipient, given.agreement, given.at), plan)
+    except TooFewCells as error:
+        remedy = "Ask for a larger cohort, or for more sensitive columns of numbers."
+        raise NoMark("Too few cells of the extract can carry the mark.", remedy=remedy) from error
+    numbers = {one.column for one in plan.columns if isinstance(one, Numbers)}
     said = {
-        one.column: f"marked: {one.share:.0%} of the cells, by {one.largest:g} at most, the mean by "
-        f"{one.mean_shift:.4f} standard deviations"
+        one.column: f"marked: {one.share:.0%} of the cells, "
+        + (
+            f"by {one.largest:g} at most, the mean by {one.mean_shift:.4f} standard deviations"
+            if one.column in numbers
+            else "which mean the same"
+        )
         for one in done.report.columns
     }
     words = f"{done.report.cells} cells carry {done.report.positions} of {plan.length} bits"

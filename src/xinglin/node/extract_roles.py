@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SENSITIVE = "sensitive"
 """The word of a hospital's own profile for columns that nobody could be found by."""
+UNORDERED = f"{SENSITIVE}_unordered"
+"""The word for such columns of lists, with ";" between, whose order means nothing: a mark may change it."""
 Pairs = frozenset[tuple[str, str]]
 
 
@@ -31,6 +33,12 @@ def declared_sensitive(profile: str) -> Pairs:
         if word == SENSITIVE or word.startswith(f"{SENSITIVE}_")
         for column in columns
     )
+
+
+def declared_unordered(profile: str) -> Pairs:
+    """``(table, column)`` of lists of which a hospital's own profile says that their order means nothing."""
+    own = tomllib.loads(profile).get("own", {}) if profile else {}
+    return frozenset((table, column) for table, words in own.items() for column in words.get(UNORDERED, ()))
 
 
 def stored(table: str) -> dict[str, str]:

@@ -94,8 +94,7 @@ class Extraction:
         k = asked.pop("k", 0) or scope.rules.min_cell
         resources = tuple(asked.pop("resources", ()) or ())
         formats = tuple(asked.pop("formats", ()) or ((WHOLE,) if resources else ("parquet",)))
-        named_too = {"quasi": quasi, "sensitive": sensitive, "formats": formats, "resources": resources}
-        self.ask_ = ExtractAsk(k=k, **named_too, **asked)
+        self.ask_ = ExtractAsk(k=k, quasi=quasi, sensitive=sensitive, formats=formats, resources=resources, **asked)
         for plan in self.plans(0):  # what is wrong in itself is said before anything else
             found = ask_of(plan)
             if isinstance(found, Denied):

@@ -127,6 +127,56 @@ def test_without_a_number_to_carry_it_there_is_no_mark() -> None:
         set_mark(few, KEY, given("one", 0), ASK, DESCRIBED)
 
 
+def coded(rows: int = 2_000) -> Columns:
+    draw = np.random.default_rng(9)
+    drugs = [";".join(draw.permutation(["insulin", "metformin", "aspirin"])[: 1 + n % 3]) for n in range(rows)]
+    return {
+        PERSON_COLUMN: np.array([f"Patient/{n:032x}" for n in range(rows)], dtype=object),
+        "sex": np.array(draw.choice(["male", "female"], rows), dtype=object),
+        "main": np.array(draw.choice(["E11.9", "I10", "J45.90", "I50.1"], rows), dtype=object),
+        "drugs": np.array(drugs, dtype=object),
+    }
+
+
+@pytest.mark.parametrize(("column", "unordered"), [("main", ()), ("drugs", ("drugs",))])
+def test_without_numbers_codes_and_orders_carry_the_mark(column: str, unordered: tuple[str, ...]) -> None:
+    columns = {name: values for name, values in coded().items() if name in (PERSON_COLUMN, "sex", column)}
+    ask = ExtractAsk("p", 10, WORKSPACE, ("sex",), (column,))
+    marks = [set_mark(columns, KEY, given(who, at), ask, {}, unordered) for at, who in enumerate(("one", "two"))]
+    plain, marked = columns[column].tolist(), marks[1].columns[column].tolist()
+    assert plain != marked and "mean the same" in marks[1].columns_said[column]
+    for before, after in zip(plain, marked, strict=True):
+        assert before.replace(".", "") == after.replace(".", "") or sorted(before.split(";")) == sorted(
+            after.split(";")
+        )
+    everybody = [given(who, at, marks[at].said) for at, who in enumerate(("one", "two"))]
+    part = {name: values[300:1_700] for name, values in marks[1].columns.items()}
+    ((found, mark),) = find_mark(part, KEY, everybody)
+    assert found == everybody[1] and mark.bound <= ACCUSE and find_mark(columns, KEY, everybody) == ()
+
+
+def test_what_can_carry_no_mark_says_what_could() -> None:
+    ask = ExtractAsk("p", 10, WORKSPACE, ("sex",), ("drugs",))
+    with pytest.raises(NoMark) as refused:
+        set_mark({name: values for name, values in coded().items() if name != "main"}, KEY, given("one", 0), ask, {})
+    assert "sensitive_unordered" in refused.value.remedy, "nobody said that the order means nothing"
+    few = {name: values[:20] for name, values in coded().items()}
+    with pytest.raises(NoMark) as refused:
+        set_mark(few, KEY, given("one", 0), ExtractAsk("p", 10, WORKSPACE, ("sex",), ("main",)), {})
+    assert "larger cohort" in refused.value.remedy
+
+
+def test_a_column_without_a_published_range_is_found_again() -> None:
+    """A plan is kept as JSON, which knows no infinity: neither a new plan nor one kept before may stop the search."""
+    open_ended = {name: OutputColumn(name, "number", None, None, (), True, "L2", ()) for name in DESCRIBED}
+    marking = set_mark(table(), KEY, given("one", 0), ASK, open_ended)
+    assert b"null" not in marking.said
+    before = marking.said.replace(b"-1e300", b"null").replace(b"1e300", b"null")
+    for said in (marking.said, before):
+        ((found, _),) = find_mark(marking.columns, KEY, [given("one", 0, said)])
+        assert found.recipient == named_did("one")
+
+
 def test_a_hospitals_own_profile_and_who_it_is_for(tmp_path: Path) -> None:
     profiles = NodeProfiles(tmp_path)
     (tmp_path / "profiles").mkdir()
