@@ -144,8 +144,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     budgets.persons = preparations.persons_of
     desk = Desk(keys, folder, view, engine, preparations, database, outbox, Vault(keys), budgets)
     releaser = NodeReleaser(keys, view, outbox, database)
-    run_limit_ms = round(settings.run_limit_s * 1000)
-    RUN_TIME.check(run_limit_ms)
+    run_limit_ms = _run_limit_ms(settings)
     runs = NodeRuns(desk, releaser, clock, run_limit_ms)
     profiles, packs = NodeProfiles(folder), NodePacks(folder, house)
     extract_store = open_extract_store(folder, settings)
@@ -176,8 +175,7 @@ def build_node(folder: Path, settings: NodeSettings, passphrase: str = "", clock
     overdue = NodeOverdue(keys.did, view, agreements, breaches, autopilot, _overdue(folder, settings), clock)
     return Node(
         folder, space, keys, settings, client, database, memory, view, evidence, agreements, papers, breaches,
-        approvals, law, documents, terms, house,
-        autopilot, overdue,
+        approvals, law, documents, terms, house, autopilot, overdue,
         NodeFeasibility(folder, agreements, tables, database, clock), tables, desk, runs,
         extracts, synthetic, extracting, outbox, clock, lazy.prepare, packs, reviews,
     )  # fmt: skip
@@ -200,6 +198,11 @@ def lines_to_hub(node: Node) -> tuple[Line, Line]:
 
 def _described(tables: Tables, name: str) -> DataSetDescription | None:
     return tables.published.get(name)
+
+
+def _run_limit_ms(settings: NodeSettings) -> int:
+    RUN_TIME.check(round(settings.run_limit_s * 1000))
+    return round(settings.run_limit_s * 1000)
 
 
 def _site(settings: NodeSettings) -> Site:
