@@ -18,9 +18,7 @@ from xinglin.evidence.errors import CommitmentMismatch
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.verdict import deny
 from xinglin.sdk.errors import NotVerified, Refused
-from xinglin.secure.homomorphic.ckks import TensealScheme
-from xinglin.secure.homomorphic.model import PRODUCTS
-from xinglin.stores.openfhe_engine import THRESHOLD_SCORES, OpenfheScheme
+from xinglin.sdk.wiring import score_engines
 from xinglin.stores.tls import write_private
 from xinglin.trust.sealing import seal
 from xinglin.wire.score_line import ScoreLine
@@ -28,7 +26,6 @@ from xinglin.wire.scores import PARTIAL_INFO, SCORES_PATH, Ciphers, ScoreAnswer,
 
 if TYPE_CHECKING:
     from xinglin.sdk.session import Session
-    from xinglin.secure.homomorphic.ports import Scheme, ThresholdScheme
 
 LARGEST = 8.0
 Progress = Callable[[str, int, int], None]
@@ -55,8 +52,7 @@ class Scoring:
     def __init__(self, space: Session, session: str, openfhe: Path | None = None) -> None:
         self._space, self.id = space, session
         self._line = _line(space)
-        self._single: Scheme = TensealScheme(PRODUCTS)
-        self._threshold: ThresholdScheme = OpenfheScheme(openfhe or Path("openfhe"), THRESHOLD_SCORES)
+        self._single, self._threshold = score_engines(openfhe)
         bare = decode_msgpack(self._line.wait(session, "open", "", 0.0), ScoreOpen)
         opened = decode_msgpack(self._line.wait(session, "open", bare.terms.hospital, 0.0), ScoreOpen)
         self.terms: ScoreTerms = opened.terms
