@@ -14,7 +14,7 @@ from xinglin.kernel.errors import LimitExceeded
 from xinglin.secure.homomorphic import flooding, model, scoring
 from xinglin.secure.homomorphic.ckks import TensealScheme
 from xinglin.secure.homomorphic.errors import NoScheme, NotACipher, SecretWithheld, UnsafeParameters
-from xinglin.secure.homomorphic.model import SCORES, SUMS, KeyPair, Parameters
+from xinglin.secure.homomorphic.model import PRODUCTS, SCORES, SUMS, KeyPair, Parameters
 from xinglin.secure.homomorphic.scoring import LogisticModel, polynomial, score
 
 pytest.importorskip("tenseal")
@@ -143,3 +143,23 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     for call in (TensealScheme(SUMS).keys, lambda: TensealScheme().encrypt(b"", np.ones(1))):
         with pytest.raises(NoScheme):
             call()
+
+
+def test_a_weighted_sum_with_weights_that_are_ciphers() -> None:
+    scheme, rng = TensealScheme(PRODUCTS), np.random.default_rng(4)
+    keys, table, weights = scheme.keys(), rng.uniform(-8, 8, (6, 500)), rng.uniform(-8, 8, 7)
+    columns = [scheme.encrypt(keys.public, column) for column in table]
+    sealed = [scheme.encrypt(keys.public, np.full(500, weight)) for weight in weights]
+    found = scheme.decrypt(keys.secret, scheme.linear(keys.public, columns, sealed), 500)
+    assert np.max(np.abs(found - (weights[:6] @ table + weights[6]))) < 1e-3
+    with pytest.raises(UnsafeParameters):
+        scheme.linear(keys.public, columns, sealed[:-1])
+    with pytest.raises(UnsafeParameters):
+        scheme.linear(keys.public, [], sealed[:1])
+    with pytest.raises(NotACipher):
+        scheme.linear(keys.public, [*columns[:5], scheme.encrypt(keys.public, np.ones(3))], sealed)
+    with pytest.raises(SecretWithheld):
+        scheme.linear(keys.secret, columns, sealed)
+    few = TensealScheme(SUMS)
+    with pytest.raises(UnsafeParameters):
+        few.linear(few.keys().public, [b"x"], [b"y", b"z"])
