@@ -8,6 +8,9 @@ what is wrong; both have to agree, and tests hold them to that.
 
 The same walk makes references plain, since it comes past every one of them: whoever asks hands in the ``References``
 of the object.
+
+What passes is *sound*: ``views.sound`` relies on it that objects are objects and lists are lists with items. A rule
+that is loosened here is loosened there.
 """
 
 from __future__ import annotations

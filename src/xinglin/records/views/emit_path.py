@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from xinglin.records.views.emit_values import Constants, Value
@@ -53,6 +54,9 @@ CHOICES = frozenset(
 )
 """Elements that a type may be part of the name of (``value[x]``), in R4 to R5."""
 RESOURCE_FIELDS = frozenset({"contained", "resource", "outcome"})
+_CALLED = re.compile(r"\b(_[a-z]\w*)\(")
+_QUIET = frozenset(("_among", "_at", "_choice", "_equal", "_first", "_last", "_reference_key", "_some", "_walk"))
+"""What generated lines call that never raises."""
 _LOGIC = {"and": "_both", "or": "_either", "xor": "_differs", "implies": "_implies"}
 
 
@@ -338,11 +342,37 @@ class Scope:
                 criterion = Binary("=", Field(This(), "url"), url)
                 return self._filtered(Field(inner, "extension"), criterion, stop=True)
             case Binary(operator="|", left=left, right=right):
-                a, b = self._kept(Call(left, "first")), self._kept(Call(right, "first"))
+                a = self._kept(Call(left, "first"))
+                late = self._instead(a, Call(right, "first")) if self._start.kind is not None else None
+                if late is not None:
+                    return late
+                b = self._kept(Call(right, "first"))
                 if self._absent in (a, b):
                     return b if a is self._absent else a
                 return self._root((f"{{v}} = {a.code} if {a.code} is not None else {b.code}",), True)
         return self._first_of(self.value(of))
+
+    def _instead(self, value: Value, other: Node) -> Value | None:
+        """The value, or ``other`` where it is nothing: that is looked for only then. None where ``other`` may raise."""
+        if value is self._absent:
+            return None
+        inner = Scope(
+            self._constants,
+            self._resource,
+            self.context,
+            root=self._is_root,
+            row_index=self._row_index,
+            names=self._names,
+            kind=self._start.kind,
+            resource_kind=self._resource_kind,
+        )
+        found = inner._kept(other)
+        if found is inner._absent:
+            return value
+        late = [f" {line}" for line in (*inner.lines(), f"{{v}} = {found.code}")]
+        if not _QUIET.issuperset(_CALLED.findall("\n".join(late))):
+            return None
+        return self._root((f"{{v}} = {value.code}", "if {v} is None:", *late), True)
 
     def _filtered(self, of: Node, criterion: Node, stop: bool) -> Value:
         """``where``; ``stop``: only its first item is wanted."""

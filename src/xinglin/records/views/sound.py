@@ -2,6 +2,7 @@
 
 Where the definitions say that an element is an object, it is one; where they say that it occurs several times, it is a
 list with items and without nulls. A view that is compiled for sound resources asks for none of that again.
+``fhir.quick`` is what makes sure of it.
 """
 
 from __future__ import annotations
