@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,7 +147,9 @@ def scoring_side(folder: Path, keys: PrivateKeys, named: tuple[str, ...], progre
         joined_space(folder), settings.proxy or None, Path(settings.ca_file) if settings.ca_file else None
     )
     path = f"/v1{SCORES_PATH}"
-    line = ScoreLine(keys, lambda: directory, lambda data: client.post(path, data, ScoreAnswer), system_clock)
+    line = ScoreLine(
+        keys, lambda: directory, lambda data: client.post(path, data, ScoreAnswer), system_clock, time.sleep
+    )
     engines = (TensealScheme(PRODUCTS), OpenfheScheme(Path(settings.openfhe or "openfhe"), THRESHOLD_SCORES))
     book = Book(DeskGate(folder), matching_ledger(folder))
     return ScoreSide(folder, keys, line, Journal.of(folder, "score", *named), book, engines, progress)

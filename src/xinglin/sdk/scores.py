@@ -7,6 +7,7 @@ the owner gets nothing of them, and the hub neither.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,4 +153,4 @@ def _line(space: Session) -> ScoreLine:
     def post(data: bytes) -> ScoreAnswer:
         return space.client.post_bytes(f"/v1{SCORES_PATH}", data, ScoreAnswer)
 
-    return ScoreLine(space.account.keys, lambda: space.log.record.directory, post, space.clock)
+    return ScoreLine(space.account.keys, lambda: space.log.record.directory, post, space.clock, time.sleep)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
@@ -29,7 +28,7 @@ class ScoreLine:
         directory: Callable[[], Directory],
         post: Post,
         clock: Clock,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None],
     ) -> None:
         self._keys, self._directory, self._post = keys, directory, post
         self._clock, self._sleep = clock, sleep
@@ -62,17 +61,18 @@ class ScoreLine:
 
     def wait(self, session: str, step: Step, sender: str, wait_s: float, number: int = 0) -> bytes:
         """The same, waited for; ``Refused`` when it does not come in time, or when the other party ends the session."""
-        until = time.monotonic() + wait_s
+        left_s = wait_s
         while True:
             found = self.look(session, step, sender, number)
             if found is not None:
                 return found
             if self.look(session, "end", "") is not None:
                 raise Refused(deny("secure.score_ended", "The other party has ended the session.").reasons)
-            if time.monotonic() > until:
+            if left_s <= 0:
                 words = "The other party, or the hub, has not answered yet."
                 raise Refused(deny("secure.score_silent", words, "Start again: what was begun goes on.").reasons)
             self._sleep(_POLL_S)
+            left_s -= _POLL_S
 
     def _call(self, call: ScoreCall, body: bytes) -> ScoreAnswer:
         signed = sign(self._keys, SCORE_CONTEXT, encode_msgpack(call))

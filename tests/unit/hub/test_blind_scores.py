@@ -103,7 +103,7 @@ class Scene:
         return self.cheat(call, answer)
 
     def line(self, keys: PrivateKeys) -> ScoreLine:
-        return ScoreLine(keys, People, self.post, lambda: self.now)
+        return ScoreLine(keys, People, self.post, lambda: self.now, time.sleep)
 
     def hospital(self, scale: float = 20.0, engine: Any = "tenseal", wait_s: float = 15.0) -> Scored:
         path = self.folder / "rows.csv"
