@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +27,7 @@ from xinglin.node.extract_lineage import Origin, joined, origins
 from xinglin.node.extract_mark import Given, Marking, set_mark
 from xinglin.node.extract_roles import declared_sensitive, declared_unordered, stored, telling
 from xinglin.node.extract_selection import picked_by
+from xinglin.node.extract_told import band, risks_of_extract, upwards
 from xinglin.terms.extracts import ExtractAsk, decimal
 from xinglin.wire.extracts import ColumnSaid, ExtractFile, ExtractManifest
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 20
 """Rows as they would leave that a reviewer looks at."""
 _PARQUET = "application/vnd.apache.parquet"
-_BANDS = (10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000)
 
 
 def extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySession) -> Extracted | Refusal:
@@ -255,7 +254,7 @@ def _written(request: Extract, made: _Made) -> Extracted:
         for name, words in made.done.items()
     )
     digest = canonical_digest(msgspec.to_builtins(profile))
-    t = _upwards(measured.t) if measured.t is not None else ""
+    t = upwards(measured.t) if measured.t is not None else ""
     manifest = msgspec.structs.replace(
         draft,
         profile_digest=digest,
@@ -338,33 +337,6 @@ def _shown(manifest: ExtractManifest, ask: ExtractAsk, marking: Marking, columns
         "sample": list(extract_fhir.rows_of(columns, SAMPLE_ROWS)),
     }
     return msgspec.json.encode(page)
-
-
-def band(count: int) -> str:
-    """A number of rows or persons as a band.
-
-    >>> band(7), band(303), band(10_000_000)
-    ('below 10', '200 to 499', '5000000 or more')
-    """
-    if count < _BANDS[0]:
-        return f"below {_BANDS[0]}"
-    low = max(edge for edge in _BANDS if edge <= count)
-    if low == _BANDS[-1]:
-        return f"{low} or more"
-    return f"{low} to {_BANDS[_BANDS.index(low) + 1] - 1}"
-
-
-def risks_of_extract(anonymous: Anonymised, measured: Report) -> dict[str, tuple[str, str]]:
-    """Risks before and after, as exact decimals rounded up."""
-    names = ("prosecutor", "journalist", "marketer")
-    return {
-        name: (_upwards(getattr(anonymous.before, name)), _upwards(getattr(measured.risks, name))) for name in names
-    }
-
-
-def _upwards(value: float) -> str:
-    """A share as an exact decimal, rounded up: nothing is said to be smaller than it is."""
-    return str(Decimal(str(float(value))).quantize(Decimal("0.000001"), ROUND_UP).normalize() + 0)
 
 
 def _told(name: str, ask: ExtractAsk, words: str, marking: Marking) -> str:

@@ -28,6 +28,7 @@ from xinglin.node.extract_mark import Given, Marking
 from xinglin.node.extract_numbers import mark_resources
 from xinglin.node.extract_patients import BORN, Resource, columns_of_patients, patient_of
 from xinglin.node.extract_sources import Found, Wanted, resources_of, wanted_of
+from xinglin.node.extract_told import band, risks_of_extract
 from xinglin.terms.extracts import PATIENT, decimal
 from xinglin.wire.extracts import ColumnSaid, ExtractFile
 
@@ -213,7 +214,6 @@ class _Whole(msgspec.Struct, frozen=True):
 
 
 def _written(request: Extract, profile: Profile, made: _Whole, beside: Beside) -> Extracted:
-    from xinglin.node.engine_extract import risks_of_extract
     from xinglin.privacy.deidentify.grading import Risk, grade_of, remaining_of
 
     ask, draft, measured = request.ask, request.draft, made.measured
@@ -290,8 +290,6 @@ def _outcome(made: _Whole) -> Resource:
 
 
 def _shown(manifest: Any, k: int, made: _Whole, compared: int) -> bytes:
-    from xinglin.node.engine_extract import band
-
     plain = msgspec.to_builtins(manifest)
     told = ("study", "data_set", "recipient", "agreement", "profile", "grade", "k", "l", "t", "risks", "columns")
     first = [one for listed in made.given.values() for one in listed[: max(1, SAMPLE // len(made.given))]]

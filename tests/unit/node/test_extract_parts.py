@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from xinglin.analysis.admit_model import OutputColumn
-from xinglin.node.engine_extract import band
 from xinglin.node.extract_columns import PERSON_COLUMN, Columns, parquet_of
 from xinglin.node.extract_fhir import ndjson_of
 from xinglin.node.extract_leak import NotReadable, leaked_by
 from xinglin.node.extract_lineage import Origin, origins
 from xinglin.node.extract_mark import ACCUSE, Given, NoMark, find_mark, set_mark
 from xinglin.node.extract_profiles import NodeProfiles
+from xinglin.node.extract_told import band
 from xinglin.stores.extract_node import MarkRow, NodeExtractStore
 from xinglin.stores.extract_vault import ExtractVault
 from xinglin.terms.agreed import CohortView
