@@ -105,10 +105,12 @@ class Data:
     # --- before anything is asked --------------------------------------------------------------
 
     @overload
-    def preview(self, algorithm: Literal["synthetic"], **params: Any) -> SyntheticPreview: ...
+    def preview(self, algorithm: Literal["synthetic"], **params: Any) -> SyntheticPreview:
+        """Of a synthetic set."""
 
     @overload
-    def preview(self, algorithm: str = "", **params: Any) -> Preview: ...
+    def preview(self, algorithm: str = "", **params: Any) -> Preview:
+        """Of a statistic."""
 
     def preview(self, algorithm: str = "", **params: Any) -> Preview | SyntheticPreview:
         """What would leave, in which cells, from whom, under which rules and allowance; with noise, at which cost.

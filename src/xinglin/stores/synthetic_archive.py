@@ -32,7 +32,7 @@ def unpacked(content: bytes) -> tuple[SyntheticManifest, dict[str, bytes]]:
             files = {one.filename: archive.read(one) for one in listed}
     except LimitExceeded:
         raise
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, RuntimeError) as error:
         raise MalformedMessage("That is no archive of a synthetic set.") from error
     manifest = decode_json(files.pop(MANIFEST_FILE, b""), SyntheticManifest)
     if manifest.kind != KIND or not manifest.fake or manifest.version != 1:
