@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +18,8 @@ from xinglin.analysis.errors import PackRefused
 from xinglin.analysis.render import rows_of, summary, why_hidden
 from xinglin.analysis.table import Column, Table
 from xinglin.kernel.canonical import canonical_bytes
-from xinglin.kernel.verdict import Denied
-from xinglin.privacy.packs import effective_pack, named_packs, read_pack, shipped
+from xinglin.kernel.verdict import Allowed, Denied
+from xinglin.privacy.packs import check_system, effective_pack, named_packs, read_pack, shipped
 from xinglin.privacy.packs.carried import carried_pack, least_shown, tightened
 from xinglin.privacy.packs.cover import interval
 from xinglin.privacy.packs.table import with_margins
@@ -296,3 +297,43 @@ title = "A hospital's own"
 value = {value}
 source = "the hospital's committee"
 """
+
+
+@settings(max_examples=20, deadline=None)
+@given(small_tables, st.sampled_from(["sacro", "opensafely", "ons"]))
+def test_the_same_table_turned_round_gives_nothing_more(counts: Any, pack: str) -> None:
+    """What two orders of one table show together: the linear guard allows it, and then no small entry follows."""
+    assume(sum(map(sum, counts)) >= 40)
+    domain, tables = table_of(counts)
+    height, width = len(counts), len(counts[0])
+    sets: dict[str, np.ndarray[Any, Any]] = {}
+    first = np.cumsum([0, *(one for row in counts for one in row)])
+    inner = np.arange(height * width).reshape(height, width)
+    places = {"all": inner.ravel()} | {f"row=r{i}": inner[i] for i in range(height)}
+    places |= {f"column=c{j}": inner[:, j] for j in range(width)}
+    places |= {f"row=r{i} & column=c{j}": inner[i : i + 1, j] for i in range(height) for j in range(width)}
+    for name, cells in places.items():
+        sets[name] = np.concatenate([np.arange(first[k], first[k + 1], dtype=np.uint64) for k in cells])
+    turned = AlgorithmSpec("crosstab", {"rows": "column", "columns": "row"})
+    found, once = run_under([pack], CROSSTAB, domain, tables, DEFAULT)
+    again, twice = run_under([pack], turned, domain, tables, DEFAULT)
+    if isinstance(found, Denied) or isinstance(again, Denied):
+        return
+    shown = set(once.released_cells(found))
+    more = {" & ".join(sorted(name.split(" & "), reverse=True)) for name in twice.released_cells(again)}
+    earlier, now = ({name: sets[name] for name in sorted(names)} for names in (shown, more))
+    verdict = check_system(10, earlier, now, os.urandom) if earlier and now else Allowed()
+    if isinstance(verdict, Allowed) and shown | more:
+        rows = np.asarray([np.isin(inner.ravel(), places[name]) for name in sorted(shown | more)], dtype=float)
+        for k, count in enumerate(one for row in counts for one in row):
+            unit = np.eye(inner.size)[k]
+            solved = np.linalg.lstsq(rows.T, unit, rcond=None)[0]
+            assert not 0 < count < 10 or np.abs(rows.T @ solved - unit).max() > 1e-6
+
+
+def test_proven_noise_is_asked_for_under_any_pack() -> None:
+    domain, _ = counted([20, 30])
+    noise = {"rho_units": 10**10, "minimum": 3, "colluders": 0, "delta": "1/1000000", "fresh": False}
+    named = named_packs([shipped("i2b2")])
+    spec = AlgorithmSpec("dp_histogram", {"column": "age", "bins": 2, "noise": noise})
+    assert build(spec, domain, DEFAULT, named=named).pack is None
