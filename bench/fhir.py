@@ -14,6 +14,7 @@ from bench._synthea import ARCHIVE, bundles
 from xinglin.records.fhir import FhirReader, check
 from xinglin.records.fhir.findings import findings
 from xinglin.records.model import ReadContext
+from xinglin.records.views import map_resources
 
 CONTEXT = ReadContext("bench", 0)
 
@@ -33,10 +34,15 @@ def main(arguments: list[str]) -> None:
         reader = FhirReader(checked=checked)
         return lambda: [sum(part.received for part in reader.read(body, CONTEXT)) for body in bodies]
 
+    def mapped() -> int:
+        parts = (part.resources for body in bodies for part in FhirReader().read(body, CONTEXT))
+        return sum(len(map_resources(resources)) for resources in parts)
+
     parsed = shortest(times, lambda: [len(orjson.loads(body)) for body in bodies])
     say("fhir.orjson", "orjson alone: bundles to Python objects", count / parsed, "/s", "", per)
     say("fhir.read", "bundles to resources, references resolved", count / shortest(times, read(False)), "/s")
     say("fhir.read_checked", "the same, and checked", count / shortest(times, read(True)), "/s")
+    say("fhir.mapped", "the same, and rows of the canonical tables", count / shortest(times, mapped), "/s")
     checks = shortest(times, lambda: [check(body) for body in every])
     flagged = sum(bool(check(body)) for body in every)
     say("fhir.check", "check of a parsed resource", count / checks, "/s", "", f"{flagged} of them have flags")
