@@ -178,7 +178,9 @@ class Synthesis:
         scope, study, names = self._data.scope, self._data.study, self._space.names()
         told = [one for one in budgets_of(self._space, study.data_set, study.id) if one.hospital in scope.roster]
         units = self.ask_.rho_units
-        everybody = ((one.name, max(0, one.everybody_cap - one.everybody_spent)) for one in told)
+        everybody = (
+            (one.name, max(0, one.everybody_cap - one.everybody_spent - one.everybody_reserved)) for one in told
+        )
         kinds = {one.name: one.kind for data in (self._data, *self._more) for one in data.scope.columns}
         return SyntheticPreview(
             study.title,
