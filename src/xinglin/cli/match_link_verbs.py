@@ -64,6 +64,25 @@ def accept(
 
 @app.command()
 @ends
+def cancel(
+    peer: With,
+    unit: UnitDid,
+    exchange: Exchange,
+    folder: Folder = Path("node"),
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+) -> None:
+    """End a linkage that was begun and stopped; the other hospital and the unit are told."""
+    from xinglin.cli.wiring import linkage_side
+    from xinglin.node.joining import open_node_keys
+
+    keys = open_node_keys(folder, passphrase(passphrase_file, ask_passphrase))
+    value = {"cancelled": linkage_side(folder, keys, peer, unit, exchange, 0.0, shown_progress).cancel()}
+    printer.value(value, lambda: facts(value))
+
+
+@app.command()
+@ends
 def unit(
     first: Annotated[str, typer.Option("--first", help="DID of the hospital that proposes.")],
     second: Annotated[str, typer.Option("--second", help="DID of the hospital that accepts.")],

@@ -19,6 +19,7 @@ from xinglin.hub.doorway import body_of, json_answer
 from xinglin.hub.services import Hub
 from xinglin.kernel.codec import decode_json, decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Allowed, Verdict, deny
 from xinglin.secure.homomorphic.ports import Scheme, ThresholdScheme
 from xinglin.stores.blind_scores import ScoreBox
@@ -42,6 +43,7 @@ from xinglin.wire.scores import (
 )
 
 log = logging.getLogger("xinglin.hub.scores")
+OPEN = Limit("open sessions of encrypted scores", 8, "sessions")
 _SESSION = re.compile(r"[0-9a-f]{64}")
 
 
@@ -124,6 +126,9 @@ class ScoreDesk:
             return deny("hub.score_terms", "The terms say nothing that can be computed.")
         if {who, terms.owner, terms.study} & self._hub.members.record.revoked:
             return deny("secure.study_frozen", "The regulator has frozen the study or a party.")
+        mine = [one for one in self._sessions_of(who) if one != call.session and self._open_by(one, who)]
+        if len(mine) >= OPEN.value:
+            return deny("hub.score_open", f"A hospital has at most {OPEN.value} {OPEN.name}.", "End one first.")
         for row in self._hub.store.agreements():
             agreement = decode_json(Signed.from_bytes(row.offered).payload, Agreement)
             if row.state == "active" and agreement.digest() == terms.agreement:
@@ -154,6 +159,9 @@ class ScoreDesk:
         if kept is None:
             raise Refused(deny("hub.score_session", "There is no such session.").reasons, status=404)
         return decode_msgpack(decode_msgpack(kept, ScoreSent).body, ScoreOpen).terms
+
+    def _open_by(self, session: str, who: str) -> bool:
+        return self._terms(session).hospital == who and self._box.get(session, "end-0") is None
 
     def _sessions_of(self, who: str) -> tuple[str, ...]:
         opened = [one for one in self._box.sessions() if "open-0" in self._box.names(one)]

@@ -41,7 +41,7 @@ from xinglin.wire.matching import outcome as read_outcome
 __all__ = ["Items", "Line", "NoParcel", "Outcome", "PeerRule", "Side", "Taking", "peer_rule"]
 T = TypeVar("T")
 SPU = "spu"
-_GOES_ON = frozenset({"node.match_log_away", "node.match_unlogged", "node.match_log_stale"})
+GOES_ON = frozenset({"node.match_log_away", "node.match_unlogged", "node.match_log_stale"})
 """Refusals by a log that is away for a while: the session stays open."""
 
 
@@ -229,7 +229,7 @@ class Side:
         try:
             return work()
         except Refused as error:
-            if not set(error.codes) & _GOES_ON:
+            if not set(error.codes) & GOES_ON:
                 self._line.journal.done()
             raise
 

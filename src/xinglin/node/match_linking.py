@@ -24,7 +24,7 @@ from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason, deny
-from xinglin.node.intersecting import PeerRule, peer_rule
+from xinglin.node.intersecting import GOES_ON, PeerRule, peer_rule
 from xinglin.node.match_book import Book
 from xinglin.node.match_gate import Decision
 from xinglin.node.match_line import Journal, Progress, no_progress
@@ -151,7 +151,7 @@ class Linker:
         self._peer.say("proposal", encode_msgpack(offer))
         answer = decode_msgpack(self._peer.hear("acceptance").body, Acceptance)
         self._begin(rule, offer, answer)
-        return self._meet(offer, answer, people, persons)
+        return self._ends(lambda: self._meet(offer, answer, people, persons))
 
     def accept(self, agreement: str, persons: Persons) -> LinkOutcome:
         """Wait for the other hospital's offer and go through with it, if this side's rule allows it."""
@@ -173,7 +173,22 @@ class Linker:
         answer = Acceptance(len(people), self._journal.entropy(b"acceptance")(NONCE_BYTES))
         self._begin(rule, offer, answer)
         self._peer.say("acceptance", encode_msgpack(answer))
-        return self._meet(offer, answer, people, persons)
+        return self._ends(lambda: self._meet(offer, answer, people, persons))
+
+    def cancel(self) -> str:
+        """End a linkage that was begun and stopped; the other hospital and the unit are told. Its session."""
+        session = self._journal.get("session")
+        if not session:
+            self._journal.done()
+            raise Refused(deny("node.match_not_begun", "No linkage was begun in this folder.").reasons)
+        words = "The other hospital has cancelled the linkage."
+        for post in (self._peer, self._unit):
+            post.session = bytes.fromhex(session)
+            post.refuse((Reason("node.match_cancelled", words),))
+        parties = (self._peer.peer, self._unit.peer)
+        self._book.log("ended", bytes.fromhex(session), parties, {"session": session, "by": self._keys.did})
+        self._journal.done()
+        return session
 
     # --- steps -----------------------------------------------------------------------------------
 
@@ -212,6 +227,15 @@ class Linker:
         )  # fmt: skip
         if isinstance(verdict, Denied):
             raise self._refusal(verdict.reasons)
+
+    def _ends(self, work: Callable[[], LinkOutcome]) -> LinkOutcome:
+        """Whatever a side is refused ends its session; a log that is away for a while does not."""
+        try:
+            return work()
+        except Refused as error:
+            if not set(error.codes) & GOES_ON:
+                self._journal.done()
+            raise
 
     def _refusal(self, reasons: tuple[Reason, ...]) -> Refused:
         """Tell the other hospital, end the session; the error to raise."""

@@ -60,6 +60,7 @@ class Post:
 
     def refuse(self, reasons: tuple[Reason, ...]) -> None:
         """Tell the peer why this side ends it."""
+        self._sent = max(self._sent, self._journal.count(f"out {self.peer}"))
         self.say("refusal", encode_msgpack(Refusal(reasons)))
 
     def destroy(self) -> None:

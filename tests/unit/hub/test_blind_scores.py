@@ -39,8 +39,9 @@ from xinglin.terms.consent import ConsentUse
 from xinglin.trust.envelope import sign
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.errors import Refused
+from xinglin.wire.matching import Told
 from xinglin.wire.score_line import ScoreLine
-from xinglin.wire.scores import SCORE_CONTEXT, Ciphers, ScoreAnswer, ScoreCall, ScoreOpen, ScoreSent
+from xinglin.wire.scores import SCORE_CONTEXT, Ciphers, ScoreAnswer, ScoreCall, ScoreOpen, ScoreSent, ScoreTerms
 
 pytest.importorskip("tenseal")
 
@@ -283,3 +284,16 @@ def test_a_hub_holds_so_many_sessions_and_no_more(tmp_path: Path) -> None:
     with pytest.raises(LimitExceeded):
         box.put("f" * 64, "open-0", b"x")
     assert box.put(f"{0:064x}", "open-0", b"y") == b"x"
+
+
+def test_one_hospital_holds_so_many_sessions_open_and_no_more(scene: Scene) -> None:
+    terms = ScoreTerms("s", HOSPITAL.did, OWNER.did, AGREEMENT, ("age",), (1.0,), 9, 9, "tenseal", "n")
+    for number in range(blind_scores.OPEN.value + 1):
+        one = msgspec.structs.replace(terms, nonce=str(number))
+        body = encode_msgpack(ScoreOpen(one, Told(0, b"s")))
+        sent = call(HOSPITAL, body, session=one.session().hex(), step="open")
+        if number < blind_scores.OPEN.value:
+            assert scene.desk.take_call(sent).found
+    with pytest.raises(Refused) as refused:
+        scene.desk.take_call(sent)
+    assert refused.value.codes == ("hub.score_open",)

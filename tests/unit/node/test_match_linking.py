@@ -260,3 +260,22 @@ def test_terms_that_differ_are_refused_by_the_unit(three: Three) -> None:
         with pytest.raises(Refused) as refused:
             unit.serve()
     assert refused.value.codes == ("node.match_terms",)
+
+
+def test_a_hospital_that_cancels_tells_the_other_and_the_log(three: Three) -> None:
+    side, persons = three.linker(A, wait_s=0.2)
+    with pytest.raises(NoParcel):
+        side.propose("agr", persons, PLANTED)
+    side._journal.close()
+    side, _ = three.linker(A)
+    session = side.cancel()
+    other, theirs = three.linker(B, wait_s=1.0)
+    with pytest.raises(Refused) as refused:
+        other.accept("agr", theirs)
+    assert refused.value.codes == ("node.match_cancelled",)
+    with pytest.raises(Refused):
+        three.unit(wait_s=1.0).serve()
+    assert [(kind, named.hex()) for kind, named, did, _ in three.log.leaves if did == A.did] == [("ended", session)]
+    assert not [kind for kind, *_ in three.log.leaves if kind == "release-authorised"]
+    with pytest.raises(Refused):
+        three.linker(A)[0].cancel()
