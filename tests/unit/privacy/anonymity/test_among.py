@@ -115,3 +115,11 @@ def test_other_keys_and_one_release_more_than_the_limit() -> None:
         anonymise_among(data, CHOICES[0], Rules(5), who, [index], bytes(32))
     with pytest.raises(LimitExceeded):
         anonymise_among(data, CHOICES[0], Rules(5), who, [index] * (RELEASES.value + 1), KEY)
+
+
+def test_a_gap_in_a_column_makes_no_other_values_of_it() -> None:
+    who, whole = np.arange(20), {"stage": np.arange(20) % 4}
+    gaps = {"stage": np.where(who == 3, np.nan, whole["stage"].astype(np.float64))}
+    classes = np.zeros(20, dtype=np.int32)
+    one, other = (index_release("one", each, classes, who, KEY, 5, ("stage",), 2) for each in (whole, gaps))
+    assert isinstance(compare_releases(one, other), Allowed)
