@@ -13,8 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from typer.testing import CliRunner
 
 from xinglin.access.output_review import cast_output_vote
+from xinglin.cli.app import app
 from xinglin.contract.agreement import sign_agreement
 from xinglin.privacy.packs import carried_pack, named_packs, pack_digest, part_of, read_pack, shipped
 from xinglin.privacy.packs.carried import tightened
@@ -312,7 +314,14 @@ def test_one_vote_against_withholds_it(space: SampleSpace, people: ReviewSpace) 
     run = data.ask("histogram", column="age", bins=4)
     page = page_of(space, run)
     vote(space, people, "Ada", page, "release")
-    vote(space, people, "Bela", page, "withhold")
+    folder, account = str(space.node_folder("c")), str(space.folder / "person-Bela")
+    held = CliRunner().invoke(app, ["node", "review", "held", "-f", folder])
+    assert held.exit_code == 0 and run.id in held.stdout, held.output
+    look = CliRunner().invoke(app, ["node", "review", "look", run.id, "-f", folder])
+    assert look.exit_code == 0 and "packs: looked-at" in look.stdout and "histogram: age" in look.stdout, look.output
+    verb = ["node", "review", "vote", run.id, "-f", folder, "--account", account, "--vote", "withhold"]
+    voted = CliRunner().invoke(app, verb)
+    assert voted.exit_code == 0 and "votes_in" in voted.stdout, voted.output
     with pytest.raises(Withheld) as withheld:
         run.result()
     assert "privacy.review_withheld" in {one.code for one in withheld.value.reasons}
