@@ -300,7 +300,7 @@ class NodeBudgets:
         reasons = [*_short(study, noise, "The study's"), *_short(everybody, noise, "The data set's, over all studies,")]
         for other in self._ledger.sharing(use.plan.data_set)[1:]:
             for scope in self.scopes(other, use.plan.study):
-                reasons += _short(scope, noise, f"Data set '{other}' shares a table, and its")
+                reasons += _short(scope, noise, None)
         return Denied(tuple(reasons)) if reasons else outcome
 
 
@@ -342,10 +342,14 @@ def _noise(use: Use) -> NoiseAsked:
     return found
 
 
-def _short(scope: Scope, noise: NoiseAsked, whose: str) -> list[Reason]:
+def _short(scope: Scope, noise: NoiseAsked, whose: str | None) -> list[Reason]:
+    """Why the scope does not pay; ``whose`` is None where the asker may not know of the data set."""
     if scope.left >= noise.rho_units:
         return []
     code = "privacy.everybody_spent" if scope.study == EVERYBODY else "privacy.study_spent"
+    if whose is None:
+        words = "The budget of privacy of another data set that shares a table is used up."
+        return [Reason(code, words, "Use the answers given so far, or have the hospital raise the cap.")]
     left, cost = rho_text(scope.left), rho_text(noise.rho_units)
     held = f", beside {rho_text(scope.reserved)} that runs in progress hold," if scope.reserved else ","
     words = f"{whose} budget of privacy has {left} rho left{held} and this costs {cost}."

@@ -90,9 +90,13 @@ _OF_RULES = (
     "extract.not_exposed",
     "extract.not_reviewed",
     "extract.selection",
-    "privacy.deidentify.",
+    "privacy.deidentify.profile",
+    "privacy.deidentify.unknown_field",
+    "privacy.deidentify.needs_today",
+    "privacy.deidentify.keys",
+    "privacy.deidentify.no_profile",
 )
-"""Codes of reasons that follow from texts and published facts alone."""
+"""Codes of reasons that follow from texts and published facts alone. A record that cannot be de-identified is not."""
 
 
 class NodeExtracts:

@@ -1,6 +1,6 @@
 """Synthetic sets for the shelf: made by the hospital of its own data, for everybody, and published as products.
 
-What such a set costs is taken from everybody's budget of the data set, as the study ``shelf``; persons who object to
+What such a set costs is taken from everybody's budget of the data set, in a scope of its own; persons who object to
 research in any way are not in it. The same question is the same set, at no further cost, and a stop in between is
 taken up by asking again. Each shelf set carries one mark, the shelf's: a copy that comes to light names the product.
 """
@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from xinglin.node import engine_messages as em
 
 SHELF = "shelf"
-"""The study that sets for everybody are charged to, beside everybody's own scope."""
+"""What sets for everybody say that they were made for."""
+SCOPE = "~shelf"
+"""The scope that they are charged to, beside everybody's own: no study is called so (``is_name``)."""
 GRADES = ("L1", "L2")
 TOLD = ("distances", "uses", "detection")
 """Figures of the report on the data that a hospital may publish with a set; what attacks find stays inside."""
@@ -92,10 +94,10 @@ class NodeShelf:
 
         1. pay, irrevocably; 2. measure, keep the model, name it in the ledger; 3. judge; 4. draw; 5. keep.
         """
+        told = _to_tell(given)
         asked = await self._asked(given)
         try:
             kept, model = await self._model(asked)  # 1, 2
-            told = _to_tell(given)
             set_id = _set_id(kept.model, asked.ask.rows, told)
             if not self._vault.has(_archive(set_id)):
                 seed = self._seed(kept, asked.ask)
@@ -142,7 +144,7 @@ class NodeShelf:
 
         budgets, name = self._node.desk.budgets, asked.described.name
         run = f"{SHELF}-{_short(asked.query)}"
-        paid = budgets.pay_own(name, SHELF, run, asked.query, kept_units(asked.ask))
+        paid = budgets.pay_own(name, SCOPE, run, asked.query, kept_units(asked.ask))
         if isinstance(paid, Denied):
             raise Refused(paid.reasons)
         if isinstance(paid, Charged):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from xinglin.catalogue import ColumnDescription, DataSetDescription, TableDescription
 from xinglin.gate import Use
 from xinglin.kernel.verdict import Allowed, Denied
 from xinglin.node.budgets import Caps, NodeBudgets, lake_tables
+from xinglin.node.synthetic_shelf import SCOPE
 from xinglin.privacy.noise.budget import Charged
 from xinglin.privacy.noise.reserving import Waits
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.stores.privacy_budget import BudgetLedger
-from xinglin.terms.request import Plan, UseRequest
+from xinglin.terms.request import Plan, UseRequest, check_plan, is_name
 from xinglin.terms.thresholds import DisclosureRules
 from xinglin.trust.envelope import Signed
 from xinglin.wire.budgets import BudgetTold
@@ -113,8 +115,17 @@ def test_a_data_set_that_took_in_anothers_table_pays_from_both_and_says_which_la
     assert hospital.budgets.uses(use("r5", "cardio", "heart")) == 2, "of its own answers"
     denied = hospital.budgets.look(use("r5", "images", "heart"))
     assert isinstance(denied, Denied) and denied.codes == ("privacy.study_spent",)
-    assert "Data set 'cardio' shares a table" in denied.reasons[0].words
+    words = str(denied.reasons)
+    assert "another data set that shares a table" in words and "cardio" not in words and "0.00" not in words
     assert hospital.budgets.scopes("images", "heart")[0].spent == 2 * RHO
+
+
+def test_a_study_that_is_called_like_the_shelf_has_a_cap_as_every_other(hospital: Hospital) -> None:
+    paid = hospital.budgets.pay_own("cardio", SCOPE, "shelf-a", "sha256:" + "1" * 64, RHO)
+    assert isinstance(paid, Charged) and not is_name(SCOPE), "the shelf's own scope is no study's"
+    assert [hospital.ask(f"r{one}", "cardio", "shelf") for one in range(4)] == [(), (), (), ("privacy.study_spent",)]
+    plan = msgspec.structs.replace(use("r9", "cardio", "heart").plan, study=SCOPE)
+    assert isinstance(check_plan(plan), Denied), "a node refuses it before it looks at a budget"
 
 
 def test_caps_set_for_a_new_name_before_it_is_asked_are_no_fresh_budget(hospital: Hospital) -> None:
