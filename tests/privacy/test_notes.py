@@ -49,7 +49,7 @@ def test_with_the_patients_own_record_nearly_nothing_is_missed(language: str, da
     assert quality.recall["name"] >= 0.99 and quality.precision >= 0.95, quality
 
 
-@pytest.mark.parametrize(("language", "least"), [("chinese", 0.82), ("english", 0.72)])
+@pytest.mark.parametrize(("language", "least"), [("chinese", 0.86), ("english", 0.90)])
 def test_without_a_record_numbers_are_found_and_most_names(language: str, least: float) -> None:
     quality = measured(notes(COUNT, language, "held-out", seed=6), with_record=False)
     certain = {"identity_number", "phone", "email", "bank_card", "date", "address", "plate", "passport", "age"}

@@ -32,6 +32,10 @@ FOUND = {
     "其子李强陪同": "name",
     "张伟主任查房": "name",
     "阿依古丽·买买提来诊": "name",
+    "由王芳签字": "name",
+    "郗鉴之子陪护；表姐郗鉴，联络人：逄博": "name",
+    "Deborah Okonjo slept well": "name",
+    "Okonjo, Deborah": "name",
     "身份证11010519491231002X": "identity_number",
     "身份证 110105 19491231 002X": "identity_number",
     "身份证：１１０１０５１９４９１２３１００２Ｘ": "identity_number",
@@ -89,6 +93,8 @@ LEFT = (
     "aspirin 81 mg, troponin 0.04, BP 128/76, HR 98",
     "a 45-year-old man with Graves disease",
     "患者65岁，主任医师查房，值班医生",
+    "符合诊断，来源于欧洲，安全，方法合理，白天要求平卧，石膏固定，商用密码",
+    "ANA positive, AMY 80 U/L, allen test, will return, in or out",
 )
 
 
@@ -120,6 +126,13 @@ def test_the_patients_own_record_is_found_however_it_is_written(text: str) -> No
 def test_characters_that_nobody_sees_hide_nothing() -> None:
     text = "\u200b".join("患者张三丰来诊")
     assert redact(text, find(text, KNOWN)).count("[姓名]") == 1
+
+
+def test_a_name_that_is_told_once_is_found_again() -> None:
+    text = "签名：闻喜，随后闻喜自行离开"
+    assert [(span.start, span.end) for span in find(text)] == [(3, 5), (8, 10)]
+    text = "Seen by Adaeze Okonjo, MD. Call Okonjo, not Okonjos or the Okonjo syndrome."
+    assert [text[span.start : span.end] for span in find(text)] == ["Adaeze Okonjo", "Okonjo"]
 
 
 def test_what_is_known_of_one_patient_says_nothing_of_another() -> None:

@@ -13,15 +13,19 @@ from itertools import pairwise
 import msgspec
 
 from xinglin.privacy.deidentify.text.model import Span
+from xinglin.privacy.deidentify.text.trie import pattern_of
 from xinglin.privacy.deidentify.text.words import letters, words
 
 HAN = "[㐀-鿿]"
 _COLON = re.compile("[ \t]{0,3}(?:\\(签[字名]\\)|签[字名])?[:：][ \t_]{0,4}|[ \t]{1,4}")
+_COLON_BEGINS = frozenset(" \t(签:：")
 _MARKS = frozenset(' \t,，。;；:：、()（）/|[]【】\n"“”')
 _SENTENCE_MARKS = frozenset("\n。;；/ \t")
 _GAP, _GAP_OR_COMMA = re.compile("[ (（:：]{0,2}"), re.compile("[ (（:：,，]{0,2}")
 _SPACE_BEFORE_DATE, _MARKS_BEFORE_SEX = 6, 4
 _NOT_A_SEX = frozenset("科病厕士儿童生孩人婴")
+_BEFORE_NAME = "由请向与和遵嘱随找同让叫被经"
+"""Behind these, and before a mark or what a person does, two usual characters are a name."""
 _BEFORE_TITLE = frozenset("请经由向与和及遵按据找随告知系问嘱后日今同任者报属")
 _ALONE_AFTER_COLON = frozenset(("医师", "医生", "护士", "报告", "审核", "患者", "病人"))
 """Words that stand before anything: without a colon they say nothing about a name."""
@@ -58,12 +62,16 @@ def _names() -> _Names:
         '(?=[,，。;；:：、)）(（ \t\n/|\\[\\]"”男女系因诉于医副陪签代共及和与在到为之是说称来今现自的0-9]'
         "|\\Z|同志|先生|女士|小姐|主任|主管|主治|教授|护士|大夫)"
     )
+    deed = f"(?={pattern_of(words('chinese', 'deeds'))})"
     return _Names(
         behind=re.compile(f"(?:(?:{two}){given}{{1,2}}|[{surnames}]{given}{{1,2}}){end}"),
         spaced=re.compile(f"[{surnames}] {{1,3}}{given}(?: {{0,3}}{given})?{end}"),
         last=re.compile(f"(?:(?:{two}){given}{{1,2}}|[{surnames}]{given}{{0,2}})\\Z"),
         likely=re.compile(f"(?:(?:{two})[{usual}]{{1,2}}|[{surnames}][{usual}]{{1,2}})"),
-        standing=re.compile(f"[{common}][{usual}](?:[{usual}]|(?<!{HAN}..)(?!{HAN}))"),
+        standing=re.compile(
+            f"[{common}{letters('chinese', 'surnames_only')}][{usual}]"
+            f"(?:[{usual}]|(?<!{HAN}..)(?:(?!{HAN})|{end}|{deed})|(?<=[{_BEFORE_NAME}]..)(?:{end}|{deed}))"
+        ),
         standing_two=re.compile(f"(?:{two})[{usual}]{{1,2}}"),
         no_names=frozenset(words("chinese", "no_names")),
         rare=frozenset(letters("chinese", "rare_alone")),
@@ -91,7 +99,7 @@ def is_name(word: str) -> bool:
 
 def labelled(text: str, start: int, end: int) -> Sequence[Span]:
     """Names behind a label and a colon, several where marks stand between them."""
-    colon = _COLON.match(text, end)
+    colon = _COLON.match(text, end) if text[end : end + 1] in _COLON_BEGINS else None
     if colon is None or (colon.group().isspace() and text[start:end] in _ALONE_AFTER_COLON):
         return NO_SPANS
     names, found, place = _names(), [], colon.end()
@@ -222,7 +230,7 @@ def before_sex(text: str, start: int, end: int) -> Sequence[Span]:
 
 
 def standing(text: str) -> list[Span]:
-    """A name of usual characters: of two between marks, of three or four anywhere."""
+    """A name of usual characters: of two where a name may stand, of three or four anywhere."""
     names = _names()
     no_names = names.no_names
     return [

@@ -20,8 +20,11 @@ _UPPER = "[A-Z]{2,15}(?: [A-Z]\\b\\.?)? [A-Z]{2,15}\\b"
 _NAME = re.compile(f"(?:{_CAPITALS}|{_COMMA}|{_FULL}|{_INITIAL} ?{_WORD}|{_WORD})")
 _LONG_NAME = re.compile(f"(?:{_CAPITALS}|{_FULL}|{_INITIAL} ?{_WORD})")
 _SHOUTED = re.compile(f"(?:{_CAPITALS}|{_UPPER})")
+_BEHIND_GIVEN = re.compile(f"(?: {_INITIAL}(?= ))?(?: (?:de|van|von|la|del|bin|al))?(?: {_WORD}){{1,2}}")
+_BEFORE_GIVEN = re.compile(f"\\b({_WORD}), ?\\Z")
 _PART = re.compile(f"{_WORD}|[A-Z]\\.?|{_WORD},")
 _LABEL = re.compile("(?: ?[:=] ?|\\t)(?:(?:Dr|Mr|Mrs|Ms)\\.? )?")
+_LABEL_BEGINS = frozenset(":=\t")
 _GAP = re.compile('(?:,| is| was|:| named)? ?[("]?')
 _STREET_BEFORE = re.compile(
     "(?<![0-9])[0-9]{1,5}(?:-[0-9]{1,4})? (?:[NSEW]\\.? )?(?:(?:[A-Z][a-z]{1,15}|[0-9]{1,3}(?:st|nd|rd|th)) ){1,3}\\Z"
@@ -91,9 +94,9 @@ def _triggers() -> tuple[re.Pattern[str], dict[str, tuple[Follow, ...]]]:
     add("titles", _titled)
     add("relatives", _relative)
     add("degrees", _qualified)
+    add("given_names", _given)
     add("stories", _told)
     add("streets", _street)
-    add("states", _state)
     add("hospitals", _hospital)
     add("record_labels", _number_of("record_number"))
     add("insurance_labels", _number_of("insurance_number"))
@@ -106,6 +109,11 @@ def _triggers() -> tuple[re.Pattern[str], dict[str, tuple[Follow, ...]]]:
     return pattern, {word: tuple(follows) for word, follows in told.items()}
 
 
+@functools.cache
+def _states() -> re.Pattern[str]:
+    return re.compile(f", {pattern_of(words('english', 'states'))}(?![A-Za-z])")
+
+
 def english_spans(text: str) -> list[Span]:
     """Spans of names, addresses, institutions, labelled numbers and dates in a plain text."""
     pattern, told = _triggers()
@@ -115,9 +123,21 @@ def english_spans(text: str) -> list[Span]:
         start, end = match.start(), match.end() - 1
         for follow in told[match[1]]:
             found.extend(follow(text, start, end))
+    for match in _states().finditer(text):
+        found.extend(_state(text, match.start() + 2, match.end()))
     if "Box" in text or "BOX" in text:
         found.extend([Span(match.start(), match.end(), "address", "form") for match in _BOX.finditer(text)])
     return found
+
+
+def is_plain_word(word: str) -> bool:
+    """Whether a capitalised word is one of other meanings."""
+    return word.strip(".,") in _no_names()
+
+
+def is_eponym(text: str, end: int) -> bool:
+    """Whether what follows makes a name one of a disease, a sign or a device."""
+    return _eponym().match(text, end) is not None
 
 
 def _named(text: str, start: int, end: int, why: str) -> Sequence[Span]:
@@ -135,7 +155,7 @@ def _named(text: str, start: int, end: int, why: str) -> Sequence[Span]:
 def _labelled(text: str, start: int, end: int) -> Sequence[Span]:
     """A name behind a label and a colon."""
     del start
-    label = _LABEL.match(text, end)
+    label = _LABEL.match(text, end) if text[end : end + 2].lstrip(" ")[:1] in _LABEL_BEGINS else None
     if label is None:
         return NO_SPANS
     found = _SHOUTED.match(text, label.end()) or _NAME.match(text, label.end())
@@ -144,13 +164,14 @@ def _labelled(text: str, start: int, end: int) -> Sequence[Span]:
 
 def _behind_phrase(text: str, start: int, end: int) -> Sequence[Span]:
     del start
-    found = _LONG_NAME.match(text, end + 1) if text[end : end + 1] == " " else None
+    begins = text[end : end + 1] == " " and text[end + 1 : end + 2].isupper()
+    found = _LONG_NAME.match(text, end + 1) if begins else None
     return _named(text, found.start(), found.end(), "context") if found is not None else NO_SPANS
 
 
 def _titled(text: str, start: int, end: int) -> Sequence[Span]:
     place = end + (text[end : end + 1] == ".")
-    if not text[start].isupper() or text[place : place + 1] != " ":
+    if not text[start].isupper() or text[place : place + 1] != " " or not text[place + 1 : place + 2].isupper():
         return NO_SPANS
     found = _SHOUTED.match(text, place + 1) or _NAME.match(text, place + 1)
     return _named(text, found.start(), found.end(), "context") if found is not None else NO_SPANS
@@ -159,10 +180,23 @@ def _titled(text: str, start: int, end: int) -> Sequence[Span]:
 def _relative(text: str, start: int, end: int) -> Sequence[Span]:
     del start
     gap = _GAP.match(text, end)
-    found = _NAME.match(text, gap.end()) if gap is not None and gap.end() > end else None
+    begins = gap is not None and gap.end() > end and text[gap.end() : gap.end() + 1].isupper()
+    found = _NAME.match(text, gap.end()) if gap is not None and begins else None
     if found is None or "," in found.group():
         return NO_SPANS
     return _named(text, found.start(), found.end(), "context")
+
+
+def _given(text: str, start: int, end: int) -> Sequence[Span]:
+    """A given name of the packaged list, alone or with what follows or precedes it."""
+    if not text[start:end].istitle() or text[end : end + 1] == "-":
+        return NO_SPANS
+    if text[max(0, start - 2) : start].strip() == ",":
+        surname = _BEFORE_GIVEN.search(text, max(0, start - _LONGEST_PART), start)
+        if surname is not None and surname[1] not in _no_names():
+            return _named(text, surname.start(), end, "form")
+    found = _BEHIND_GIVEN.match(text, end)
+    return _named(text, start, found.end() if found else end, "form")
 
 
 def _before(text: str, end: int, fewest: int) -> int | None:
@@ -229,8 +263,6 @@ def _street(text: str, start: int, end: int) -> Sequence[Span]:
 
 
 def _state(text: str, start: int, end: int) -> Sequence[Span]:
-    if text[start - 2 : start] != ", " or not text[start:end].isupper():
-        return NO_SPANS
     before = _CITY_BEFORE.search(text, max(0, start - 36), start)
     postcode = _ZIP.match(text, end)
     if before is not None and (postcode is not None or text[start:end] not in _DEGREES_TOO):

@@ -15,6 +15,7 @@ from xinglin.privacy.deidentify.text.model import NOTHING, Known, Span
 from xinglin.privacy.deidentify.text.normal import plain
 from xinglin.privacy.deidentify.text.numbers import runs
 from xinglin.privacy.deidentify.text.own import own_spans
+from xinglin.privacy.deidentify.text.repeated import repeated
 
 if TYPE_CHECKING:
     from xinglin.privacy.deidentify.text.ports import Recogniser
@@ -56,7 +57,9 @@ def find(text: str, known: Known = NOTHING, more: Sequence[Recogniser] = ()) -> 
         found.extend(_western_spans(form))
     for recogniser in more:
         found.extend(_inside(recogniser.find(text), len(text)))
-    return _merged(found)
+    spans = _merged(found)
+    again = repeated(form, spans)
+    return _merged(spans + again) if again else spans
 
 
 def _western_spans(form: str) -> list[Span]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 _Tree = dict[str, "_Tree"]
-_GROUP = 32
+_GROUP = 48
 """First letters that are told from others at once, so that a place is not held against every word."""
 
 
