@@ -89,7 +89,7 @@ async def test_what_a_person_said_meanwhile_stops_the_output_with_the_reason_of_
 # --- what a wide permission means ----------------------------------------------------------------
 
 NARROWED = {
-    "nothing left": ("use", ("statistics", "training", "extract")),
+    "nothing left": ("use", ("statistics", "training", "extract", "synthesise")),
     "training left": ("use", ("statistics", "extract")),
     "not of this grade": ("use", ("read", "transfer")),
     "the same": ("statistics", ("statistics",)),
