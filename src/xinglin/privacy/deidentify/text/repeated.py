@@ -17,17 +17,23 @@ _WESTERN = re.compile("[A-Z][A-Za-z'-]{3,}")
 def repeated(text: str, found: Sequence[Span]) -> list[Span]:
     """Other places of the names among spans that are in order, none over another."""
     names = [text[one.start : one.end] for one in found if one.kind == "name"]
-    if not names:
+    words = [
+        word
+        for name in list(dict.fromkeys(names))[:NAMES]
+        for word in (_WESTERN.findall(name) if name.isascii() else (name,))
+        if text.count(word) > 1
+    ]
+    if not words:
         return []
     there = "\n".join(names)
     again: list[Span] = []
-    for name in list(dict.fromkeys(names))[:NAMES]:
-        western = name.isascii()
-        for word in _WESTERN.findall(name) if western else (name,):
-            times = text.count(word) if len(word) >= _SHORTEST else 0
-            # As often in the text as in the names: nowhere else.
-            if times > 1 and times > there.count(word) and not (western and is_plain_word(word)):
-                again += [one for one in _everywhere(text, word) if not western or _is_whole(text, one)]
+    for word in dict.fromkeys(words):
+        # As often in the text as in the names: nowhere else.
+        if len(word) < _SHORTEST or text.count(word) == there.count(word):
+            continue
+        western = word.isascii()
+        if not (western and is_plain_word(word)):
+            again += [one for one in _everywhere(text, word) if not western or _is_whole(text, one)]
     return again
 
 
