@@ -39,4 +39,4 @@ def admit(sql: str, views: Mapping[str, ViewSchema], *, cohort: bool = False) ->
         return deny("sql.size", "The query is too large once rewritten.", "Use fewer columns or subqueries.")
     touched = tuple(sorted(query.touched))
     digest = canonical_digest({"sql": text, "columns": columns})
-    return Admitted(text, columns, query.grade, touched, digest)
+    return Admitted(text, columns, query.grade, touched, digest, query.fan_out)

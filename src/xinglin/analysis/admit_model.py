@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from xinglin.analysis.admit_fan_out import FanOut
 from xinglin.kernel.limits import Limit
 
 SQL_CHARACTERS = Limit("SQL text", 20_000, "characters")
@@ -97,6 +98,7 @@ class Admitted(msgspec.Struct, frozen=True):
 
     ``sql_rewritten`` gives ``__person`` and the columns in order. ``grade`` and ``touched`` cover
     predicates and joins too. ``digest`` binds text and columns.
+    ``fan_out``: what one person's rows can become.
     """
 
     sql_rewritten: str
@@ -104,6 +106,7 @@ class Admitted(msgspec.Struct, frozen=True):
     grade: str
     touched: tuple[str, ...]
     digest: str
+    fan_out: FanOut = FanOut()
 
     def __bool__(self) -> bool:
         return True

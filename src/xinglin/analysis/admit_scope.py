@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 from sqlglot import exp
 
+from xinglin.analysis.admit_fan_out import FanOut
 from xinglin.analysis.admit_model import EXPRESSIONS, SQL_DEPTH
 from xinglin.analysis.admit_values import Value, highest, refuse
 
@@ -21,7 +22,7 @@ class Query(msgspec.Struct, frozen=True):
     """A compiled SELECT: its text gives ``__person`` and ``k0 …``; ``columns`` name and describe those.
 
     ``influence`` are the sources of its predicates, joins and groups; ``relations`` counts what it reads;
-    ``withheld`` names identifier columns.
+    ``withheld`` names identifier columns; ``fan_out``: what one person's rows can become.
     """
 
     sql: str
@@ -30,6 +31,7 @@ class Query(msgspec.Struct, frozen=True):
     influence_grade: str
     relations: int
     withheld: frozenset[str] = frozenset()
+    fan_out: FanOut = FanOut()
 
     @property
     def touched(self) -> frozenset[str]:

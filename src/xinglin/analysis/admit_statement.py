@@ -11,6 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from xinglin.analysis import admit_fan_out as fan_out
 from xinglin.analysis import admit_values as av
 from xinglin.analysis.admit_aggregates import AGGREGATE_RULES
 from xinglin.analysis.admit_dates import DATE_RULES
@@ -223,7 +224,9 @@ class _Builder:
         known = [*tests, *(grouped or []), *(v for v in (where, having, qualify) if v)]
         influence, grade = lineage(known, [r.query for r in scope.relations])
         count = sum(r.query.relations for r in scope.relations)
-        return Query(sql, tuple(columns), influence, grade, count)
+        fan = fan_out.joined(r.query.fan_out for r in scope.relations)
+        fan = fan_out.one_row(fan) if grouped == [] else fan
+        return Query(sql, tuple(columns), influence, grade, count, fan_out=fan)
 
     def _union(self, tree: exp.Union, sources: Sources) -> Query:
         for key in ("limit", "offset", "order"):
@@ -242,7 +245,8 @@ class _Builder:
         count = left.relations + right.relations
         if count > RELATIONS.value:
             refuse("size", f"More than {RELATIONS.value} relations are read.", "Use fewer branches.")
-        return Query(f" {word} ".join(parts), tuple(columns), influence, grade, count)
+        fan = fan_out.united(left.fan_out, right.fan_out)
+        return Query(f" {word} ".join(parts), tuple(columns), influence, grade, count, fan_out=fan)
 
 
 class _Clauses:

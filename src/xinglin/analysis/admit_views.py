@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from xinglin.analysis import admit_values as av
+from xinglin.analysis.admit_fan_out import of_view
 from xinglin.analysis.admit_model import GRADES, KINDS, ViewColumn, ViewSchema
 from xinglin.analysis.admit_scope import PERSON, Query
 from xinglin.analysis.admit_values import Value, quote_text
@@ -20,7 +21,8 @@ def base_query(name: str, schema: ViewSchema) -> Query:
     relation = quoted(schema.relation or name)
     sql = f"SELECT {PERSON}{listed} FROM {relation} WHERE {PERSON} IS NOT NULL"  # noqa: S608 (quoted names of the node's own schema)
     withheld = frozenset(column.name.lower() for column in schema.columns if column.identifier)
-    return Query(sql, tuple((c.name, _value(name, c)) for c in columns), frozenset(), GRADES[0], 1, withheld)
+    described = tuple((c.name, _value(name, c)) for c in columns)
+    return Query(sql, described, frozenset(), GRADES[0], 1, withheld, of_view(name))
 
 
 def quoted(identifier: str) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PERSON = "__person"
 _LINKS = "__links"
+_ALIKE, _LOT = '"__alike"', '"__lot"'
 _STREAM_ROWS = 65_536
 
 
@@ -191,13 +192,16 @@ class QuerySession:
             return False
         return True
 
-    def run(self, sql: str) -> pa.Table:
+    def run(self, sql: str, rows_per_person: int = 0) -> pa.Table:
         """The rows of ``sql``, sorted by all columns (so that storage order shows nowhere).
 
-        Raises ``QueryFailed``, which never quotes the engine.
+        ``rows_per_person``: of each person at most so many, by a lot that follows from their own rows alone, before
+        rows are counted (0: all). Raises ``QueryFailed``, which never quotes the engine.
         """
         self._must_be_locked()
         rows = self._limits.rows
+        if rows_per_person:
+            sql = _of_each(sql, rows_per_person)
         bounded = f"SELECT * FROM (SELECT * FROM ({sql}) LIMIT {rows + 1}) ORDER BY ALL"  # noqa: S608 (admitted text)
         table = self._arrow(bounded)
         if table.num_rows > rows:
@@ -257,6 +261,24 @@ def execute(
         return session.run(sql)
     finally:
         session.close()
+
+
+def _of_each(sql: str, most: int) -> str:
+    """At most ``most`` rows of each person; rows that are alike are told apart by number, so that each has its chance.
+
+    The lot is a hash with the person's code, which is salted: neither other persons nor who asks has a part in it.
+    """
+    person = quoted(PERSON)
+    heavy = f"SELECT {person} FROM given GROUP BY {person} HAVING count(*) > {int(most)}"  # noqa: S608 (a fixed name)
+    rows = f"SELECT r.*, hash(r) AS {_ALIKE} FROM given AS r WHERE {person} IN (FROM heavy)"  # noqa: S608
+    copy = f"row_number() OVER (PARTITION BY {person}, {_ALIKE})"
+    copies = f"SELECT *, hash({_ALIKE}, {copy}) AS {_LOT} FROM ({rows})"  # noqa: S608
+    lot = f"row_number() OVER (PARTITION BY {person} ORDER BY {_LOT})"
+    return (
+        f"WITH given AS MATERIALIZED ({sql}), heavy AS MATERIALIZED ({heavy}) "  # noqa: S608 (admitted text)
+        f"SELECT * FROM given WHERE {person} NOT IN (FROM heavy) UNION ALL "
+        f"SELECT * EXCLUDE ({_ALIKE}, {_LOT}) FROM ({copies}) QUALIFY {lot} <= {int(most)}"
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import msgspec
 
 from xinglin.analysis.admit import OutputColumn
+from xinglin.analysis.admit_fan_out import FanOut
 from xinglin.analysis.algorithm import AlgorithmSpec
 from xinglin.analysis.table import Column
 from xinglin.catalogue.views import ExposedTable
@@ -185,6 +186,7 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     touched: tuple[str, ...]
     digest: str
     more: tuple[tuple[OutputColumn, ...], ...] = ()
+    fan_out: tuple[FanOut, ...] = ()
 
 
 class Pinned(msgspec.Struct, frozen=True, tag="pinned"):

@@ -96,7 +96,8 @@ class Session:
         """What was admitted."""
         known = self._admitted
         more = tuple(one.columns for one in self._more)
-        return Loaded(known.columns, known.grade, known.touched, known.digest, more)
+        fan_out = tuple(one.fan_out for one in (known, *self._more))
+        return Loaded(known.columns, known.grade, known.touched, known.digest, more, fan_out)
 
     def start(self, start: Start) -> Started | Refusal:
         """Build the algorithm and run the query; a query that fails leaves no table and the same reply."""

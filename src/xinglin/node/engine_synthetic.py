@@ -7,6 +7,7 @@ noise. ``drawn`` reads the model alone; ``judged`` compares both with the rows, 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from xinglin.kernel.verdict import Denied, Reason
 from xinglin.lake.query import PERSON, QuerySession
 from xinglin.node.engine_messages import Draw, Drawn, Fit, Fitted, Judge, Judged, Refusal
 from xinglin.node.synthetic_files import ROW_COLUMN, Columns, marked_table, parquet_of, values_of
-from xinglin.terms.synthetic import PERSONS, SyntheticAsk
+from xinglin.terms.synthetic import FAILED, PERSONS, SyntheticAsk
 from xinglin.wire.extracts import ExtractFile
 from xinglin.wire.synthetic import REPORT_FILE, SyntheticColumn, SyntheticTable
 
@@ -35,6 +36,8 @@ HELD_OUT = 10
 """One person in so many is left out of the model, by lot: the set is judged against rows that it has not seen."""
 ONLY = "rows"
 """The name of the one table of a set that has no others."""
+_FAULTS = (XinglinError, ArithmeticError, ValueError, TypeError, LookupError, MemoryError)
+log = logging.getLogger("xinglin.node.engine_synthetic")
 _PARQUET = "application/vnd.apache.parquet"
 _JSON = "application/json"
 
@@ -48,15 +51,19 @@ class Source:
 
 
 def fitted(request: Fit, source: Source) -> Fitted | Refusal:
-    """A model of the queries' rows, within the plan's cost; ``Refusal`` says what is wrong with published facts."""
+    """A model of the queries' rows, within the plan's cost; ``Refusal`` says what is wrong with published facts.
+
+    Whatever else goes wrong has one word: why, and how far it came, may follow from a person's rows.
+    """
     try:
         shape = _shape(request.ask, source)
         if isinstance(shape, Denied):
             return Refusal(shape.reasons)
-        tables = _tables(source, shape, request.secret, held_out=False)
+        tables = _tables(source, request.ask, shape, request.secret, held_out=False)
         return Fitted(_fitted(request.ask, shape, tables).to_bytes())
-    except XinglinError as error:
-        return _refusal(error)
+    except _FAULTS as error:
+        log.error("a synthetic set could not be measured: %s", getattr(error, "code", type(error).__name__))
+        return Refusal((FAILED,))
 
 
 def drawn(request: Draw) -> Drawn | Refusal:
@@ -76,7 +83,7 @@ def judged(request: Judge, source: Source) -> Judged | Refusal:
         if isinstance(shape, Denied):
             return Refusal(shape.reasons)
         made = _rows(request.model, request.ask, _seeded(request.seed))
-        known, others = (_tables(source, shape, request.secret, held_out=out) for out in (False, True))
+        known, others = (_tables(source, request.ask, shape, request.secret, held_out=out) for out in (False, True))
         found: dict[str, Any] = {}
         for name, schema in _schemas(shape).items():
             try:
@@ -108,11 +115,14 @@ def _schemas(shape: Schema | Linked) -> dict[str, Schema]:
     return {shape.name: shape.schema} | {child.name: child.schema for child in shape.children}
 
 
-def _tables(source: Source, shape: Schema | Linked, secret: bytes, *, held_out: bool) -> dict[str, Columns]:
-    """The rows of each query with their person, of those who are (not) left out."""
+def _tables(
+    source: Source, ask: SyntheticAsk, shape: Schema | Linked, secret: bytes, *, held_out: bool
+) -> dict[str, Columns]:
+    """The rows of each query with their person, of those who are (not) left out; of each what the meter counts."""
     found = {}
-    for name, admitted in zip(_schemas(shape), source.admitted, strict=True):
-        rows = source.engine.run(admitted.sql_rewritten)
+    most = (ask.rows_per_person, *(child.rows_per_person for child in ask.children))
+    for name, admitted, of_each in zip(_schemas(shape), source.admitted, most, strict=True):
+        rows = source.engine.run(admitted.sql_rewritten, of_each)
         persons = np.asarray(rows.column(PERSON).to_numpy())
         chosen = np.flatnonzero(left_out(persons, secret) == held_out)
         columns = {one.name: values_of(rows.column(one.name), one)[chosen] for one in admitted.columns}

@@ -28,8 +28,8 @@ from xinglin.terms.synthetic import is_handed_over, is_synthetic, synthetic_of
 if TYPE_CHECKING:
     from xinglin.analysis.admit_model import OutputColumn
     from xinglin.analysis.table import Column
-    from xinglin.lake.model import QueryLimits, Snapshot
     from xinglin.kernel.instants import Instant
+    from xinglin.lake.model import QueryLimits, Snapshot
     from xinglin.node.engine import Engine
     from xinglin.node.engine_messages import Loaded
     from xinglin.terms.consent import PersonFilter
@@ -154,6 +154,9 @@ class Preparations:
             return loaded
         from xinglin.analysis.domain import domain_of
 
+        heavy = tuple(reason for one in loaded.fan_out for reason in one.reasons()) if is_synthetic(use.plan) else ()
+        if heavy:
+            return Denied(tuple(dict.fromkeys(heavy)))
         seen = canonical_digest(persons) if is_synthetic(use.plan) else ""
         domain = domain_of(loaded.columns)
         prepared = Prepared(domain, loaded.columns, _touched(exposed), loaded.digest, loaded.more, seen)

@@ -213,6 +213,9 @@ class NodeShelf:
         snapshot, loaded = await loading(session, tables, given.get("sql", ""), persons, now)
         if isinstance(loaded, Denied):
             raise Refused(loaded.reasons)
+        heavy = tuple(reason for one in loaded.fan_out for reason in one.reasons())
+        if heavy:
+            raise Refused(heavy)
         shape = shape_of(ask, loaded.columns)
         if isinstance(shape, Denied):
             raise Refused(shape.reasons)

@@ -20,7 +20,6 @@ from xinglin.terms.extracts import is_extract
 from xinglin.terms.noise_asked import (
     DEFAULT_DELTA,
     DELTA_MOST,
-    RHO_LEAST,
     RHO_MOST,
     NoiseAsked,
     exact,
@@ -36,6 +35,14 @@ METHODS = ("aim", "mst")
 """Adaptive rounds, the better one; a spanning tree, the quicker one."""
 ROWS = Limit("rows of a synthetic set", 1_000_000, "rows")
 ROWS_PER_PERSON = Limit("rows of one person that a model may see", 1_000, "rows")
+LEAST_RHO_UNITS = 10**9
+"""A set costs 0.001 rho at least: that its measuring failed is one bit without noise, which nobody gets for nothing."""
+FAILED = Reason(
+    "synthetic.failed",
+    "The synthetic set could not be made at this hospital.",
+    "Ask for fewer rows of a person, fewer columns or a simpler query, or ask the hospital.",
+)
+"""All that anybody is told who asked, whatever went wrong where rows are read: a cause would tell of them."""
 FEWEST_ROWS = 200
 """Fewer rows cannot carry a mark that names their recipient."""
 TABLES = Limit("tables of a synthetic set", 8, "tables")
@@ -156,8 +163,8 @@ def _faults(ask: SyntheticAsk) -> Iterator[Reason]:
         yield Reason("terms.version", f"Version {ask.version} of a synthetic set is not known here.", "Use version 1.")
     if not is_did(ask.recipient):
         yield _reason("The recipient is not a DID of this space.", "Name the asker, or an enrolled workspace.")
-    if not RHO_LEAST <= ask.rho_units <= RHO_MOST.value:
-        words = f"A synthetic set costs {RHO_LEAST} to {RHO_MOST.value} units of 1e-12 rho."
+    if not LEAST_RHO_UNITS <= ask.rho_units <= RHO_MOST.value:
+        words = f"A synthetic set costs {LEAST_RHO_UNITS} to {RHO_MOST.value} units of 1e-12 rho."
         yield Reason("terms.noise", words, "Ask for a loss in that range.")
     if not _is_delta(ask.delta):
         yield Reason("terms.noise", "Delta lies above 0 and is at most 1/1000.", "State 1/1000000.")
