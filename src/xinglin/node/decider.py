@@ -9,7 +9,7 @@ from xinglin.catalogue import DataSetDescription
 from xinglin.contract import Agreement
 from xinglin.gate import Use
 from xinglin.kernel.instants import Clock, Instant
-from xinglin.kernel.verdict import Denied, Verdict
+from xinglin.kernel.verdict import Denied, Reason, Verdict
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
 from xinglin.node.assessments import NodeAssessments
@@ -18,7 +18,7 @@ from xinglin.node.chains import chain_of
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView
-from xinglin.node.pack_repeats import answered_before
+from xinglin.node.pack_repeats import answered_before, told_otherwise
 from xinglin.node.pack_rules import NodePacks, PacksFound
 from xinglin.node.population import populations
 from xinglin.node.prepared import Preparations
@@ -28,7 +28,7 @@ from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.facts import RUN_TIME, AgreementFacts, Facts, KeyStatus
 from xinglin.terms.policy_facts import algorithm_digest
 from xinglin.terms.request import USE_REQUEST
-from xinglin.terms.synthetic import paid_noise
+from xinglin.terms.synthetic import is_handed_over, paid_noise
 from xinglin.trust.envelope import open_signed
 from xinglin.trust.errors import TrustError
 from xinglin.trust.registry import KeyDirectory
@@ -146,7 +146,7 @@ class NodeDecider:
             touched=touched,
             not_admitted=(*refused, *self._approvals.faults(held, below)),
             law=law.reasons,
-            packs=packs.reasons,
+            packs=(*packs.reasons, *self._told_otherwise(use)),
             disclosure_packs=packs.kept,
             approval=approval,
             ethics_approvals=self._approvals.names(use.plan.study, below),
@@ -185,6 +185,10 @@ class NodeDecider:
 
     def _answered(self, use: Use) -> tuple[tuple[Instant, ...], Instant]:
         return answered_before(self._database, use), self._clock()
+
+    def _told_otherwise(self, use: Use) -> tuple[Reason, ...]:
+        apart = self._packs is None or is_handed_over(use.plan) or paid_noise(use.plan) is not None
+        return () if apart else told_otherwise(self._database, use)
 
     def _population(self, use: Use, held: AgreementFacts | None) -> tuple[str, ...] | None:
         if held is None:

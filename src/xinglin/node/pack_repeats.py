@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
+
 from xinglin.gate import Use
 from xinglin.kernel.canonical import canonical_bytes, canonical_digest
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Instant
+from xinglin.kernel.verdict import Reason
 from xinglin.node.runs import use_of
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.request import Plan
 from xinglin.wire.channel import RunOrder
 from xinglin.wire.feasibility import plain_sql
+
+_NOT_TOLD = frozenset({"reviewers", "lock_repeats", "lock_days", "exact_answers_cap"})
+"""Settings that change nothing in what an answer tells."""
 
 
 def question_of(plan: Plan) -> str:
@@ -45,6 +51,39 @@ def answered_before(database: NodeDatabase, use: Use) -> tuple[Instant, ...]:
         if use_of(RunOrder(row.run, row.request, row.plan)).request.requester == use.request.requester:
             found.append(record.opened)
     return tuple(sorted(found))
+
+
+def told_otherwise(database: NodeDatabase, use: Use) -> tuple[Reason, ...]:
+    """Why a question may not be asked again: it was answered at the same hospitals under other disclosure settings.
+
+    Two answers to one question, hidden and rounded in two ways, tell together what neither tells. Asked by the same
+    person or under the same agreement, with packs in either plan; under the same settings nothing is said.
+    """
+    plan, question, settings = use.plan, question_of(use.plan), _settings(use.plan)
+    agreed = set(plan.agreements.values())
+    for charge in database.allowance(plan.data_set).charges:
+        record = database.record(charge.run) if charge.run != use.run else None
+        row = database.run(charge.run) if record is not None and record.state == "settled" else None
+        if row is None or (plan.named is None and b'"disclosure"' not in row.plan):
+            continue
+        earlier = decode_json(row.plan, Plan)
+        if earlier.named is None and plan.named is None:
+            continue
+        if _settings(earlier) == settings or earlier.roster != plan.roster or question_of(earlier) != question:
+            continue
+        who = use_of(RunOrder(row.run, row.request, row.plan)).request.requester
+        if who == use.request.requester or agreed & set(earlier.agreements.values()):
+            words = "This question was answered under other disclosure settings; two answers would tell what none does."
+            return (Reason("terms.pack_other_settings", words, f"See {charge.run}, or ask under its settings."),)
+    return ()
+
+
+def _settings(plan: Plan) -> bytes:
+    """What decides how an answer is hidden and rounded."""
+    named = {} if plan.named is None else plan.named.settings
+    told = {name: value for name, value in named.items() if name not in _NOT_TOLD}
+    rules = {name: value for name, value in to_builtins(plan.rules).items() if name not in _NOT_TOLD}
+    return canonical_bytes({"packs": told, "rules": rules})
 
 
 def _unordered(value: Any) -> Any:

@@ -110,7 +110,7 @@ class RunReviews:
         """Votes that this hospital's own packs ask for; two at least where they ask for anybody."""
         if is_handed_over(use.plan) or not use.plan.reviewers:
             return 0
-        asked = self._packs.reviewers_asked(use.request.operation, self._agreed(use))
+        asked = self._packs.reviewers_asked(use.request.operation, self._agreed(use), use.plan)
         return max(asked, VOTES_ASKED) if asked else 0
 
     def _held(self, run: str) -> Computed | None:

@@ -19,7 +19,7 @@ from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.node.house_policy import HousePolicy
-from xinglin.terms.pack_named import NamedPacks, packs_required
+from xinglin.terms.pack_named import NamedPacks, packs_asked, packs_required
 from xinglin.terms.policy import Policy
 from xinglin.terms.request import Plan
 from xinglin.terms.synthetic import is_handed_over
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xinglin.privacy.packs import Pack
 
 PACKS_FOLDER = "disclosure_packs"
+_ROUND_ALIKE = "Leave further packs that round out; ask hospitals that round otherwise apart (data.at)."
 OWN_PACKS = Limit("disclosure packs of a hospital's own", 32, "packs")
 
 
@@ -63,7 +64,7 @@ class NodePacks:
             if plan.named is None:
                 return PacksFound(tuple(_not_carried(name) for name in asked), ())
             found = self._compared(plan, asked)
-            more = (*self._unmanned(operation, agreement), *_repeated(plan.named, answered))
+            more = (*self._unmanned(operation, agreement, plan), *_repeated(plan.named, answered))
             return msgspec.structs.replace(found, reasons=(*found.reasons, *more))
         except (XinglinError, OSError, UnicodeDecodeError) as error:
             what = getattr(error, "what", type(error).__name__)
@@ -72,11 +73,14 @@ class NodePacks:
 
     def asked(self, operation: str, agreement: Agreement | None) -> tuple[str, ...]:
         """Names and digests of the packs without which this hospital allows nothing."""
+        policies = self._policies(agreement)
+        return tuple(sorted({name for policy in policies for name in packs_required(policy, operation)}))
+
+    def _policies(self, agreement: Agreement | None) -> list[Policy]:
         policies = [self._house.house().policy if self._house is not None else None]
         if agreement is not None and isinstance(agreement.terms.policy, Policy):
             policies.append(agreement.terms.policy)
-        found = {name for policy in policies if policy is not None for name in packs_required(policy, operation)}
-        return tuple(sorted(found))
+        return [policy for policy in policies if policy is not None]
 
     def own(self) -> dict[str, Pack]:
         """The hospital's own packs by digest; raises ``BadPack`` for a file that is none."""
@@ -91,15 +95,30 @@ class NodePacks:
         OWN_PACKS.check(len(files))
         return tuple(file.read_text(encoding="utf-8") for file in files)
 
-    def reviewers_asked(self, operation: str, agreement: Agreement | None) -> int:
-        """How many people of this hospital its own packs ask for; a pack that is not here asks for two."""
-        known = self._known()
-        packs = [known.get(name) for name in self.asked(operation, agreement)]
-        return max((2 if pack is None else pack.settings.reviewers for pack in packs), default=0)
+    def reviewers_asked(self, operation: str, agreement: Agreement | None, plan: Plan) -> int:
+        """How many people of this hospital have to look: the most that any pack asks for that its policies mention.
 
-    def _unmanned(self, operation: str, agreement: Agreement | None) -> list[Reason]:
+        Of packs that they name as alternatives, those that the plan keeps. A pack that is not here asks for two.
+        """
+        from xinglin.privacy.packs import carried_pack
+        from xinglin.privacy.packs.strictest import keeps
+
+        carried = None if plan.named is None else carried_pack(plan.named)
+        named = {name for part in (plan.named.parts if plan.named else ()) for name in (part.name, part.digest)}
+        known, required = self._known(), set(self.asked(operation, agreement))
+        mentioned = {name for policy in self._policies(agreement) for name in packs_asked(policy, operation)}
+        found = 0
+        for name in required | mentioned:
+            pack = known.get(name)
+            if pack is None:
+                found = max(found, 2 if name in required | named else 0)
+            elif name in required or (carried is not None and keeps(carried, pack)):
+                found = max(found, pack.settings.reviewers)
+        return found
+
+    def _unmanned(self, operation: str, agreement: Agreement | None, plan: Plan) -> list[Reason]:
         """Packs that ask for people are kept only where the hospital has appointed that many."""
-        asked = self.reviewers_asked(operation, agreement)
+        asked = self.reviewers_asked(operation, agreement, plan)
         needed = max(asked, VOTES_ASKED) if asked else 0
         if not needed or self.reviewers is None or self.reviewers() >= needed:
             return []
@@ -119,6 +138,7 @@ class NodePacks:
     def _compared(self, plan: Plan, asked: Sequence[str]) -> PacksFound:
         from xinglin.privacy.packs import SHIPPED, at_least, carried_pack, shipped
         from xinglin.privacy.packs.carried import part_of, tightened
+        from xinglin.privacy.packs.strictest import keeps
 
         named, known = plan.named, self._known()
         if named is None:
@@ -137,10 +157,13 @@ class NodePacks:
             elif not at_least(carried, pack):
                 words = f"The plan's disclosure rules are looser than pack {pack.name}."
                 reasons.append(Reason("terms.pack_looser", words, "Carry the strictest of all hospitals' packs."))
+            elif not keeps(carried, pack):
+                words = f"The plan rounds counts at other places than pack {pack.name}, which would give them back."
+                reasons.append(Reason("terms.pack_rounding", words, _ROUND_ALIKE))
         if tightened(plan.rules, carried) != plan.rules:
             words = "The plan's disclosure rules are looser than the packs that it carries."
             reasons.append(Reason("terms.pack_rules", words, "Tighten them by its packs."))
-        kept = sorted(name for name, pack in known.items() if at_least(carried, pack))
+        kept = sorted(name for name, pack in known.items() if keeps(carried, pack))
         return PacksFound(tuple(dict.fromkeys(reasons)), tuple(kept))
 
 

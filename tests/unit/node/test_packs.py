@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.unit.terms.uses import PLAN, TERMS
+from tests.unit.terms.uses import PLAN, REQUEST, TERMS, did
 
+from xinglin.gate import Use
 from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.verdict import Denied
-from xinglin.node.pack_repeats import question_of
+from xinglin.node.pack_repeats import question_of, told_otherwise
 from xinglin.node.pack_rules import PACKS_FOLDER, NodePacks
 from xinglin.privacy.packs import carried_pack, named_packs, pack_digest, read_pack, shipped
 from xinglin.privacy.packs.carried import tightened
+from xinglin.privacy.packs.model import Origin, Pack, Rounding, Settings
 from xinglin.terms.pack_named import NamedPacks, PackPart, packs_asked, packs_required
 from xinglin.terms.policy import Constraint, Logical, Permission, Policy
-from xinglin.terms.request import Plan, check_plan
+from xinglin.terms.request import USE_REQUEST, Plan, check_plan
+from xinglin.trust.envelope import Signed
+from xinglin.wire.runs import run_id_of
 
+OTHER, EARLIER = did("other"), "0" * len(REQUEST.nonce)
 OWN = """version = 1
 name = "own"
 title = "A hospital's own"
@@ -116,7 +122,63 @@ def test_people_are_asked_for_only_where_there_are_any(packs: NodePacks) -> None
     assert codes(packs, plan, digest) == ("terms.pack_no_reviewers",)
     assert codes(packs, plan, "sacro") == (), "another hospital's people are its own affair"
     packs.reviewers = lambda: 2
-    assert codes(packs, plan, digest) == () and packs.reviewers_asked("statistics", Paper(digest)) == 2  # type: ignore[arg-type]
+    assert codes(packs, plan, digest) == () and packs.reviewers_asked("statistics", Paper(digest), plan) == 2  # type: ignore[arg-type]
+
+
+def test_people_look_where_packs_are_alternatives(packs: NodePacks) -> None:
+    either = Constraint("disclosurePack", "isAnyOf", ("ons", "opensafely"))
+    paper: Any = Paper()
+    paper.terms = replace(TERMS, policy=Policy((Permission("use", (either,)),)))
+    plan = planned("opensafely")
+    assert packs.reviewers_asked("statistics", paper, plan) == 2
+    packs.reviewers = lambda: 1
+    assert [one.code for one in packs.judge(plan, "statistics", paper).reasons] == ["terms.pack_no_reviewers"]
+    assert packs.reviewers_asked("statistics", paper, planned("sacro")) == 0, "which the policy itself refuses"
+
+
+@pytest.mark.parametrize(("kind", "base", "kept"), [
+    ("up", 98, False), ("up", 100, False), ("nearest", 10, False), ("nearest", 15, True), ("midpoint", 25, False),
+])  # fmt: skip
+def test_a_greater_base_that_cuts_elsewhere_is_not_a_coarser_one(
+    packs: NodePacks, kind: str, base: int, kept: bool
+) -> None:
+    settings = Settings(rounding=Rounding(kind, base))
+    own = Pack("mine", "mine", "mine", settings, (Origin("rounding", "mine", "ours"),))
+    plan = planned("opensafely", own)
+    assert codes(packs, plan, "opensafely") == (() if kept else ("terms.pack_rounding",))
+    found = packs.judge(plan, "statistics", Paper("opensafely")).kept  # type: ignore[arg-type]
+    assert found is not None and ("opensafely" in found) == kept
+
+
+def asked_of(plan: Plan, requester: str = REQUEST.requester, nonce: str = REQUEST.nonce) -> Use:
+    bound = {"plan": plan.digest(), "study": plan.study, "nodes": plan.roster}
+    request = replace(REQUEST, **bound, requester=requester, nonce=nonce)
+    signed = Signed(requester, USE_REQUEST, canonical_bytes(request), b"")
+    return Use(run_id_of(signed), signed, request, plan)
+
+
+def answered(use: Use) -> Any:
+    """What a node's database says of one earlier answer."""
+    row = SimpleNamespace(run=use.run, request=use.signed.to_bytes(), plan=canonical_bytes(use.plan))
+    charges = SimpleNamespace(charges=[SimpleNamespace(run=use.run)])
+    return SimpleNamespace(
+        allowance=lambda _: charges, record=lambda _: SimpleNamespace(state="settled"), run=lambda _: row
+    )
+
+
+def test_a_question_is_answered_under_one_set_of_settings() -> None:
+    first, stricter = planned("opensafely"), planned("opensafely", "sacro")
+    earlier = answered(asked_of(first, nonce=EARLIER))
+    assert told_otherwise(earlier, asked_of(first)) == ()
+    (reason,) = told_otherwise(earlier, asked_of(stricter))
+    assert reason.code == "terms.pack_other_settings" and asked_of(first, nonce=EARLIER).run in reason.remedy
+    assert told_otherwise(earlier, asked_of(stricter, OTHER)) == (reason,), "under the same agreements"
+    apart = dict.fromkeys(PLAN.agreements, "sha256:" + "7" * 64)
+    assert told_otherwise(earlier, asked_of(replace(stricter, agreements=apart), OTHER)) == ()
+    assert told_otherwise(earlier, asked_of(replace(stricter, sql=PLAN.sql + " WHERE age > 40"))) == ()
+    plain = answered(asked_of(PLAN, nonce=EARLIER))
+    assert told_otherwise(plain, asked_of(replace(PLAN, rules=replace(PLAN.rules, min_cell=40)))) == (), "as ever"
+    assert told_otherwise(plain, asked_of(first)), "exact, and then rounded"
 
 
 def test_repeats_are_counted_where_a_pack_locks_them(packs: NodePacks) -> None:

@@ -46,6 +46,36 @@ def begins_step(rounding: Rounding, count: int) -> bool:
     return bool(below != here)
 
 
+def step_start(rounding: Rounding, count: int) -> int:
+    """The smallest count that is told like ``count`` (not negative).
+
+    >>> step_start(Rounding("nearest", 5), 45), step_start(Rounding("midpoint", 6), 9)
+    (43, 7)
+    """
+    b = rounding.base
+    if rounding.kind == "nearest":
+        return max((2 * count + b) // (2 * b) * b - b // 2, 0)
+    if rounding.kind == "midpoint":
+        return (count - 1) // b * b + 1 if count else 0
+    return count - count % b
+
+
+def merges(coarse: Rounding, fine: Rounding) -> bool:
+    """Whether every step of ``coarse`` is made of whole steps of ``fine``: then it tells nothing that ``fine`` hides.
+
+    Of one kind, to a multiple of the base; to the nearest multiple an odd one, since steps are cut half way.
+
+    >>> merges(Rounding("nearest", 15), Rounding("nearest", 5)), merges(Rounding("nearest", 10), Rounding("nearest", 5))
+    (True, False)
+    >>> merges(Rounding("up", 20), Rounding("up", 10)), merges(Rounding("up", 98), Rounding("nearest", 5))
+    (True, False)
+    """
+    if fine.kind == "none":
+        return True
+    times, rest = divmod(coarse.base, fine.base)
+    return coarse.kind == fine.kind and not rest and (coarse.kind != "nearest" or times % 2 == 1)
+
+
 def shown_from(settings: Settings) -> int:
     """The smallest count above nought that may be shown: ``min_cell``, moved up to where a step begins.
 

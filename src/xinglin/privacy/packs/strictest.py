@@ -17,12 +17,12 @@ import msgspec
 
 from xinglin.privacy.packs.errors import BadPack
 from xinglin.privacy.packs.model import ROUNDINGS, WORDS, Dominance, Origin, Pack, Rounding, Settings
+from xinglin.privacy.packs.rounding import merges
 from xinglin.terms.thresholds import DisclosureRules
 
 _LOWER = frozenset(
     {
         "max_person_share",
-        "round_instead",
         "lock_repeats",
         "max_params_share",
         "max_leverage",
@@ -81,6 +81,15 @@ def at_least(pack: Pack, demanded: Pack) -> bool:
     return True
 
 
+def keeps(pack: Pack, demanded: Pack) -> bool:
+    """Whether answers under ``pack`` tell nothing that answers under ``demanded`` would not.
+
+    As strict in every setting (``at_least``), and its rounding merges whole steps of the other one: a greater base
+    that cuts elsewhere would, asked beside it, give counts back.
+    """
+    return at_least(pack, demanded) and merges(pack.settings.rounding, demanded.settings.rounding)
+
+
 def rules_of(pack: Pack) -> DisclosureRules:
     """The rules that the gate applies to every pooled total, as this pack states them.
 
@@ -111,6 +120,9 @@ def _join(key: str, values: Sequence[Any]) -> Any:
         return max(values, key=WORDS[key].index)
     if key == "rounding":
         return max(values, key=_coarseness)
+    if key == "round_instead":
+        # Nought does not offer it, which is the strictest; of bases that are offered the greatest is.
+        return 0 if 0 in values else max(values)
     if key == "dominance":
         return _every_rule([rule for rules in values for rule in rules])
     if key == "formats_blocked":

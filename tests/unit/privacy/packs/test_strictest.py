@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from xinglin.privacy.packs import SHIPPED, BadPack, at_least, read_pack, rules_of, shipped, strictest_pack
 from xinglin.privacy.packs.model import CLASSES, EXTREMES, SMALL, TOTALS, ZEROS, Dominance, Origin, Pack, Settings
 from xinglin.privacy.packs.model import Rounding as Step
-from xinglin.privacy.packs.rounding import shown_from, told_counts
+from xinglin.privacy.packs.rounding import begins_step, merges, shown_from, step_start, told_counts
 from xinglin.terms.thresholds import strictest
 
 named = st.lists(st.sampled_from(SHIPPED), min_size=1, max_size=5)
@@ -96,6 +96,27 @@ def test_shipped_packs_join(names: list[str]) -> None:
     assert all(at_least(whole, part) for part in parts)
     stated = [part for part in parts if part.states("min_cell")]
     assert all(rules_of(whole).min_cell >= rules_of(part).min_cell for part in stated)
+
+
+def test_of_two_bases_that_stand_in_for_hiding_the_greater_holds() -> None:
+    def offered(base: int) -> Pack:
+        return Pack(f"p{base}", "p", "p", Settings(round_instead=base), ())
+
+    assert strictest_pack([offered(5), offered(10)]).settings.round_instead == 10
+    assert strictest_pack([offered(5), offered(10), offered(0)]).settings.round_instead == 0
+    assert at_least(offered(10), offered(5)) and not at_least(offered(5), offered(10))
+
+
+@given(steps.filter(lambda one: one.kind != "none"), st.sampled_from(("nearest", "midpoint", "up")), st.integers(2, 80))
+def test_a_rounding_that_merges_steps_tells_nothing_more(fine: Step, kind: str, base: int) -> None:
+    coarse = Step(kind, base)
+    ends = {k for k in range(1, 600) if begins_step(coarse, k)}
+    inside = [k for k in sorted(ends) if not begins_step(fine, k)]
+    if merges(coarse, fine):
+        assert not inside
+    elif coarse.kind == fine.kind:
+        assert inside, "nothing is refused that could be allowed"
+    assert all(step_start(coarse, k) == max((e for e in ends if e <= k), default=0) for k in range(600))
 
 
 def test_who_states_the_setting_that_holds_is_named() -> None:
