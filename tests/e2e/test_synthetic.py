@@ -76,7 +76,7 @@ def test_the_same_again_costs_nothing_and_more_rows_neither(space: SampleSpace, 
     (again,) = space.sdk.synthetic(data, **ASKED)
     assert again.manifest.again and spent(space, "a") == before
     (first,) = space.sdk.synthetic(data, **ASKED)
-    assert first.id != again.id and first.arrow()["row"].equals(again.arrow()["row"])  # the same rows, marked anew
+    assert first.id != again.id and first.arrow().equals(again.arrow())  # the same rows, and the same mark
     (more,) = space.sdk.synthetic(data, rows=800, epsilon="1")
     assert more.arrow().num_rows == 800 and more.manifest.model == again.manifest.model
     assert spent(space, "a") == before

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -77,20 +78,22 @@ class Child:
         return b"{}"
 
 
-def use_of(run: str, rows: int = 400) -> Use:
-    params = SyntheticAsk(USER, RHO, rows).to_params()
+def use_of(run: str, rows: int = 400, method: str = "aim", recipient: str = USER) -> Use:
+    params = SyntheticAsk(recipient, RHO, rows, method).to_params()
     plan = Plan("study", "registry", "SELECT age, sex FROM v", SYNTHETIC, params, (HERE,), 5, {HERE: D},
                 DisclosureRules())  # fmt: skip
     request = UseRequest(plan.digest(), USER, "study", "health-research", SYNTHESISE, "n" * 16, 1, 2, (USER,), (HERE,))
     return Use(run, Signed("c", USER, b"", b""), request, plan)
 
 
-async def made(folder: Path, run: str, stop: str) -> dict[str, object]:
-    """What the set came to, and what is spent."""
+def opened(folder: Path, child: Child, runs: tuple[str, ...], now: Callable[[], int] = lambda: 1_000) -> NodeSynthetic:
+    """A hospital's maker of synthetic sets, over what lies in the folder."""
     keys = PrivateKeys.generate(lambda size: hashlib.shake_256(b"fixed").digest(size))
     database = NodeDatabase.in_folder(folder, lambda: 1)
-    use, ledger = use_of(run), BudgetLedger.in_folder(folder)
-    if database.run(run) is None:
+    ledger = BudgetLedger.in_folder(folder)
+    for run in runs:
+        if database.run(run) is not None:
+            continue
         from xinglin.kernel.codec import encode_msgpack
         from xinglin.lake.model import PinnedTable, Snapshot
 
@@ -98,7 +101,6 @@ async def made(folder: Path, run: str, stop: str) -> dict[str, object]:
         database.put_run(RunRow(run, "extract", b"", b"", pinned=pinned))
     budgets = NodeBudgets(ledger, database, Caps(5 * RHO, 5 * RHO), lambda: 1_000)
     ledger.begin("registry", "study", 5 * RHO, 5 * RHO, 0)
-    child = Child(stop)
 
     async def prepared(_use: Use) -> object:
         return SimpleNamespace()
@@ -107,10 +109,15 @@ async def made(folder: Path, run: str, stop: str) -> dict[str, object]:
     view = SimpleNamespace(on_trusted=[])
     desk = SimpleNamespace(keys=SimpleNamespace(did=HERE), view=view, preparations=preparations, budgets=budgets)
     vault = ExtractVault(keys, folder / "extracts")
-    node = NodeSynthetic(cast(Any, desk), NodeExtractStore.in_folder(folder), vault, lambda: 1_000)
-    outcome = await node.compute(use)
+    return NodeSynthetic(cast(Any, desk), NodeExtractStore.in_folder(folder), vault, now)
+
+
+async def made(folder: Path, run: str, stop: str) -> dict[str, object]:
+    """What the set came to, and what is spent."""
+    node, ledger = opened(folder, Child(stop), (run,)), BudgetLedger.in_folder(folder)
+    outcome = await node.compute(use_of(run))
     assert isinstance(outcome, Computed), outcome
-    package = decode_msgpack(vault.open(f"{run}.package"), ExtractPackage)
+    package = decode_msgpack(node.vault.open(f"{run}.package"), ExtractPackage)
     rows = hashlib.sha256(package.files["rows.parquet"]).hexdigest()
     manifest = json.loads(package.manifest)
     return {"spent": ledger.spent("registry"), "model": manifest["model"], "rows": rows, "again": manifest["again"]}

@@ -112,7 +112,9 @@ app.add_typer(score_verbs.app, name="score")
 app.add_typer(extract_verbs.app, name="extract")
 app.add_typer(synthetic_verbs.app, name="synthetic")
 node_verbs.app.command()(extract_verbs.leak)
-for _verb in (synthetic_verbs.synthesise, synthetic_verbs.shelf, synthetic_verbs.judged):
+for _verb in (
+    synthetic_verbs.synthesise, synthetic_verbs.shelf, synthetic_verbs.judged, synthetic_verbs.allow_synthesis,
+):  # fmt: skip
     node_verbs.app.command()(_verb)
 app.add_typer(workspace_verbs.app, name="workspace")
 connect_verbs.add_to(app)

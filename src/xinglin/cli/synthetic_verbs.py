@@ -231,6 +231,17 @@ def judged(
     printer.value(value, lambda: json_text(value))
 
 
+@ends
+def allow_synthesis(
+    data_set: Annotated[str, typer.Option(help="The data set.")],
+    study: Annotated[str, typer.Option(help="The study whose synthetic sets could not be made.")],
+    folder: Folder = Path("node"),
+) -> None:
+    """Have more synthetic sets of a study tried, after several of them could not be made; how many failed."""
+    value = _desk(folder, "synthetic-allow", data_set=data_set, study=study)
+    printer.value(value, lambda: facts(value))
+
+
 def json_text(value: Any) -> str:
     """Plain values, readable."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

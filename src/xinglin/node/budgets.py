@@ -224,7 +224,7 @@ class NodeBudgets:
         if noise is None:
             return None
         self._cover(use.plan.data_set)
-        paid = self.paid(use.plan.data_set, use.run) is not None or self._kept(use)
+        paid = self.paid(use.plan.data_set, use.run) is not None or self.is_kept(use)
         roots = self._ledger.sharing(use.plan.data_set)
         units = max(
             self.scopes(one, use.plan.study)[0].spent
@@ -239,7 +239,7 @@ class NodeBudgets:
         own = next((place for place, one in enumerate(held) if one.run == use.run), len(held))
         return tuple(one for one in held[:own] if one.study == use.plan.study)
 
-    def _kept(self, use: Use) -> bool:
+    def is_kept(self, use: Use) -> bool:
         """Whether it is a synthetic set of a model that was paid for before."""
         if not is_synthetic(use.plan):
             return False

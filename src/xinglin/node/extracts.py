@@ -469,7 +469,7 @@ class NodeExtracts:
         if isinstance(answer, Refused):
             self._report(ExtractSaid(use.run, "refuse", "", answer.reasons))
         elif isinstance(answer, Withheld):
-            # Of a synthetic set nothing but published facts and noised numbers is ever a reason.
+            # Of a synthetic set, published facts and noised numbers are reasons, and one word for whatever failed.
             open_ones = ("",) if is_synthetic(use.plan) else (*_OF_RULES, BESIDE, _TOO_MANY)
             told = tuple(one for one in answer.reasons if one.code.startswith(open_ones))
             self._report(ExtractSaid(use.run, "withhold", _WITHHELD.words, told or (_WITHHELD,)))

@@ -2,7 +2,9 @@
 
 1. pay: irrevocably, before a row is read; the same question on the same tables was paid for already.
 2. measure: the model, in the child; kept in the vault, then named in the ledger: from there on it is the answer.
-3. draw: the same rows for the same model and number; marked for recipient, agreement and time.
+   That it failed is an answer about rows without noise: one word for all of it, and few times for a study.
+3. draw: the same rows for the same model and number; marked for recipient, agreement and the time of the first
+   handing over: whoever asks again gets what they have, so that several copies of one recipient tell nothing more.
 A stop between 1 and 2 loses nothing and gives nothing: no byte left, and the run has paid. The gate's ``Computer`` for
 synthetic sets; what it makes is sealed and handed over as an extract is.
 """
@@ -13,15 +15,17 @@ import asyncio
 import hashlib
 import hmac
 import logging
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from xinglin.evidence.commitments import new_salt
 from xinglin.gate import Computed, Gate, PooledGuard, Stopped, Use
-from xinglin.kernel.canonical import canonical_bytes
+from xinglin.kernel.canonical import canonical_bytes, canonical_digest
 from xinglin.kernel.codec import decode_json, encode_msgpack
 from xinglin.kernel.instants import Clock
+from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, deny
 from xinglin.node.budgets import decimal_up
 from xinglin.node.computer import Desk
@@ -32,7 +36,7 @@ from xinglin.privacy.noise.budget import Charged
 from xinglin.stores.extract_node import MarkRow, NodeExtractStore
 from xinglin.stores.extract_vault import CannotRead, ExtractVault
 from xinglin.terms.noise_asked import exact
-from xinglin.terms.synthetic import SyntheticAsk, synthetic_of
+from xinglin.terms.synthetic import FAILED, SyntheticAsk, synthetic_of
 from xinglin.wire.extracts import ExtractPackage
 from xinglin.wire.synthetic import SyntheticManifest
 
@@ -42,6 +46,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("xinglin.node.synthetic")
 _FOLDER = "synthetic"
+FAILURES = Limit("synthetic sets of a study on a data set that may fail", 3, "sets")
+"""Each is one bit about rows that no noise covers: more of them are for the hospital to allow."""
+_TOO_MANY = deny(
+    "synthetic.too_many_failed",
+    f"{FAILURES.value} synthetic sets of this study could not be made of this data set: no more are tried.",
+    "Ask the hospital to look into it; its officer allows more: xinglin node allow-synthesis.",
+)
 
 
 class KeptModel(msgspec.Struct, frozen=True):
@@ -64,6 +75,7 @@ class NodeSynthetic:
         self._halts = Halts(lambda _use, _reasons: None)
         desk.view.on_trusted.append(self._halts.wake)
         self.gate: Gate | None = None
+        self._turns: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def compute(self, use: Use) -> Computed | Stopped | Denied:
         """See the port. What was paid for and kept before a stop is the answer again."""
@@ -84,21 +96,37 @@ class NodeSynthetic:
             return kept if isinstance(kept, Denied) else await self._set(use, ask, *kept)
         except EngineError as error:
             log.error("synthetic set %s: computing ended with %s", use.run, error.code)
-            return Stopped(error.code, "The synthetic set could not be made at this hospital.")
+            return Denied((FAILED,))
 
     # --- the model ---------------------------------------------------------------------------
 
     async def _model(self, use: Use, ask: SyntheticAsk) -> tuple[KeptModel, bytes] | Denied:
-        """The model that answers the question: the kept one, or one that is measured now."""
-        paid = self._desk.budgets.pay(use)  # 1
-        if isinstance(paid, Denied):
-            return paid
-        if not isinstance(paid, Charged):
-            return self.opened(decode_json(paid.release, KeptModel))
-        model = await self._measured(use, self._fit(use, ask))  # 2
-        if isinstance(model, Denied):
-            return model
-        return await asyncio.to_thread(self.keep_model, use.plan.data_set, use.run, model, paid.entry.hash)
+        """The model that answers the question: the kept one, or one that is measured now.
+
+        One of a study and data set at a time: none is tried before it is known whether another failed.
+        """
+        data_set, study = use.plan.data_set, use.plan.study
+        async with self._turns[data_set, study]:
+            others = self._store.unmade(data_set, study) - {use.run}
+            if len(others) >= FAILURES.value and not self._desk.budgets.is_kept(use):
+                return _TOO_MANY
+            paid = self._desk.budgets.pay(use)  # 1
+            if isinstance(paid, Denied):
+                return paid
+            if not isinstance(paid, Charged):
+                self._store.made(use.run)  # a stop came between the model's keeping and this
+                return self.opened(decode_json(paid.release, KeptModel))
+            self._store.begin_making(use.run, data_set, study, self._clock())
+            try:
+                model = await self._measured(use, self._fit(use, ask))  # 2
+            except asyncio.CancelledError:
+                self._store.made(use.run)  # who stopped it learns nothing of how it would have ended
+                raise
+            if isinstance(model, Denied):
+                return model
+            kept = await asyncio.to_thread(self.keep_model, data_set, use.run, model, paid.entry.hash)
+            self._store.made(use.run)
+            return kept
 
     async def _measured(self, use: Use, request: em.Fit) -> bytes | Denied:
         """The model; a child that was killed is asked once more: the run has paid, and nothing has left."""
@@ -141,7 +169,7 @@ class NodeSynthetic:
     async def _set(self, use: Use, ask: SyntheticAsk, kept: KeptModel, model: bytes) -> Computed | Denied:
         from xinglin.node import engine_messages as em
 
-        mark = self._mark(use, ask)
+        mark = self._mark(use, ask, kept)
         seed = self._seed(kept, ask)
         draft = self._draft(use, ask, kept, mark)
         request = em.Draw(use.run, ask, model, seed, self.vault.secret(MARKS_SECRET), draft)
@@ -174,11 +202,19 @@ class NodeSynthetic:
         if not isinstance(found, Denied):
             await asyncio.to_thread(self.vault.keep, _report_name(use.run), found)
 
-    def _mark(self, use: Use, ask: SyntheticAsk) -> MarkRow:
+    def _mark(self, use: Use, ask: SyntheticAsk, kept: KeptModel) -> MarkRow:
+        """The one mark of a model, a number of rows, a recipient and an agreement: of its first handing over.
+
+        With a fresh one each time, the middle of a few copies would be the rows without any.
+        """
         known = self._store.mark_of(use.run)
         if known is not None:
             return known
-        fresh = MarkRow(use.run, use.plan.agreements[self._desk.keys.did], ask.recipient, self._clock())
+        agreement = use.plan.agreements[self._desk.keys.did]
+        name = _mark_name(canonical_digest([kept.model, ask.rows, ask.recipient, agreement]))
+        if not self.vault.has(name):
+            self.vault.keep(name, str(self._clock()).encode())
+        fresh = MarkRow(use.run, agreement, ask.recipient, int(self.vault.open(name)))
         self._store.add_mark(fresh)
         return fresh
 
@@ -199,6 +235,10 @@ class NodeSynthetic:
 
     # --- for the hospital --------------------------------------------------------------------
 
+    def allow(self, data_set: str, study: str) -> int:
+        """Have more of a study's synthetic sets of a data set tried; how many had failed."""
+        return self._store.forgive_unmade(data_set, study)
+
     def report(self, run: str) -> dict[str, object]:
         """The full report on the data of a model that was measured for ``run``; raises ``CannotRead``."""
         found: dict[str, object] = decode_json(self.vault.open(_report_name(run)), dict)
@@ -214,6 +254,10 @@ class NodeSynthetic:
 
 def _model_name(run: str) -> str:
     return f"{_FOLDER}/{run}.model"
+
+
+def _mark_name(about: str) -> str:
+    return f"{_FOLDER}/{about.removeprefix('sha256:')}.marked"
 
 
 def _report_name(run: str) -> str:

@@ -9,7 +9,7 @@ from xinglin.wire.desk import DeskCall
 from xinglin.wire.errors import Refused
 
 SYNTHETIC_VERBS = ("synthetic-look", "synthetic-make", "synthetic-sets", "synthetic-show", "synthetic-publish",
-                   "synthetic-report")  # fmt: skip
+                   "synthetic-report", "synthetic-allow")  # fmt: skip
 
 
 async def answer_about_synthetic(node: Node, call: DeskCall) -> object:
@@ -25,6 +25,9 @@ async def answer_about_synthetic(node: Node, call: DeskCall) -> object:
         return shelf.show(given)
     if call.verb == "synthetic-publish":
         return await shelf.publish(given)
+    if call.verb == "synthetic-allow":
+        study, data_set = given.get("study", ""), given.get("data_set", "")
+        return {"study": study, "data_set": data_set, "failed": node.synthetic.allow(data_set, study)}
     run = given.get("run", "")
     if run not in node.synthetic.models():
         words = "No model was measured here for that run."

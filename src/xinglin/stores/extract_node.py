@@ -1,4 +1,4 @@
-"""Extracts at the hospital: reviewers and their votes, and what each mark stands for."""
+"""Extracts at the hospital: reviewers and their votes, what each mark stands for, synthetic sets that failed."""
 
 from __future__ import annotations
 
@@ -29,11 +29,17 @@ mark = Table(
 vote = Table(
     "vote", _meta, words("key", key=True), words("run", index=True), words("shown"), words("reviewer"), octets("cast")
 )
+unmade = Table("unmade", _meta, words("run", key=True), words("data_set"), words("study"), number("at"))
 reviewer = Table("reviewer", _meta, words("did", key=True), number("since"))
 _ADD_MARK = insert_or(mark, "run", replace=False)
 _MARKS = select(mark).order_by(mark.c.at, mark.c.run)
 _MARK_OF = select(mark).where(mark.c.run == bindparam("one_run"))
 _SET_PLAN = update(mark).where(mark.c.run == bindparam("one_run")).values(plan=bindparam("how"))
+_BEGIN_MAKING = insert_or(unmade, "run", replace=False)
+_MADE = delete(unmade).where(unmade.c.run == bindparam("one_run"))
+_OF_STUDY = (unmade.c.data_set == bindparam("which")) & (unmade.c.study == bindparam("whose"))
+_UNMADE = select(unmade.c.run).where(_OF_STUDY)
+_FORGIVE = delete(unmade).where(_OF_STUDY)
 _ADD_VOTE = insert_or(vote, "key", replace=False)
 _VOTES = (
     select(vote)
@@ -87,6 +93,22 @@ class NodeExtractStore:
     def marks(self) -> tuple[MarkRow, ...]:
         """Every mark that was ever set, oldest first."""
         return tuple(msgspec.convert(row, MarkRow) for row in self._database.rows(_MARKS))
+
+    def begin_making(self, run: str, data_set: str, study: str, now: Instant) -> None:
+        """A synthetic set is measured from now on; it stands as one that failed until ``made``."""
+        self._database.write(_BEGIN_MAKING, run=run, data_set=data_set, study=study, at=now)
+
+    def made(self, run: str) -> None:
+        """The set's model is kept, or nobody learns what became of it."""
+        self._database.write(_MADE, one_run=run)
+
+    def unmade(self, data_set: str, study: str) -> frozenset[str]:
+        """Runs of a study whose synthetic sets of a data set were begun and not made."""
+        return frozenset(row["run"] for row in self._database.rows(_UNMADE, which=data_set, whose=study))
+
+    def forgive_unmade(self, data_set: str, study: str) -> int:
+        """Count anew how many fail; how many did."""
+        return self._database.write(_FORGIVE, which=data_set, whose=study)
 
     def add_vote(self, run: str, shown: str, who: str, cast: CastOutputVote) -> bool:
         """Keep a reviewer's vote on what was shown; False when they gave one before: the first one stands."""

@@ -38,7 +38,7 @@ def one_person(branches: int, joins: int, where: str = "age=37 AND bp=117") -> s
         (one_person(17, 1), True),
         ("WITH q AS (SELECT age FROM cardiac) SELECT a.age FROM q a, q b, q c", True),
         ("SELECT count(*) AS n FROM cardiac a, cardiac b, cardiac c", True),
-        ("SELECT a.age FROM cardiac a, (SELECT count(*) AS n FROM cardiac) b, (SELECT max(bp) m FROM cardiac) c", False),
+        ("SELECT a.age FROM cardiac a, (SELECT count(*) n FROM cardiac) b, (SELECT max(bp) m FROM cardiac) c", False),
         (one_person(4, 12), True),
     ],
 )  # fmt: skip
