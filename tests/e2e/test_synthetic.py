@@ -145,22 +145,23 @@ def test_who_cancels_gets_nothing(space: SampleSpace, study: Study) -> None:
 
 
 def test_a_set_for_the_shelf_is_a_product(space: SampleSpace) -> None:
-    node = str(space.node_folder("c"))
+    node = str(space.node_folder("b"))
     listing = msgspec.json.encode(Listing("cardiology", policy=OPEN)).decode()
-    ask_desk(space.node_folder("c"), DeskCall("list", {"listing": listing}))
+    ask_desk(space.node_folder("b"), DeskCall("list", {"listing": listing}))
     made = ("node", "synthesise", "--folder", node, "--data-set", "cardiology", "--rows", "1000", "--epsilon", "1",
             "--sql", "SELECT age, sex, chol, thalach FROM cardiac")  # fmt: skip
-    before = spent(space, "c")
+    before = spent(space, "b")
     look = verb(*made, "--dry-run")
-    assert look["charged"] is False and look["fits"] > 0 and spent(space, "c") == before
+    assert look["charged"] is False and look["fits"] > 0 and spent(space, "b") == before
     assert any("pay" in one for one in look["licence"])
     found = verb(*made)
-    assert spent(space, "c") > before and found["inside"]["rows"]["exposure"]
+    assert spent(space, "b") > before and found["inside"]["rows"]["exposure"]
     assert verb(*made)["set"] == found["set"]
-    paid = spent(space, "c")
+    paid = spent(space, "b")
     told = verb(*made, "--tell", "distances", "--publish", "--title", "Synthetic cardiology")
-    assert spent(space, "c") == paid
+    assert spent(space, "b") == paid
     product = told["product"]
+    assert product["deidentified"] == told["deidentified"] == 3
     assert product["media_type"] == "application/zip" and product["title"] == "Synthetic cardiology"
     listed = verb("product", "list", "-a", str(space.folder / "researcher"))
     assert product["product"] in {one["product"] for one in listed}

@@ -22,7 +22,7 @@ app = typer.Typer(
 RunId = Annotated[str, typer.Argument(help="The run whose result it is, asked for under the L1 pack.")]
 DataSet = Annotated[str, typer.Argument(help="Id of the data set under whose terms it is offered.")]
 ProductId = Annotated[str, typer.Argument(help="The product's id.")]
-_SHOWN = ("product", "title", "entry", "size_bytes", "digest", "withdrawn", "by", "reason")
+_SHOWN = ("product", "title", "entry", "size_bytes", "digest", "deidentified", "withdrawn", "by", "reason")
 Title = Annotated[str, typer.Option(help="What it is called in catalogs.")]
 
 

@@ -33,6 +33,7 @@ from xinglin.wire.products import (
     DEPOSIT_CONTEXT,
     DEPOSIT_LIFE_MS,
     LEAVES,
+    POOLED,
     PRODUCT_BYTES,
     PRODUCTS_PAGE,
     TITLE,
@@ -91,6 +92,7 @@ class ProductDesk:
             leaves=tuple(sorted(set(call.leaves))),
             leaf=-1,
             at=call.at,
+            deidentified=POOLED,
         )
         return await self._taken_in(product, call.content)
 

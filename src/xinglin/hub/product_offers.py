@@ -105,7 +105,8 @@ def _as_entry(parent: CatalogueEntry, product: Product) -> CatalogueEntry:
 
 
 def _labels(product: Product) -> dict[str, object]:
-    return {
+    graded = {"conformsTo": f"urn:gbt:42460-2023:grade:{product.deidentified}"} if product.deidentified else {}
+    return graded | {
         "byteSize": product.size_bytes,
         "mediaType": product.media_type,
         "checksum": {"algorithm": "sha256", "checksumValue": product.digest},

@@ -17,7 +17,7 @@ from xinglin.gate import mark_of
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.stores.synthetic_archive import unpacked
-from xinglin.wire.products import Product, product_id
+from xinglin.wire.products import MADE_UP, Product, product_id
 from xinglin.wire.synthetic import SyntheticManifest
 from xinglin.wire.synthetic_products import MEDIA_TYPE, SyntheticDeposit, is_set_id
 
@@ -48,6 +48,7 @@ def proven_set(call: SyntheticDeposit, signer: str, entry: CatalogueEntry, leaf:
         leaf=-1,
         at=call.at,
         media_type=MEDIA_TYPE,
+        deidentified=MADE_UP,
     )
 
 

@@ -44,7 +44,7 @@ from xinglin.terms.wording import duty_text
 from xinglin.trust.envelope import sign
 from xinglin.wire.errors import Refused
 from xinglin.wire.extracts import ExtractFile
-from xinglin.wire.products import PRODUCT_BYTES, Product
+from xinglin.wire.products import MADE_UP, PRODUCT_BYTES, Product
 from xinglin.wire.synthetic import SyntheticManifest
 from xinglin.wire.synthetic_products import SYNTHETIC_CONTEXT, SyntheticDeposit, is_set_id
 
@@ -274,6 +274,7 @@ class NodeShelf:
             "rho": rho_text(manifest.rho_units),
             "size_bytes": len(content),
             "entry": manifest.entry,
+            "deidentified": MADE_UP,
             "told": decode_json(files["report.json"], dict),
         }
 

@@ -16,6 +16,7 @@ from xinglin.sdk.handed import TELL, Handed, Proven, check_commitment, check_fil
 from xinglin.sdk.noise import rho_text
 from xinglin.stores.tls import write_private
 from xinglin.wire.extracts import ExtractAttestation
+from xinglin.wire.products import MADE_UP
 from xinglin.wire.synthetic import KIND, REPORT_FILE, SyntheticManifest
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class SyntheticSet:
     def to_dict(self) -> dict[str, Any]:
         """The manifest and the report as plain JSON values; no rows."""
         plain: dict[str, Any] = msgspec.to_builtins(self.manifest)
-        return {**plain, "report": self.report}
+        return {**plain, "deidentified": MADE_UP, "report": self.report}
 
     def __repr__(self) -> str:
         return str(self)
@@ -121,6 +122,7 @@ class SyntheticSet:
             f"  guarantee    ({one.epsilon}, {one.delta})-differentially private for {one.unit}",
             f"  cost         rho {rho_text(one.rho_units)}, {paid}",
             f"  method       {one.method}; one person in {one.held_out} was left out to judge it",
+            f"  grade        {MADE_UP} of GB/T 42460-2023: nothing is left to tell a person by",
             "  mark         every copy names its recipient, agreement and time",
             "  confirm      what is found here on the data before anybody acts on it",
         ]

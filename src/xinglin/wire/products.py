@@ -29,6 +29,12 @@ PRODUCTS_LISTED = Limit("products of a whole list", 10_000, "products")
 TITLE = Limit("title of a product", 200, "characters")
 DEPOSIT_LIFE_MS = 5 * 60_000
 """How long a signed deposit or withdrawal is good."""
+POOLED = 4
+"""Grade of GB/T 42460-2023 of pooled statistics: aggregates, no record of a person."""
+MADE_UP = 3
+"""Grade of GB/T 42460-2023 of a synthetic set. It is no 4: it has rows in the form of a person's. No row is of anybody,
+and what the rows tell of one person is bounded (differential privacy): nothing remains that a person is told by.
+"""
 _PRODUCT_ID = re.compile(r"product-[a-z2-7]{26}")
 MEDIA_TYPE = "application/json"
 """What a gate releases: canonical JSON."""
@@ -66,6 +72,7 @@ class Product(msgspec.Struct, frozen=True):
     connectors name it. ``hospitals``: whose rows are in it; ``leaves``: what it rests on; ``leaf``: its own in the log.
     ``withdrawn``: since when (0: it stands), and ``by`` whom. Where a regulator ordered it, ``reason``: of
     ``ORDER_REASONS``, and ``order``: the index of the leaf that carries the order (-1: none).
+    ``deidentified``: the grade of GB/T 42460-2023, ``POOLED`` or ``MADE_UP`` (0: deposited before it was said).
     """
 
     product: str
@@ -85,6 +92,7 @@ class Product(msgspec.Struct, frozen=True):
     by: str = ""
     reason: str = ""
     order: int = -1
+    deidentified: int = 0
 
     @property
     def catalog_id(self) -> str:

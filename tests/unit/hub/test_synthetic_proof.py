@@ -21,6 +21,7 @@ from xinglin.kernel.verdict import Denied
 from xinglin.stores.synthetic_archive import packed, unpacked
 from xinglin.testing.decision_table import named_did
 from xinglin.wire.extracts import ExtractFile
+from xinglin.wire.products import MADE_UP
 from xinglin.wire.synthetic import SyntheticColumn, SyntheticManifest, SyntheticTable
 from xinglin.wire.synthetic_products import SET_FILES, SyntheticDeposit
 
@@ -69,6 +70,7 @@ def test_a_hospitals_own_set_is_a_product() -> None:
     found = judged(call, leaf(call))
     assert not isinstance(found, Denied), found
     assert found.media_type == "application/zip" and found.title == "Synthetic: Cardiology"
+    assert found.deidentified == MADE_UP
     assert (found.hospitals, found.leaves, found.run_id) == ((HERE,), (7,), SET)
     assert unpacked(call.content)[1] == FILES and call.content == deposit().content
 
