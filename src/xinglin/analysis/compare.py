@@ -23,10 +23,11 @@ from xinglin.analysis.algorithm import (
     State,
 )
 from xinglin.analysis.cells import Crossing
-from xinglin.analysis.descriptive import MomentState
+from xinglin.analysis.descriptive import MomentState, too_coarse
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.missing import counts_payload
 from xinglin.analysis.moments import MomentSums, Summary
+from xinglin.analysis.packed import rounds
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Floats, Mask, Table
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
@@ -113,6 +114,8 @@ class _Compare(Algorithm):
         verdict = every(verdicts)
         if isinstance(verdict, Denied):
             return verdict
+        if rounds(self.pack) and any(group.variance is None for group in groups):
+            return too_coarse(self.params.column)
         compared = self._compare(groups)
         if isinstance(compared, NamedFailure):
             return compared

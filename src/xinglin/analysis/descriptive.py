@@ -24,11 +24,13 @@ from xinglin.analysis.algorithm import (
 from xinglin.analysis.cells import Crossing
 from xinglin.analysis.missing import counts_payload
 from xinglin.analysis.moments import MomentSums, column_frame, some_value
-from xinglin.analysis.packed import not_judged
+from xinglin.analysis.packed import not_judged, rounds
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Floats, Mask, Table
+from xinglin.analysis.told_sums import told_product
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, every
 from xinglin.privacy.disclosure import check_total
+from xinglin.privacy.packs.model import Pack
 
 
 class DescribeParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -173,13 +175,15 @@ class Covariance(Algorithm):
         if isinstance(verdict, Denied):
             return verdict
         still = [summary.column for summary in found if not summary.variance]
+        if still and rounds(self.pack):
+            return too_coarse(still[0])
         if still:
             words = f"{still[0]!r} does not vary in the pooled data."
             return NamedFailure("constant", words, f"Leave {still[0]!r} out.")
         covariance = self._covariance(known, totals)
         deviations = [math.sqrt(row[j]) for j, row in enumerate(covariance)]
         correlation = [
-            [1.0 if i == j else value / (deviations[i] * deviations[j]) for j, value in enumerate(row)]
+            [1.0 if i == j else _ratio(value, deviations[i] * deviations[j]) for j, value in enumerate(row)]
             for i, row in enumerate(covariance)
         ]
         payload: dict[str, Any] = {
@@ -193,6 +197,8 @@ class Covariance(Algorithm):
 
     def _covariance(self, known: MomentState, totals: Mapping[str, tuple[float, ...]]) -> list[list[float]]:
         products = exact.symmetric(totals["products"], len(self.columns))
+        if self.pack is not None and rounds(self.pack):
+            return self._told_covariance(self.pack, known, totals, products)
         rows, shifts = known.rows[0], totals["residuals"]
         halves = [column_frame(column)[1] for column in self._numbers]
         return [
@@ -202,6 +208,34 @@ class Covariance(Algorithm):
             ]
             for i, row in enumerate(products)
         ]
+
+    def _told_covariance(
+        self, pack: Pack, known: MomentState, totals: Mapping[str, tuple[float, ...]], products: list[list[float]]
+    ) -> list[list[float]]:
+        """Of rounded sums alone: of two booleans, of the rounded number of rows in which they agree."""
+        rows, shifts, means = int(known.rows[0]), totals["residuals"], known.means
+        halves = [column_frame(column)[1] for column in self._numbers]
+        told = [self._sums.told(pack, k, rows, means[k], totals) for k in range(len(means))]
+        matrix = [[0.0] * len(means) for _ in means]
+        for i, one in enumerate(told):
+            for j, other in enumerate(told):
+                if one is None or other is None:  # the summaries are hidden then
+                    continue
+                about = rows * means[i] * means[j] + means[i] * shifts[j] + means[j] * shifts[i]
+                both = one.variance or 0.0 if i == j else told_product(pack, rows, products[i][j] + about, one, other)
+                matrix[i][j] = both * halves[i] * halves[j]
+        return matrix
+
+
+def too_coarse(column: str) -> NamedFailure:
+    """Why nothing is told of a column whose spread is lost in the rounding of counts."""
+    words = f"Rounded as the disclosure packs round counts, nothing is left of the spread of {column!r}."
+    return NamedFailure("constant", words, "Widen the cohort, or bound the column more narrowly.")
+
+
+def _ratio(value: float, deviations: float) -> float:
+    """A correlation; made of rounded sums it could pass one."""
+    return min(max(value / deviations, -1.0), 1.0)
 
 
 def _moment(state: State) -> MomentState:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,7 +22,7 @@ from xinglin.analysis import arithmetic as exact
 from xinglin.analysis.algorithm import Algorithm, Cell, Guard, NamedFailure, Outcome, Part, Premises, Result, State
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import Design, Piece, is_binary
-from xinglin.analysis.errors import BadParameters, NoPublishedRange
+from xinglin.analysis.errors import BadParameters, NoPublishedRange, PackRefused
 from xinglin.analysis.families import FAMILIES, Family
 from xinglin.analysis.formula import parse_formula
 from xinglin.analysis.glm_local import (
@@ -34,8 +35,9 @@ from xinglin.analysis.glm_local import (
     support_counts,
 )
 from xinglin.analysis.glm_pack import held_by_one, judge_model, shown_pack, wants_leverage
-from xinglin.analysis.glm_result import Fit, payload_of
-from xinglin.analysis.glm_scaling import Moments, Scaling, frame, link, moments_of, scaling_of
+from xinglin.analysis.glm_result import Fit, payload_of, told_payload
+from xinglin.analysis.glm_scaling import Moments, Scaling, frame, link, moments_of, reach, scaling_of
+from xinglin.analysis.packed import rounds
 from xinglin.analysis.parameters import read_params
 from xinglin.analysis.support import OUTSIDE, PROFILE, check_support
 from xinglin.analysis.table import Floats, Table, column_of, select
@@ -91,6 +93,11 @@ class Glm(Algorithm):
         self.family = _family(self.params)
         self.design = Design(self.formula, self.domain)
         self._check_outcome()
+        if rounds(self.pack) and self.family.name == "gamma":
+            raise PackRefused(
+                "Under a pack that rounds counts no Gamma model is told: one row's score has no bound there.",
+                remedy="Use the gaussian family, of the logarithm of the outcome.",
+            )
         self._crossings = self._all_crossings()
         self._rows: tuple[Table, Table] | None = None
         self._prepared: Prepared | None = None
@@ -338,7 +345,19 @@ class Glm(Algorithm):
         found = payload_of(done, self.rules)
         if self.pack is None:
             return found
-        return Result(found.kind, {**found.payload, **shown_pack(self.pack, verdict)})
+        payload: dict[str, Any] | Denied = found.payload
+        if rounds(self.pack):
+            payload = told_payload(self.pack, done, found.payload, self._reaches(done.scaling))
+        if isinstance(payload, Denied):
+            return payload
+        return Result(found.kind, {**payload, **shown_pack(self.pack, verdict)})
+
+    def _reaches(self, scaling: Scaling) -> list[float]:
+        """How far a row can lie from nought in each column of the fitted scale."""
+        return [
+            reach(self.design.pieces[column.piece], shift, scale) if column.piece >= 0 else 1.0
+            for column, shift, scale in zip(scaling.columns, scaling.shift, scaling.scale, strict=True)
+        ]
 
     def _packed_verdict(self, fit: GlmState, size: int, totals: Mapping[str, tuple[float, ...]]) -> Verdict:
         """What the hospitals' packs have against the model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +12,10 @@ from xinglin.analysis import arithmetic as exact
 from xinglin.analysis.algorithm import Guard, Result
 from xinglin.analysis.families import PEARSON_LIMIT
 from xinglin.analysis.glm_scaling import Scaling
+from xinglin.analysis.glm_told import told_model
 from xinglin.analysis.missing import counts_payload
+from xinglin.kernel.verdict import Denied
+from xinglin.privacy.packs.model import Pack
 from xinglin.terms.thresholds import DisclosureRules
 
 
@@ -65,8 +69,15 @@ def payload_of(fit: Fit, rules: DisclosureRules) -> Result:
     return Result("glm", payload)
 
 
-def _back(fit: Fit, dispersion: float) -> tuple[list[float], list[list[float]]]:
-    """Coefficients and covariance in the columns' own units."""
+def told_payload(pack: Pack, fit: Fit, payload: dict[str, Any], reaches: Sequence[float]) -> dict[str, Any] | Denied:
+    """What a pack that rounds counts lets a model tell. ``reaches``: of each column on the fitted scale."""
+    residuals = fit.sums[1] if fit.dispersion else None
+    rows, transform = fit.guard.rows_used, _transform(fit)
+    return told_model(pack, payload, rows, fit.scaling, transform, fit.covariance, reaches, residuals)
+
+
+def _transform(fit: Fit) -> list[list[float]]:
+    """From coefficients on the standardised scale to those of the columns' own units."""
     size, scaling = len(fit.coefficients), fit.scaling
     unit = scaling.outcome_scale
     factor = {"identity": unit, "inverse": 1.0 / unit}.get(fit.link, 1.0)
@@ -74,6 +85,13 @@ def _back(fit: Fit, dispersion: float) -> tuple[list[float], list[list[float]]]:
     if fit.intercept:
         for j in range(1, size):
             transform[0][j] = -factor * scaling.shift[j] / scaling.scale[j]
+    return transform
+
+
+def _back(fit: Fit, dispersion: float) -> tuple[list[float], list[list[float]]]:
+    """Coefficients and covariance in the columns' own units."""
+    scaling, transform = fit.scaling, _transform(fit)
+    unit = scaling.outcome_scale
     coefficients = [exact.dot(row, fit.coefficients) for row in transform]
     if fit.intercept and fit.link == "identity":
         coefficients[0] += scaling.outcome_shift

@@ -18,9 +18,10 @@ from xinglin.analysis.algorithm import Cell, Part, State
 from xinglin.analysis.arithmetic import roof
 from xinglin.analysis.cells import Crossing, crossing_cells
 from xinglin.analysis.design import is_binary
-from xinglin.analysis.packed import hidden_cell, rounds, told_share
+from xinglin.analysis.packed import hidden_cell, rounds
 from xinglin.analysis.support import BUCKETS, OUTSIDE, PROFILE, People, check_support, outside_counts, spread_profile
 from xinglin.analysis.table import Column, Floats, Mask, Table, present
+from xinglin.analysis.told_sums import ToldSums, told_sums
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.privacy.disclosure import hidden_reason
 from xinglin.privacy.packs.carried import least_shown
@@ -137,7 +138,7 @@ class MomentSums:
         totals: Totals,
         pack: Pack | None = None,
     ) -> list[Summary]:
-        """Each cell's mean and variance in its own unit, with what the rules hide; shares as a pack rounds counts."""
+        """Each cell's mean and variance in its own unit, with what the rules hide; under a pack, of told sums."""
         found = []
         for k, cell in enumerate(self.moment_cells):
             middle, half = column_frame(cell.column)
@@ -149,10 +150,22 @@ class MomentSums:
                 variance = max(about, 0.0) / (count - 1) * half * half
             hidden = self._hidden(rules, k, persons[k], totals, pack)
             mean = middle + half * (means[k] + shift)
-            if pack is not None and rounds(pack) and count and is_binary(cell.column):
-                mean, variance = told_share(pack, round(mean * count), count)
+            if pack is not None and rounds(pack):
+                told = self.told(pack, k, count, means[k], totals)
+                count, mean, variance = 0, middle, None
+                if told is not None:
+                    count, mean = told.rows, middle + half * told.mean
+                    variance = None if told.variance is None else told.variance * half * half
+                elif not hidden:
+                    hidden = (hidden_cell(pack),)
             found.append(Summary(cell.column.name, cell.group, count, mean, variance, hidden))
         return found
+
+    def told(self, pack: Pack, k: int, rows: int, about: float, totals: Totals) -> ToldSums | None:
+        """What a pack that rounds counts tells of cell ``k``; ``about``: the mean that the sums are centred on."""
+        total = rows * about + totals["residuals"][k]
+        squares = totals["squares"][k] + 2.0 * about * total - rows * about * about
+        return told_sums(pack, rows, total, squares)
 
     def _hidden(
         self, rules: DisclosureRules, k: int, persons: int, totals: Totals, pack: Pack | None

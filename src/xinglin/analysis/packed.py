@@ -18,15 +18,14 @@ from xinglin.kernel.verdict import Allowed, Reason, Verdict, every
 from xinglin.privacy.packs.checks import check_levels, check_subset
 from xinglin.privacy.packs.model import Pack
 from xinglin.privacy.packs.protecting import Protected, apply
-from xinglin.privacy.packs.rounding import rounded, told_counts
+from xinglin.privacy.packs.rounding import told_counts
 from xinglin.privacy.packs.table import Axis, ReleaseTable
 from xinglin.privacy.packs.words import Why, told_why
 
 SIGNIFICANT_DIGITS = 4
-"""To so many digits figures are told where a pack rounds counts: more would give the counts back."""
+"""To so many digits figures are told where a pack rounds counts. They hide nothing: what figures are made of does."""
 
-_COUNTS = frozenset({"rows", "rows_used", "rows_missing", "persons_used", "persons_missing"})
-_FREEDOM = frozenset({"df", "df_residual", "df_within"})
+_COUNTS = frozenset({"rows_used", "rows_missing", "persons_used", "persons_missing"})
 _TOLERANCE = "tolerance"
 
 
@@ -100,17 +99,11 @@ def rounds(pack: Pack | None) -> bool:
     return pack is not None and pack.settings.rounding.kind != "none"
 
 
-def told_share(pack: Pack, ones: int, rows: int) -> tuple[float, float]:
-    """Share and variance of a boolean, made of the rounded counts alone."""
-    part, whole = (int(one) for one in rounded(pack.settings.rounding, [ones, rows]))
-    share = min(part / whole, 1.0) if whole else 0.0
-    return share, share * (1.0 - share)
-
-
 def blunted(pack: Pack, payload: dict[str, Any]) -> dict[str, Any]:
-    """Counts of rows and persons and degrees of freedom as the pack rounds them, figures to four digits.
+    """Counts of rows and persons as the pack rounds them, figures to four digits.
 
-    Nothing changes where the pack rounds nothing. Counts that a table tells were rounded with it.
+    Nothing changes where the pack rounds nothing. Counts that a table tells were rounded with it, and so were the
+    sums of means (``analysis.told_sums``) and the figures of a model (``analysis.glm_told``).
     """
     return {key: _blunt(pack, key, value) for key, value in payload.items()} if rounds(pack) else payload
 
@@ -179,9 +172,6 @@ def _blunt(pack: Pack, key: str, value: Any) -> Any:
         return [_blunt(pack, key, inner) for inner in value]
     if isinstance(value, bool) or value is None or isinstance(value, str) or key == _TOLERANCE:
         return value
-    if key in _FREEDOM:
-        base = pack.settings.rounding.base
-        return round(value / base) * base
     if isinstance(value, int):
         return told_count(pack, value) if key in _COUNTS else value
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else value

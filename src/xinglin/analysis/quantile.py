@@ -18,7 +18,7 @@ import numpy as np
 from xinglin.analysis.algorithm import Algorithm, Guard, Outcome, Part, Premises, Result, State
 from xinglin.analysis.errors import BadParameters
 from xinglin.analysis.missing import counts_payload
-from xinglin.analysis.packed import hidden_cell
+from xinglin.analysis.packed import hidden_cell, rounds
 from xinglin.analysis.parameters import numbers, read_params
 from xinglin.analysis.table import Column, Floats, Table
 from xinglin.kernel.limits import Limit
@@ -26,6 +26,7 @@ from xinglin.kernel.verdict import Reason, Verdict
 from xinglin.privacy.disclosure import check_total, hidden_reason
 from xinglin.privacy.packs.carried import least_shown
 from xinglin.privacy.packs.model import Pack
+from xinglin.privacy.packs.rounding import step_start
 
 PROBABILITIES = Limit("quantiles a question", 32, "quantiles")
 SPLITS = 128
@@ -125,11 +126,24 @@ class Quantiles(Algorithm):
         return msgspec.structs.replace(known, tracks=narrowed, final=done)
 
     def _ranks(self, rows: int) -> list[int]:
-        ranks: set[int] = set()
-        for probability in self.params.probabilities:
-            lower = math.floor((rows - 1) * probability)
-            ranks |= {lower + 1, min(lower + 2, rows)}
-        return sorted(ranks)
+        return sorted({rank for p in self.params.probabilities for rank in self._between(rows, p)[:2]})
+
+    def _between(self, rows: int, probability: float) -> tuple[int, int, float]:
+        """The ranks that a quantile lies between, and how far towards the second.
+
+        Under a pack that rounds counts, the one rank nearest to it at which a step of the rounding begins, of the rows
+        as they are told: so many rows at or below a value read the same on either side of nothing else, and a
+        quantile, at whatever probability, says of a count only on which side of a step it lies.
+        """
+        if self.pack is not None and rounds(self.pack):
+            rounding = self.pack.settings.rounding
+            first, half = step_start(rounding, rows), rounding.base // 2
+            rank = max(step_start(rounding, math.ceil((first + half) * probability) + half), 1)
+            rank = min(rank, max(first, 1))
+            return rank, rank, 0.0
+        position = (rows - 1) * probability
+        lower = math.floor(position)
+        return lower + 1, min(lower + 2, rows), position - lower
 
     def _values(self, table: Table) -> Floats:
         if self._sorted is None or self._sorted[0] is not table:
@@ -149,16 +163,15 @@ class Quantiles(Algorithm):
         place = {track.rank: k for k, track in enumerate(known.tracks)}
         entries: list[dict[str, Any]] = []
         for probability in self.params.probabilities:
-            position = (rows - 1) * probability
-            lower = math.floor(position)
-            pair = (place[lower + 1], place[min(lower + 2, rows)])
+            first, second, part = self._between(rows, probability)
+            pair = (place[first], place[second])
             needed = [side for k in pair for side in sides[2 * k : 2 * k + 2]]
             entry: dict[str, Any] = {"probability": probability, "value": None, "hidden": []}
             if min(needed) < least:
                 entry["hidden"] = [msgspec.to_builtins(hidden_reason(self.rules) if pack is None else _beyond(pack))]
             else:
                 below, above = (self._value(known.tracks[k]) for k in pair)
-                entry["value"] = below + (above - below) * (position - lower)
+                entry["value"] = below + (above - below) * part
             entries.append(entry)
         payload = {
             "column": self.params.column,

@@ -9,6 +9,7 @@ rounding" (read 2026-11); German Portal for Medical Research Data (FDPG), feasib
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from xinglin.privacy.packs.model import Rounding, Settings
 
 Counts = NDArray[np.int64]
+
+_WHOLE = 1e-3
+"""So near to a whole number a sum is taken for it: sums are added in fixed point."""
 
 
 def rounded(rounding: Rounding, counts: Any) -> Counts:
@@ -44,6 +48,24 @@ def begins_step(rounding: Rounding, count: int) -> bool:
         return True
     below, here = rounded(rounding, [count - 1, count]).tolist()
     return bool(below != here)
+
+
+def rounded_sum(rounding: Rounding, amount: float) -> int:
+    """A sum (not negative) to which each row adds 0 to 1, as a count of so many rows is told.
+
+    Guarantee: what reads the same spans as much as the counts that do, and whole amounts read as counts do.
+
+    >>> rounded_sum(Rounding("nearest", 5), 42.4), rounded_sum(Rounding("nearest", 5), 42.6)
+    (40, 45)
+    """
+    b, x = rounding.base, round(amount) if abs(amount - round(amount)) < _WHOLE else amount
+    if rounding.kind == "nearest":
+        return math.floor((2 * x + b) / (2 * b)) * b
+    if rounding.kind == "midpoint":
+        return math.ceil(x / b) * b - (b // 2 if x > 0 else 0)
+    if rounding.kind == "up":
+        return math.floor(x / b) * b + b
+    return round(x)
 
 
 def step_start(rounding: Rounding, count: int) -> int:
