@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 from typing import Any
@@ -19,6 +20,8 @@ from xinglin.kernel.verdict import Denied
 from xinglin.lake.model import Snapshot
 from xinglin.node import engine_messages as em
 from xinglin.stores.child_process import command, environment
+
+log = logging.getLogger("xinglin.node.engine")
 
 
 class EngineLimits(msgspec.Struct, frozen=True):
@@ -158,6 +161,8 @@ class Engine:
         async with self._turn:
             await self._ready(request.session, started=False)
             reply = await self._ask(request, kind, em.Refusal)
+            if isinstance(reply, em.Refusal) and reply.inside:
+                log.error("synthetic set %s: measuring failed with %s", request.session, reply.inside)
             return Denied(reply.reasons) if isinstance(reply, em.Refusal) else reply
 
     async def unload(self, session: str) -> None:

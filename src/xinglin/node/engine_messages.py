@@ -196,9 +196,13 @@ class Pinned(msgspec.Struct, frozen=True, tag="pinned"):
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
-    """The rules say no; reasons depend on text and published domains, never on rows."""
+    """The rules say no; reasons depend on text and published domains, never on rows.
+
+    ``inside``: a code for the node's own log alone, which may follow from rows.
+    """
 
     reasons: tuple[Reason, ...]
+    inside: str = ""
 
 
 class Started(msgspec.Struct, frozen=True, tag="started"):

@@ -7,7 +7,6 @@ noise. ``drawn`` reads the model alone; ``judged`` compares both with the rows, 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +36,6 @@ HELD_OUT = 10
 ONLY = "rows"
 """The name of the one table of a set that has no others."""
 _FAULTS = (XinglinError, ArithmeticError, ValueError, TypeError, LookupError, MemoryError)
-log = logging.getLogger("xinglin.node.engine_synthetic")
 _PARQUET = "application/vnd.apache.parquet"
 _JSON = "application/json"
 
@@ -62,8 +60,7 @@ def fitted(request: Fit, source: Source) -> Fitted | Refusal:
         tables = _tables(source, request.ask, shape, request.secret, held_out=False)
         return Fitted(_fitted(request.ask, shape, tables).to_bytes())
     except _FAULTS as error:
-        log.error("a synthetic set could not be measured: %s", getattr(error, "code", type(error).__name__))
-        return Refusal((FAILED,))
+        return Refusal((FAILED,), getattr(error, "code", type(error).__name__))
 
 
 def drawn(request: Draw) -> Drawn | Refusal:
@@ -103,6 +100,9 @@ def _refusal(error: XinglinError) -> Refusal:
 
 
 def _shape(ask: SyntheticAsk, source: Source) -> Schema | Linked | Denied:
+    heavy = tuple(dict.fromkeys(reason for one in source.admitted for reason in one.fan_out.reasons()))
+    if heavy:
+        return Denied(heavy)
     first, *more = (one.columns for one in source.admitted)
     return shape_of(ask, first, more)
 

@@ -59,10 +59,21 @@ def test_a_person_of_many_rows_makes_no_query_fail(study: Study) -> None:
 
 def test_whatever_fails_has_one_word(study: Study) -> None:
     whole = asked(study, "SELECT age, bp FROM cardiac", rows=10)
-    assert whole.synthetic(em.Fit("run-1", ASK, SALT)) == em.Refusal((FAILED,))
+    assert whole.synthetic(em.Fit("run-1", ASK, SALT)) == em.Refusal((FAILED,), "lake.query_failed")
     closed = asked(study, "SELECT age, bp FROM cardiac")
     closed.close()
-    assert closed.synthetic(em.Fit("run-1", ASK, SALT)) == em.Refusal((FAILED,))
+    refused = closed.synthetic(em.Fit("run-1", ASK, SALT))
+    assert isinstance(refused, em.Refusal) and refused.reasons == (FAILED,)
+
+
+def test_the_child_measures_no_query_that_is_above_the_limits(study: Study) -> None:
+    """As the attack had it: 16.7 million rows of one person, if that person is there."""
+    outcomes = [
+        asked(study, one_person(4, 12, where)).synthetic(em.Fit("run-1", ASK, SALT))
+        for where in ("age=37 AND bp=117", "age=37 AND bp=118")
+    ]
+    assert isinstance(outcomes[0], em.Refusal) and outcomes[0] == outcomes[1]
+    assert {one.code for one in outcomes[0].reasons} == {"sql.fan_out"}
 
 
 def test_a_set_has_a_least_price() -> None:
