@@ -57,17 +57,20 @@ def told_otherwise(database: NodeDatabase, use: Use) -> tuple[Reason, ...]:
     """Why a question may not be asked again: it was answered at the same hospitals under other disclosure settings.
 
     Two answers to one question, hidden and rounded in two ways, tell together what neither tells. Asked by the same
-    person or under the same agreement, with packs in either plan; under the same settings nothing is said.
+    person or under the same agreement, with packs in both plans: what was answered without any says all that a stricter
+    answer would. Under the same settings nothing is said.
     """
     plan, question, settings = use.plan, question_of(use.plan), _settings(use.plan)
+    if plan.named is None:
+        return ()
     agreed = set(plan.agreements.values())
     for charge in database.allowance(plan.data_set).charges:
         record = database.record(charge.run) if charge.run != use.run else None
         row = database.run(charge.run) if record is not None and record.state == "settled" else None
-        if row is None or (plan.named is None and b'"disclosure"' not in row.plan):
+        if row is None or b'"disclosure"' not in row.plan:
             continue
         earlier = decode_json(row.plan, Plan)
-        if earlier.named is None and plan.named is None:
+        if earlier.named is None:
             continue
         if _settings(earlier) == settings or earlier.roster != plan.roster or question_of(earlier) != question:
             continue

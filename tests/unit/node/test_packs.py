@@ -178,7 +178,9 @@ def test_a_question_is_answered_under_one_set_of_settings() -> None:
     assert told_otherwise(earlier, asked_of(replace(stricter, sql=PLAN.sql + " WHERE age > 40"))) == ()
     plain = answered(asked_of(PLAN, nonce=EARLIER))
     assert told_otherwise(plain, asked_of(replace(PLAN, rules=replace(PLAN.rules, min_cell=40)))) == (), "as ever"
-    assert told_otherwise(plain, asked_of(first)), "exact, and then rounded"
+    assert told_otherwise(plain, asked_of(first)) == (), "the exact answer said all that the rounded one does"
+    tighter = tightened(replace(first.rules, min_cell=40), carried_pack(named_packs([shipped("opensafely")])))
+    assert told_otherwise(earlier, asked_of(replace(first, rules=tighter))), "thresholds of the agreements count too"
 
 
 def test_repeats_are_counted_where_a_pack_locks_them(packs: NodePacks) -> None:
