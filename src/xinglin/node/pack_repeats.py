@@ -23,6 +23,8 @@ from xinglin.wire.feasibility import plain_sql
 
 _NOT_TOLD = frozenset({"reviewers", "lock_repeats", "lock_days", "exact_answers_cap"})
 """Settings that change nothing in what an answer tells."""
+_LEFT, _UNANSWERED = frozenset({"authorised", "delivered", "settled"}), frozenset({"refused", "withheld", "ended"})
+"""States of runs whose answer is out, or will be; and of those that have none."""
 
 
 def question_of(plan: Plan) -> str:
@@ -58,15 +60,19 @@ def told_otherwise(database: NodeDatabase, use: Use) -> tuple[Reason, ...]:
 
     Two answers to one question, hidden and rounded in two ways, tell together what neither tells. Asked by the same
     person or under the same agreement, with packs in both plans: what was answered without any says all that a stricter
-    answer would. Under the same settings nothing is said.
+    answer would. Under the same settings nothing is said. A run in progress counts where it was opened before.
     """
     plan, question, settings = use.plan, question_of(use.plan), _settings(use.plan)
     if plan.named is None:
         return ()
-    agreed = set(plan.agreements.values())
+    agreed, own = set(plan.agreements.values()), database.record(use.run)
     for charge in database.allowance(plan.data_set).charges:
         record = database.record(charge.run) if charge.run != use.run else None
-        row = database.run(charge.run) if record is not None and record.state == "settled" else None
+        if record is None or record.state in _UNANSWERED:
+            continue
+        if record.state not in _LEFT and own is not None and (own.opened, use.run) < (record.opened, charge.run):
+            continue
+        row = database.run(charge.run)
         if row is None or b'"disclosure"' not in row.plan:
             continue
         earlier = decode_json(row.plan, Plan)
@@ -77,7 +83,9 @@ def told_otherwise(database: NodeDatabase, use: Use) -> tuple[Reason, ...]:
         who = use_of(RunOrder(row.run, row.request, row.plan)).request.requester
         if who == use.request.requester or agreed & set(earlier.agreements.values()):
             words = "This question was answered under other disclosure settings; two answers would tell what none does."
-            return (Reason("terms.pack_other_settings", words, f"See {charge.run}, or ask under its settings."),)
+            where = f"See {charge.run}, or ask" if who == use.request.requester else "Ask"
+            remedy = f"{where} under the disclosure packs of that answer, or ask something else."
+            return (Reason("terms.pack_other_settings", words, remedy),)
     return ()
 
 

@@ -150,6 +150,9 @@ def test_a_greater_base_that_cuts_elsewhere_is_not_a_coarser_one(
     assert found is not None and ("opensafely" in found) == kept
 
 
+OWN_RECORD = SimpleNamespace(state="asked", opened=10)
+
+
 def asked_of(plan: Plan, requester: str = REQUEST.requester, nonce: str = REQUEST.nonce) -> Use:
     bound = {"plan": plan.digest(), "study": plan.study, "nodes": plan.roster}
     request = replace(REQUEST, **bound, requester=requester, nonce=nonce)
@@ -157,12 +160,13 @@ def asked_of(plan: Plan, requester: str = REQUEST.requester, nonce: str = REQUES
     return Use(run_id_of(signed), signed, request, plan)
 
 
-def answered(use: Use) -> Any:
+def answered(use: Use, state: str = "settled", opened: int = 5) -> Any:
     """What a node's database says of one earlier answer."""
     row = SimpleNamespace(run=use.run, request=use.signed.to_bytes(), plan=canonical_bytes(use.plan))
+    records = {use.run: SimpleNamespace(state=state, opened=opened)}
     charges = SimpleNamespace(charges=[SimpleNamespace(run=use.run)])
     return SimpleNamespace(
-        allowance=lambda _: charges, record=lambda _: SimpleNamespace(state="settled"), run=lambda _: row
+        allowance=lambda _: charges, record=lambda run: records.get(run, OWN_RECORD), run=lambda _: row
     )
 
 
@@ -172,7 +176,11 @@ def test_a_question_is_answered_under_one_set_of_settings() -> None:
     assert told_otherwise(earlier, asked_of(first)) == ()
     (reason,) = told_otherwise(earlier, asked_of(stricter))
     assert reason.code == "terms.pack_other_settings" and asked_of(first, nonce=EARLIER).run in reason.remedy
-    assert told_otherwise(earlier, asked_of(stricter, OTHER)) == (reason,), "under the same agreements"
+    (same,) = told_otherwise(earlier, asked_of(stricter, OTHER))
+    assert same.code == reason.code and "run-" not in same.remedy, "under the same agreements"
+    begun = asked_of(first, nonce=EARLIER)
+    for state, opened, codes_ in (("computed", 5, 1), ("computed", 50, 0), ("settled", 50, 1), ("withheld", 5, 0)):
+        assert len(told_otherwise(answered(begun, state, opened), asked_of(stricter))) == codes_, (state, opened)
     apart = dict.fromkeys(PLAN.agreements, "sha256:" + "7" * 64)
     assert told_otherwise(earlier, asked_of(replace(stricter, agreements=apart), OTHER)) == ()
     assert told_otherwise(earlier, asked_of(replace(stricter, sql=PLAN.sql + " WHERE age > 40"))) == ()
