@@ -4,11 +4,15 @@ One row more, or with another outcome, moves the coefficients by V·x·s: V is t
 score. Over all rows that the published ranges allow, |x| and |s| are bounded, so coefficient j moves by at most
 sⱼ = max|s|·Σₖ|(A·V)ⱼₖ|·rₖ, with rₖ the reach of column k on the fitted scale and A the way back from it. It is told as
 a multiple of b·sⱼ, made the next 1, 2 or 5 of a decade. Of ``y ~ 1`` this is the rounding of a count: b ones more move
-the logit by b/(n·p·(1 − p)). A standard error moves by a share of at most max|s|·H, H = Σ|Vⱼₖ|·rⱼ·rₖ (the largest
-leverage, and by how much weights follow the coefficients): it is told in steps of b times that share. Deviance,
-Pearson's χ², likelihood, AIC and the covariances are left out: with the others they tell n itself (the χ² of ``y ~ 1``
-is n). The bounds are linear in one row, so near: each figure for itself leaves as many counts as the rounding does;
-several together can leave fewer.
+the logit by b/(n·p·(1 − p)).
+
+A standard error moves by half the share by which the information does: the row's own weight times its leverage, at most
+H = Σ|Vⱼₖ|·rⱼ·rₖ, and the weights of all rows, which follow the coefficients: in the mean max|s|·√(H·h), with h the
+leverage of a usual row. It is told in steps of b times that share. Deviance, Pearson's χ², likelihood, AIC and the
+covariances are left out: with the others they tell n itself (the χ² of ``y ~ 1`` is n).
+
+The bounds are linear in one row, so near: each figure for itself leaves as many counts as the rounding does; several
+together can leave fewer.
 """
 
 from __future__ import annotations
@@ -24,10 +28,11 @@ from xinglin.privacy.packs.model import Pack
 
 LEFT_OUT = ("deviance", "null_deviance", "pearson_chi2", "log_likelihood", "aic", "covariance")
 """Figures of a model that are not told where counts are rounded."""
+_REMEDY = "Bound columns more narrowly (LEAST, GREATEST), use fewer terms, or widen the cohort."
 WIDEST = 0.5
 """Errors told in steps wider than this share of them say nothing; the model is refused then."""
-_FOLLOWING = {"binomial": 0.625}
-"""Half of the largest weight of a row (of a binomial one 1/4) and of how much weights follow, per unit of score."""
+_WEIGHT = {"binomial": 0.25}
+"""The largest weight of a row; of a Poisson one its score's bound."""
 
 
 def told_model(
@@ -50,12 +55,15 @@ def told_model(
     score = scaling.outcome_high - scaling.outcome_low if residuals is not None else max(scaling.outcome_high, 1.0)
     held = sum(abs(inverse[j][k]) * reaches[j] * reaches[k] for j in range(size) for k in range(size))
     scatter = score * score / residuals if residuals else 0.0
-    follows = score * held * _FOLLOWING.get(payload["family"], 1.0)
-    share = base * ((held + scatter) / 2.0 if residuals is not None else follows)
+    if residuals is not None:
+        share = base * (held + scatter) / 2.0
+    else:
+        usual = min(held, size * inverse[0][0]) if reaches[0] == 1.0 else held
+        share = base * (held * _WEIGHT.get(payload["family"], score) + score * math.sqrt(held * usual)) / 2.0
     whole = told_count(pack, rows)
     if not share <= WIDEST or (residuals is not None and not residuals) or whole is None:
         words = f"Rounded as pack {pack.names_of('rounding')} rounds counts, nothing is left of this model."
-        return Denied((Reason("privacy.too_coarse", words, "Use fewer terms, widen the cohort, or ask with noise."),))
+        return Denied((Reason("privacy.too_coarse", words, _REMEDY),))
     moved = [
         base * score * sum(abs(_cell(transform, inverse, j, k)) * reaches[k] for k in range(size)) for j in range(size)
     ]
