@@ -146,7 +146,7 @@ class NodeDecider:
             touched=touched,
             not_admitted=(*refused, *self._approvals.faults(held, below)),
             law=law.reasons,
-            packs=(*packs.reasons, *self._told_otherwise(use)),
+            packs=(*packs.reasons, *self._told_otherwise(use, agreement)),
             disclosure_packs=packs.kept,
             approval=approval,
             ethics_approvals=self._approvals.names(use.plan.study, below),
@@ -186,9 +186,12 @@ class NodeDecider:
     def _answered(self, use: Use) -> tuple[tuple[Instant, ...], Instant]:
         return answered_before(self._database, use), self._clock()
 
-    def _told_otherwise(self, use: Use) -> tuple[Reason, ...]:
-        apart = self._packs is None or is_handed_over(use.plan) or paid_noise(use.plan) is not None
-        return () if apart else told_otherwise(self._database, use)
+    def _told_otherwise(self, use: Use, agreement: Agreement | None) -> tuple[Reason, ...]:
+        """Where this hospital names packs; of what is protected by its profile, or by noise, nothing."""
+        if self._packs is None or is_handed_over(use.plan) or paid_noise(use.plan) is not None:
+            return ()
+        mentioned = self._packs.mentioned(use.request.operation, agreement)
+        return told_otherwise(self._database, use) if mentioned else ()
 
     def _population(self, use: Use, held: AgreementFacts | None) -> tuple[str, ...] | None:
         if held is None:

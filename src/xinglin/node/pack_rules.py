@@ -76,6 +76,10 @@ class NodePacks:
         policies = self._policies(agreement)
         return tuple(sorted({name for policy in policies for name in packs_required(policy, operation)}))
 
+    def mentioned(self, operation: str, agreement: Agreement | None) -> set[str]:
+        """Names and digests of every pack that this hospital's policies name, as alternatives too."""
+        return {name for policy in self._policies(agreement) for name in packs_asked(policy, operation)}
+
     def _policies(self, agreement: Agreement | None) -> list[Policy]:
         policies = [self._house.house().policy if self._house is not None else None]
         if agreement is not None and isinstance(agreement.terms.policy, Policy):
@@ -106,9 +110,8 @@ class NodePacks:
         carried = None if plan.named is None else carried_pack(plan.named)
         named = {name for part in (plan.named.parts if plan.named else ()) for name in (part.name, part.digest)}
         known, required = self._known(), set(self.asked(operation, agreement))
-        mentioned = {name for policy in self._policies(agreement) for name in packs_asked(policy, operation)}
         found = 0
-        for name in required | mentioned:
+        for name in required | self.mentioned(operation, agreement):
             pack = known.get(name)
             if pack is None:
                 found = max(found, 2 if name in required | named else 0)
