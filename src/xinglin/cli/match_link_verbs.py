@@ -126,8 +126,6 @@ def _link(
     left_out = given.sifted
     value = {**found.shown(threshold), "unusable": given.unusable}
     value |= {} if left_out is None else {"objected": left_out.objected, "unknown": left_out.unknown}
-    measured = found.shown(threshold)["measured"]
     names = ("threshold", "linked", "precision", "recall", "planted")
-    printer.value(
-        value, lambda: f"{facts({n: v for n, v in value.items() if n != 'measured'})}\n{columns(measured, names)}"
-    )  # type: ignore[arg-type]
+    counted = {name: shown for name, shown in value.items() if name != "measured"}
+    printer.value(value, lambda: f"{facts(counted)}\n{columns(found.shown_measures(), names)}")

@@ -86,18 +86,22 @@ class LinkOutcome(msgspec.Struct, frozen=True):
             "session": self.session,
             "linked": sum(one.score >= threshold for one in self.links),
             "threshold": threshold,
-            "measured": [
-                {
-                    "threshold": one.threshold,
-                    "linked": sum(found.score >= one.threshold for found in self.links),
-                    "precision": round(one.precision, 3),
-                    "recall": round(one.recall, 3),
-                    "planted": one.planted,
-                }
-                for one in self.measured
-            ],
+            "measured": self.shown_measures(),
             "method": METHOD,
         }
+
+    def shown_measures(self) -> list[dict[str, float]]:
+        """For each threshold: how many are linked, and what was measured on planted pairs."""
+        return [
+            {
+                "threshold": one.threshold,
+                "linked": sum(found.score >= one.threshold for found in self.links),
+                "precision": round(one.precision, 3),
+                "recall": round(one.recall, 3),
+                "planted": one.planted,
+            }
+            for one in self.measured
+        ]
 
 
 class Persons:
