@@ -1,7 +1,8 @@
 """The hub computes scores that it cannot read: ciphers of a model times ciphers of rows, for the key holders alone.
 
 It admits by signature: a session is opened by a hospital that has an agreement in force with the owner of the model
-for the study; each step is its party's own, and what was put once stays. It has no key and decrypts nothing.
+for the study, and stops where that ends or is frozen: nothing is taken in, computed or handed out any more, and a
+party may still end it. Each step is its party's own, and what was put once stays. It has no key and decrypts nothing.
 """
 
 from __future__ import annotations
@@ -80,15 +81,19 @@ class ScoreDesk:
         """Score every block whose model and rows are there; once each."""
         async with self._turn:
             terms, names = self._terms(session), self._box.names(session)
+            if "failed-0" in names:
+                return
             ready = {f"rows-{n}" for n in range(terms.blocks)}
             keyed = terms.engine == "tenseal" or "finish-0" in names
             for number in range(terms.blocks):
                 if keyed and "model-0" in names and ready <= names and f"scored-{number}" not in names:
                     try:
+                        await asyncio.to_thread(self._in_force, terms)
                         scored = await asyncio.to_thread(self._score, session, terms, number)
                     except XinglinError as error:
-                        log.warning("a score was not computed: %s", error.code)
-                        self._box.put(session, "failed-0", error.code.encode())
+                        code = error.codes[0] if isinstance(error, Refused) else error.code
+                        log.warning("a score was not computed: %s", code)
+                        self._box.put(session, "failed-0", code.encode())
                         return
                     self._box.put(session, f"scored-{number}", encode_msgpack(ScoreSent(b"", scored)))
 
@@ -124,22 +129,28 @@ class ScoreDesk:
             return deny("hub.score_terms", "The terms are another hospital's, or another session's.")
         if not 1 <= terms.block <= 65_536 or terms.rows < 1 or len(terms.columns) != len(terms.scales):
             return deny("hub.score_terms", "The terms say nothing that can be computed.")
-        if {who, terms.owner, terms.study} & self._hub.members.record.revoked:
-            return deny("secure.study_frozen", "The regulator has frozen the study or a party.")
+        self._in_force(terms)
         mine = [one for one in self._sessions_of(who) if one != call.session and self._open_by(one, who)]
         if len(mine) >= OPEN.value:
             return deny("hub.score_open", f"A hospital has at most {OPEN.value} {OPEN.name}.", "End one first.")
+        return Allowed()
+
+    def _in_force(self, terms: ScoreTerms) -> None:
+        """Returns where nothing is frozen and the agreement stands; ``Refused`` otherwise."""
+        if {terms.hospital, terms.owner, terms.study, terms.agreement} & self._hub.members.record.revoked:
+            words = "The regulator has frozen the study, the agreement or a party."
+            raise Refused(deny("secure.study_frozen", words).reasons)
         for row in self._hub.store.agreements():
             agreement = decode_json(Signed.from_bytes(row.offered).payload, Agreement)
             if row.state == "active" and agreement.digest() == terms.agreement:
                 named = (agreement.provider, agreement.consumer, agreement.study)
-                if named == (who, terms.owner, terms.study):
-                    return Allowed()
+                if named == (terms.hospital, terms.owner, terms.study):
+                    return
         words = "There is no agreement in force between these parties for this study."
-        return deny("hub.score_not_agreed", words, "Agree first.")
+        raise Refused(deny("hub.score_not_agreed", words, "Agree first.").reasons)
 
     def _may_put(self, who: str, call: ScoreCall) -> Verdict:
-        terms = self._party(call.session, who)
+        terms = self._party(call.session, who, ending=call.step == "end")
         mine = OF_HOSPITAL if who == terms.hospital else OF_OWNER
         most = terms.blocks if call.step in ("rows", "partial") else 1
         if call.step not in mine or call.number >= most:
@@ -148,10 +159,12 @@ class ScoreDesk:
             return deny("hub.score_ended", "A party has ended this session.", "Open a new one.")
         return Allowed()
 
-    def _party(self, session: str, who: str) -> ScoreTerms:
+    def _party(self, session: str, who: str, *, ending: bool = False) -> ScoreTerms:
         terms = self._terms(session)
         if who not in (terms.hospital, terms.owner):
             raise Refused(deny("hub.score_party", "This session is of others.").reasons)
+        if not ending:
+            self._in_force(terms)
         return terms
 
     def _terms(self, session: str) -> ScoreTerms:

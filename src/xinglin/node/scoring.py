@@ -127,10 +127,12 @@ class ScoreSide:
         said = msgspec.to_builtins(terms)
         told = self._book.log("admitted", session, (decision.consumer,), said, people=people, use=use)
         public, secret = self._key(terms, lambda made: ScoreOpen(terms, told, made), wait_s)
+        self._still(decision)
         self._send(terms, public, packed)
         sums = self._sums(terms, secret, wait_s)
         self._check(sums, order, middles, terms.engine)
         scores = _logistic(sums[_places(order, len(owners))])
+        self._still(decision)
         digest = hashlib.sha256(scores.tobytes()).hexdigest()
         self._book.log("delivered", session, (decision.consumer,), {"session": session.hex()}, scores=digest)
         self._line.put(session.hex(), "end", b"delivered")
@@ -150,6 +152,13 @@ class ScoreSide:
         return session
 
     # --- steps -----------------------------------------------------------------------------------
+
+    def _still(self, decision: Decision) -> None:
+        """The node decides as before: there was time to freeze a party or to end the agreement. Else ``Refused``."""
+        again = self._book.gate.decide(decision.study, decision.purpose, ())
+        if (again.agreement, again.consumer) != (decision.agreement, decision.consumer):
+            words = "The study has another agreement now than when the session was opened."
+            raise Refused(deny("node.score_not_agreed", words, "Cancel it, and begin anew.").reasons)
 
     def _with_checks(self, table: Numbers) -> tuple[Numbers, Any, list[tuple[int, int]]]:
         """The rows with check rows among them, shuffled; where each stands, and whose middle each check row is."""

@@ -24,6 +24,7 @@ from xinglin.hub import blind_scores
 from xinglin.hub.blind_scores import ScoreDesk
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage
+from xinglin.kernel.verdict import deny
 from xinglin.node.match_book import Book
 from xinglin.node.match_gate import Decision
 from xinglin.node.match_line import Journal
@@ -76,12 +77,13 @@ class Scene:
         self.folder, self.log, self.now = folder, Log(), NOW
         self.home = folder / "node"
         self.home.mkdir()
+        self.gate: Gate = Agreed(self.log, HOSPITAL.did)
         (self.home / "matching.toml").write_text('unknown = "keep"\n')
         agreement = SimpleNamespace(
             provider=HOSPITAL.did, consumer=OWNER.did, study="s", digest=lambda: AGREEMENT
         )  # fmt: skip
         monkeypatch.setattr(blind_scores, "decode_json", lambda _data, kind: agreement if kind is Agreement else None)
-        row = SimpleNamespace(state="active", offered=sign(OWNER, "agreement/1", b"{}").to_bytes())
+        row = self.row = SimpleNamespace(state="active", offered=sign(OWNER, "agreement/1", b"{}").to_bytes())
         self.record = SimpleNamespace(revoked=frozenset[str]())
         members = SimpleNamespace(directory=People(), record=self.record)
         hub = SimpleNamespace(members=members, clock=lambda: self.now, store=SimpleNamespace(agreements=lambda: [row]))
@@ -112,7 +114,7 @@ class Scene:
             with path.open("w", newline="") as file:
                 csv.writer(file).writerows([["key", "age", "smoker"], *([f"k{n}", 20 + n, n % 2] for n in range(ROWS))])
         journal = Journal.of(self.home, "score")
-        book = Book(Agreed(self.log, HOSPITAL.did), MatchingLedger.in_folder(self.home), lambda: NOW)
+        book = Book(self.gate, MatchingLedger.in_folder(self.home), lambda: NOW)
         side = ScoreSide(self.home, HOSPITAL, self.line(HOSPITAL), journal, book, self.engines)
         try:
             return side.run("s", Rows(self.home, HOSPITAL, path), {"age": scale}, engine, wait_s)
@@ -297,3 +299,74 @@ def test_one_hospital_holds_so_many_sessions_open_and_no_more(scene: Scene) -> N
     with pytest.raises(Refused) as refused:
         scene.desk.take_call(sent)
     assert refused.value.codes == ("hub.score_open",)
+
+
+def begun(scene: Scene, **changes: Any) -> tuple[str, bytes, bytes]:
+    """A session that was opened by hand; the bodies of its rows and of the model."""
+    import numpy as np
+
+    scheme = scene.engines[0]
+    pair = scheme.keys()
+    made = ScoreTerms("s", HOSPITAL.did, OWNER.did, AGREEMENT, ("age",), (1.0,), 8, 8, "tenseal", "n")
+    terms = msgspec.structs.replace(made, **changes)
+    session, body = terms.session().hex(), encode_msgpack(ScoreOpen(terms, Told(0, b"s"), pair.public))
+    scene.desk.take_call(call(HOSPITAL, body, session=session, step="open"))
+    rows, *model = (scheme.encrypt(pair.public, np.full(8, one)) for one in (1.0, 0.75, -2.0))
+    return session, encode_msgpack(Ciphers((rows,))), encode_msgpack(Ciphers(tuple(model)))
+
+
+def refusal(scene: Scene, sent: ScoreSent) -> str:
+    """The code with which the hub refuses a call; "" where it does not."""
+    try:
+        scene.desk.take_call(sent)
+    except Refused as error:
+        return str(error.codes[0])
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("frozen", "code"),
+    [
+        ("s", "secure.study_frozen"),
+        (OWNER.did, "secure.study_frozen"),
+        (HOSPITAL.did, "secure.study_frozen"),
+        (AGREEMENT, "secure.study_frozen"),
+        ("", "hub.score_not_agreed"),
+    ],
+)
+def test_a_session_that_is_frozen_or_no_longer_agreed_takes_computes_and_hands_out_nothing(
+    scene: Scene, frozen: str, code: str
+) -> None:
+    session, rows, model = begun(scene)
+    ours, theirs = call(HOSPITAL, rows, session=session, step="rows"), call(OWNER, model, session=session, step="model")
+    scene.desk.take_call(ours)
+    scene.record.revoked, scene.row.state = frozenset({frozen} - {""}), "active" if frozen else "ended"
+    assert refusal(scene, ours) == refusal(scene, theirs) == code
+    assert refusal(scene, call(HOSPITAL, act="take", session=session, step="rows")) == code
+    scene.record.revoked, scene.row.state = frozenset(), "active"
+    scene.desk.take_call(theirs)
+    scene.record.revoked, scene.row.state = frozenset({frozen} - {""}), "active" if frozen else "ended"
+    asyncio.run(scene.desk.compute(session))  # between the last message and the sum
+    assert scene.box.get(session, "scored-0") is None and scene.box.get(session, "failed-0") == code.encode()
+    assert refusal(scene, call(OWNER, b"over", session=session, step="end")) == ""
+
+
+@pytest.mark.parametrize(("asked", "rows"), [(2, 0), (3, 1)])
+def test_the_node_decides_again_before_rows_leave_and_before_scores_are_shown(
+    scene: Scene, asked: int, rows: int
+) -> None:
+    class Ending(Agreed):
+        times = 0
+
+        def decide(self, study: str, purpose: str, peers: tuple[str, ...]) -> Decision:
+            self.times += 1
+            if self.times >= asked:
+                raise Refused(deny("node.match_frozen", "Frozen.").reasons)
+            return super().decide(study, purpose, peers)
+
+    scene.gate = Ending(scene.log, HOSPITAL.did)
+    found = scene.both()
+    assert isinstance(found, Refused) and found.codes == ("node.match_frozen",)
+    (session,) = scene.line(OWNER).sessions()
+    assert sum(one.startswith("rows-") for one in scene.box.names(session)) == rows
+    assert [kind for kind, *_ in scene.log.leaves] == ["admitted"]
