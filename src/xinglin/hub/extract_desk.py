@@ -13,9 +13,9 @@ from xinglin.hub.members import Members
 from xinglin.hub.run_desk import check_asked
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.errors import XinglinError
-from xinglin.kernel.instants import Clock
+from xinglin.kernel.instants import Clock, Instant
 from xinglin.kernel.verdict import Reason, deny
-from xinglin.stores.extract_hub import ExtractRow, HubExtracts
+from xinglin.stores.extract_hub import ExtractRow, HubExtracts, RelayFull
 from xinglin.terms.extracts import check_extract
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest
 from xinglin.terms.synthetic import SYNTHESISE, check_synthetic, is_synthetic
@@ -46,9 +46,14 @@ _SEAL_OVERHEAD = 64 * 1024
 WAIT_DAYS = 14.0
 """How long the sealed parts of an extract wait for their workspace, unless the operator sets another time."""
 _DAY_MS = 24 * 3_600_000
+_ATTESTED_MS = 3_600_000
+"""How long sealed parts wait for their hospital's attestation, since the last of them."""
+_THROUGH_MS = 30_000
+"""How long after its attestation a hospital is through with an extract; asked before, it lets that pass."""
 _LOOK_S = 60.0
 _CANCELLED = "The asker cancelled it."
 _TAKEN = "The workspace has it."
+_NO_ROOM = "The hub has no room for it now; the hospital hands it over once there is."
 _OVER = frozenset({"delivered", "dropped", *EXTRACT_STATES.final})
 
 
@@ -66,6 +71,9 @@ class ExtractDesk:
         self._members, self.store, self._put, self._clock = members, store, put, clock
         self._wait_ms = int(wait_days * _DAY_MS)
         self._changed = asyncio.Condition()
+        self._last_part: dict[str, Instant] = {}
+        self._short: dict[str, int] = {}  # bytes that extracts need whose parts were not kept
+        self._again: dict[str, Instant] = {}  # when their hospital is through with them, and may be asked again
 
     # --- the asker ---------------------------------------------------------------------------
 
@@ -162,17 +170,37 @@ class ExtractDesk:
             PARTS.check(report.of)
             PART_BYTES.check(len(report.payload) - _SEAL_OVERHEAD)
             if 1 <= report.number <= report.of:
-                await asyncio.to_thread(self.store.add_part, row.run, report.number, report.payload)
+                await self._keep(row, report)
         elif isinstance(report, ExtractGiven):
             await self._given(row, report)
         elif isinstance(report, ExtractSaid) and report.event in {*EVENTS} & {*EXTRACT_STATES.events(row.view.state)}:
             await self._move(row, report.event, words=report.words, reasons=report.reasons)
 
+    async def _keep(self, row: ExtractRow, part: ExtractPart) -> None:
+        """Keep a part; where there is no room, its hospital hands the whole over again later, and sends on meanwhile.
+
+        The line is one queue: a part that is refused until there is room would hold up every run of the hospital.
+        """
+        self._last_part[row.run] = self._clock()
+        try:
+            await asyncio.to_thread(self.store.add_part, row.run, part.number, part.payload)
+        except RelayFull:
+            whole = len(part.payload) if part.of == 1 else part.of * (PART_BYTES.value + _SEAL_OVERHEAD)
+            self._short[row.run] = whole
+            await asyncio.to_thread(self.store.drop_parts, row.run)
+            if "work" in EXTRACT_STATES.events(row.view.state):
+                await self._move(row, "work", words=_NO_ROOM)
+
     async def _given(self, row: ExtractRow, report: ExtractGiven) -> None:
         signed = Signed.from_bytes(report.attestation)
         said = open_signed_as(signed, EXTRACT_CONTEXT, self._members.directory, ExtractAttestation)
         right = (said.run_id, said.node, said.recipient) == (row.run, row.node, row.recipient)
-        if not right or signed.signer != row.node or self.store.parts(row.run) != said.parts:
+        right = right and signed.signer == row.node
+        if right and row.run in self._short:
+            self._again[row.run] = self._clock() + _THROUGH_MS
+            await asyncio.to_thread(self.store.drop_parts, row.run)
+            return
+        if not right or self.store.parts(row.run) != said.parts:
             log.warning("extract %s: what its hospital says of it does not fit", row.run)
             return
         await self._move(row, "deliver", parts=said.parts, attestation=signed, words="", reasons=())
@@ -198,8 +226,28 @@ class ExtractDesk:
                 words = f"Its workspace did not fetch it in {days} days, so the sealed parts were deleted here."
                 remedy = "Start the workspace, then have it handed over again: xinglin extract again."
                 await self._move(row, "drop", words=words, reasons=deny("hub.not_fetched", words, remedy).reasons)
-            elif row is None or late or row.view.state in {"dropped", *EXTRACT_STATES.final}:
+            elif row is None or row.view.state in {"dropped", *EXTRACT_STATES.final}:
                 await asyncio.to_thread(self.store.drop_parts, run)
+            elif row.view.state != "delivered":
+                await self._unattested(run)
+        await self._ask_again()
+
+    async def _ask_again(self) -> None:
+        """Have hospitals hand over what did not fit, once there is room; each is told to its hospital once."""
+        for run, at in tuple(self._again.items()):
+            row = self.store.one(run)
+            room = self._clock() >= at and await asyncio.to_thread(self.store.has_room, run, self._short.get(run, 0))
+            if room and self._again.pop(run, None) is not None and row is not None:
+                self._short.pop(run, None)
+                self._order(row)
+
+    async def _unattested(self, run: str) -> None:
+        """Delete parts that their hospital has not attested for too long; those of before a start, from then on."""
+        if self._clock() - self._last_part.setdefault(run, self._clock()) > _ATTESTED_MS:
+            self._last_part.pop(run)
+            log.warning("extract %s: its parts were never attested, and are deleted", run)
+            await asyncio.to_thread(self.store.drop_parts, run)
+            self._short.setdefault(run, 0)
 
     # --- inside ------------------------------------------------------------------------------
 
@@ -213,6 +261,9 @@ class ExtractDesk:
         version = row.view.version + 1
         view = msgspec.structs.replace(row.view, state=state, version=version, changed=self._clock(), **changes)
         self.store.say(view, over=state in _OVER)
+        if state in _OVER:
+            for known in (self._last_part, self._short, self._again):
+                known.pop(row.run, None)
         if state == "dropped" or state in EXTRACT_STATES.final:
             await asyncio.to_thread(self.store.drop_parts, row.run)
         async with self._changed:

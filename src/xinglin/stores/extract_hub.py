@@ -11,12 +11,14 @@ from xinglin.kernel.codec import decode_json
 from xinglin.kernel.limits import Limit
 from xinglin.stores.columns import number, octets, words
 from xinglin.stores.database import Database, Row, insert_or, sqlite_url
+from xinglin.stores.database_errors import StoreFull
 from xinglin.wire.extracts import ExtractView
 
 SCHEMA_VERSION = 1
 SCHEMA = "xinglin_hub_extracts"
 """Where the tables lie in PostgreSQL, unless the URL or the role sets a search path."""
 RELAYED_BYTES = Limit("sealed parts that wait at the hub", 4 * 1024 * 1024 * 1024, "bytes")
+RELAYED_OF_NODE = Limit("sealed parts of one hospital that wait at the hub", 1024 * 1024 * 1024, "bytes")
 _meta = MetaData()
 extract = Table(
     "extract",
@@ -48,8 +50,16 @@ _ADD_PART = insert_or(part, "key", replace=False)
 _PART = select(part.c.payload).where(part.c.key == bindparam("one"))
 _COUNT = select(func.count().label("count")).select_from(part).where(part.c.run == bindparam("one_run"))
 _HELD = select(part.c.run).distinct().order_by(part.c.run)
-_SIZE = select(func.coalesce(func.sum(part.c.size), 0).label("size"))
+_SIZES = (
+    select(func.coalesce(extract.c.node, "").label("node"), func.sum(part.c.size).label("size"))
+    .select_from(part.outerjoin(extract, part.c.run == extract.c.run))
+    .group_by(extract.c.node)
+)
 _DROP = delete(part).where(part.c.run == bindparam("one_run"))
+
+
+class RelayFull(StoreFull):
+    """A hospital's share of the relay is used up; nothing was kept, and later calls succeed once there is room."""
 
 
 class ExtractRow(msgspec.Struct, frozen=True):
@@ -103,10 +113,22 @@ class HubExtracts:
         self._database.write(_SAY, key=view.run_id, said=msgspec.json.encode(view), is_open="no" if over else "yes")
 
     def add_part(self, run: str, name: int, payload: bytes) -> None:
-        """Keep a sealed part; one that is known stays as it is. Raises ``LimitExceeded`` where there is no room."""
-        (held,) = self._database.rows(_SIZE)
-        RELAYED_BYTES.check(int(held["size"]) + len(payload))
+        """Keep a sealed part; one that is known stays as it is. Raises ``RelayFull`` where there is no room."""
+        if self.part(run, name) is not None:
+            return
+        if not self.has_room(run, len(payload)):
+            raise RelayFull("No more sealed parts of this hospital can wait here.", remedy="Send them again later.")
         self._database.write(_ADD_PART, key=f"{run}/{name}", run=run, size=len(payload), payload=payload)
+
+    def has_room(self, run: str, size: int) -> bool:
+        """Whether ``size`` bytes more may wait for the hospital of ``run``.
+
+        Beside its limit, a hospital takes at most half of what the others leave: there is always room for one more.
+        """
+        row = self.one(run)
+        sizes = {found["node"]: int(found["size"]) for found in self._database.rows(_SIZES)}
+        own = sizes.pop(row.node if row is not None else "", 0)
+        return own + size <= min(RELAYED_OF_NODE.value, (RELAYED_BYTES.value - sum(sizes.values())) // 2)
 
     def part(self, run: str, name: int) -> bytes | None:
         """A sealed part."""

@@ -17,7 +17,7 @@ from xinglin.hub.members import Members
 from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage
 from xinglin.stores import extract_hub
-from xinglin.stores.extract_hub import HubExtracts
+from xinglin.stores.extract_hub import HubExtracts, RelayFull
 from xinglin.terms.extracts import ExtractAsk
 from xinglin.terms.request import Plan, UseRequest
 from xinglin.testing.decision_table import allowed_use
@@ -162,9 +162,9 @@ async def test_one_more_than_the_limits(scene: Scene, monkeypatch: pytest.Monkey
     run = scene.desk.list(ASKER.did)[0].run_id
     with pytest.raises(LimitExceeded):
         await scene.desk.take(NORTH.did, ExtractPart(run, 1, PARTS.value + 1, b"x"))
-    monkeypatch.setattr(extract_hub, "RELAYED_BYTES", replace(extract_hub.RELAYED_BYTES, value=3))
+    monkeypatch.setattr(extract_hub, "RELAYED_OF_NODE", replace(extract_hub.RELAYED_OF_NODE, value=3))
     scene.store.add_part(run, 1, b"abc")
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(RelayFull):
         scene.store.add_part(run, 2, b"d")
 
 
@@ -240,3 +240,47 @@ async def test_a_hospital_takes_back_what_nobody_fetched(delivered: Delivered) -
     assert await delivered.state() == "recalled" and delivered.store.held() == ()
     with pytest.raises(Refused):
         await desk.again(run, ASKER.did)
+
+
+async def test_what_finds_no_room_is_asked_for_again_and_not_lost(
+    delivered: Delivered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract_hub, "RELAYED_OF_NODE", replace(extract_hub.RELAYED_OF_NODE, value=10))
+    desk, run = delivered.desk, delivered.desk.ask(*delivered.asked(1)).run_id
+    part, before = ExtractPart(run, 1, 1, b"sealed"), len(delivered.sent)
+    await desk.take(NORTH.did, part)
+    await desk.take(NORTH.did, delivered.attested(run, 1))
+    view = await desk.view(run, ASKER.did)
+    assert view.state == "working" and "no room" in view.words and delivered.store.parts(run) == 0
+    delivered.now += 60_000
+    await desk.lapse()
+    assert len(delivered.sent) == before, "there is no room yet"
+    await desk.taken(delivered.run, WORKSPACE)
+    await desk.lapse()
+    await desk.lapse()
+    assert [order for _, order in delivered.sent[before + 1 :]] == [ExtractOrder(run, *_bytes(delivered, 1))]
+    await desk.take(NORTH.did, part)
+    await desk.take(NORTH.did, delivered.attested(run, 1))
+    assert (await desk.view(run, ASKER.did)).state == "delivered" and desk.part(run, WORKSPACE, 1) == b"sealed"
+
+
+async def test_parts_that_nobody_attests_wait_for_an_hour(delivered: Delivered) -> None:
+    desk, run = delivered.desk, delivered.desk.ask(*delivered.asked(1)).run_id
+    await desk.take(NORTH.did, ExtractPart(run, 1, 2, b"half"))
+    delivered.now += 3_600_000
+    await desk.lapse()
+    assert delivered.store.parts(run) == 1
+    delivered.now += 1
+    await desk.lapse()
+    assert delivered.store.parts(run) == 0 and await delivered.state() == "delivered"
+    before = len(delivered.sent)
+    await desk.take(NORTH.did, ExtractPart(run, 2, 2, b"late"))
+    await desk.take(NORTH.did, delivered.attested(run, 2))
+    delivered.now += 60_000
+    await desk.lapse()
+    assert len(delivered.sent) == before + 1 and delivered.store.parts(run) == 0, "a slow hospital begins anew"
+
+
+def _bytes(scene: Scene, number: int) -> tuple[bytes, bytes]:
+    signed, plan = scene.asked(number)
+    return signed.to_bytes(), plan

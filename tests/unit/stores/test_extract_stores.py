@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.access.people import NORTH, keys
 
 from xinglin.access.output_review import cast_output_vote
-from xinglin.stores.extract_hub import ExtractRow, HubExtracts
+from xinglin.stores import extract_hub
+from xinglin.stores.database_errors import StoreUnavailable
+from xinglin.stores.extract_hub import ExtractRow, HubExtracts, RelayFull
 from xinglin.stores.extract_node import MarkRow, NodeExtractStore
 from xinglin.stores.extract_vault import CannotRead, ExtractVault
 from xinglin.wire.extracts import ExtractView
@@ -54,6 +57,26 @@ def test_the_hub_keeps_ciphertext_until_it_is_fetched(urls: Any) -> None:
     store.say(ExtractView("run-a", "taken", 2, "did:n", "did:w", 1, 2), over=True)
     store.drop_parts("run-a")
     assert store.unfinished() == () and store.parts("run-a") == 0
+    store.close()
+
+
+def test_a_hospital_leaves_room_for_the_others(urls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("RELAYED_BYTES", 1_000), ("RELAYED_OF_NODE", 600)):
+        monkeypatch.setattr(extract_hub, name, replace(getattr(extract_hub, name), value=value))
+    store = HubExtracts(urls(), accept_loss=True)
+    for node in ("a", "b"):
+        view = ExtractView(f"run-{node}", "asked", 1, node, "did:w", 1, 1)
+        store.add(ExtractRow(f"run-{node}", "did:r", "did:w", node, b"request", b"plan", view))
+    store.add_part("run-a", 1, b"x" * 500)
+    store.add_part("run-a", 1, b"x" * 500)
+    with pytest.raises(StoreUnavailable):
+        store.add_part("run-a", 2, b"x")
+    store.add_part("run-b", 1, b"y" * 250)
+    with pytest.raises(RelayFull):
+        store.add_part("run-b", 2, b"y")
+    store.drop_parts("run-a")
+    store.add_part("run-b", 2, b"y" * 250)
+    assert store.parts("run-a") == 0 and store.parts("run-b") == 2
     store.close()
 
 
