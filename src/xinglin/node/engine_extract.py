@@ -104,8 +104,8 @@ def _compiled(request: Extract) -> tuple[Profile, Compiled, Keys]:
     from xinglin.privacy.deidentify import Keys, compile_profile, load_profile, shipped
 
     profile = load_profile(request.profile) if request.profile else shipped(request.ask.profile)
-    # Of this run alone: two extracts of one study share no pseudonym and no shift.
-    keys = Keys(f"{request.draft.study}:{request.draft.run_id}", request.draft.data_set, request.secret)
+    # Pseudonyms are of this run alone. Shifts and noise are not: drawn anew for each, several would average them out.
+    keys = Keys(f"{request.draft.study}:{request.draft.run_id}", request.draft.data_set, request.secret, steady=True)
     today = datetime.fromtimestamp(request.draft.as_of / 1000, UTC).date()
     return profile, compile_profile(profile, keys, today), keys
 

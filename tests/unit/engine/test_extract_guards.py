@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,15 @@ def test_a_date_that_moves_needs_its_precision_beside_it(home: Home) -> None:
     rows = rows_of(home.made(sql, quasi=("onset", "onset_precision"), **ask)).to_pylist()
     day, month = ({one["onset"] for one in rows if one["onset_precision"] == told} for told in ("day", "month"))
     assert len(day) > 1 and month == {None}
+
+
+def test_several_extracts_tell_no_more_of_a_date_than_one(home: Home) -> None:
+    when = "SELECT onset, onset_precision, rank FROM condition"
+    asked = {"quasi": ("onset", "onset_precision"), "sensitive": ("rank",), "profile": MOVED, "k": 1}
+    days, names = [], []
+    for run, study in (("one", "first"), ("two", "first"), ("three", "second")):
+        rows = rows_of(home.made(when, run=run, study=study, **asked)).to_pylist()
+        days.append(Counter(str(row["onset"]) for row in rows))
+        names.append({row["person"] for row in rows})
+    assert days[0] == days[1] == days[2] and len(days[0]) > 10, "one shift of a person, whichever study asks"
+    assert not names[0] & names[1] and not names[0] & names[2], "and no pseudonym"

@@ -1,4 +1,4 @@
-"""Keyed pseudonyms, shifts and noise: one key a purpose, study and data set, so that two studies cannot join.
+"""Keyed pseudonyms, shifts and noise: one key a purpose, study and data set, so no pseudonym joins two studies.
 
 The function behind all of them is AES-CBC-MAC over blocks of one fixed length, which is a pseudo-random function
 for messages of one length (Bellare, Kilian, Rogaway 2000, theorem 3.1), computed for a whole column at once. Texts
@@ -26,18 +26,22 @@ _ROOM = _BLOCK * _BLOCKS - 2
 _LONG = 0xFFFF
 # Rows that are worked on at once: what is needed beside the column stays below some 30 MB.
 _CHUNK = 1 << 17
+_STEADY = ("shift", "noise")
 _KEY = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{1,63}/)[^/#]+(#[0-9]{1,9})?", re.DOTALL)
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=False):
     """Whose pseudonyms: ``study`` and ``data_set`` by id, ``secret`` of at least 16 random bytes.
 
+    ``steady``: shifts of dates and noise are of the data set alone, the same for every study. Drawn anew each time,
+    their mean would tell the value to whoever gets several. Pseudonyms stay the study's own.
     Guarantee: without ``secret``, pseudonyms of two studies or two data sets look unrelated (HKDF-SHA256, RFC 5869).
     """
 
     study: str
     data_set: str
     secret: bytes
+    steady: bool = False
 
     def __post_init__(self) -> None:
         if len(self.secret) < SECRET_BYTES:
@@ -50,7 +54,8 @@ class Keys(msgspec.Struct, frozen=True, kw_only=False):
 
     def derive(self, purpose: str) -> bytes:
         """32 bytes for one purpose."""
-        parts = (purpose, self.study, self.data_set)
+        # No study has an empty id, so a steady key is never one of a study.
+        parts = (purpose, "" if self.steady and purpose in _STEADY else self.study, self.data_set)
         info = b"xinglin.deidentify.1" + b"".join(
             len(text.encode()).to_bytes(4, "big") + text.encode() for text in parts
         )
@@ -199,7 +204,7 @@ class Pseudonyms:
 
 
 class Shifts:
-    """Days by which a person's dates move in one study: uniform over ±``days``, never 0."""
+    """Days by which a person's dates move, in one study or (``steady``) in all: uniform over ±``days``, never 0."""
 
     def __init__(self, keys: Keys) -> None:
         self._prf = Prf(keys.derive("shift"))
