@@ -27,6 +27,7 @@ from xinglin.stores.blind_scores import ScoreBox
 from xinglin.trust.envelope import Signed, open_signed
 from xinglin.wire.errors import Refused
 from xinglin.wire.scores import (
+    BLOCK_LEAST,
     COLUMNS,
     OF_HOSPITAL,
     OF_OWNER,
@@ -68,7 +69,10 @@ class ScoreDesk:
         if not _SESSION.fullmatch(call.session) or not 0 <= call.number <= ROWS.value * COLUMNS.value:
             raise Refused(deny("hub.score_session", "No session has such a name or number.").reasons)
         if call.act == "take":
-            self._party(call.session, signed.signer)
+            terms = self._party(call.session, signed.signer)
+            if signed.signer != {"rows": terms.hospital, "model": terms.owner}.get(call.step, signed.signer):
+                words = "Rows and models go to the hub alone: who has the key could read the other's."
+                raise Refused(deny("hub.score_step", words).reasons)
             found = self._box.get(call.session, f"{call.step}-{call.number}")
             if found is None:
                 found = self._box.get(call.session, "failed-0")
@@ -127,7 +131,8 @@ class ScoreDesk:
         COLUMNS.check(len(terms.columns))
         if terms.hospital != who or terms.session().hex() != call.session or call.number:
             return deny("hub.score_terms", "The terms are another hospital's, or another session's.")
-        if not 1 <= terms.block <= 65_536 or terms.rows < 1 or len(terms.columns) != len(terms.scales):
+        least = min(terms.rows, BLOCK_LEAST)
+        if not 1 <= least <= terms.block <= 65_536 or len(terms.columns) != len(terms.scales):
             return deny("hub.score_terms", "The terms say nothing that can be computed.")
         self._in_force(terms)
         mine = [one for one in self._sessions_of(who) if one != call.session and self._open_by(one, who)]
@@ -182,17 +187,16 @@ class ScoreDesk:
         return tuple(one for one, terms in mine if who in (terms.hospital, terms.owner))
 
     def _score(self, session: str, terms: ScoreTerms, number: int) -> bytes:
-        rows, model = self._ciphers(session, f"rows-{number}"), self._ciphers(session, "model-0")
+        rows, model = self._sent(session, f"rows-{number}").parts, self._sent(session, "model-0").parts
         if terms.engine == "openfhe":
-            (key,) = self._ciphers(session, "finish-0")
-            return self._threshold.linear(key, rows, model)
+            return self._threshold.linear(self._sent(session, "finish-0").of(1)[0], rows, model)
         kept = self._box.get(session, "open-0") or b""
         public = decode_msgpack(decode_msgpack(kept, ScoreSent).body, ScoreOpen).public
         return self._single.linear(public, rows, model)
 
-    def _ciphers(self, session: str, name: str) -> tuple[bytes, ...]:
+    def _sent(self, session: str, name: str) -> Ciphers:
         kept = decode_msgpack(self._box.get(session, name) or b"", ScoreSent)
-        return decode_msgpack(kept.body, Ciphers).parts
+        return decode_msgpack(kept.body, Ciphers)
 
 
 def score_routes(desk: ScoreDesk) -> Router:

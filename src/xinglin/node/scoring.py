@@ -198,7 +198,7 @@ class ScoreSide:
         else:
             self._line.put(session, "open", encode_msgpack(opened(b"")))
             lead = self._line.wait(session, "lead", terms.owner, wait_s)
-            first, part = decode_msgpack(lead, Ciphers).parts
+            first, part = decode_msgpack(lead, Ciphers).of(2)
             secret, public, joined, second = self._threshold.join_lead(first, part)
             write_private(path, self._vault.seal(encode_msgpack((public, secret))))
             self._line.put(session, "joined", encode_msgpack(Ciphers((public, joined, second))))

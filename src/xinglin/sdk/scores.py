@@ -126,7 +126,7 @@ class Scoring:
             write_private(path, share)
             self._line.put(self.id, "lead", encode_msgpack(Ciphers((public, part))))
         body = self._line.wait(self.id, "joined", self.terms.hospital, wait_s)
-        public, joined, second = decode_msgpack(body, Ciphers).parts
+        public, joined, second = decode_msgpack(body, Ciphers).of(3)
         if self._line.look(self.id, "finish", self._space.account.did) is None:
             key = self._threshold.finish(share, public, joined, second)
             self._line.put(self.id, "finish", encode_msgpack(Ciphers((key,))))

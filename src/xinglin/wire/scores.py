@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from xinglin.kernel.codec import encode_msgpack
+from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.wire.matching import Told
@@ -25,6 +26,8 @@ SCORE_BYTES = Limit("one message of an encrypted score", 24 * 1024 * 1024, "byte
 ROWS = Limit("rows of an encrypted score", 200_000, "rows")
 COLUMNS = Limit("columns of an encrypted score", 256, "columns")
 SKEW_MS = 120_000
+BLOCK_LEAST = 1_024
+"""A cipher holds at least so many rows, or all of them: a hub keeps few messages of a session."""
 Engine = Literal["tenseal", "openfhe"]
 Step = Literal["open", "joined", "rows", "lead", "finish", "model", "partial", "scored", "end"]
 Act = Literal["put", "take", "list"]
@@ -69,6 +72,12 @@ class Ciphers(msgspec.Struct, frozen=True):
     """Keys or ciphers of one step, in order."""
 
     parts: tuple[bytes, ...]
+
+    def of(self, count: int) -> tuple[bytes, ...]:
+        """The parts where there are exactly so many; ``MalformedMessage`` otherwise."""
+        if len(self.parts) != count:
+            raise MalformedMessage("A message of an encrypted score has another number of parts than its step.")
+        return self.parts
 
 
 class ScoreCall(msgspec.Struct, frozen=True):

@@ -31,8 +31,8 @@ from xinglin.node.match_line import Journal
 from xinglin.node.scoring import Rows, Scored, ScoreSide
 from xinglin.sdk.scores import Model, Scoring
 from xinglin.secure.homomorphic.ckks import TensealScheme
-from xinglin.secure.homomorphic.errors import NoScheme
-from xinglin.secure.homomorphic.model import PRODUCTS
+from xinglin.secure.homomorphic.errors import NoScheme, NotACipher
+from xinglin.secure.homomorphic.model import PRODUCTS, SUMS
 from xinglin.stores.blind_scores import SESSIONS, ScoreBox
 from xinglin.stores.matching_ledger import MatchingLedger
 from xinglin.stores.openfhe_engine import THRESHOLD_SCORES, OpenfheScheme
@@ -42,7 +42,16 @@ from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.errors import Refused
 from xinglin.wire.matching import Told
 from xinglin.wire.score_line import ScoreLine
-from xinglin.wire.scores import SCORE_CONTEXT, Ciphers, ScoreAnswer, ScoreCall, ScoreOpen, ScoreSent, ScoreTerms
+from xinglin.wire.scores import (
+    BLOCK_LEAST,
+    SCORE_CONTEXT,
+    Ciphers,
+    ScoreAnswer,
+    ScoreCall,
+    ScoreOpen,
+    ScoreSent,
+    ScoreTerms,
+)
 
 pytest.importorskip("tenseal")
 
@@ -370,3 +379,51 @@ def test_the_node_decides_again_before_rows_leave_and_before_scores_are_shown(
     (session,) = scene.line(OWNER).sessions()
     assert sum(one.startswith("rows-") for one in scene.box.names(session)) == rows
     assert [kind for kind, *_ in scene.log.leaves] == ["admitted"]
+
+
+def test_rows_and_models_are_handed_to_who_put_them_alone(scene: Scene) -> None:
+    session, rows, model = begun(scene)
+    scene.desk.take_call(call(HOSPITAL, rows, session=session, step="rows"))
+    scene.desk.take_call(call(OWNER, model, session=session, step="model"))
+    for keys, step in ((HOSPITAL, "model"), (OWNER, "rows")):
+        assert refusal(scene, call(keys, act="take", session=session, step=step)) == "hub.score_step"
+    for keys, step in ((OWNER, "model"), (HOSPITAL, "rows")):
+        assert scene.desk.take_call(call(keys, act="take", session=session, step=step)).found
+
+
+def test_ciphers_of_another_key_end_the_session_and_are_told(scene: Scene) -> None:
+    import numpy as np
+
+    session, _, model = begun(scene)
+    weak = TensealScheme(SUMS)  # no relinearisation, and fewer primes
+    rows = encode_msgpack(Ciphers((weak.encrypt(weak.keys().public, np.ones(8)),)))
+    scene.desk.take_call(call(HOSPITAL, rows, session=session, step="rows"))
+    scene.desk.take_call(call(OWNER, model, session=session, step="model"))
+    asyncio.run(scene.desk.compute(session))
+    told = scene.desk.take_call(call(HOSPITAL, act="take", session=session, step="scored"))
+    assert not told.found and told.body == b"secure.homomorphic_cipher"
+
+
+def test_a_key_of_sums_and_a_product_key_in_two_parts_end_the_session(scene: Scene) -> None:
+    import numpy as np
+
+    weak = TensealScheme(SUMS)
+    public = weak.keys().public
+    cipher = weak.encrypt(public, np.ones(8))
+    with pytest.raises(NotACipher):
+        scene.engines[0].linear(public, [cipher], [cipher, cipher])
+    session, rows, model = begun(scene, engine="openfhe")
+    for keys, step, body in ((HOSPITAL, "rows", rows), (OWNER, "finish", model), (OWNER, "model", model)):
+        scene.desk.take_call(call(keys, body, session=session, step=step))
+    asyncio.run(scene.desk.compute(session))
+    told = scene.desk.take_call(call(HOSPITAL, act="take", session=session, step="scored"))
+    assert not told.found and told.body == b"kernel.malformed"
+
+
+def test_a_cipher_holds_as_many_rows_as_make_few_messages(scene: Scene) -> None:
+    with pytest.raises(Refused) as refused:
+        begun(scene, rows=BLOCK_LEAST + 1, block=BLOCK_LEAST - 1)
+    assert refused.value.codes == ("hub.score_terms",)
+    with pytest.raises(Refused):
+        begun(scene, rows=8, block=7)
+    begun(scene, rows=BLOCK_LEAST + 1, block=BLOCK_LEAST)

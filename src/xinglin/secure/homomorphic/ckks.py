@@ -7,14 +7,17 @@ Guarantee: that of ``Parameters``; decryptions leave the key holder through ``fl
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from xinglin.secure.homomorphic.errors import NoScheme, NotACipher, SecretWithheld, UnsafeParameters
 from xinglin.secure.homomorphic.model import CIPHER_BYTES, COLUMNS, KEY_BYTES, SUMMANDS, SUMS, KeyPair, Parameters
 
 if TYPE_CHECKING:
     from xinglin.secure.homomorphic.ports import Numbers
+
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
 
 
 def _library() -> Any:
@@ -25,6 +28,19 @@ def _library() -> Any:
             "TenSEAL is not installed.", remedy="pip install 'xinglin[homomorphic]'; plain sums need no ciphertext."
         ) from error
     return tenseal
+
+
+def _fitting(step: Callable[_Given, _Found]) -> Callable[_Given, _Found]:
+    """The library tells of keys and ciphers that do not fit together by errors of its own: ``NotACipher``."""
+
+    @functools.wraps(step)
+    def fitting(*given: _Given.args, **named: _Given.kwargs) -> _Found:
+        try:
+            return step(*given, **named)
+        except (ValueError, RuntimeError, IndexError, ArithmeticError) as error:
+            raise NotACipher("Keys or ciphers of other parameters, or that lack a part.") from error
+
+    return fitting
 
 
 class TensealScheme:
@@ -45,6 +61,7 @@ class TensealScheme:
         secret = context.serialize(save_secret_key=True, **parts)
         return KeyPair(secret, context.serialize(save_secret_key=False, **parts))
 
+    @_fitting
     def encrypt(self, public: bytes, values: Numbers) -> bytes:
         """See the port; ``UnsafeParameters`` for more numbers than a cipher holds, or such that do not fit."""
         import numpy as np
@@ -57,6 +74,7 @@ class TensealScheme:
             raise UnsafeParameters(f"A number is not finite, or not below {most:g}.", remedy="Scale the column.")
         return bytes(_library().ckks_vector(context, values.tolist()).serialize())
 
+    @_fitting
     def add(self, public: bytes, ciphers: Sequence[bytes]) -> bytes:
         """See the port."""
         context = self._public(public)
@@ -71,6 +89,7 @@ class TensealScheme:
             total += other
         return bytes(total.serialize())
 
+    @_fitting
     def score(
         self, public: bytes, columns: Sequence[bytes], weights: Sequence[float], polynomial: Sequence[float]
     ) -> bytes:
@@ -84,6 +103,7 @@ class TensealScheme:
             total = term if total is None else total + term
         return bytes(total.polyval(list(polynomial)).serialize())
 
+    @_fitting
     def linear(self, public: bytes, columns: Sequence[bytes], weights: Sequence[bytes]) -> bytes:
         """See the port."""
         context = self._public(public)
@@ -98,6 +118,7 @@ class TensealScheme:
             total = (term * self._cipher(context, weight)) + total
         return bytes(total.serialize())
 
+    @_fitting
     def decrypt(self, secret: bytes, cipher: bytes, length: int) -> Numbers:
         """See the port."""
         import numpy as np
