@@ -20,6 +20,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason, deny
 from xinglin.secure.ports import Entropy
+from xinglin.stores.exchange import read_exchanged
 from xinglin.stores.tls import write_private
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.ports import Directory
@@ -167,12 +168,10 @@ class Line:
     def hear(self, peer: str, *kinds: Kind) -> Parcel:
         """The other side's next parcel; ``Refused`` with its reasons when it is a refusal, ``NoParcel`` too late."""
         path, until = self._inbox / f"{self._taken:06d}.parcel", time.monotonic() + self._wait_s
-        while not path.exists():
+        while (data := read_exchanged(path, PARCEL_BYTES)) is None:
             if time.monotonic() > until:
                 raise NoParcel("The other institution is silent.", remedy="Ask whether its side runs; start again.")
             time.sleep(_POLL_S)
-        PARCEL_BYTES.check(path.stat().st_size)
-        data = path.read_bytes()
         parcel = unpack(data, peer, self.session, self._taken, self._directory)
         self.journal.same(f"in {self._taken}", data)
         self._taken += 1

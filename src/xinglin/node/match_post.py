@@ -9,6 +9,7 @@ from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason, deny
 from xinglin.node.match_line import Journal, NoParcel
+from xinglin.stores.exchange import read_exchanged
 from xinglin.stores.tls import write_private
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.ports import Directory
@@ -43,12 +44,11 @@ class Post:
     def hear(self, *kinds: Kind) -> Parcel:
         """The peer's next parcel; ``Refused`` with its reasons when it is a refusal, ``NoParcel`` too late."""
         path, until = self._path(self.peer, self._keys.did, self._taken), time.monotonic() + self._wait_s
-        while not path.exists():
+        while (data := read_exchanged(path, SEALED_BYTES)) is None:
             if time.monotonic() > until:
                 raise NoParcel("A party of the linkage is silent.", remedy="Ask whether its side runs; start again.")
             time.sleep(_POLL_S)
-        SEALED_BYTES.check(path.stat().st_size)
-        plain = unseal(self._keys, path.read_bytes(), SEALED_INFO)
+        plain = unseal(self._keys, data, SEALED_INFO)
         parcel = unpack(plain, self.peer, self.session, self._taken, self._directory)
         self._journal.same(f"in {self.peer} {self._taken}", plain)
         self._taken += 1

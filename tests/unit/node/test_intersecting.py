@@ -20,8 +20,10 @@ from xinglin.node.intersecting import Line, NoParcel, Outcome, Side, Taking
 from xinglin.node.match_book import Book
 from xinglin.node.match_gate import Decision
 from xinglin.node.match_line import Journal
+from xinglin.node.match_post import Post
 from xinglin.privacy.noise import rho_of_pure
 from xinglin.secure.blind.matching_terms import Shown
+from xinglin.stores.exchange import NotAFile
 from xinglin.stores.matching_ledger import MatchingLedger
 from xinglin.stores.privacy_budget import BudgetLedger
 from xinglin.stores.spu_engine import SpuEngine
@@ -214,6 +216,18 @@ def test_parcels_of_others_of_another_matching_changed_or_too_large(tmp_path: Pa
     (tmp_path / "000000.parcel").write_bytes(bytes(PARCEL_BYTES.value + 1))
     with pytest.raises(LimitExceeded):
         Line(A, People(), tmp_path, tmp_path / "out", 1.0, Journal.of(tmp_path, "x")).hear(B.did, "proposal")
+
+
+def test_what_a_carrier_lays_in_that_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    line = Line(A, People(), tmp_path, tmp_path / "out", 1.0, Journal.of(tmp_path, "x"))
+    post = Post(A, People(), tmp_path, B.did, 1.0, Journal.of(tmp_path, "y"))
+    sealed = "-".join(one.did.rpartition(":")[2] for one in (B, A)) + "-000000.sealed"
+    os.mkfifo(tmp_path / "000000.parcel")
+    os.mkfifo(tmp_path / sealed)
+    with pytest.raises(NotAFile):
+        line.hear(B.did, "proposal")
+    with pytest.raises(NotAFile):
+        post.hear("proposal")
 
 
 def sides(pair: Pair, wait_s: float = 20.0) -> tuple[Any, Any]:
