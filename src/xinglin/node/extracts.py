@@ -62,7 +62,7 @@ HELD = "held_for_review"
 STATE = "extract"
 """The state of an unfinished extract's row among the node's runs."""
 KEEP_DAYS = 30.0
-"""How long what was released and not fetched is kept to be handed over again, unless the hospital sets another time."""
+"""How long what was released and not fetched is kept for another handing over, unless the hospital says otherwise."""
 _DAY_MS = 24 * 3_600_000
 _LOOK_S = 300.0
 _AGAIN_S = 2.0
@@ -401,18 +401,18 @@ class NodeExtracts:
         if not self._vault.has(f"{use.run}.package"):
             for event in ("recall", "end"):
                 self._report(ExtractSaid(use.run, event, _NOT_KEPT))
-        elif await self._recalled(use):
             return
-        else:
-            verdict = await self.deliver(use, b"", commitment)
-            if isinstance(verdict, Denied):
-                self._recall(use.run)
+        # Under an old view of the log an end goes unseen.
+        while (gone := await self._recalled(use)) is None and use.run not in self._stops:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(_AGAIN_S)
+        if gone is False and isinstance(await self.deliver(use, b"", commitment), Denied):
+            self._recall(use.run)
 
-    async def _recalled(self, use: Use) -> bool:
-        """Whether the rules no longer allow what was released and may not be fetched yet; then it is taken back."""
+    async def _recalled(self, use: Use) -> bool | None:
+        """Whether what was released is taken back as the rules no longer allow it; ``None``: the log seen is too old."""
         verdict = await self.gate.recheck(use) if self.gate is not None else Allowed()
-        if not isinstance(verdict, Denied) or set(verdict.codes) == {STALE}:
-            return False
+        if isinstance(verdict, Allowed) or set(verdict.codes) == {STALE}:
+            return None if isinstance(verdict, Denied) else False
         log.warning("extract %s is taken back: %s", use.run, verdict.codes[0])
         self._recall(use.run)
         return True
