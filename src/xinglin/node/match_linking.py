@@ -284,7 +284,8 @@ class Linker:
         places, ids, scores, number, of = list[int](), list[bytes](), list[float](), 0, 1
         while number < of:
             part = decode_msgpack(self._unit.hear("linked").body, Linked)
-            if part.number != number or len(part.ids) != len(part.places) // 4 * ID_BYTES:
+            found, left = divmod(len(part.places), 4)
+            if part.number != number or left or (len(part.ids), len(part.scores)) != (found * ID_BYTES, found * 2):
                 raise MalformedMessage("The linkage unit's answer is not whole.")
             if not number:
                 self._book.check(
@@ -294,7 +295,7 @@ class Linker:
             places += np.frombuffer(part.places, "<u4").tolist()
             ids += [part.ids[at : at + ID_BYTES] for at in range(0, len(part.ids), ID_BYTES)]
             scores += (np.frombuffer(part.scores, "<u2") / 1000).tolist()
-        if len(set(places)) != len(places) or len(set(ids)) != len(ids) or len(scores) != len(places):
+        if len(set(places)) != len(places) or len(set(ids)) != len(ids):
             raise MalformedMessage("The linkage unit linked a record twice.")
         return places, ids, scores
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from xinglin.wire.matching import PARCEL_BYTES, Kind, Parcel, Refusal, pack, unp
 
 SEALED_BYTES = Limit("sealed parcel of a linkage", PARCEL_BYTES.value + OVERHEAD_BYTES, "bytes")
 _POLL_S = 0.05
+_NUMBER = re.compile(r"-[0-9]{6,}\.sealed\Z")
 
 
 class Post:
@@ -64,9 +66,11 @@ class Post:
         self.say("refusal", encode_msgpack(Refusal(reasons)))
 
     def destroy(self) -> None:
-        """Delete what the peer sent: filters do not outlive their answer."""
-        for number in range(self._taken):
-            self._path(self.peer, self._keys.did, number).unlink(missing_ok=True)
+        """Delete what the peer sent, heard or not: filters do not outlive their session."""
+        first = self._path(self.peer, self._keys.did, 0).name
+        for path in sorted(self._folder.iterdir()):
+            if _NUMBER.sub("", path.name) == _NUMBER.sub("", first) and not path.is_dir():
+                path.unlink(missing_ok=True)
 
     def _path(self, sender: str, reader: str, number: int) -> Path:
         names = "-".join(did.rpartition(":")[2] for did in (sender, reader))

@@ -1,7 +1,8 @@
 """The linkage unit: a third party that compares filters of two hospitals, and keeps none.
 
 It checks that both hospitals logged the same terms and that it is the unit they name, compares, logs before anything
-leaves, tells each hospital its own links alone, and deletes the filters. It sees how alike any two records are, and
+leaves, tells each hospital its own links alone, and deletes the filters: also where it ends in a refusal or by filters
+that cannot be compared, of which both hospitals are told. It sees how alike any two records are, and
 numbers; it has no key, no name and no identifier. What it could still find out is written in docs/matching.md.
 """
 
@@ -10,19 +11,23 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
-from xinglin.kernel.errors import MalformedMessage
+from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.verdict import Reason, deny
+from xinglin.node.intersecting import GOES_ON
 from xinglin.node.match_book import Book
-from xinglin.node.match_line import Journal, Progress, no_progress
+from xinglin.node.match_line import Journal, NoParcel, Progress, no_progress
 from xinglin.node.match_post import Post
 from xinglin.secure.blind.filters import RECORDS, unpack
 from xinglin.secure.blind.linkage import COMPARISONS, Blocking, Link, link
+from xinglin.stores.desk import NotRunning
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.errors import Refused
 from xinglin.wire.linking import ID_BYTES, RECORDS_AT_ONCE, SHIPPED, Filters, Linked, LinkTerms
 from xinglin.wire.matching import Told
 
 _LINKS_AT_ONCE = RECORDS_AT_ONCE
+_GOES_ON = GOES_ON | {NoParcel.code, NotRunning.code}
+"""After these the unit is started again, and goes on with the filters that it has."""
 
 
 class Unit:
@@ -43,17 +48,35 @@ class Unit:
         self._journal, self._book, self._progress = journal, book, progress
 
     def serve(self) -> dict[str, object]:
-        """Wait for both hospitals' filters and answer; numbers alone. ``Refused`` where the two do not agree."""
+        """Wait for both hospitals' filters and answer; numbers alone. ``Refused`` where the two do not agree.
+
+        The filters are deleted whatever comes of it, but for a silent hospital, a log that is away and a node that
+        does not run: then the same command goes on.
+        """
+        try:
+            done = self._compared()
+        except XinglinError as error:
+            codes = set(error.codes) if isinstance(error, Refused) else {error.code}
+            if not codes & _GOES_ON:
+                try:
+                    self._tell(error)
+                finally:
+                    self._over()
+            raise
+        self._over()
+        return done
+
+    def _compared(self) -> dict[str, object]:
         terms, first, told = self._head(self._left)
         other, second, theirs = self._head(self._right)
         sessions = {self._left.session.hex(), self._right.session.hex()}
         if terms != other or sessions != {terms.session}:
-            raise self._refusal(Reason("node.match_terms", "The hospitals name different terms for this linkage."))
+            raise _refused("node.match_terms", "The hospitals name different terms for this linkage.")
         parties = (self._left.peer, self._right.peer, self._keys.did)
         if (terms.left, terms.right, terms.unit) != parties or self._operator in parties:
-            raise self._refusal(Reason("node.match_unit", "The terms name another unit or other hospitals."))
+            raise _refused("node.match_unit", "The terms name another unit or other hospitals.")
         if terms.plan != SHIPPED.digest().hex() or terms.version != 1:
-            raise self._refusal(Reason("node.match_plan", "The terms name filters that are not the shipped ones."))
+            raise _refused("node.match_plan", "The terms name filters that are not the shipped ones.")
         said = msgspec.to_builtins(terms)
         self._book.check("admitted", self._left.session, terms.left, said, told)
         self._book.check("admitted", self._right.session, terms.right, said, theirs)
@@ -65,9 +88,6 @@ class Unit:
         released = self._book.log("release-authorised", self._left.session, parties[:2], said, links=len(links))
         self._answer(released, links)
         self._book.log("delivered", self._left.session, parties[:2], {"session": terms.session})
-        self._left.destroy()
-        self._right.destroy()
-        self._journal.done()
         return {"session": terms.session, "left": len(left), "right": len(right), "links": len(links)}
 
     def _head(self, post: Post) -> tuple[LinkTerms, Filters, Told]:
@@ -83,11 +103,11 @@ class Unit:
         while len(data) < size:
             part = decode_msgpack(post.hear("filters").body, Filters)
             if part.number != number or part.terms != first.terms or not part.data:
-                raise self._refusal(Reason("node.match_turn", "Filters came out of their order."))
+                raise _refused("node.match_turn", "Filters came out of their order.")
             data += part.data
             number += 1
         if first.number or len(data) != size:
-            raise self._refusal(Reason("node.match_records", "A hospital sent another number of filters than it said."))
+            raise _refused("node.match_records", "A hospital sent another number of filters than it said.")
         return bytes(data)
 
     def _answer(self, told: Told, links: list[Link]) -> None:
@@ -107,8 +127,20 @@ class Unit:
                 told_ids = b"".join(ids[at] for at in part)
                 post.say("linked", encode_msgpack(Linked(told, number, of, places, told_ids, scores)))
 
-    def _refusal(self, reason: Reason) -> Refused:
-        for post in (self._left, self._right):
-            post.refuse((reason,))
+    def _tell(self, error: XinglinError) -> None:
+        """Both hospitals do not wait for what will not come; nobody is told of a session that is not known."""
+        words = "The linkage unit could not use what it was sent."
+        reasons = error.reasons if isinstance(error, Refused) else (Reason(error.code, words, "Begin anew."),)
+        session = self._left.session or self._right.session
+        for post in (self._left, self._right) if session else ():
+            post.session = post.session or session
+            post.refuse(reasons)
+
+    def _over(self) -> None:
+        self._left.destroy()
+        self._right.destroy()
         self._journal.done()
-        return Refused(deny(reason.code, reason.words, reason.remedy).reasons)
+
+
+def _refused(code: str, words: str) -> Refused:
+    return Refused(deny(code, words).reasons)

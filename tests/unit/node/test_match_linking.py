@@ -6,6 +6,7 @@ import csv
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -14,20 +15,23 @@ from bench._people import two_hospitals
 from tests.unit.node.test_intersecting import NOW, Log
 
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
-from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.errors import LimitExceeded, MalformedMessage, XinglinError
+from xinglin.kernel.verdict import deny
+from xinglin.node import match_unit
 from xinglin.node.match_book import Book
 from xinglin.node.match_line import Journal, NoParcel
-from xinglin.node.match_linking import Linker, LinkOutcome, Persons, write_links
+from xinglin.node.match_linking import Linker, LinkOutcome, Persons, terms_of, write_links
 from xinglin.node.match_post import Post
 from xinglin.node.match_unit import Unit
+from xinglin.secure.blind.errors import BlindError
 from xinglin.secure.blind.filters import FilterPlan, encode
 from xinglin.secure.blind.linkage import link
 from xinglin.secure.blind.planted import pairs
 from xinglin.stores.matching_ledger import MatchingLedger
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.errors import Refused
-from xinglin.wire.linking import Filters, LinkOffer
-from xinglin.wire.matching import Acceptance
+from xinglin.wire.linking import Filters, Linked, LinkOffer
+from xinglin.wire.matching import Acceptance, Told
 
 A, B, U, OPERATOR = (PrivateKeys.generate() for _ in range(4))
 SIZE, SHARED, PLANTED = 120, 60, 60
@@ -229,7 +233,6 @@ def test_a_stopped_hospital_goes_on_with_the_same_people_alone(three: Three) -> 
 
 
 def test_a_unit_that_links_at_random_shows_in_what_is_measured(three: Three) -> None:
-    from xinglin.node import match_unit
     from xinglin.secure.blind.linkage import Link
 
     def careless(left: Any, right: Any, *_: Any) -> list[Link]:
@@ -248,9 +251,6 @@ def test_terms_that_differ_are_refused_by_the_unit(three: Three) -> None:
     with lock:
         unit = three.unit(wait_s=5.0)
         offer = LinkOffer("agr", A.did, B.did, U.did, 5, 0, 660, FilterPlan().digest(), b"k" * 32, b"n" * 16)
-        from xinglin.node.match_linking import terms_of
-        from xinglin.wire.matching import Told
-
         for keys, records in ((A, 5), (B, 6)):
             terms = terms_of(offer, Acceptance(records, b"x" * 16))
             journal = Journal.of(three.homes[keys.did], "by hand")
@@ -279,3 +279,64 @@ def test_a_hospital_that_cancels_tells_the_other_and_the_log(three: Three) -> No
     assert not [kind for kind, *_ in three.log.leaves if kind == "release-authorised"]
     with pytest.raises(Refused):
         three.linker(A)[0].cancel()
+
+
+def sealed_to_unit(three: Three) -> list[Path]:
+    return [one for one in three.exchange.iterdir() if one.name.split("-")[1] == U.did.rpartition(":")[2]]
+
+
+@pytest.mark.parametrize("error", [BlindError("x"), MalformedMessage("x"), LimitExceeded("x", 1, 2, "x")])
+def test_filters_that_cannot_be_compared_are_deleted_and_both_hospitals_are_told(
+    three: Three, error: XinglinError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(match_unit, "link", failing)
+    first, second, unit = three.run(wait_s=5.0)
+    assert unit is error and not sealed_to_unit(three)
+    for told in (first, second):
+        assert isinstance(told, Refused) and told.codes == (error.code,)
+    assert not list((three.homes[U.did] / "matching").glob("*.journal"))
+
+
+def test_filters_are_deleted_on_a_refusal_and_stay_where_the_unit_goes_on(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = [
+        Refused(deny("node.match_log_away", "Away.").reasons),
+        Refused(deny("node.match_frozen", "Frozen.").reasons),
+    ]
+    kept = []
+
+    def failing(*_: Any) -> Any:
+        raise away[0]
+
+    monkeypatch.setattr(match_unit, "link", failing)
+
+    class Twice:
+        def serve(self) -> Any:
+            with pytest.raises(Refused):
+                unit.serve()
+            kept.extend(sealed_to_unit(three))
+            unit._journal.close()
+            away.pop(0)
+            return three.unit(wait_s=5.0).serve()
+
+    unit = three.unit(wait_s=5.0)
+    first, second, last = three.run(wait_s=5.0, unit=Twice())
+    assert kept and not sealed_to_unit(three)
+    assert first.codes == second.codes == last.codes == ("node.match_frozen",)
+
+
+@pytest.mark.parametrize(
+    ("places", "scores"), [(b"12345", b"12"), (b"1234", b"123"), (b"1234", b""), (b"", b"12")]
+)  # fmt: skip
+def test_an_answer_of_the_unit_that_is_not_whole_numbers(three: Three, places: bytes, scores: bytes) -> None:
+    side, _ = three.linker(A, wait_s=0.2)
+    offer = LinkOffer("agr", A.did, B.did, U.did, 5, 0, 660, FilterPlan().digest(), b"k" * 32, b"n" * 16)
+    body = encode_msgpack(Linked(Told(0, b"s" * 32), 0, 1, places, b"i" * 16 * (len(places) // 4), scores))
+    side._unit = SimpleNamespace(hear=lambda *_: SimpleNamespace(body=body), session=b"", peer=U.did)  # type: ignore[assignment]
+    side._book = SimpleNamespace(check=lambda *_: None)  # type: ignore[assignment]
+    with pytest.raises(MalformedMessage):
+        side._hear_links(terms_of(offer, Acceptance(5, b"x" * 16)))
