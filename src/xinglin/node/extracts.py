@@ -409,7 +409,7 @@ class NodeExtracts:
             self._recall(use.run)
 
     async def _recalled(self, use: Use) -> bool | None:
-        """Whether what was released is taken back as the rules no longer allow it; ``None``: the log seen is too old."""
+        """Whether what was released is taken back as the rules no longer allow it; ``None``: the view is too old."""
         verdict = await self.gate.recheck(use) if self.gate is not None else Allowed()
         if isinstance(verdict, Allowed) or set(verdict.codes) == {STALE}:
             return None if isinstance(verdict, Denied) else False
