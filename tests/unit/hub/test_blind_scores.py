@@ -342,6 +342,7 @@ def refusal(scene: Scene, sent: ScoreSent) -> str:
         (AGREEMENT, "secure.study_frozen"),
         ("", "hub.score_not_agreed"),
     ],
+    ids=["study", "owner", "hospital", "agreement", "ended"],
 )
 def test_a_session_that_is_frozen_or_no_longer_agreed_takes_computes_and_hands_out_nothing(
     scene: Scene, frozen: str, code: str
