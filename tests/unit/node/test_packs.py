@@ -209,6 +209,64 @@ def test_the_same_question_in_other_words() -> None:
     assert question_of(levels) == question_of(replace(levels, params={**levels.params, "levels": ["m", "f"]}))
 
 
+ASKED = "SELECT a, b FROM t WHERE x > 1 AND y IN ('f', 'm')"
+
+
+@pytest.mark.parametrize("other", [
+    "select a,b from t where x>1 and y in('f','m')",
+    "SELECT a, b /* again */ FROM t WHERE x > 1 AND y IN ('f', 'm') -- again",
+    "SELECT a, b FROM t WHERE ((x) > 1) AND (y IN ('m', 'f'))",
+    'SELECT t.b, "A" FROM t WHERE t.y IN (\'f\', \'m\') AND 1.0 < t.x AND x > 1',
+    "SELECT u.a, u.b, u.c FROM t AS u WHERE u.x > 1 AND u.y IN ('f', 'm')",
+    "WITH q AS (SELECT * FROM t WHERE x > 1) SELECT a, b FROM q WHERE y IN ('f', 'm')",
+    "SELECT a, b FROM (SELECT a, b AS b, y, x FROM t) AS q WHERE x > 1 AND y IN ('f', 'm')",
+])  # fmt: skip
+def test_one_character_makes_no_other_question(other: str) -> None:
+    table = replace(PLAN, algorithm="crosstab", params={"rows": "a", "columns": "b"}, sql=ASKED)
+    assert question_of(table) == question_of(replace(table, sql=other))
+
+
+@pytest.mark.parametrize("other", [
+    ASKED.replace(">", "<"), ASKED.replace(">", ">="), ASKED.replace("1", "2"), ASKED.replace("'f'", "'F'"),
+    ASKED.replace("AND", "OR"), ASKED.replace("FROM t", "FROM u"), ASKED.replace("a,", "a + 1 AS a,"),
+    ASKED + " AND z", "SELECT a, b FROM t LEFT JOIN u USING (k) WHERE x > 1 AND y IN ('f', 'm')", "", "(" * 5_000,
+    "no SQL", "SELECT 1; SELECT 2",
+])  # fmt: skip
+def test_another_question_is_another(other: str) -> None:
+    table = replace(PLAN, algorithm="crosstab", params={"rows": "a", "columns": "b"}, sql=ASKED)
+    assert question_of(table) != question_of(replace(table, sql=other))
+
+
+def test_a_query_that_doubles_itself_is_read_in_no_time() -> None:
+    doubled = ", ".join(f"q{i} AS (SELECT * FROM q{i - 1} AS a JOIN q{i - 1} AS b USING (k))" for i in range(1, 60))
+    assert question_of(replace(PLAN, sql=f"WITH {doubled} SELECT x FROM q59")) != question_of(PLAN)
+
+
+def test_names_of_columns_and_the_order_of_relations_change_nothing() -> None:
+    joined = "SELECT p.sex AS s, d.code AS c FROM p JOIN d ON p.k = d.k WHERE d.at BETWEEN 1 AND 9"
+    table = replace(PLAN, algorithm="crosstab", params={"rows": "s", "columns": "c"}, sql=joined)
+    turned = "SELECT sex, code AS s FROM d JOIN p USING (k) WHERE d.at <= 9 AND at >= 1"
+    assert question_of(table) == question_of(replace(table, sql=turned, params={"rows": "sex", "columns": "s"}))
+    grouped = "SELECT site, max(x) AS m FROM t GROUP BY site"
+    model = replace(PLAN, algorithm="glm", params={"formula": "m ~ site + w", "family": "f"}, sql=grouped)
+    renamed = "SELECT MAX(t.x) AS f, site AS v FROM t GROUP BY 2"
+    other = replace(model, sql=renamed, params={"formula": "f ~ w+v", "family": "f"})
+    assert question_of(model) == question_of(other)
+    assert question_of(model) != question_of(replace(other, sql=renamed.replace("MAX", "MIN")))
+    compared = replace(
+        PLAN, algorithm="ttest", params={"column": "x", "by": "g", "levels": ["f", "m"]}, sql="SELECT x, g FROM t"
+    )
+    called = {"column": "x", "by": "f", "levels": ["f", "m"]}
+    assert question_of(compared) == question_of(replace(compared, sql="SELECT x, g AS f FROM t", params=called))
+    united = "SELECT x, g FROM t UNION ALL SELECT x, g FROM u"
+    swapped = "SELECT g, x FROM u UNION ALL SELECT g, x FROM t"
+    assert (
+        question_of(replace(compared, sql=united))
+        == question_of(replace(compared, sql=swapped))
+        != question_of(compared)
+    )
+
+
 def test_which_packs_a_policy_names() -> None:
     sacro, ehds = Constraint("disclosurePack", "eq", "sacro"), Constraint("disclosurePack", "isAllOf", ("ehds", "ons"))
     either = Logical("any", (sacro, ehds))
