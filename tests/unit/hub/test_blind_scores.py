@@ -117,7 +117,7 @@ class Scene:
     def line(self, keys: PrivateKeys) -> ScoreLine:
         return ScoreLine(keys, People, self.post, lambda: self.now, time.sleep)
 
-    def hospital(self, scale: float = 20.0, engine: Any = "tenseal", wait_s: float = 15.0) -> Scored:
+    def hospital(self, scale: float = 20.0, engine: Any = "tenseal", wait_s: float = 60.0) -> Scored:
         path = self.folder / "rows.csv"
         if not path.exists():
             with path.open("w", newline="") as file:
@@ -147,7 +147,7 @@ class Scene:
         return Scoring(cast(Any, space), session)
 
     def session(self) -> str:
-        for _ in range(500):
+        for _ in range(3000):
             if found := self.line(OWNER).sessions():
                 return found[0]
             time.sleep(0.02)
