@@ -120,7 +120,7 @@ def narrowed(profile: Profile, elements: Elements) -> Profile:
     """The profile with nothing but these elements, and of them nothing that tells a person.
 
     What stays and could tell one is either a date that the profile moves by days of a person's own, or an element of
-    Patient that is made k-anonymous afterwards. Notes and words of codes are left out, extensions too.
+    Patient that is made k-anonymous afterwards. Notes and words of codes are left out, extensions and times of day too.
     """
     from xinglin.privacy.deidentify.grading import remaining_of
     from xinglin.privacy.deidentify.model import DROP
@@ -138,6 +138,8 @@ def narrowed(profile: Profile, elements: Elements) -> Profile:
             return DROP
         if kind == "Address" and path not in ADDRESS_KEPT:
             return DROP
+        if _type_of(kind, path) == "time":
+            return DROP
         protected = kind in ("Patient", "Address") or bool(action.shift_days)
         return DROP if (f"{kind}.{path}" in tells and not protected) or action.do == "note" else action
 
@@ -147,3 +149,15 @@ def narrowed(profile: Profile, elements: Elements) -> Profile:
         if not is_resource(kind.partition(".")[0]) or kind.partition(".")[0] in elements
     }
     return msgspec.structs.replace(profile, fhir=fhir, extensions={}, tables={}, hl7v2={})
+
+
+def _type_of(kind: str, path: str) -> str:
+    """The type of an element; empty where there is none."""
+    from xinglin.privacy.deidentify.names import named
+
+    for name in path.split("."):
+        found = named(kind, name)
+        if found is None:
+            return ""
+        kind = found[1].name.removeprefix("@")
+    return kind

@@ -1,8 +1,9 @@
 """Whole FHIR resources of a cohort, in the computing child: as the hospital received them, and protected.
 
 1. query: the persons. 2. their facts, and the resources of these. 3. de-identify by the profile, narrowed to what the
-agreement exposes and to what tells nobody; times of day are cut off. 4. the elements of Patient are k-anonymous, with
-every earlier extract too. 5. mark the measured numbers. 6. measure again. 7. write files, with what was left out.
+agreement exposes and to what tells nobody; times of day are cut off, ages left out. 4. the elements of Patient are
+k-anonymous, with every earlier extract too; codes that could be identifiers, and dates that tell a year of birth, are
+left out. 5. mark the measured numbers. 6. measure again. 7. write files, with what was left out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from xinglin.kernel.canonical import canonical_bytes, canonical_digest
 from xinglin.kernel.verdict import Denied, deny
 from xinglin.node.engine_messages import Extract, Extracted, Load, Refusal
 from xinglin.node.extract_beside import Beside
-from xinglin.node.extract_columns import Columns
+from xinglin.node.extract_codes import plainly_coded, systems_of_many, without_ages
 from xinglin.node.extract_elements import Elements, exposed, narrowed, pruned
 from xinglin.node.extract_fhir import NDJSON
 from xinglin.node.extract_mark import Given, Marking
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 OUTCOME = "OperationOutcome"
 SAMPLE = 20
+NEVER = 10_000
+"""A year that no date reaches."""
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T[0-9:.]+(Z|[+-]\d\d:\d\d)?\Z")
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T.*)?)?)?\Z")
 _NO_DATES = frozenset({"id", "code", "system", "value", "unit", "reference", "display", "url"})
@@ -46,7 +49,8 @@ _INSTANTS = frozenset({"issued", "recorded", "lastUpdated"})
 _OF = ("subject", "patient")
 _LEFT_OUT = (
     "Of every resource: elements that the agreement or the profile does not name, notes, words of codes, extensions, "
-    "times of day, and dates by which a year of birth could be told, are left out."
+    "times of day, ages, codes that could be identifiers, and dates by which a year of birth could be told, are left "
+    "out."
 )
 _encode = msgspec.json.Encoder().encode
 
@@ -88,6 +92,8 @@ class _Given:
 
         self._compiled, self._elements, self._names = compiled, elements, Pseudonyms(keys)
         self.patients: dict[int, Resource] = {}
+        self.born: dict[int, int] = {}
+        """The year of birth as it was received, whether it is agreed or not: no date before it may leave."""
         self.others: dict[int, list[Resource]] = defaultdict(list)
         self._asked = defaultdict(int, dict.fromkeys({one.kind for one in wanted}, 0))
         for one in wanted:
@@ -96,10 +102,11 @@ class _Given:
     def take(self, one: Found) -> None:
         """De-identify one resource; what the profile gives nothing of, or may not be given whole, is left out."""
         person = one.fact.person
-        given = self._compiled.resource(one.body, one.fact.namespace, person=str(person))
+        if one.fact.kind == PATIENT:
+            self.born[person] = max(self.born.get(person, -1), _year(one.body.get(BORN)))
+        given = self._deidentified(one)
         if given is None:
             return
-        given = by_day(pruned(given, self._elements[one.fact.kind]))
         if one.fact.kind == PATIENT:
             # A person whom the hospital knows by several records is one Patient.
             self.patients.setdefault(person, given)
@@ -109,6 +116,17 @@ class _Given:
                     given[name] = {"reference": f"{PATIENT}/{self.id_of(person)}"}
             self.others[person].append(given)
         self._asked[one.fact.kind] -= 1
+
+    def _deidentified(self, one: Found) -> Resource | None:
+        """What may be given of a resource; nothing of one that tells an age, or that is no record to be protected."""
+        from xinglin.privacy.deidentify.errors import BadRecord
+
+        try:
+            given = self._compiled.resource(one.body, one.fact.namespace, person=str(one.fact.person))
+        except BadRecord:
+            return None
+        left = by_day(pruned(given, self._elements[one.fact.kind])) if given is not None else None
+        return without_ages(left) if left is not None else None
 
     def id_of(self, person: int) -> str:
         """The id of a person's Patient, of this extract alone."""
@@ -151,16 +169,22 @@ def from_year(value: Any, year: int, name: str = "") -> Any:
     return None if early else value
 
 
-def _years(
-    columns: Columns, classes: np.ndarray[Any, np.dtype[Any]], kept: np.ndarray[Any, np.dtype[Any]]
+def _year(date: Any) -> int:
+    """The year of a date; -1 where it has none."""
+    text = str(date)[:4]
+    return int(text) if text.isascii() and text.isdigit() and len(text) == 4 else -1
+
+
+def years_of(
+    born: Iterable[int], classes: np.ndarray[Any, np.dtype[Any]], kept: np.ndarray[Any, np.dtype[Any]]
 ) -> list[int]:
-    """For each person who stays, the year after the latest year of birth in their class; 0 where none is known."""
-    if BORN not in columns:
-        return [0] * len(kept)
-    born = np.nan_to_num(np.asarray(columns[BORN], dtype=np.float64)[kept], nan=-1.0)
-    latest = np.full(int(classes.max(initial=0)) + 1, -1.0)
-    np.maximum.at(latest, classes, born)
-    return [int(year) + 1 for year in latest[classes]]
+    """For each person who stays, the year after the latest year of birth in their class.
+
+    ``born``: of every person, -1 where it is not known. Where nobody's of a class is, every date is too early.
+    """
+    latest = np.full(int(classes.max(initial=0)) + 1, -1)
+    np.maximum.at(latest, classes, np.array([*born], dtype=np.int64)[kept])
+    return [int(year) + 1 if year >= 0 else NEVER for year in latest[classes]]
 
 
 def _protected(request: Extract, profile: Profile, made: _Given) -> Extracted | Refusal:
@@ -182,12 +206,13 @@ def _protected(request: Extract, profile: Profile, made: _Given) -> Extracted | 
     if isinstance(index, Denied):
         return Refusal(index.reasons)
     given: dict[str, list[Resource]] = defaultdict(list)
-    years = _years(before, anonymous.classes, anonymous.kept)
-    for row, place in enumerate(anonymous.kept.tolist()):
-        code = codes[place]
+    years = years_of([made.born.get(code, -1) for code in codes], anonymous.classes, anonymous.kept)
+    staying = [codes[place] for place in anonymous.kept.tolist()]
+    systems = systems_of_many({code: made.others[code] for code in staying}, ask.k)
+    for row, code in enumerate(staying):
         given[PATIENT].append(patient_of(made.patients[code], anonymous.columns, row, made.id_of(code)))
         for one in made.others[code]:
-            given[one["resourceType"]].append(from_year(one, years[row]))
+            given[one["resourceType"]].append(from_year(plainly_coded(one, systems), years[row]))
     for listed in given.values():
         listed.sort(key=lambda one: str(one.get("id", "")))
     mark = Given(draft.run_id, ask.workspace, draft.agreement, draft.released, b"")
@@ -279,7 +304,7 @@ def _outcome(made: _Whole) -> Resource:
     issues = [_LEFT_OUT]
     if made.anonymous.loss.suppressed:
         issues.append("Patients who could be told from too few others are left out, with all that is theirs.")
-    lacking = "some facts of the cohort are not here, for no whole resource of them was received."
+    lacking = "some facts of the cohort are not here: no whole resource of them was received, or none that may leave."
     issues += [f"{kind}: {lacking}" for kind in made.incomplete]
     return {
         "resourceType": OUTCOME,

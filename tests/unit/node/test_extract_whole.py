@@ -15,13 +15,16 @@ from xinglin.catalogue.views import ExposedTable
 from xinglin.kernel.verdict import Denied
 from xinglin.lake.model import Snapshot
 from xinglin.node import engine_messages as em
+from xinglin.node.extract_codes import plainly_coded, systems_of_many
 from xinglin.node.extract_elements import exposed, narrowed, pruned
 from xinglin.node.extract_mark import Given, NoMark, find_mark
 from xinglin.node.extract_numbers import mark_resources, numbers_of
 from xinglin.node.extract_patients import RANGE, columns_of_patients, patient_of
-from xinglin.node.extract_whole import by_day, from_year
+from xinglin.node.extract_sources import Found, Wanted
+from xinglin.node.extract_whole import _Given, by_day, from_year, years_of
 from xinglin.privacy.anonymity import Quasi, Rules, anonymise
-from xinglin.privacy.deidentify import Keys, compile_profile, shipped
+from xinglin.privacy.deidentify import Compiled, Keys, compile_profile, shipped
+from xinglin.privacy.deidentify.errors import BadRecord
 from xinglin.privacy.deidentify.grading import remaining_of
 from xinglin.terms.agreed import CohortView
 from xinglin.testing.decision_table import named_did
@@ -174,3 +177,98 @@ def test_numbers_of_resources_carry_the_mark_and_none_tells_which() -> None:
     assert find_mark(numbers_of(observations(2_000)), KEY, everybody) == ()
     with pytest.raises(NoMark):
         mark_resources(observations(5), KEY, given[0])
+
+
+def given_of(*bodies: dict[str, Any], of: dict[str, tuple[str, ...]] | None = None) -> Any:
+    """What is made of these resources of one person."""
+    found = exposed(load(of or EVERY), [kind for kind in TYPES if of is None or kind in ("Patient", "Observation")])
+    assert not isinstance(found, Denied)
+    keys, wanted = Keys("s:r", "d", KEY), [Wanted(7, one["resourceType"], one["id"], "", "m", "") for one in bodies]
+    compiled = compile_profile(narrowed(shipped("gdpr-pseudonymised"), found[0]), keys, dt.date(2026, 11, 22))
+    made = _Given(compiled, keys, found[0], wanted)
+    for fact, body in zip(wanted, bodies, strict=True):
+        made.take(Found(fact, body))
+    return made
+
+
+def observation(code: str, **more: Any) -> dict[str, Any]:
+    coded = {"coding": [{"system": "http://loinc.org", "code": code}]}
+    return {"resourceType": "Observation", "id": "o", "status": "final", "code": coded,
+            "subject": {"reference": "Patient/7"}, **more}  # fmt: skip
+
+
+def test_no_date_before_a_birth_leaves_whether_the_year_is_agreed_or_not() -> None:
+    patient = {"resourceType": "Patient", "id": "p", "gender": "male", "birthDate": "1980-02-03"}
+    made = given_of(patient, of={"patient": ("sex",), "observation": ("code", "effective")})
+    assert "birthDate" not in made.patients[7] and made.born == {7: 1980}
+    classes, kept = np.array([0, 0, 1]), np.array([0, 1, 3])
+    years = years_of([1950, 1980, 1990, -1], classes, kept)
+    assert years[:2] == [1981, 1981], "the youngest of a class"
+    body = {"issued": "2020-03-04T00:00:00Z", "effectiveDateTime": "1980-05-01"}
+    assert from_year(body, years[0]) == {"issued": "2020-03-04T00:00:00Z"}
+    assert from_year(body, years[2]) == {}, "of a class without any year of birth no date leaves"
+
+
+def test_ages_and_times_of_day_do_not_leave() -> None:
+    age = {"coding": [{"system": "http://snomed.info/sct", "code": "397669002"}]}
+    height = {"coding": [{"system": "http://loinc.org", "code": "8302-2"}]}
+    parts = [{"code": age, "valueQuantity": {"value": 44}}, {"code": height, "valueQuantity": {"value": 170}}]
+    made = given_of(
+        observation("30525-0", valueQuantity={"value": 41}), observation("8302-2", component=parts),
+        observation("8302-2", valueTime="10:11:12"),
+    )  # fmt: skip
+    text = json.dumps(made.others[7])
+    assert len(made.others[7]) == 2 and "170" in text and "44" not in text and "41" not in text
+    assert "10:11:12" not in text and made.incomplete == ["Observation"], "and that something is missing is told"
+    stay = {"resourceType": "Encounter", "id": "e", "subject": {"reference": "Patient/7"}, "length": {"value": 1234.5}}
+    elements = {"Encounter": frozenset(("id", "subject", "length", "length."))}
+    assert narrowed(shipped("gdpr-pseudonymised"), elements).fhir["Encounter"]["length"].do == "drop"
+    assert "1234" not in json.dumps(given_of(stay).others)
+
+
+def test_a_resource_that_cannot_be_protected_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Compiled.resource
+
+    def resource_of(self: Compiled, body: dict[str, Any], *more: Any, **named: Any) -> dict[str, Any] | None:
+        if body["id"] == "deep":
+            raise BadRecord("It is nested too deeply.", place="fhir")
+        return whole(self, body, *more, **named)
+
+    monkeypatch.setattr(Compiled, "resource", resource_of)
+    made = given_of({**observation("8302-2"), "id": "deep"}, observation("8302-2"))
+    assert len(made.others[7]) == 1 and made.incomplete == ["Observation"]
+
+
+@pytest.mark.parametrize(
+    ("coding", "stays"),
+    [
+        ({"system": "http://loinc.org", "code": "8302-2"}, True),
+        ({"system": "http://snomed.info/sct", "code": "195967001"}, True),
+        ({"system": "http://snomed.info/sct", "code": "13800138000"}, False),
+        ({"system": "http://loinc.org", "code": "11010519491231002X"}, False),
+        ({"system": "http://his.local/drugs", "code": "A12"}, True),
+        ({"system": "http://his.local/drugs", "code": "13800138000"}, False),
+        ({"system": "http://his.local/drugs", "code": "110105 19491231 002X"}, False),
+        ({"system": "http://his.local/visit/ZhangSan", "code": "A12"}, False),
+        ({"system": "urn:oid:1.2.156.112604.11010519491231002X", "code": "A12"}, False),
+        ({"code": "13800138000"}, False),
+    ],
+)
+def test_a_code_that_could_be_somebodys_number_does_not_leave(coding: dict[str, str], stays: bool) -> None:
+    common = {"resourceType": "Condition", "code": {"coding": [{"system": "http://his.local/drugs", "code": "A1"}]}}
+    one = {"resourceType": "Condition", "id": "1", "code": {"coding": [coding]}}
+    systems = systems_of_many({7: [one], **{n: [common] for n in range(20, 24)}}, 5 if stays else 4)
+    systems |= {"http://his.local/drugs", "urn:oid:1.2.156.112604.11010519491231002X"}
+    left = plainly_coded(one, systems)
+    assert left == (one if stays else {"resourceType": "Condition", "id": "1"})
+
+
+def test_a_system_of_few_is_told_by_persons_and_a_quantity_keeps_its_number() -> None:
+    one = observation("8302-2", valueQuantity={"value": 41, "unit": "x", "system": "http://his.local/u", "code": "x"})
+    assert systems_of_many({1: [one, one], 2: [one]}, 3) == frozenset()
+    assert systems_of_many({1: [one], 2: [one]}, 2) == {"http://loinc.org", "http://his.local/u"}
+    assert plainly_coded(one, frozenset())["valueQuantity"] == {"value": 41}
+    units = {"value": 41, "unit": "13800138000", "system": "http://unitsofmeasure.org", "code": "cm"}
+    assert plainly_coded({"valueQuantity": units}, frozenset()) == {"valueQuantity": {"value": 41}}
+    plain = {"value": 41, "unit": "cm", "system": "http://unitsofmeasure.org", "code": "cm"}
+    assert plainly_coded({"valueQuantity": plain}, frozenset()) == {"valueQuantity": plain}

@@ -45,6 +45,7 @@ _TERM_TEXTS = frozenset(("Age", "Coding", "CodeableConcept", "Quantity", "Meta",
 _QUASI_ELEMENTS = frozenset(
     ("gender", "birthDate", "city", "state", "country", "postalCode", "maritalStatus", "communication")
 )
+_QUASI_PARTS = frozenset((("Encounter", "length"),))
 # fmt: off
 _PERSON_SEGMENTS = frozenset(
     (
@@ -161,7 +162,7 @@ def _sort_of_element(kind: str, path: str, action: Action) -> Sort | None:
         if found is None:
             return "direct"
         owner, type_name = type_name or owner, found[1].name.removeprefix("@")
-    if name in _QUASI_ELEMENTS or type_name in _DATES:
+    if name in _QUASI_ELEMENTS or type_name in _DATES or (owner, name) in _QUASI_PARTS:
         return "quasi"
     if type_name in _DIRECT_LEAVES:
         return "direct"
