@@ -20,6 +20,7 @@ from xinglin.cli.app import app
 from xinglin.contract.agreement import sign_agreement
 from xinglin.privacy.packs import carried_pack, named_packs, pack_digest, part_of, read_pack, shipped
 from xinglin.privacy.packs.carried import tightened
+from xinglin.sample import read_heart_disease
 from xinglin.sdk import Data, Offer, Refused, Run, Study, Withheld
 from xinglin.sdk.offers import Proposal
 from xinglin.sdk.plans import send
@@ -107,18 +108,23 @@ def studied(space: SampleSpace, title: str, offers: dict[str, Offer]) -> Data:
 
 
 @pytest.fixture(scope="module")
-def space(heart_space: SampleSpace) -> Iterator[SampleSpace]:
-    """The four real hospitals; two have packs of their own, published with their data sets."""
-    for hospital, text in (("b", OWN), ("c", PEOPLE)):
-        folder = heart_space.node_folder(hospital) / "disclosure_packs"
-        folder.mkdir(exist_ok=True)
-        (folder / "own.toml").write_text(text, encoding="utf-8")
-        heart_space._publish(hospital)
-    wait_until(lambda: _published(heart_space), "the packs are published")
-    yield heart_space
-    for hospital in ("b", "c"):
-        (heart_space.node_folder(hospital) / "disclosure_packs" / "own.toml").unlink()
-        heart_space._publish(hospital)
+def space(tmp_path_factory: pytest.TempPathFactory, heart_disease: Path) -> Iterator[SampleSpace]:
+    """The four real hospitals in a space of their own: what they release here, others are not compared with.
+
+    Two have packs of their own, published with their data sets.
+    """
+    space = SampleSpace(tmp_path_factory.mktemp("packs-space"), read_heart_disease(heart_disease))
+    try:
+        space.open()
+        for hospital, text in (("b", OWN), ("c", PEOPLE)):
+            folder = space.node_folder(hospital) / "disclosure_packs"
+            folder.mkdir(exist_ok=True)
+            (folder / "own.toml").write_text(text, encoding="utf-8")
+            space._publish(hospital)
+        wait_until(lambda: _published(space), "the packs are published")
+        yield space
+    finally:
+        space.close()
 
 
 def _published(space: SampleSpace) -> bool:
