@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from xinglin.secure.blind.filters import Person
+from xinglin.secure.blind.planted import Names, no_reading, other_digit, swapped_digits
 
 _SURNAMES = (
     "王 wang 72|李 li 71|张 zhang 68|刘 liu 54|陈 chen 45|杨 yang 31|黄 huang 22|赵 zhao 20|吴 wu 20|"
@@ -26,56 +27,16 @@ _GIVEN = (
     "奇 qi|雪 xue|学 xue|飞 fei|菲 fei|云 yun|芸 yun|龙 long|凤 feng|峰 feng|锋 feng|海 hai|波 bo|"
     "辉 hui|慧 hui|惠 hui|婷 ting|庭 ting|倩 qian"
 )
-_FAMILY = [one.split() for one in _SURNAMES.split("|")]
-_FIRST = [tuple(one.split()) for one in _GIVEN.split("|")]
-_READS = {sign: reads for sign, reads, *_ in [*_FAMILY, *_FIRST]}
-_WEIGHTS = [int(one[2]) for one in _FAMILY]
-
-
-def person(rng: random.Random) -> Person:
-    """One person, surname by its frequency, one or two given signs."""
-    family = rng.choices(_FAMILY, _WEIGHTS)[0][0]
-    name = family + "".join(rng.choice(_FIRST)[0] for _ in range(rng.choices((1, 2), (3, 7))[0]))
-    birth = f"{rng.randint(1930, 2023)}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}"
-    return Person(name, reading(name), birth, rng.choice("fm"))
-
-
-def reading(name: str) -> str:
-    """The name's pinyin without tones."""
-    return "".join(_READS[sign] for sign in name)
-
-
-def _homophone(one: Person, rng: random.Random) -> Person:
-    at = rng.randrange(1, len(one.name))
-    alike = [sign for sign, reads in _FIRST if reads == _READS[one.name[at]] and sign != one.name[at]]
-    return msgspec.structs.replace(one, name=_put(one.name, at, rng.choice(alike))) if alike else _other_sign(one, rng)
-
-
-def _other_sign(one: Person, rng: random.Random) -> Person:
-    name = _put(one.name, rng.randrange(1, len(one.name)), rng.choice(_FIRST)[0])
-    return msgspec.structs.replace(one, name=name, reading=reading(name))
-
-
-def _digit(one: Person, rng: random.Random) -> Person:
-    return msgspec.structs.replace(one, birth=_put(one.birth, rng.randrange(2, 8), rng.choice("0123456789")))
-
-
-def _swapped(one: Person, rng: random.Random) -> Person:
-    at = rng.randrange(2, 7)
-    return msgspec.structs.replace(one, birth=one.birth[:at] + one.birth[at + 1] + one.birth[at] + one.birth[at + 2 :])
+NAMES = Names(_SURNAMES, _GIVEN)
 
 
 def _new_year(one: Person, rng: random.Random) -> Person:
     return msgspec.structs.replace(one, birth=one.birth[:4] + "0101")
 
 
-def _no_reading(one: Person, rng: random.Random) -> Person:
-    return msgspec.structs.replace(one, reading="")
-
-
 def _misread(one: Person, rng: random.Random) -> Person:
     if not one.reading:
-        return _digit(one, rng)
+        return other_digit(one, rng)
     at = rng.randrange(len(one.reading))
     return msgspec.structs.replace(one, reading=one.reading[:at] + rng.choice("aeiounghz") + one.reading[at + 1 :])
 
@@ -85,12 +46,12 @@ def _other_sex(one: Person, rng: random.Random) -> Person:
 
 
 _ERRORS: tuple[tuple[Callable[[Person, random.Random], Person], int], ...] = (
-    (_homophone, 25),
-    (_other_sign, 10),
-    (_digit, 20),
-    (_swapped, 10),
+    (NAMES.homophone, 25),
+    (NAMES.other_sign, 10),
+    (other_digit, 20),
+    (swapped_digits, 10),
     (_new_year, 5),
-    (_no_reading, 10),
+    (no_reading, 10),
     (_misread, 10),
     (_other_sex, 10),
 )
@@ -107,11 +68,7 @@ def two_hospitals(size: int, shared: int, seed: int, second_error: float = 0.2) 
     Every shared record has one error at the right, a share ``second_error`` of them two.
     """
     rng = random.Random(seed)
-    left = [person(rng) for _ in range(size)]
+    left = [NAMES.person(rng) for _ in range(size)]
     right = [with_error(one, rng) for one in left[:shared]]
     right = [with_error(one, rng) if rng.random() < second_error else one for one in right]
-    return left, right + [person(rng) for _ in range(size - shared)]
-
-
-def _put(text: str, at: int, sign: str) -> str:
-    return text[:at] + sign + text[at + 1 :]
+    return left, right + [NAMES.person(rng) for _ in range(size - shared)]

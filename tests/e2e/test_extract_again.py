@@ -15,7 +15,7 @@ from xinglin.sdk.study import Study
 from xinglin.stores.desk import ask_desk
 from xinglin.stores.extract_hub import HubExtracts
 from xinglin.testing import SampleSpace
-from xinglin.testing.extract_space import ExtractSpace
+from xinglin.testing.extract_space import ExtractSpace, opened
 from xinglin.testing.sample_space import wait_until
 from xinglin.wire.desk import DeskCall
 
@@ -27,14 +27,8 @@ WAIT_DAYS = 0.0001
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExtractSpace]:
     space = SampleSpace(tmp_path_factory.mktemp("again"), generate_space()[:3], hub={"extract_wait_days": WAIT_DAYS})
-    home = ExtractSpace(space)
-    try:
-        space.open()
-        home.open()
+    with opened(space) as home:
         yield home
-    finally:
-        home.close()
-        space.close()
 
 
 @pytest.fixture(scope="module")

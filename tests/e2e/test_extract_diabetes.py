@@ -17,7 +17,7 @@ from xinglin.sdk import Refused
 from xinglin.sdk.offers import Offer
 from xinglin.sdk.study import Study
 from xinglin.terms.thresholds import DisclosureRules
-from xinglin.testing.extract_space import ExtractSpace
+from xinglin.testing.extract_space import ExtractSpace, opened
 from xinglin.testing.sample_space import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -45,15 +45,9 @@ SQL = f"SELECT age, gender, race, {', '.join(SENSITIVE)} FROM diabetic_data"
 def home(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[ExtractSpace]:
     archive = shared_data / "diabetes130/dataset_diabetes.zip"
     space = ConnectedSpace(tmp_path_factory.mktemp("diabetes"), archive, "diabetes130")
-    home = ExtractSpace(space, at=("a",))
-    try:
-        space.open()
-        home.open()
+    with opened(space, at=("a",)) as home:
         (space.node_folder("a") / "profiles" / "diabetes-research.toml").write_text(PROFILE, encoding="utf-8")
         yield home
-    finally:
-        home.close()
-        space.close()
 
 
 @pytest.fixture(scope="module")

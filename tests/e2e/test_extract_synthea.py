@@ -18,7 +18,7 @@ from xinglin.sdk import Refused
 from xinglin.sdk.offers import Offer
 from xinglin.sdk.study import Study
 from xinglin.terms.thresholds import DisclosureRules
-from xinglin.testing.extract_space import ExtractSpace
+from xinglin.testing.extract_space import ExtractSpace, opened
 from xinglin.testing.sample_space import wait_until
 
 pytestmark = pytest.mark.slow
@@ -50,14 +50,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, bundles: Path) -> Iterator[ExtractSpace]:
     space = ConnectedSpace(tmp_path_factory.mktemp("synthea"), bundles, "synthea")
-    home = ExtractSpace(space, at=("a",))
-    try:
-        space.open()
-        home.open()
+    with opened(space, at=("a",)) as home:
         yield home
-    finally:
-        home.close()
-        space.close()
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +61,6 @@ def study(home: ExtractSpace) -> Study:
     published = json.loads((home.space.node_folder("a") / "published.json").read_text())
     held = {table["name"]: {column["name"] for column in table["columns"]} for table in published[0]["tables"]}
     assert isinstance(home.space, ConnectedSpace)
-    print({name: sorted(columns) for name, columns in held.items()})
     agreed = {name: [c for c in wanted if c in held.get(name, ())] for name, wanted in TABLES.items() if name in held}
     return home.space.agreed("synthea", agreed, offer)
 

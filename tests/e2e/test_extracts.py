@@ -27,7 +27,7 @@ from xinglin.sample import generate_space
 from xinglin.sdk import Refused
 from xinglin.sdk.study import Study
 from xinglin.testing import SampleSpace
-from xinglin.testing.extract_space import PROFILE, REVIEWERS, ExtractSpace
+from xinglin.testing.extract_space import PROFILE, REVIEWERS, ExtractSpace, opened
 from xinglin.testing.sample_space import wait_until
 
 pytestmark = pytest.mark.slow
@@ -38,14 +38,8 @@ SQL = "SELECT age, sex, chol, disease FROM cardiac"
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExtractSpace]:
     space = SampleSpace(tmp_path_factory.mktemp("extracts"), generate_space()[:3])
-    home = ExtractSpace(space)
-    try:
-        space.open()
-        home.open()
+    with opened(space) as home:
         yield home
-    finally:
-        home.close()
-        space.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from xinglin.sdk.offers import Offer
 from xinglin.sdk.study import Study
 from xinglin.sdk.synthetic import Synthesis, Synthetic
 from xinglin.testing import SampleSpace
-from xinglin.testing.extract_space import ExtractSpace
+from xinglin.testing.extract_space import ExtractSpace, opened
 from xinglin.testing.sample_space import DATA_SET, wait_until
 from xinglin.wire.calls import RunCall
 from xinglin.wire.extracts import ExtractView
@@ -30,14 +30,8 @@ VARIABLES = ("cardiac.sex", "cardiac.age", "observation.code", "observation.valu
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExtractSpace]:
     space = SampleSpace(tmp_path_factory.mktemp("linked"), generate_space()[:3])
-    made = ExtractSpace(space, at=())
-    try:
-        space.open()
-        made.open()
+    with opened(space, at=()) as made:
         yield made
-    finally:
-        made.close()
-        space.close()
 
 
 @pytest.fixture(scope="module")

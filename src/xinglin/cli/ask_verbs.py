@@ -11,15 +11,22 @@ import typer
 
 from xinglin.cli.budget_verbs import budget
 from xinglin.cli.given import given
-from xinglin.cli.options import AccountFolder, AskPassphrase, PassphraseFile, Study, passphrase
+from xinglin.cli.options import (
+    AccountFolder,
+    AskPassphrase,
+    Hospital,
+    PassphraseFile,
+    Sql,
+    Study,
+    passphrase,
+    select_text,
+)
 from xinglin.cli.output import ends, printer
 from xinglin.cli.run_verbs import ReceiptFile, print_result
 
 if TYPE_CHECKING:
     from xinglin.sdk.data import Data
 
-Sql = Annotated[str, typer.Option("--sql", help="One SELECT over the study's views, or @FILE.")]
-Hospital = Annotated[list[str] | None, typer.Option("--hospital", help="Only this one (label or DID). Repeatable.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run's id and end; see 'xinglin run result'.")]
 By = Annotated[str, typer.Option("--by", help="Column of the groups.")]
 Level = Annotated[list[str] | None, typer.Option("--level", help="Compare this level. Repeatable; default all.")]
@@ -71,7 +78,7 @@ def _data(
 
     secret = passphrase(passphrase_file, ask_passphrase)
     with connect(account, passphrase=secret, quiet=True if printer.as_json else None) as space:
-        text = Path(sql[1:]).read_text(encoding="utf-8") if sql.startswith("@") else sql
+        text = select_text(sql)
         yield space.study(study).sql(text, hospitals=hospital)
 
 

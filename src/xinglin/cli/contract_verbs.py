@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xinglin.cli.given import account_space, given
-from xinglin.cli.options import DataSet, Purpose, Title, Variable, View
+from xinglin.cli.options import DataSet, Purpose, Title, Variable, View, select_text
 from xinglin.cli.output import columns, ends, printer
 
 if TYPE_CHECKING:
@@ -157,4 +157,4 @@ def cohort_view(text: str) -> tuple[str, str]:
     name, _, select = text.partition("=")
     if not select:
         raise typer.BadParameter("A view is written NAME=SELECT … or NAME=@FILE.")
-    return name.strip(), Path(select[1:]).read_text(encoding="utf-8") if select.startswith("@") else select
+    return name.strip(), select_text(select)

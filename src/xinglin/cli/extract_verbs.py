@@ -9,19 +9,26 @@ import msgspec
 import typer
 
 from xinglin.cli.given import account_space, given
-from xinglin.cli.options import AccountFolder, AskPassphrase, Folder, PassphraseFile, Study, passphrase
+from xinglin.cli.handed import at_desk, show_asked, show_view, show_views
+from xinglin.cli.options import (
+    AccountFolder,
+    AskPassphrase,
+    Folder,
+    Hospital,
+    PassphraseFile,
+    Sql,
+    Study,
+    passphrase,
+    select_text,
+)
 from xinglin.cli.output import columns, ends, facts, printer
 
 if TYPE_CHECKING:
     from xinglin.sdk.space import Space
-    from xinglin.wire.extracts import ExtractView
 
 app = typer.Typer(no_args_is_help=True, help="Extracts: reviewed, de-identified rows of a cohort, into a workspace.")
 RunId = Annotated[str, typer.Argument(help="The extract's id.")]
-Sql = Annotated[str, typer.Option("--sql", help="One SELECT over the study's views, or @FILE.")]
-Hospital = Annotated[list[str] | None, typer.Option("--hospital", help="Only this one (label or DID). Repeatable.")]
 Workspace = Annotated[Path, typer.Option("--workspace-folder", "-w", help="The workspace's folder.", file_okay=False)]
-_SHOWN = ("run_id", "state", "node", "recipient", "words")
 
 
 @app.command()
@@ -47,18 +54,12 @@ def ask(
     preview: Annotated[bool, typer.Option(help="Only say what would leave, and what protects it.")] = False,
 ) -> None:
     """Ask each hospital of a study for its extract; one id a hospital."""
-    text = Path(sql[1:]).read_text(encoding="utf-8") if sql.startswith("@") else sql
     wanted = space.study(study).extraction(
-        text, profile=profile, workspace=workspace, k=k, quasi=quasi or (), sensitive=sensitive or (),
+        select_text(sql), profile=profile, workspace=workspace, k=k, quasi=quasi or (), sensitive=sensitive or (),
         hospitals=hospital, l=diversity, t=closeness, suppressed=suppressed, formats=tuple(form or ()),
         resources=tuple(resource or ()),
     )  # fmt: skip
-    if preview:
-        shown = wanted.preview()
-        printer.value(shown.to_dict(), lambda: str(shown))
-        return
-    rows = [{"run_id": one.id} for one in wanted.ask()]
-    printer.value(rows, lambda: columns(rows, ("run_id",)))
+    show_asked(wanted, preview=preview)
 
 
 @app.command(name="list")
@@ -68,8 +69,7 @@ def list_(space: Space) -> None:
     """Extracts that this account asked for or receives, newest first."""
     from xinglin.sdk.extracts import extract_views
 
-    rows = [msgspec.to_builtins(one) for one in extract_views(space)]
-    printer.value(rows, lambda: columns(rows, _SHOWN))
+    show_views(extract_views(space))
 
 
 @app.command()
@@ -79,7 +79,7 @@ def show(run_id: RunId, space: Space) -> None:
     """Where an extract stands."""
     from xinglin.sdk.extracts import Extract
 
-    _view(Extract(space, run_id).view())
+    show_view(Extract(space, run_id).view())
 
 
 @app.command()
@@ -89,7 +89,7 @@ def cancel(run_id: RunId, space: Space) -> None:
     """An extract is no longer wanted: what its workspace has not fetched yet never will be."""
     from xinglin.sdk.extracts import Extract
 
-    _view(Extract(space, run_id).cancel())
+    show_view(Extract(space, run_id).cancel())
 
 
 @app.command()
@@ -99,7 +99,7 @@ def again(run_id: RunId, space: Space) -> None:
     """Have the hospital hand over once more an extract that waited too long at the hub; it decides again."""
     from xinglin.sdk.extracts import Extract
 
-    _view(Extract(space, run_id).again())
+    show_view(Extract(space, run_id).again())
 
 
 @app.command()
@@ -109,8 +109,8 @@ def reviewers(
     appoint: Annotated[str, typer.Option(help="DID of a person of this hospital who reviews from now on.")] = "",
     dismiss: Annotated[str, typer.Option(help="DID of a person who reviews no longer.")] = "",
 ) -> None:
-    """For a hospital: who looks at extracts before they leave; at least two are needed."""
-    rows = _desk(folder, "extract-reviewers", appoint=appoint, dismiss=dismiss)
+    """For a hospital: who looks at extracts and at held results before they leave; at least two are needed."""
+    rows = at_desk(folder, "extract-reviewers", appoint=appoint, dismiss=dismiss)
     printer.value(rows, lambda: columns(rows, ("did", "name")))
 
 
@@ -118,7 +118,7 @@ def reviewers(
 @ends
 def held(folder: Folder = Path("node")) -> None:
     """For a hospital: extracts that wait for its reviewers, and how many votes are in."""
-    rows = _desk(folder, "extract-held")
+    rows = at_desk(folder, "extract-held")
     printer.value(rows, lambda: columns(rows, ("run", "study", "recipient", "votes_in")))
 
 
@@ -134,7 +134,7 @@ def review(
     ask_passphrase: AskPassphrase = False,
 ) -> None:
     """For a hospital's reviewer: look at what would leave, and vote; nobody sees another's vote."""
-    page = _desk(folder, "extract-page", run=run_id)
+    page = at_desk(folder, "extract-page", run=run_id)
     if not choice:
         printer.value(page, lambda: _page(page))
         return
@@ -148,7 +148,7 @@ def review(
         keys = space.log.record.directory.keys(page["node"])
         mine = space.account.keys
         cast = cast_output_vote(mine, page["node"], keys, run_id, page["shown"], choice, reason)
-    found = _desk(folder, "extract-vote", run=run_id, vote=msgspec.json.encode(cast).decode())
+    found = at_desk(folder, "extract-vote", run=run_id, vote=msgspec.json.encode(cast).decode())
     printer.value(found, lambda: facts(found))
 
 
@@ -219,19 +219,6 @@ def leak(
     finally:
         store.close()
     printer.value(rows, lambda: columns(rows, ("recipient", "agreement", "at", "run", "score", "bound")))
-
-
-def _desk(folder: Path, verb: str, **words: str) -> Any:
-    from xinglin.stores.desk import ask_desk
-    from xinglin.wire.desk import DeskCall
-
-    return ask_desk(folder, DeskCall(verb, {name: value for name, value in words.items() if value})).value
-
-
-def _view(view: ExtractView) -> None:
-    value = msgspec.to_builtins(view)
-    reasons = "".join(f"\n  - {one.words} [{one.code}]" for one in view.reasons)
-    printer.value(value, lambda: facts({name: value[name] for name in _SHOWN}) + reasons)
 
 
 def _kept(one: Any) -> dict[str, Any]:

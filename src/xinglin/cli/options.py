@@ -20,6 +20,8 @@ Title = Annotated[str, typer.Argument(help="Title of the study.")]
 DataSet = Annotated[str, typer.Option(help="Data set that the hospitals publish.")]
 View = Annotated[list[str], typer.Option(help="A cohort view: NAME=SELECT …, or NAME=@FILE. Repeatable.")]
 Variable = Annotated[list[str], typer.Option(help="A published column, table.column. Repeatable.")]
+Sql = Annotated[str, typer.Option("--sql", help="One SELECT over the study's views, or @FILE.")]
+Hospital = Annotated[list[str] | None, typer.Option("--hospital", help="Only this one (label or DID). Repeatable.")]
 Purpose = Annotated[str, typer.Option(help="Purpose of use.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")]
 
@@ -32,6 +34,11 @@ def passphrase(file: Path | None, ask: bool, *, new: bool = False) -> str:
     if ask:
         return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
     return ""
+
+
+def select_text(given: str) -> str:
+    """A SELECT as it is typed: the text, or ``@FILE`` that holds it."""
+    return Path(given[1:]).read_text(encoding="utf-8") if given.startswith("@") else given
 
 
 def set_up_log(verbose: bool = False) -> None:

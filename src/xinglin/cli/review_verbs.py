@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from xinglin.cli.agreement_verbs import asked
+from xinglin.cli.extract_verbs import reviewers
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, passphrase
 from xinglin.cli.output import columns, ends, facts, printer
 
@@ -17,17 +18,7 @@ RunId = Annotated[str, typer.Argument(help="The run's id.")]
 _PAGE = ("run", "study", "data_set", "recipient", "sql", "shown")
 
 
-@app.command()
-@ends
-def reviewers(
-    folder: Folder = Path("node"),
-    appoint: Annotated[str, typer.Option(help="DID of a person of this hospital who reviews from now on.")] = "",
-    dismiss: Annotated[str, typer.Option(help="DID of a person who reviews no longer.")] = "",
-) -> None:
-    """Who looks at results and extracts before they leave; at least two are needed."""
-    given = {name: one for name, one in (("appoint", appoint), ("dismiss", dismiss)) if one}
-    rows = asked(folder, "extract-reviewers", **given)
-    printer.value(rows, lambda: columns(rows, ("did", "name")))
+app.command()(reviewers)
 
 
 @app.command()

@@ -9,22 +9,19 @@ import msgspec
 import typer
 
 from xinglin.cli.given import account_space, given
-from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, Study, passphrase
+from xinglin.cli.handed import at_desk, show_asked, show_view, show_views
+from xinglin.cli.options import AskPassphrase, Folder, Hospital, PassphraseFile, Sql, Study, passphrase, select_text
 from xinglin.cli.output import columns, ends, facts, printer
 
 if TYPE_CHECKING:
     from xinglin.sdk.space import Space
     from xinglin.sdk.synthetic_set import SyntheticSet
-    from xinglin.wire.extracts import ExtractView
 
 app = typer.Typer(no_args_is_help=True, help="Synthetic sets: rows that nobody lived, for a stated cost in privacy.")
 RunId = Annotated[str, typer.Argument(help="The set's id.")]
-Sql = Annotated[str, typer.Option("--sql", help="One SELECT over the study's views, or @FILE.")]
-Hospital = Annotated[list[str] | None, typer.Option("--hospital", help="Only this one (label or DID). Repeatable.")]
 To = Annotated[Path | None, typer.Option("--to", help="Also write the files into this folder.", file_okay=False)]
 _MAKING_S = 600.0
 """How long the hospital's desk may take to make a set."""
-_SHOWN = ("run_id", "state", "node", "recipient", "words")
 
 
 @app.command()
@@ -54,22 +51,16 @@ def ask(
     """Ask each hospital of a study for its synthetic set; one id a hospital."""
     from xinglin.sdk.synthetic import Synthesis
 
-    text = Path(sql[1:]).read_text(encoding="utf-8") if sql.startswith("@") else sql
     named = dict(one.split("=", 1) for one in table or [] if "=" in one)
     if len(named) != len(table or []):
         raise typer.BadParameter("A table is NAME=SELECT, each name once.", param_hint="--table")
     more = {name: {"sql": select, "rows_per_person": rows_per_person} for name, select in named.items()}
     wanted = Synthesis(
-        space.study(study).sql(text, hospitals=hospital), rows=rows, epsilon=epsilon, rho=rho, columns=column or (),
-        tables=more, recipient=recipient, method=method, rows_per_person=1 if more else rows_per_person, fresh=fresh,
-        dates=tuple(date or ()),
+        space.study(study).sql(select_text(sql), hospitals=hospital), rows=rows, epsilon=epsilon, rho=rho,
+        columns=column or (), tables=more, recipient=recipient, method=method, fresh=fresh,
+        rows_per_person=1 if more else rows_per_person, dates=tuple(date or ()),
     )  # fmt: skip
-    if preview:
-        shown = wanted.preview()
-        printer.value(shown.to_dict(), lambda: str(shown))
-        return
-    found = [{"run_id": one.id} for one in wanted.ask()]
-    printer.value(found, lambda: columns(found, ("run_id",)))
+    show_asked(wanted, preview=preview)
 
 
 @app.command(name="list")
@@ -79,8 +70,7 @@ def list_(space: Space) -> None:
     """Synthetic sets that this account asked for or receives, newest first."""
     from xinglin.sdk.synthetic import synthetic_views
 
-    rows = [msgspec.to_builtins(one) for one in synthetic_views(space)]
-    printer.value(rows, lambda: columns(rows, _SHOWN))
+    show_views(synthetic_views(space))
 
 
 @app.command()
@@ -94,7 +84,7 @@ def show(run_id: RunId, space: Space) -> None:
     if (place / "proof.json").exists():
         _set(set_from_folder(place))
     else:
-        _view(space.synthetic_set(run_id).view())
+        show_view(space.synthetic_set(run_id).view())
 
 
 @app.command()
@@ -102,7 +92,7 @@ def show(run_id: RunId, space: Space) -> None:
 @given("space", account_space)
 def cancel(run_id: RunId, space: Space) -> None:
     """A set is no longer wanted: what is not fetched yet never will be. What was paid for it is spent."""
-    _view(space.synthetic_set(run_id).cancel())
+    show_view(space.synthetic_set(run_id).cancel())
 
 
 @app.command()
@@ -196,9 +186,8 @@ def synthesise(
     folder: Folder = Path("node"),
 ) -> None:
     """A synthetic set for everybody: what it costs is taken from everybody's budget of the data set."""
-    text = Path(sql[1:]).read_text(encoding="utf-8") if sql.startswith("@") else sql
-    words = {"data_set": data_set, "sql": text, "rows": str(rows), "epsilon": epsilon, "rho": rho, "method": method,
-             "rows_per_person": str(rows_per_person), "tell": ",".join(tell or ())}  # fmt: skip
+    words = {"data_set": data_set, "sql": select_text(sql), "rows": str(rows), "epsilon": epsilon, "rho": rho,
+             "method": method, "rows_per_person": str(rows_per_person), "tell": ",".join(tell or ())}  # fmt: skip
     value = _desk(folder, "synthetic-look" if dry_run else "synthetic-make", **words)
     if publish and not dry_run:
         value["product"] = _desk(folder, "synthetic-publish", set=value["set"], title=title)
@@ -248,17 +237,7 @@ def json_text(value: Any) -> str:
 
 
 def _desk(folder: Path, verb: str, **words: str) -> Any:
-    from xinglin.stores.desk import ask_desk
-    from xinglin.wire.desk import DeskCall
-
-    given_ = {name: value for name, value in words.items() if value}
-    return ask_desk(folder, DeskCall(verb, given_), timeout_s=_MAKING_S).value
-
-
-def _view(view: ExtractView) -> None:
-    value: dict[str, Any] = msgspec.to_builtins(view)
-    reasons = "".join(f"\n  - {one.words} {one.remedy} [{one.code}]" for one in view.reasons)
-    printer.value(value, lambda: facts({name: value[name] for name in _SHOWN}) + reasons)
+    return at_desk(folder, verb, timeout_s=_MAKING_S, **words)
 
 
 def _set(found: SyntheticSet) -> None:

@@ -18,7 +18,7 @@ from xinglin.sdk.asked import Asked, keep
 from xinglin.sdk.errors import NotVerified, Refused, RunEnded
 from xinglin.sdk.plans import request_for, snapshot_instant
 from xinglin.terms.extracts import EXTRACT, WHOLE, ExtractAsk, ask_of
-from xinglin.terms.request import USE_REQUEST, Plan, check_plan
+from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan
 from xinglin.trust.envelope import sign
 from xinglin.wire.calls import RunCall
 from xinglin.wire.extracts import EXTRACT_STATES, ExtractView
@@ -102,21 +102,7 @@ class Extraction:
 
     def plans(self, as_of: int) -> tuple[Plan, ...]:
         """One plan a hospital, on the snapshot of that instant."""
-        scope = self._data.scope
-        return tuple(
-            Plan(
-                study=self._study,
-                data_set=self._data.study.data_set,
-                sql=self._data.sql,
-                algorithm=EXTRACT,
-                params=self.ask_.to_params(),
-                roster=(did,),
-                as_of=as_of,
-                agreements={did: held.agreement.digest()},
-                rules=held.agreement.terms.rules,
-            )
-            for did, held in sorted(scope.held.items())
-        )
+        return plan_each(self._data, EXTRACT, self.ask_.to_params(), as_of)
 
     def preview(self) -> ExtractPreview:
         """What would leave, in which shape, to whom, under which protection."""
@@ -206,6 +192,35 @@ def extract_views(space: Session) -> list[ExtractView]:
     return space.client.get("/v1/extracts", list[ExtractView])
 
 
+def plan_each(data: Rows, algorithm: str, params: dict[str, Any], as_of: int) -> tuple[Plan, ...]:
+    """One plan for each hospital of ``data``, which answers alone; ``as_of``: the snapshot's instant."""
+    return tuple(
+        Plan(
+            study=data.study.id,
+            data_set=data.study.data_set,
+            sql=data.sql,
+            algorithm=algorithm,
+            params=params,
+            roster=(did,),
+            as_of=as_of,
+            agreements={did: held.agreement.digest()},
+            rules=held.agreement.terms.rules,
+        )
+        for did, held in sorted(data.scope.held.items())
+    )
+
+
+def hand_in(space: Session, plan: Plan, request: UseRequest) -> str:
+    """Sign the request, keep it in the account's folder, give it to the hub; the id of what was asked for."""
+    asked = Asked(sign(space.account.keys, USE_REQUEST, request), canonical_bytes(plan))
+    run_id = run_id_of(asked.request)
+    keep(space.account, run_id, asked)
+    view = space.client.post("/v1/extracts", RunCall(asked.request, asked.plan), ExtractView)
+    if view.run_id != run_id:
+        raise NotVerified("The hub names it by another id than its request gives.", remedy="Tell the regulator.")
+    return run_id
+
+
 def _send(space: Session, plan: Plan, purpose: str) -> Extract:
     verdict = check_plan(plan)
     if isinstance(verdict, Denied):
@@ -213,13 +228,6 @@ def _send(space: Session, plan: Plan, purpose: str) -> Extract:
     ask = ask_of(plan)
     if isinstance(ask, Denied):
         raise Refused(ask.reasons)
-    request = msgspec.structs.replace(
-        request_for(space.account.did, plan, purpose, space.clock()), operation=EXTRACT, recipients=(ask.workspace,)
-    )
-    asked = Asked(sign(space.account.keys, USE_REQUEST, request), canonical_bytes(plan))
-    run_id = run_id_of(asked.request)
-    keep(space.account, run_id, asked)
-    view = space.client.post("/v1/extracts", RunCall(asked.request, asked.plan), ExtractView)
-    if view.run_id != run_id:
-        raise NotVerified("The hub names the extract by another id than its request.", remedy="Tell the regulator.")
-    return Extract(space, run_id)
+    request = request_for(space.account.did, plan, purpose, space.clock())
+    wanted = msgspec.structs.replace(request, operation=EXTRACT, recipients=(ask.workspace,))
+    return Extract(space, hand_in(space, plan, wanted))

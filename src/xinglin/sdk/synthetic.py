@@ -9,23 +9,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.instants import to_text
 from xinglin.kernel.verdict import Denied, Reason, deny
-from xinglin.sdk.asked import Asked, keep
-from xinglin.sdk.errors import NotVerified, Refused, RunEnded
-from xinglin.sdk.extracts import Extract
+from xinglin.sdk.errors import Refused, RunEnded
+from xinglin.sdk.extracts import Extract, Progress, extract_views, hand_in, plan_each
 from xinglin.sdk.noise import Amount, cost_of, epsilon_text, rho_text
 from xinglin.sdk.plans import request_for, snapshot_instant
 from xinglin.sdk.synthetic_set import SyntheticSet, fetched, folder_of, set_from_folder
 from xinglin.terms.noise_asked import DEFAULT_DELTA
 from xinglin.terms.policy import Policy
-from xinglin.terms.request import USE_REQUEST, Plan, check_plan
+from xinglin.terms.request import Plan, check_plan
 from xinglin.terms.synthetic import (
     SYNTHESISE,
     SYNTHETIC,
@@ -35,10 +33,7 @@ from xinglin.terms.synthetic import (
     synthetic_of,
 )
 from xinglin.terms.wording import duty_text
-from xinglin.trust.envelope import sign
-from xinglin.wire.calls import RunCall
-from xinglin.wire.extracts import EXTRACT_STATES, ExtractView
-from xinglin.wire.runs import run_id_of
+from xinglin.wire.extracts import ExtractView
 from xinglin.wire.synthetic import KIND
 
 if TYPE_CHECKING:
@@ -46,9 +41,7 @@ if TYPE_CHECKING:
     from xinglin.sdk.rows import Rows
     from xinglin.sdk.session import Held, Session
 
-Progress = Callable[[ExtractView], None]
 Tables = Mapping[str, str | Mapping[str, Any]]
-_ENDS = frozenset({"delivered", "dropped", *EXTRACT_STATES.final})
 
 
 class ExpectedError(msgspec.Struct, frozen=True):
@@ -156,20 +149,7 @@ class Synthesis:
 
     def plans(self, as_of: int) -> tuple[Plan, ...]:
         """One plan a hospital, on the snapshot of that instant."""
-        return tuple(
-            Plan(
-                study=self._data.study.id,
-                data_set=self._data.study.data_set,
-                sql=self._data.sql,
-                algorithm=SYNTHETIC,
-                params=self.ask_.to_params(),
-                roster=(did,),
-                as_of=as_of,
-                agreements={did: held.agreement.digest()},
-                rules=held.agreement.terms.rules,
-            )
-            for did, held in sorted(self._data.scope.held.items())
-        )
+        return plan_each(self._data, SYNTHETIC, self.ask_.to_params(), as_of)
 
     def preview(self) -> SyntheticPreview:
         """What would leave, what it costs and what is left, how far off it will be, under which price and licence."""
@@ -249,10 +229,8 @@ class Synthetic(Extract):
         place = folder_of(self._space.account.folder, self.id)
         if (place / "proof.json").exists():
             return set_from_folder(place)
-        view = self.wait(timeout_s, progress)
-        if view.state in ("refused", "withheld"):
-            raise Refused(view.reasons)
-        if view.state != "delivered":
+        view = self.delivered(timeout_s, progress)
+        if view.state == "taken":  # fetched before, into another folder
             raise RunEnded(self.id, view.state, view.words, view.reasons)
         found = fetched(self._space, self.id)
         found.save(place)
@@ -299,7 +277,7 @@ def synthetic(
 
 def synthetic_views(space: Session) -> list[ExtractView]:
     """How each synthetic set stands that this account asked for or receives, newest first."""
-    return [one for one in space.client.get("/v1/extracts", list[ExtractView]) if one.kind == KIND]
+    return [one for one in extract_views(space) if one.kind == KIND]
 
 
 def licence_of(held: Held) -> str:
@@ -329,13 +307,7 @@ def _send(space: Session, plan: Plan, purpose: str) -> Synthetic:
     wrong = tuple(check_synthetic(request, plan))
     if wrong:
         raise Refused(wrong)
-    asked = Asked(sign(space.account.keys, USE_REQUEST, request), canonical_bytes(plan))
-    run_id = run_id_of(asked.request)
-    keep(space.account, run_id, asked)
-    view = space.client.post("/v1/extracts", RunCall(asked.request, asked.plan), ExtractView)
-    if view.run_id != run_id:
-        raise NotVerified("The hub names the set by another id than its request.", remedy="Tell the regulator.")
-    return Synthetic(space, run_id)
+    return Synthetic(space, hand_in(space, plan, request))
 
 
 def _asked(ask: SyntheticAsk, more: dict[str, Any]) -> SyntheticAsk:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from xinglin.access.output_review import cast_output_vote
@@ -38,6 +40,19 @@ sensitive = ["chol", "trestbps", "exang", "disease"]
 """
 COLUMNS = ("age", "sex", "chol", "trestbps", "disease")
 REVIEWERS = ("first reviewer", "second reviewer")
+
+
+@contextmanager
+def opened(space: SampleSpace, at: tuple[str, ...] = ("a",)) -> Iterator[ExtractSpace]:
+    """Open ``space`` and all that extracts need there; closed again at the end."""
+    home = ExtractSpace(space, at)
+    try:
+        space.open()
+        home.open()
+        yield home
+    finally:
+        home.close()
+        space.close()
 
 
 class ExtractSpace:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from msgspec.structs import replace
 from tests.unit.terms.uses import FACTS, HOSPITALS, NODE, NOW, PLAN, REQUEST, RESEARCHER
 
 from xinglin.gate.errors import NotNow, RecordMoved
-from xinglin.gate.model import Computed, PooledGuard, Record, Stopped, Use
+from xinglin.gate.model import Computed, PooledGuard, Record, Released, Stopped, Use
 from xinglin.gate.ports import Inclusion
 from xinglin.gate.procedure import Gate, Ports
 from xinglin.kernel.verdict import Allowed, Denied, Verdict, deny
@@ -226,3 +227,26 @@ class World:
 def away() -> NotNow:
     """What a port says that cannot go on at present."""
     return NotNow("log_away", "The log cannot be reached.")
+
+
+W = TypeVar("W", bound=World)
+
+
+async def crashed_anywhere(fresh: Callable[[], W], use: Use) -> list[W]:
+    """Worlds in which one carry of ``use`` crashed, at each of its steps in turn, and a second one went to its end."""
+    walked = fresh()
+    await walked.gate().carry(use)
+    worlds = []
+    for place in range(len(walked.seen)):
+        world = fresh()
+        world.trap_at = place
+        try:
+            answer = await world.gate().carry(use)
+        except Crash:
+            world.passed, world.trap_at = 0, -1
+            answer = await world.gate().carry(use)
+        assert isinstance(answer, Released)
+        assert world.kinds() == ["admitted", "release-authorised", "delivered"]
+        assert list(world.delivered) == [use.run]
+        worlds.append(world)
+    return worlds

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.gate.memory import RUN, Crash, World
+from tests.unit.gate.memory import RUN, World, crashed_anywhere
 
 from xinglin.gate.errors import NotNow
 from xinglin.gate.model import EXTRACT_BYTES, Computed, ExtractGuard, Paused, PooledGuard, Released, Use, Withheld
@@ -92,18 +92,7 @@ async def test_without_reviewers_nothing_leaves() -> None:
 
 
 async def test_a_crash_at_every_step_of_an_extract() -> None:
-    walked = Held()
-    await walked.gate().carry(USE)
-    for place in range(len(walked.seen)):
-        world = Held()
-        world.trap_at = place
-        try:
-            answer: Any = await world.gate().carry(USE)
-        except Crash:
-            world.passed, world.trap_at = 0, -1
-            answer = await world.gate().carry(USE)
-        assert isinstance(answer, Released)
-        assert world.kinds() == ["admitted", "release-authorised", "delivered"] and list(world.delivered) == [RUN]
+    for world in await crashed_anywhere(Held, USE):
         charge = world.ledger.book.charge(RUN)
         assert charge is not None and charge.state == "spent"
 

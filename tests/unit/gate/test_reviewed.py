@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from tests.unit.gate.memory import RUN, Crash, World
+from tests.unit.gate.memory import RUN, World, crashed_anywhere
 from tests.unit.terms.uses import NODE, NOW, RESEARCHER, with_plan
 
 from xinglin.gate.errors import NotNow
@@ -78,15 +78,4 @@ async def test_a_plan_that_asks_for_nobody_is_not_held() -> None:
 
 
 async def test_a_crash_at_every_step_of_a_total_that_is_looked_at() -> None:
-    walked = Looked()
-    await walked.gate().carry(USE)
-    for place in range(len(walked.seen)):
-        world = Looked()
-        world.trap_at = place
-        try:
-            answer: Any = await world.gate().carry(USE)
-        except Crash:
-            world.passed, world.trap_at = 0, -1
-            answer = await world.gate().carry(USE)
-        assert isinstance(answer, Released)
-        assert world.kinds() == ["admitted", "release-authorised", "delivered"] and list(world.delivered) == [RUN]
+    assert await crashed_anywhere(Looked, USE)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from bench._frequency import success
-from bench._people import person, two_hospitals
+from bench._people import NAMES, two_hospitals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,7 +118,7 @@ def test_empty_records_and_empty_sides() -> None:
 
 
 def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    people = [person(random.Random(1)) for _ in range(30)]
+    people = [NAMES.person(random.Random(1)) for _ in range(30)]
     mine = encode(people, KEY, "p", PLAIN)
     with pytest.raises(NotAScalar):
         encode(people, b"short", "p", PLAIN)

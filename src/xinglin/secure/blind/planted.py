@@ -31,10 +31,47 @@ _GIVEN = (
     "超 chao|秀 xiu|英 ying|霞 xia|平 ping|萍 ping|刚 gang|桂 gui|华 hua|桦 hua|玉 yu|宇 yu|雨 yu|兰 lan|岚 lan|"
     "红 hong|宏 hong"
 )
-_FAMILY = [tuple(one.split()) for one in _SURNAMES.split("|")]
-_FIRST = [tuple(one.split()) for one in _GIVEN.split("|")]
-_READS = {one[0]: one[1] for one in [*_FAMILY, *_FIRST]}
-_WEIGHTS = [int(one[2]) for one in _FAMILY]
+
+
+class Names:
+    """Made-up persons from lists of signs, and the same persons with an error of a name.
+
+    ``surnames``: ``sign pinyin weight`` with bars between; ``given``: ``sign pinyin``.
+    """
+
+    def __init__(self, surnames: str, given: str) -> None:
+        family = [one.split() for one in surnames.split("|")]
+        self._family, self._weights = [one[0] for one in family], [int(one[2]) for one in family]
+        self._given = [(sign, reads) for sign, reads in (one.split() for one in given.split("|"))]
+        self._reads = {one[0]: one[1] for one in family} | dict(self._given)
+
+    def person(self, rng: random.Random) -> Person:
+        """One person, surname by its frequency, one or two given signs, born from 1930 to 2023."""
+        family = rng.choices(self._family, self._weights)[0]
+        name = family + "".join(rng.choice(self._given)[0] for _ in range(rng.choices((1, 2), (3, 7))[0]))
+        birth = f"{rng.randint(1930, 2023)}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}"
+        return Person(name, self.reading(name), birth, rng.choice("fm"))
+
+    def reading(self, name: str) -> str:
+        """The name's pinyin without tones."""
+        return "".join(self._reads[sign] for sign in name)
+
+    def homophone(self, one: Person, rng: random.Random) -> Person:
+        """A given sign that sounds the same; where there is none, another sign."""
+        at = rng.randrange(1, len(one.name))
+        sound = self._reads[one.name[at]]
+        alike = [sign for sign, reads in self._given if reads == sound and sign != one.name[at]]
+        if not alike:
+            return self.other_sign(one, rng)
+        return msgspec.structs.replace(one, name=_put(one.name, at, rng.choice(alike)))
+
+    def other_sign(self, one: Person, rng: random.Random) -> Person:
+        """Another given sign, with its reading."""
+        name = _put(one.name, rng.randrange(1, len(one.name)), rng.choice(self._given)[0])
+        return msgspec.structs.replace(one, name=name, reading=self.reading(name))
+
+
+_NAMES = Names(_SURNAMES, _GIVEN)
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -60,7 +97,7 @@ def pairs(key: bytes, count: int) -> tuple[list[Person], list[Person]]:
     """``count`` persons as the first and as the second hospital wrote them, the same for all who have ``key``."""
     PLANTED.check(count)
     rng = random.Random(hashlib.sha256(b"xinglin planted/1" + key).digest())  # noqa: S311 (made-up persons, no secret)
-    first = [_person(rng) for _ in range(count)]
+    first = [_NAMES.person(rng) for _ in range(count)]
     return first, [_miswritten(one, rng) for one in first]
 
 
@@ -70,48 +107,25 @@ def measure(met: Sequence[tuple[float, bool]], threshold: float, planted: int) -
     return Measured(threshold, sum(right), len(right) - sum(right), planted)
 
 
-def _person(rng: random.Random) -> Person:
-    family = rng.choices(_FAMILY, _WEIGHTS)[0][0]
-    name = family + "".join(rng.choice(_FIRST)[0] for _ in range(rng.choices((1, 2), (3, 7))[0]))
-    return Person(
-        name,
-        _reading(name),
-        f"{rng.randint(1930, 2023)}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}",
-        rng.choice("fm"),
-    )
-
-
-def _reading(name: str) -> str:
-    return "".join(_READS[sign] for sign in name)
-
-
 def _miswritten(one: Person, rng: random.Random) -> Person:
     for _ in range(2 if rng.random() < 0.2 else 1):
-        one = rng.choice((_homophone, _sign, _digit, _swapped, _no_reading))(one, rng)
+        one = rng.choice((_NAMES.homophone, _NAMES.other_sign, other_digit, swapped_digits, no_reading))(one, rng)
     return one
 
 
-def _homophone(one: Person, rng: random.Random) -> Person:
-    at = rng.randrange(1, len(one.name))
-    alike = [sign for sign, reads in _FIRST if reads == _READS[one.name[at]] and sign != one.name[at]]
-    return msgspec.structs.replace(one, name=_put(one.name, at, rng.choice(alike))) if alike else _sign(one, rng)
-
-
-def _sign(one: Person, rng: random.Random) -> Person:
-    name = _put(one.name, rng.randrange(1, len(one.name)), rng.choice(_FIRST)[0])
-    return msgspec.structs.replace(one, name=name, reading=_reading(name))
-
-
-def _digit(one: Person, rng: random.Random) -> Person:
+def other_digit(one: Person, rng: random.Random) -> Person:
+    """Another digit in the birth date."""
     return msgspec.structs.replace(one, birth=_put(one.birth, rng.randrange(2, 8), rng.choice("0123456789")))
 
 
-def _swapped(one: Person, rng: random.Random) -> Person:
+def swapped_digits(one: Person, rng: random.Random) -> Person:
+    """Two neighbouring digits of the birth date swapped."""
     at = rng.randrange(2, 7)
     return msgspec.structs.replace(one, birth=one.birth[:at] + one.birth[at + 1] + one.birth[at] + one.birth[at + 2 :])
 
 
-def _no_reading(one: Person, _rng: random.Random) -> Person:
+def no_reading(one: Person, _rng: random.Random) -> Person:
+    """No pinyin was written down."""
     return msgspec.structs.replace(one, reading="")
 
 
