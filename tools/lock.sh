@@ -13,6 +13,6 @@ mkdir -p requirements
 [ "${1:-}" = --upgrade ] || cat requirements/*.txt 2>/dev/null | sed -n 's/^\([a-z0-9].*\) \\$/\1/p' | sort -u > "$everything"
 compile --all-extras -o "$everything" >/dev/null
 compile --generate-hashes -c "$everything" -o requirements/core.txt >/dev/null
-for extra in postgres sources linkage homomorphic frames notebook test lint; do
+for extra in passkeys postgres sources linkage homomorphic frames notebook test lint; do
     compile --generate-hashes -c "$everything" --extra "$extra" -o "requirements/$extra.txt" >/dev/null
 done
