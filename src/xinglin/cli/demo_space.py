@@ -70,6 +70,11 @@ class Demo:
         self._began = time.monotonic()
 
     @property
+    def data_set(self) -> str:
+        """What every hospital publishes."""
+        return DATA_SET
+
+    @property
     def tables(self) -> Mapping[str, tuple[str, ...]]:
         """What the study may see: columns by table."""
         return {"cardiac": COLUMNS} if self.real else CANONICAL
@@ -171,10 +176,16 @@ class Demo:
             variables=[f"{table}.{column}" for table, columns in wanted_of.items() for column in columns],
             offer=offer,
         )
-        wanted = {held.agreement.provider: held.view.agreement_id for held in study.agreements.values()}
+        return self.countersigned(
+            title, {held.agreement.provider: held.view.agreement_id for held in study.agreements.values()}
+        )
+
+    def countersigned(self, title: str, wanted: Mapping[str, str]) -> Study:
+        """Every hospital's officer countersigns the offer to it (``wanted``: ids by DID); the study, in force."""
+        assert self.space is not None
         with ThreadPoolExecutor(len(NAMES)) as pool:
             list(pool.map(lambda name: self._approve(name, wanted[self.local.dids[name]]), NAMES))
-        return study.wait(30)
+        return self.space.study(title).wait(30)
 
     def _approve(self, name: str, agreement_id: str) -> None:
         folder = self.local.node_folder(name)

@@ -1,4 +1,4 @@
-"""A whole space on this machine's loopback: hub, nodes and the regulator's witness as real processes."""
+"""A whole space on this machine's loopback: hub, nodes, the regulator's witness and a console as real processes."""
 
 from __future__ import annotations
 
@@ -60,6 +60,11 @@ class LocalSpace:
         """Where the regulator's witness lives."""
         return self.folder / "witness"
 
+    @property
+    def console_folder(self) -> Path:
+        """Where the console lives."""
+        return self.folder / "console"
+
     def node_folder(self, hospital: str) -> Path:
         """Where a hospital's node lives."""
         return self.folder / f"node-{hospital}"
@@ -91,6 +96,12 @@ class LocalSpace:
             joined = pool.map(lambda h: join_space(invites[h], self.node_folder(h), h, NodeSettings()), self.hospitals)
             self.dids = dict(zip(self.hospitals, joined, strict=True))
 
+    def start_console(self, url: str) -> None:
+        """Start the console whose folder is founded, and wait until it answers at ``url``."""
+        self.start("console")
+        with httpx.Client(base_url=url, timeout=5, trust_env=False) as client:
+            _until(lambda: client.get("/healthz").status_code == 200, self, "console")
+
     def start_nodes(self) -> None:
         """Start every node and wait until the hub sees it and it trusts the log."""
         for hospital in self.hospitals:
@@ -110,7 +121,7 @@ class LocalSpace:
 
     def adopt_policy(self) -> str:
         """The regulator signs the quorum policy over today's members and logs it; the text."""
-        space, keys = self._founded(), open_witness_keys(self.witness_folder)
+        space, keys = self.founded(), open_witness_keys(self.witness_folder)
         with self.http() as client:
             found = client.get("/v1/policy").json()
             body = sign_policy(found["proposed"], found["text"], keys)
@@ -129,7 +140,7 @@ class LocalSpace:
     # --- processes ---------------------------------------------------------------------------
 
     def start(self, who: str) -> None:
-        """Start ``hub``, ``witness`` or a hospital's node; its log is ``<who>.log`` in the folder."""
+        """Start ``hub``, ``witness``, ``console`` or a hospital's node; its log is ``<who>.log`` in the folder."""
         self._logs[who] = (self.folder / f"{who}.log").open("ab")
         self.processes[who] = subprocess.Popen(
             self.command(who),
@@ -141,8 +152,8 @@ class LocalSpace:
 
     def command(self, who: str) -> list[str]:
         """The command line of a process."""
-        role = who if who in ("hub", "witness") else "node"
-        folder = {"hub": self.hub_folder, "witness": self.witness_folder}.get(who) or self.node_folder(who)
+        own = {"hub": self.hub_folder, "witness": self.witness_folder, "console": self.console_folder}
+        role, folder = (who, own[who]) if who in own else ("node", self.node_folder(who))
         return [sys.executable, "-m", "xinglin", role, "run", "--folder", str(folder)]
 
     def stop(self, who: str, how: signal.Signals = signal.SIGTERM, timeout_s: float = 20.0) -> int:
@@ -158,9 +169,11 @@ class LocalSpace:
             self._logs.pop(who).close()
 
     def close(self) -> None:
-        """End every process: nodes first, which hand over what they have, then the centre."""
-        nodes = [who for who in self.processes if who not in ("hub", "witness")]
-        for group in (nodes, [who for who in self.processes if who not in nodes]):
+        """End every process: the console, then nodes, which hand over what they have, then the centre."""
+        centre = [who for who in ("hub", "witness") if who in self.processes]
+        face = [who for who in ("console",) if who in self.processes]
+        nodes = [who for who in self.processes if who not in (*centre, *face)]
+        for group in (face, nodes, centre):
             for who in group:
                 self.processes[who].send_signal(signal.SIGTERM)
             for who in group:
@@ -172,7 +185,7 @@ class LocalSpace:
 
     def http(self) -> httpx.Client:
         """A client of the hub's open calls."""
-        space = self._founded()
+        space = self.founded()
         return httpx.Client(
             base_url=space.hub_url, verify=client_context(space.certificate_pem), timeout=30, trust_env=False
         )
@@ -181,7 +194,8 @@ class LocalSpace:
         """What a process wrote."""
         return (self.folder / f"{who}.log").read_text(errors="replace")
 
-    def _founded(self) -> Space:
+    def founded(self) -> Space:
+        """The space's descriptor; raises ``DidNotStart`` before it is founded."""
         if self.space is None:
             raise DidNotStart("The space is not founded yet.")
         return self.space

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,8 +47,17 @@ class Proposal(msgspec.Struct, frozen=True):
     variables: tuple[str, ...]
     purpose: str
 
-    def send(self, space: Session, offer: Offer, hospitals: Sequence[str] | None) -> list[AgreementView]:
-        """Sign and send one agreement for each hospital; every hospital names all the others as peers."""
+    def send(
+        self,
+        space: Session,
+        offer: Offer,
+        hospitals: Sequence[str] | None,
+        own: Mapping[str, Offer] | None = None,
+    ) -> list[AgreementView]:
+        """Sign and send one agreement for each hospital; every hospital names all the others as peers.
+
+        ``own``: offers of hospitals (DIDs) that are offered something else.
+        """
         publishing = space.data_sets().get(self.data_set, {})
         chosen = sorted(publishing if hospitals is None else hospitals)
         if not chosen or not set(chosen) <= set(publishing):
@@ -59,7 +68,8 @@ class Proposal(msgspec.Struct, frozen=True):
         space.log.refresh()
         views = []
         for provider in chosen:
-            signed = sign_agreement(space.account.keys, self._agreement(space, offer, provider, chosen))
+            chosen_offer = (own or {}).get(provider, offer)
+            signed = sign_agreement(space.account.keys, self._agreement(space, chosen_offer, provider, chosen))
             views.append(space.client.post("/v1/agreements", AgreementCall(signed), AgreementView))
         return views
 

@@ -10,8 +10,8 @@ from tests.unit.sdk.fake_hub import FakeHub, described
 from xinglin.evidence.entry import Entry
 from xinglin.kernel.verdict import Reason
 from xinglin.sdk.errors import NoAgreement, NotAnswered, Refused
-from xinglin.sdk.offers import Offer
-from xinglin.sdk.space import Space
+from xinglin.sdk.offers import Offer, Proposal
+from xinglin.sdk.space import Space, study_id
 from xinglin.sdk.study import Study
 from xinglin.wire.endings import sign_ending
 
@@ -115,3 +115,12 @@ def test_a_data_set_that_is_no_longer_published_is_named(hub: FakeHub, study: St
     with pytest.raises(Refused) as refused:
         study.sql("SELECT age FROM cardiac")
     assert refused.value.codes == ("sdk.not_published",)
+
+
+def test_one_hospital_is_offered_something_else(hub: FakeHub, space: Space) -> None:
+    north = next(did for did, name in space.names().items() if name == "north")
+    cohort = {"cardiac": VIEW}
+    proposal = Proposal(study_id("Heart", space.account.did), "cardiology", cohort, tuple(VARIABLES), "health-research")
+    proposal.send(space, Offer(allowance=5), None, {north: Offer(allowance=3)})
+    held = space.study("Heart").agreements
+    assert {did: one.agreement.terms.allowance == 3 for did, one in held.items()} == {did: did == north for did in held}
