@@ -7,7 +7,7 @@ checkpoint that the policy accepts, starting from the descriptor that came with 
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -19,6 +19,9 @@ from xinglin.evidence.tree import CompactRange, leaf_hash
 from xinglin.sdk.errors import NotVerified
 from xinglin.wire.record import SpaceRecord
 from xinglin.wire.space import Space
+
+if TYPE_CHECKING:
+    from xinglin.wire.approvals import ApprovalRecord
 
 _QUORUM_S, _AGAIN_S = 10.0, 0.2
 
@@ -35,6 +38,28 @@ class Reader(Protocol):
 
     def get_open(self, path: str) -> bytes:
         """``GET path``."""
+        ...
+
+
+class SharedLog(Protocol):
+    """A verified copy of the log that several sessions share: what ``Logbook`` gives, with the folded approvals."""
+
+    @property
+    def record(self) -> SpaceRecord:
+        """What the verified entries say."""
+        ...
+
+    @property
+    def approvals(self) -> ApprovalRecord:
+        """What they say of committees and approvals."""
+        ...
+
+    def refresh(self) -> int:
+        """Take every entry up to the newest checkpoint; the size. ``NotVerified`` where it does not check out."""
+        ...
+
+    def about(self, subject: str) -> list[Found]:
+        """Entries of one subject, oldest first."""
         ...
 
 

@@ -16,7 +16,7 @@ from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.sdk.account import Account
 from xinglin.sdk.client import HubClient
 from xinglin.sdk.errors import NotVerified
-from xinglin.sdk.logbook import Logbook
+from xinglin.sdk.logbook import Logbook, SharedLog
 from xinglin.trust.errors import TrustError
 from xinglin.wire.approvals import ApprovalRecord
 from xinglin.wire.calls import AgreementView, DataSetListing, PacksSaid, Participant
@@ -44,7 +44,8 @@ class HubHealth(msgspec.Struct, frozen=True):
 class Session:
     """One account in one space. Close it, or use it in a ``with`` block.
 
-    ``quiet``: True shows no progress of runs, False always, None in a terminal only.
+    ``quiet``: True shows no progress of runs, False always, None in a terminal only. ``logbook``: a verified copy of
+    this space's log that is shared with others, in place of one of its own.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Session:
         proxy: str | None = None,
         clock: Clock = system_clock,
         quiet: bool | None = None,
+        logbook: SharedLog | None = None,
     ) -> None:
         self.account = account
         self.clock = clock
@@ -61,8 +63,8 @@ class Session:
         self.packs_said: dict[str, dict[str, PacksSaid]] = {}
         """Disclosure packs by data set and provider DID, as ``data_sets`` last read them."""
         self.client = HubClient(account, clock, proxy)
-        self.log = Logbook(account.space, self.client)
-        self.approvals = ApprovalRecord(self.log.record)
+        self.log: Logbook | SharedLog = logbook or Logbook(account.space, self.client)
+        self.approvals = ApprovalRecord(self.log.record) if logbook is None else logbook.approvals
 
     def __enter__(self) -> Self:
         return self

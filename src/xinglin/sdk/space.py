@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from xinglin.sdk.data import Data
     from xinglin.sdk.extracts import Extract
+    from xinglin.sdk.logbook import SharedLog
     from xinglin.sdk.scores import Scoring
     from xinglin.sdk.synthetic import Synthetic, SyntheticPreview, SyntheticSets
 
@@ -143,9 +144,14 @@ def study_id(title: str, did: str) -> str:
 
 
 def connect(
-    account: Account | Path | str, *, passphrase: str = "", proxy: str | None = None, quiet: bool | None = None
+    account: Account | Path | str,
+    *,
+    passphrase: str = "",
+    proxy: str | None = None,
+    quiet: bool | None = None,
+    logbook: SharedLog | None = None,
 ) -> Space:
-    """Open the space that the account folder belongs to.
+    """Open the space that the account folder belongs to. ``logbook``: as ``Session`` says.
 
     >>> import xinglin                                             # doctest: +SKIP
     >>> with xinglin.connect("~/heart-study") as space:            # doctest: +SKIP
@@ -153,4 +159,4 @@ def connect(
     """
     if not isinstance(account, Account):
         account = open_account(Path(account).expanduser(), passphrase)
-    return Space(account, proxy=proxy, quiet=quiet)
+    return Space(account, proxy=proxy, quiet=quiet, logbook=logbook)

@@ -50,7 +50,7 @@ class SqliteLogStore:
         self._closed = False
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
-        with _typed_errors():
+        with typed_errors():
             self._writer = self._open()
             self._install()
             self._reader = self._open()
@@ -126,7 +126,7 @@ class SqliteLogStore:
         with self._write_lock:
             self._check_open()
             try:
-                with _typed_errors():
+                with typed_errors():
                     return whole(self._writer, act)
             except LogUnavailable:
                 # After a failed write or fsync the connection's pages cannot be trusted: begin afresh.
@@ -136,7 +136,7 @@ class SqliteLogStore:
     def _read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         with self._read_lock:
             self._check_open()
-            with _typed_errors():
+            with typed_errors():
                 return act(self._reader)
 
     def _check_open(self) -> None:
@@ -192,7 +192,7 @@ def _place(
 
 
 @contextlib.contextmanager
-def _typed_errors() -> Iterator[None]:
+def typed_errors() -> Iterator[None]:
     """SQLite's errors in the store's words."""
     try:
         yield

@@ -147,9 +147,10 @@ class ApprovalRecord:
         if digest in self.charters or (before.charter.digest() if before else "") != charter.replaces:
             log.warning("leaf %d has no effect: the charter does not follow the one in force", index)
             return
+        seats = {**self.charters, digest: Seat(charter, index)}  # a new one: other threads may be walking the old
         if before is not None:
-            self.charters[charter.replaces] = msgspec.structs.replace(before, until=index)
-        self.charters[digest] = Seat(charter, index)
+            seats[charter.replaces] = msgspec.structs.replace(before, until=index)
+        self.charters = seats
 
     def _approved(self, index: int, at: Instant, signed: Signed) -> None:
         notice = open_notice(signed, self._record.directory, at=index)

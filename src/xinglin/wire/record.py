@@ -23,6 +23,8 @@ from xinglin.wire.space import Space
 
 log = logging.getLogger("xinglin.wire.record")
 KEY_KINDS = frozenset({"key-registration", "key-change", "key-revocation"})
+RECORD_KINDS = KEY_KINDS | {"policy", "freeze"} | AGREEMENT_KINDS
+"""Kinds of leaves that change a ``SpaceRecord``; of any other it counts nothing but its place."""
 
 
 class SpaceRecord:
@@ -65,6 +67,10 @@ class SpaceRecord:
             return
         for tell in self.on_entry:
             tell(index, entry)
+
+    def skip(self, leaves: int) -> None:
+        """Pass over so many leaves of kinds outside ``RECORD_KINDS``; nobody is told of them."""
+        self.size += leaves
 
     def revoked_below(self, below: int | None) -> frozenset[str]:
         """``revoked`` as the leaves below that index make it; all of it for ``None``."""

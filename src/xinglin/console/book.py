@@ -1,0 +1,387 @@
+"""The console's own verified copy of the evidence log, on disk: every seat of a console reads this one.
+
+It grows as ``sdk.Logbook`` does (entries by tiles, the root recomputed, a quorum demanded) and gives what that gives,
+so that SDK spaces share it; what is asked of it is found by its index, whatever the size of the log. In memory are the
+keys, policy, agreements, charters and approvals that its entries fold to, and no entry.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from xinglin.console.book_words import line_of
+from xinglin.console.errors import NotThere
+from xinglin.evidence.checkpoint import parse_checkpoint
+from xinglin.evidence.entry import Entry, decode_entry
+from xinglin.evidence.errors import EvidenceError, QuorumMissed
+from xinglin.evidence.notes import Note, parse_note
+from xinglin.evidence.policy import VerifiedCheckpoint, verify_checkpoint
+from xinglin.evidence.receipt import VerifiedEntry, build_receipt, verify_receipt
+from xinglin.evidence.tiles import TILE_WIDTH, Tile, TileReader, parse_bundle
+from xinglin.evidence.tree import CompactRange
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock, Instant, system_clock
+from xinglin.sdk.errors import NotVerified
+from xinglin.sdk.logbook import Found, Reader
+from xinglin.stores.console_book import BookStore, Line, Wanted
+from xinglin.stores.log_errors import LogCorrupt
+from xinglin.wire.approvals import APPROVAL_KIND, END_KIND, ApprovalRecord
+from xinglin.wire.record import RECORD_KINDS, SpaceRecord
+from xinglin.wire.space import Space
+
+log = logging.getLogger("xinglin.console.book")
+FOLDED = tuple(sorted(RECORD_KINDS | {APPROVAL_KIND, END_KIND}))
+"""Kinds of entries that are read again at a start; of the others nothing is kept in memory."""
+PAGE_MOST = 500
+_QUORUM_S, _AGAIN_S = 10.0, 0.2
+_BUNDLES_A_STEP = 32
+_LOOKED_AT_S, _SOON_S, _LATER_S = 30.0, 2.0, 30.0
+
+
+class FoundPage(msgspec.Struct, frozen=True):
+    """One page of a search, newest first; ``after``: what to hand in for the next page, None on the last."""
+
+    found: tuple[Found, ...]
+    after: int | None
+
+
+class Cosigned(msgspec.Struct, frozen=True):
+    """One cosignature that holds: the witness's name in the policy, its participant's label, and when it signed."""
+
+    name: str
+    label: str
+    at: Instant
+
+
+class CheckpointShown(msgspec.Struct, frozen=True):
+    """The newest checkpoint that the policy accepted.
+
+    ``note``: its text with every signature. ``missing``: witnesses of the policy that did not sign it. ``attested``:
+    when a whole quorum had; ``age_ms``: how long ago. ``root``: 64 hexadecimal digits.
+    """
+
+    note: str
+    origin: str
+    size: int
+    root: str
+    cosigned: tuple[Cosigned, ...]
+    missing: tuple[str, ...]
+    attested: Instant
+    age_ms: int
+    fork_protection: bool
+    policy: str
+
+
+class Book:
+    """A verified copy of one space's log in a SQLite file; for several threads.
+
+    ``record`` and ``approvals``: folded from its entries. ``trouble``: why the newest refresh failed, or empty.
+    Raises ``LogCorrupt`` where the file is another log's or contradicts itself.
+    """
+
+    def __init__(self, space: Space, client: Reader, path: Path, clock: Clock = system_clock) -> None:
+        self.space, self.clock = space, clock
+        self._client = client
+        self._turn = threading.RLock()
+        self.store = BookStore(path, space.origin)
+        self.hashes = TileReader(self.store.hashes)
+        self.record = SpaceRecord(space)
+        self.approvals = ApprovalRecord(self.record)
+        self.trouble = ""
+        self._verified: VerifiedCheckpoint | None = None
+        self._note: Note | None = None
+        self._asked = 0.0
+        self._looked_at = 0.0
+        self._wake, self._over = threading.Event(), threading.Event()
+        self._follower: threading.Thread | None = None
+        self._reopen()
+
+    @classmethod
+    def in_folder(cls, folder: Path, space: Space, client: Reader, clock: Clock = system_clock) -> Book:
+        """The book of a space below a console's folder, followed from now on."""
+        place = folder / "books"
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in space.origin)
+        book = cls(space, client, place / f"{name}.db", clock)
+        book.follow()
+        return book
+
+    @property
+    def size(self) -> int:
+        """How many entries are verified."""
+        return self.record.size
+
+    # --- as a logbook --------------------------------------------------------------------------
+
+    def refresh(self) -> int:
+        """Take every entry up to the newest checkpoint, verified; the size. ``NotVerified`` otherwise.
+
+        Whoever asks while another thread's refresh that began later is done is given that one's.
+        """
+        asked = time.monotonic()
+        with self._turn:
+            if self._asked > asked:
+                return self.record.size
+            began = time.monotonic()
+            size = self._refreshed()
+            self._asked = began
+            return size
+
+    def about(self, subject: str) -> list[Found]:
+        """Entries of one subject (a run's id, an agreement's digest), oldest first."""
+        return [one for one in self._at(self.store.about(subject)) if one.entry.subject == subject]
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def entry(self, index: int) -> Found:
+        """The entry at an index; raises ``NotThere``."""
+        if not 0 <= index < self.size:
+            raise NotThere(f"The log has no entry {index}.", remedy=f"It has {self.size} entries, numbered from 0.")
+        (found,) = self._at([index]) or (None,)
+        if found is None:
+            raise NotThere(f"Entry {index} is in no form that this software reads.", remedy="Update this software.")
+        return found
+
+    def search(
+        self,
+        *,
+        kind: str = "",
+        subject: str = "",
+        party: str = "",
+        since: Instant | None = None,
+        until: Instant | None = None,
+        text: str = "",
+        after: int | None = None,
+        limit: int = 50,
+    ) -> FoundPage:
+        """Entries that fit all of what is asked, newest first.
+
+        ``subject``: what it is about or what its body names. ``party``: who submitted it or is named as a party.
+        ``text``: an index, the beginning of an id, or part of a participant's, data set's or study's name.
+        ``after``: only entries below this index.
+        """
+        limit = max(1, min(limit, PAGE_MOST))
+        text = text.strip()
+        if text.isascii() and text.isdigit() and int(text) < self.size:
+            return FoundPage(tuple(self._at([int(text)])), None)
+        words = self._words(text) if text else None
+        wanted = Wanted(kind, subject, party, since, until, words, after, limit + 1)
+        indices = self.store.found(wanted)
+        more = len(indices) > limit
+        return FoundPage(tuple(self._at(indices[:limit])), indices[limit - 1] if more else None)
+
+    def name(self, did: str) -> str:
+        """A participant's label, or the DID of a stranger."""
+        known = self.record.directory.participants.get(did)
+        return known.name if known is not None else did
+
+    # --- proving -------------------------------------------------------------------------------
+
+    def receipt(self, index: int) -> bytes:
+        """The ``.tlog-proof`` of an entry under the newest checkpoint, built from this copy and verified."""
+        data, _ = self.proved(index)
+        return data
+
+    def proved(self, index: int) -> tuple[bytes, VerifiedEntry]:
+        """A receipt, and what verifying it showed. Raises ``NotThere``, ``NotVerified`` or ``EvidenceError``."""
+        note, size = self._standing()
+        if not 0 <= index < size:
+            raise NotThere(f"Entry {index} is not under a cosigned checkpoint.", remedy="Ask again shortly.")
+        (data,) = self.store.bodies([index])
+        text = build_receipt(data, index, self.hashes, note).to_text()
+        return text.encode(), verify_receipt(text, self.record.policy, data)
+
+    def checkpoint(self) -> CheckpointShown:
+        """The newest checkpoint, its cosignatures by name, and its age; raises ``NotVerified`` before the first."""
+        note, size = self._standing()
+        verified = verify_checkpoint(self.record.policy, note)
+        times = verified.cosigned_at_s
+        cosigned = (Cosigned(name, self.name(name), at * 1000) for name, at in sorted(times.items()))
+        missing = (each.name for each in self.record.policy.witnesses if each.name not in times)
+        attested = verified.attested_at_s * 1000
+        return CheckpointShown(
+            note=note.to_text(),
+            origin=verified.checkpoint.origin,
+            size=size,
+            root=verified.checkpoint.root.hex(),
+            cosigned=tuple(cosigned),
+            missing=tuple(self.name(name) for name in missing),
+            attested=attested,
+            age_ms=max(0, self.clock() - attested),
+            fork_protection=verified.fork_protection,
+            policy=self.record.policy_text,
+        )
+
+    # --- following -----------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Somebody looks: follow closely for a while."""
+        was, self._looked_at = self._looked_at, time.monotonic()
+        if self._looked_at - was > _SOON_S:
+            self._wake.set()
+
+    def follow(self) -> None:
+        """Keep the copy fresh from now on, in a thread of its own: every 2 s while somebody looks, else every 30 s."""
+        if self._follower is None:
+            self._follower = threading.Thread(target=self._keep_fresh, name="console book", daemon=True)
+            self._follower.start()
+
+    def close(self) -> None:
+        """Stop following, and close the file."""
+        self._over.set()
+        self._wake.set()
+        if self._follower is not None:
+            self._follower.join(timeout=_QUORUM_S + _SOON_S)
+        with self._turn:
+            self.store.close()
+
+    def _keep_fresh(self) -> None:
+        while not self._over.is_set():
+            try:
+                self.refresh()
+                self.trouble = ""
+            except XinglinError as error:
+                if error.what != self.trouble:
+                    log.warning("the log is not followed: %s", error.code)
+                self.trouble = error.what
+            looked = time.monotonic() - self._looked_at < _LOOKED_AT_S
+            self._wake.wait(_SOON_S if looked else _LATER_S)
+            self._wake.clear()
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _reopen(self) -> None:
+        """Fold what was verified before, and hold the copy against the checkpoint that it led to."""
+        head = self.store.head()
+        for index, data in self.store.of_kinds(FOLDED):
+            self.record.skip(index - self.record.size)
+            self.record.take(data)
+        self.record.skip(head.size - self.record.size)
+        if not head.note:
+            return
+        note = parse_note(head.note)
+        checkpoint = parse_checkpoint(note.text)
+        if checkpoint.size != head.size or checkpoint.root != CompactRange(head.size, head.frontier).root():
+            raise LogCorrupt(
+                "The console's copy of the log is not what its checkpoint says.",
+                remedy="Delete the file: it is fetched and verified again.",
+            )
+        try:
+            self._verified, self._note = verify_checkpoint(self.record.policy, note), note
+        except EvidenceError:
+            log.info("the kept checkpoint waits for a policy that came with it")
+
+    def _refreshed(self) -> int:
+        end = time.monotonic() + _QUORUM_S
+        while True:
+            try:
+                return self._accept(self._client.get_open("/checkpoint"))
+            except _Older:
+                if time.monotonic() > end or self._over.is_set():
+                    raise
+            except QuorumMissed as error:
+                if time.monotonic() > end or self._over.is_set():
+                    raise NotVerified(
+                        "The log's newest checkpoint has no quorum.",
+                        why=error.what,
+                        remedy="Wait until the witnesses are back, or ask the regulator.",
+                    ) from error
+            except EvidenceError as error:
+                raise NotVerified(
+                    "The hub's log does not check out.", why=error.what, remedy="Tell the regulator."
+                ) from error
+            time.sleep(_AGAIN_S)
+
+    def _accept(self, data: bytes) -> int:
+        note = parse_note(data)
+        verified = verify_checkpoint(self.record.policy, note)
+        size, root = verified.checkpoint.size, verified.checkpoint.root
+        head = self.store.head()
+        if size < head.size:
+            raise _Older("The hub shows an older log than before.", remedy="Tell the regulator.")
+        before = self.record.policy_text
+        if size == head.size:
+            tree = CompactRange(head.size, head.frontier)
+            kept: list[tuple[int, bytes]] = []
+        else:
+            tree, kept = self._staged(head.size, size)
+        if tree.root() != root:
+            self.store.forget_unconfirmed()
+            raise NotVerified("The entries do not give the checkpoint's root.", remedy="Tell the regulator.")
+        self.store.confirm(note.to_text())
+        for index, leaf in kept:
+            self.record.skip(index - self.record.size)
+            self.record.take(leaf)
+        self.record.skip(size - self.record.size)
+        # A policy that came with these entries judges them too: it may ask for more than the one before.
+        if self.record.policy_text != before:
+            verified = verify_checkpoint(self.record.policy, note)
+        self._verified, self._note = verified, note
+        return size
+
+    def _staged(self, start: int, end: int) -> tuple[CompactRange, list[tuple[int, bytes]]]:
+        """Fetch the entries between two sizes into the file, unconfirmed: their tree, and those that fold."""
+        kept: list[tuple[int, bytes]] = []
+        self.store.forget_unconfirmed()
+        size, frontier = start, self.store.head().frontier
+        while size < end:
+            leaves = self._fetched(size, end)
+            lines: list[Line] = []
+            for index, data in enumerate(leaves, size):
+                entry = _read(index, data)
+                if entry is not None:
+                    lines.append(line_of(index, entry))
+                    if entry.kind in FOLDED:
+                        kept.append((index, data))
+            size, frontier = self.store.stage(leaves, lines)
+        return CompactRange(size, frontier), kept
+
+    def _fetched(self, start: int, end: int) -> list[bytes]:
+        """Entries from ``start`` on, some bundles of them."""
+        leaves: list[bytes] = []
+        for _ in range(_BUNDLES_A_STEP):
+            if start >= end:
+                break
+            index = start // TILE_WIDTH
+            width = min(end - index * TILE_WIDTH, TILE_WIDTH)
+            bundle = parse_bundle(self._client.get_open("/" + Tile(None, index, width).to_path()), width)
+            leaves.extend(bundle[start - index * TILE_WIDTH :])
+            start = index * TILE_WIDTH + width
+        return leaves
+
+    def _standing(self) -> tuple[Note, int]:
+        with self._turn:
+            if self._note is None or self._verified is None:
+                self.refresh()
+            if self._note is None or self._verified is None:
+                raise NotVerified("No checkpoint of the log was verified yet.", remedy="Ask again shortly.")
+            return self._note, self._verified.checkpoint.size
+
+    def _at(self, indices: Sequence[int]) -> list[Found]:
+        bodies = zip(indices, self.store.bodies(indices), strict=True)
+        entries = ((index, _read(index, data)) for index, data in bodies)
+        return [Found(index, entry) for index, entry in entries if entry is not None]
+
+    def _words(self, text: str) -> tuple[str, ...]:
+        low = text.casefold()
+        named = (did for did, one in self.record.directory.participants.items() if low in one.name.casefold())
+        return tuple(dict.fromkeys((*self.store.words_like(text), *list(named)[:20])))[:32]
+
+
+class _Older(NotVerified):
+    """A checkpoint below what was verified before."""
+
+
+def _read(index: int, data: bytes) -> Entry | None:
+    """The entry, or None for a leaf that is none: it stays in the copy, and cannot be searched for."""
+    try:
+        return decode_entry(data)
+    except XinglinError as error:
+        log.warning("leaf %d is no entry: %s", index, error.code)
+        return None

@@ -1,0 +1,238 @@
+"""The console's copy of the log: verified as a logbook is, found by its index, the same after a start."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.unit.sdk.fake_hub import FakeHub
+
+from xinglin.console.book import Book
+from xinglin.console.errors import NotThere
+from xinglin.evidence.entry import Entry
+from xinglin.evidence.policy import parse_policy
+from xinglin.evidence.receipt import verify_receipt
+from xinglin.sdk.errors import NotVerified
+from xinglin.sdk.logbook import Logbook
+from xinglin.sdk.space import Space
+from xinglin.stores.log_errors import LogCorrupt
+from xinglin.wire.endings import sign_ending
+
+VIEW = "SELECT age, sex, disease FROM cardiac"
+RUN = "run-" + "a" * 26
+
+
+@pytest.fixture
+def hub() -> FakeHub:
+    return FakeHub()
+
+
+@pytest.fixture
+def book(hub: FakeHub, tmp_path: Path) -> Iterator[Book]:
+    book = Book(hub.space, hub, tmp_path / "book.db", lambda: 1_800_000_060_000)
+    yield book
+    book.close()
+
+
+def admitted(hub: FakeHub, subject: str, at: int, kind: str = "admitted", node: str = "north") -> Entry:
+    did = hub.nodes[node].did
+    return Entry(kind=kind, at=at, submitter=did, parties=(did, hub.asker.did), subject=subject)
+
+
+def fill(hub: FakeHub, count: int) -> list[str]:
+    subjects = [f"run-{'abcdefghij'[n % 10] * 25}{'234567abcd'[n // 10 % 10]}" for n in range(count)]
+    for number, subject in enumerate(subjects):
+        hub.add(admitted(hub, subject, 1_000 + number * 10))
+    return subjects
+
+
+def test_it_holds_what_a_logbook_holds(hub: FakeHub, book: Book) -> None:
+    fill(hub, 600)
+    hub.add(Entry(kind="freeze", at=9, submitter=hub.regulator.did, subject=hub.dids[0],
+                  body=sign_ending("freeze", hub.dids[0], hub.regulator)))  # fmt: skip
+    reference = Logbook(hub.space, hub)
+    assert reference.refresh() == book.refresh() == hub.log.size
+    assert book.record.directory == reference.record.directory
+    assert book.record.revoked == reference.record.revoked == {hub.dids[0]}
+    assert book.record.size == reference.record.size
+    subject = fill(hub, 1)[0]
+    assert book.about(subject) == reference.about(subject)
+
+
+def test_entries_that_do_not_give_the_root_are_refused_and_forgotten(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book(hub.space, hub, tmp_path / "b.db")
+    size = book.refresh()
+    hub.add(admitted(hub, RUN, 5))
+    honest = hub.get_open
+
+    def lie(path: str) -> bytes:
+        data = honest(path)
+        return data.replace(b"run-aaa", b"run-bbb") if "entries" in path else data
+
+    monkeypatch.setattr(hub, "get_open", lie)
+    with pytest.raises(NotVerified, match="root"):
+        book.refresh()
+    assert (book.size, book.store.size(), book.about("run-bbb" + "a" * 23)) == (size, size, [])
+    assert book.search(kind="admitted").found == ()
+    monkeypatch.setattr(hub, "get_open", honest)
+    assert book.refresh() == size + 1 and len(book.about(RUN)) == 1
+    book.close()
+
+
+def test_a_checkpoint_without_a_quorum_is_not_taken(hub: FakeHub, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xinglin.console.book._QUORUM_S", 0.05)
+    monkeypatch.setattr(hub, "get_open", lambda path: hub.log.note().to_text().encode())
+    with pytest.raises(NotVerified, match="quorum"):
+        book.refresh()
+    assert book.size == 0
+
+
+def test_an_older_log_than_before_is_an_alarm(hub: FakeHub, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = hub.get_open("/checkpoint")
+    hub.add(admitted(hub, RUN, 5))
+    book.refresh()
+    monkeypatch.setattr("xinglin.console.book._QUORUM_S", 0.05)
+    monkeypatch.setattr(hub, "get_open", lambda path: old)
+    with pytest.raises(NotVerified, match="older"):
+        book.refresh()
+
+
+def test_another_start_reads_the_same_without_the_hub(hub: FakeHub, tmp_path: Path) -> None:
+    fill(hub, 300)
+    book = Book(hub.space, hub, tmp_path / "book.db")
+    size = book.refresh()
+    book.close()
+    hub.calls.clear()
+    again = Book(hub.space, hub, tmp_path / "book.db")
+    assert (again.size, again.record.directory) == (size, book.record.directory)
+    assert again.checkpoint().size == size and again.receipt(7)
+    assert hub.calls == []
+    again.close()
+
+
+def test_a_start_with_a_changed_tree_is_refused(hub: FakeHub, tmp_path: Path) -> None:
+    book = Book(hub.space, hub, tmp_path / "book.db")
+    book.refresh()
+    book.store._write(lambda c: c.execute("UPDATE book SET frontier = zeroblob(length(frontier))"))
+    book.close()
+    with pytest.raises(LogCorrupt):
+        Book(hub.space, hub, tmp_path / "book.db")
+
+
+def test_what_was_fetched_and_never_confirmed_goes_at_the_next_start(hub: FakeHub, tmp_path: Path) -> None:
+    book = Book(hub.space, hub, tmp_path / "book.db")
+    size = book.refresh()
+    book.store.stage([b"not of this log"], [])
+    book.close()
+    again = Book(hub.space, hub, tmp_path / "book.db")
+    assert again.store.size() == again.size == size
+    hub.add(admitted(hub, RUN, 5))
+    assert again.refresh() == size + 1
+    again.close()
+
+
+def test_a_search_pages_by_index_newest_first(hub: FakeHub, book: Book) -> None:
+    fill(hub, 130)
+    book.refresh()
+    first = book.search(kind="admitted", limit=50)
+    second = book.search(kind="admitted", limit=50, after=first.after)
+    third = book.search(kind="admitted", limit=50, after=second.after)
+    indices = [one.index for page in (first, second, third) for one in page.found]
+    assert indices == sorted(indices, reverse=True) and len(indices) == 130 and third.after is None
+
+
+@pytest.mark.parametrize("asked", ["subject", "party", "text", "name", "index", "time", "both"])
+def test_a_search_finds_by(asked: str, hub: FakeHub, book: Book) -> None:
+    subjects = fill(hub, 40)
+    hub.add(admitted(hub, RUN, 777_000, "delivered", "south"))
+    last = hub.log.size - 1
+    book.refresh()
+    ways: dict[str, Callable[[], list[int]]] = {
+        "subject": lambda: [one.index for one in book.search(subject=RUN).found],
+        "party": lambda: [one.index for one in book.search(party=hub.nodes["south"].did, kind="delivered").found],
+        "text": lambda: [one.index for one in book.search(text=RUN[:12], kind="delivered").found],
+        "name": lambda: [one.index for one in book.search(text="SOUTH", kind="delivered").found],
+        "index": lambda: [one.index for one in book.search(text=str(last)).found],
+        "time": lambda: [one.index for one in book.search(since=777_000, until=777_001).found],
+        "both": lambda: [one.index for one in book.search(party=hub.nodes["south"].did, subject=RUN).found],
+    }
+    assert ways[asked]() == [last]
+    assert len(book.search(since=1_000, until=1_100, kind="admitted").found) == 10
+    assert {one.entry.subject for one in book.search(text=subjects[3]).found} == {subjects[3]}
+
+
+@pytest.mark.parametrize("text", ["nobody", "run-zzzz", "'; DROP TABLE entry; --", "%", "\x00", "999999999"])
+def test_a_search_for_what_is_not_there_is_empty(text: str, hub: FakeHub, book: Book) -> None:
+    book.refresh()
+    assert book.search(text=text).found == ()
+    assert book.search(kind=text).found == ()
+
+
+def test_a_receipt_is_verified_offline_by_the_policy_alone(hub: FakeHub, book: Book) -> None:
+    hub.add(admitted(hub, RUN, 5))
+    size = book.refresh()
+    verified = verify_receipt(book.receipt(size - 1), parse_policy(hub.space.policy))
+    assert (verified.index, verified.entry.subject) == (size - 1, RUN)
+    with pytest.raises(NotThere):
+        book.receipt(size)
+    with pytest.raises(NotThere):
+        book.entry(-1)
+
+
+def test_the_checkpoint_names_who_cosigned_and_how_old_it_is(hub: FakeHub, book: Book) -> None:
+    size = book.refresh()
+    shown = book.checkpoint()
+    assert (shown.size, shown.age_ms, shown.origin) == (size, 60_000, hub.space.origin)
+    assert [one.label for one in shown.cosigned] == ["regulator"]
+
+
+def test_sessions_share_one_book(hub: FakeHub, book: Book, tmp_path: Path) -> None:
+    account = hub.analyst(tmp_path).account
+    one, other = Space(account, quiet=True, logbook=book), Space(account, quiet=True, logbook=book)
+    for space in (one, other):
+        space.client.close()
+        space.client = hub  # type: ignore[assignment]
+    study = one.propose(
+        "Heart", data_set="cardiology", cohort={"cardiac": VIEW},
+        variables=("cardiac.age", "cardiac.sex", "cardiac.disease"),
+    )  # fmt: skip
+    assert other.study("Heart").id == study.id
+    assert one.log is other.log is book and one.approvals is book.approvals
+
+
+def test_many_threads_refresh_and_read_at_once(hub: FakeHub, book: Book) -> None:
+    subject = fill(hub, 200)[0]
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(10):
+                book.refresh()
+                assert book.search(subject=subject).found and book.about(subject)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
+def test_the_follower_brings_new_entries_by_itself(hub: FakeHub, tmp_path: Path) -> None:
+    book = Book.in_folder(tmp_path, hub.space, hub)
+    try:
+        hub.add(admitted(hub, RUN, 5))
+        for _ in range(100):
+            book.look()
+            if book.about(RUN):
+                break
+            threading.Event().wait(0.05)
+        assert book.about(RUN) and not book.trouble
+    finally:
+        book.close()
