@@ -54,7 +54,8 @@ def bars(
         return sheet.empty(_("There is nothing to show yet."))
     left = min(170.0, max(wide(one.label) for one in found) + 10)
     right = SHEET - min(110.0, max(wide(row[1]) for row in rows) + 12)
-    scale = scale_of((one.value for one in found if not one.hidden), left, right, zero=True)
+    known = [one.value for one in found if not one.hidden]
+    scale = Scale(min([0.0, *known]), max([0.0, *known]) or 1.0, left, right)
     zero = scale.at(0)
     for number, (one, row) in enumerate(zip(found, rows, strict=True)):
         y = 6.0 + 26 * number

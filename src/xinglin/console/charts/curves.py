@@ -59,7 +59,7 @@ def lines(
         return sheet.empty(_("There is nothing to show yet."))
     top = _legend(sheet, [line.name for line in series])
     tall = scale_of((one.y for one in points), 206, top, zero=zero)
-    wide_ = scale_of((one.x for one in points), 52, SHEET - 12)
+    wide_ = Scale(min(one.x for one in points), max(one.x for one in points), 52, SHEET - 12)
     left_axis(sheet, tall, 52, SHEET - 12, say=counted)
     for number, line in enumerate(series):
         path = "".join(
@@ -99,9 +99,9 @@ def survival(
     if not steps:
         return sheet.empty(_("There is nothing to show yet."))
     top = _legend(sheet, [name for name, _steps in groups])
-    left = min(110.0, max(52.0, *(wide(name, 11) + 10 for name, _steps in groups)))
+    left = min(120.0, max(52.0, *(wide(name, 11) + 26 for name, _steps in groups)))
     tall = Scale(0.0, 1.0, 206, top)
-    over = scale_of((one.time for one in steps), left, SHEET - 14, zero=True)
+    over = Scale(min(0.0, *(one.time for one in steps)), max(one.time for one in steps), left, SHEET - 16)
     left_axis(sheet, tall, left, SHEET - 14, say=counted)
     for number, (_name, found) in enumerate(groups):
         sheet.add(tag("path", d=_band(found, over, tall), class_=f"{coloured(number)} band"))
@@ -185,7 +185,7 @@ def _at_risk(
     sheet.add(words(4, top, head, "tick strong"))
     for number, (name, found) in enumerate(groups):
         y = top + 18 + 16 * number
-        sheet.add(words(left - 8, y, fitted(name, left - 10, 11), "tick", "end", name))
+        sheet.add(words(4, y, fitted(name, left - 20, 11), "tick", told=name))
         for tick in over.ticks():
             later = next((one for one in found if one.time >= tick), None)
             said = shown(later.at_risk) if later and later.at_risk is not None else "–"

@@ -54,7 +54,7 @@ def words(x: float, y: float, text: str, kind: str = "label", anchor: str = "sta
 
 def wide(text: str, size: float = TEXT) -> float:
     """About how many units a text takes: a Chinese character its size, a Latin one little more than half of it."""
-    return sum(1.0 if unicodedata.east_asian_width(one) in "WF" else 0.57 for one in text) * size
+    return sum(1.0 if unicodedata.east_asian_width(one) in "WF" else 0.6 for one in text) * size
 
 
 def fitted(text: str, room: float, size: float = TEXT) -> str:

@@ -75,6 +75,12 @@ def forest(
             else marker("square", x, y, "c1")
         )
         sheet.add(
-            words(min(max(x, left + 60), SHEET - 76), y + 17, fitted(one.said, SHEET - left - 20, 11), "tick", "middle")
+            words(
+                min(max(x, left + 60), SHEET - 76),
+                y + 17,
+                fitted(one.said, SHEET - left - 20, 11),
+                "tick halo",
+                "middle",
+            )
         )
     return sheet.done()
