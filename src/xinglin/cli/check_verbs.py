@@ -43,7 +43,7 @@ def doctor(
     ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Check keys, clock, disk, reachability, versions and the log, and say what to do. Ends with 1 on a problem."""
-    from xinglin.cli.doctor import examine
+    from xinglin.console.doctor import examine
 
     found = examine(folder, passphrase(passphrase_file, ask_passphrase))
     rows = [msgspec.structs.asdict(one) for one in found]
@@ -81,17 +81,26 @@ def fsck(
 
 @ends
 def verify(
-    receipt: Annotated[Path, typer.Argument(help="The receipt (.tlog-proof).", dir_okay=False)],
-    policy: Annotated[Path | None, typer.Option(help="tlog-policy text; RECEIPT.policy unless named.")] = None,
+    receipt: Annotated[Path, typer.Argument(help="The receipt (.tlog-proof), or an offline bundle.", dir_okay=False)],
+    policy: Annotated[
+        Path | None, typer.Option(help="tlog-policy text; RECEIPT.policy, or the bundle's own, unless named.")
+    ] = None,
     opening: Annotated[Path | None, typer.Option(help="What opens the commitment; RECEIPT.opening if there.")] = None,
 ) -> None:
-    """Verify a receipt with no network: the entry, its place in the log, who vouches, and which result it is about."""
+    """Verify a receipt with no network: the entry, its place in the log, who vouches, and which result it is about.
+
+    A bundle (zip), as the console's evidence pages give it, is verified whole: every entry by its receipt.
+    """
+    from xinglin.evidence.archive import is_archive
     from xinglin.evidence.policy import parse_policy
     from xinglin.evidence.receipt import verify_receipt
     from xinglin.kernel.codec import decode_json
     from xinglin.kernel.instants import to_text
     from xinglin.sdk.results import OPENING_SUFFIX, POLICY_SUFFIX, Opening, proof_of
 
+    if is_archive(receipt.read_bytes()):
+        _verify_bundle(receipt, policy)
+        return
     rules = parse_policy((policy or Path(f"{receipt}{POLICY_SUFFIX}")).read_bytes())
     verified = verify_receipt(receipt.read_bytes(), rules)
     beside = opening or Path(f"{receipt}{OPENING_SUFFIX}")
@@ -116,6 +125,49 @@ def verify(
         shown["fork_protection"] = "yes" if proof.fork_protection else "no fork protection"
         opened = "the commitment is that of the result at hand" if proof.opened else "not opened"
         return "verified\n" + facts(shown | {"result": opened})
+
+    printer.value(value, text)
+
+
+def _verify_bundle(bundle: Path, policy: Path | None) -> None:
+    import hashlib
+
+    from xinglin.evidence.archive import verify_archive
+    from xinglin.evidence.policy import parse_policy
+    from xinglin.kernel.instants import to_text
+
+    verified = verify_archive(bundle.read_bytes(), parse_policy(policy.read_bytes()) if policy is not None else None)
+    checkpoint, names = verified.checkpoint, verified.manifest.names
+    rows = [
+        {
+            "index": one.index,
+            "kind": one.entry.kind,
+            "at": to_text(one.entry.at),
+            "submitter": one.entry.submitter,
+            "label": names.get(one.entry.submitter, ""),
+            "subject": one.entry.subject,
+        }
+        for one in verified.entries
+    ]
+    value: dict[str, Any] = {
+        "subject": verified.manifest.subject,
+        "log": checkpoint.checkpoint.origin,
+        "log_size": checkpoint.checkpoint.size,
+        "root": checkpoint.checkpoint.root.hex(),
+        "cosigned_by": sorted(checkpoint.cosigned_at_s),
+        "attested_at": to_text(checkpoint.attested_at_s * 1000),
+        "fork_protection": checkpoint.fork_protection,
+        "policy": str(policy) if policy is not None else "the bundle's own: compare its digest",
+        "policy_sha256": hashlib.sha256(policy.read_bytes() if policy else verified.policy.encode()).hexdigest(),
+        "entries": rows,
+    }
+
+    def text() -> str:
+        head = {name: found for name, found in value.items() if name != "entries"}
+        head["cosigned_by"] = ", ".join(names.get(each, each) for each in value["cosigned_by"])
+        head["fork_protection"] = "yes" if checkpoint.fork_protection else "no fork protection"
+        shown = columns(rows, ("index", "at", "kind", "label", "subject"))
+        return f"verified: {len(rows)} entries\n{facts(head)}\n\n{shown}"
 
     printer.value(value, text)
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from xinglin.cli import agreement_verbs, node_verbs, witness_verbs
 from xinglin.cli.app import app
-from xinglin.cli.doctor import examine
 from xinglin.cli.output import USAGE
+from xinglin.console.doctor import examine
 from xinglin.hub.desk import answer_at_desk
 from xinglin.hub.members import INVITE_LIFE
 from xinglin.kernel.errors import LimitExceeded, MalformedMessage

@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from xinglin.cli import wiring
 from xinglin.cli.app import app
-from xinglin.cli.doctor import examine
 from xinglin.cli.output import NO_RESULT, REFUSED, UNREACHABLE, UNVERIFIED, USAGE, printer
+from xinglin.console.doctor import examine
 from xinglin.kernel.verdict import Reason
 from xinglin.sdk.results import StudyResult
 from xinglin.sdk.space import Space

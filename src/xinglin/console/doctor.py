@@ -33,6 +33,9 @@ KEY_FILES = {"hub": "hub.key", "node": "node.key", "witness": "witness.key", "ac
 CLOCK_OFF_MS = 5_000
 LEAST_FREE_BYTES = 1024**3
 STALE_S = 30.0
+DAY_MS = 86_400_000
+CERTIFICATE_DAYS = 30
+"""With fewer days left, the hub's certificate is to be renewed."""
 PACKAGES = ("cryptography", "duckdb", "deltalake", "granian", "litestar", "msgspec", "sqlglot")
 
 
@@ -43,6 +46,16 @@ class Finding(msgspec.Struct, frozen=True):
     ok: bool
     found: str
     remedy: str = ""
+
+
+def certificate_ends(space: Space) -> int:
+    """When the hub's certificate in the descriptor ends (ms); 0 where it has none. Raises ``ValueError``."""
+    if not space.certificate_pem:
+        return 0
+    from cryptography import x509
+
+    found = x509.load_pem_x509_certificate(space.certificate_pem.encode())
+    return round(found.not_valid_after_utc.timestamp() * 1000)
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -56,20 +69,29 @@ class _Way(msgspec.Struct, frozen=True):
 
 def examine(folder: Path, passphrase: str = "", clock: Clock = system_clock) -> list[Finding]:
     """Every check that fits the folder; a check that cannot be made is a finding too."""
+    return list(examining(folder, passphrase, clock))
+
+
+def examining(folder: Path, passphrase: str = "", clock: Clock = system_clock) -> Iterator[Finding]:
+    """The same, one finding at a time as it is made: the checks that ask the hub take a while."""
     role = next((role for role, file in KEY_FILES.items() if (folder / file).is_file()), "")
-    findings = [_versions(), _python(), _disk(folder)]
+    yield from (_versions(), _python(), _disk(folder))
     if not role:
-        return [*findings, Finding("folder", False, "no keys here", "Name a folder that init or join made.")]
-    findings += [Finding("folder", True, f"keys of the {role}"), *_keys(folder, role, passphrase)]
+        yield Finding("folder", False, "no keys here", "Name a folder that init or join made.")
+        return
+    yield Finding("folder", True, f"keys of the {role}")
+    yield from _keys(folder, role, passphrase)
     space, way = _space(folder), _way(folder, role)
     if isinstance(space, Finding):
-        return [*findings, space]
+        yield space
+        return
+    yield _certificate(space, clock)
     if isinstance(way, Finding):
-        return [*findings, way]
-    findings += _hub(space, way, clock)
+        yield way
+        return
+    yield from _hub(space, way, clock)
     if role in ("hub", "node"):
-        findings += _process(folder, role)
-    return findings
+        yield from _process(folder, role)
 
 
 def _versions() -> Finding:
@@ -114,6 +136,19 @@ def _space(folder: Path) -> Space | Finding:
     except (OSError, XinglinError) as error:
         words = error.what if isinstance(error, XinglinError) else "there is none"
         return Finding("descriptor", False, words, "Join the space, or put the hub's space.json here.")
+
+
+def _certificate(space: Space, clock: Clock) -> Finding:
+    try:
+        ends = certificate_ends(space)
+    except ValueError:
+        return Finding("certificate", False, "it cannot be read", "Have the operator send the descriptor again.")
+    if not ends:
+        return Finding("certificate", True, "of a public authority")
+    days = (ends - clock()) // DAY_MS
+    well = days >= CERTIFICATE_DAYS
+    remedy = "" if well else "Have the operator renew the hub's certificate and send the new descriptor."
+    return Finding("certificate", well, f"{days} days left", remedy)
 
 
 def _way(folder: Path, role: str) -> _Way | Finding:
