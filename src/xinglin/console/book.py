@@ -15,8 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from xinglin.console.book_chain import CHAIN_ENTRIES, Chain, chain_of
+from xinglin.console.book_readme import read_me
 from xinglin.console.book_words import line_of
 from xinglin.console.errors import NotThere
+from xinglin.evidence.archive import README, Manifest, Proved, write_archive
 from xinglin.evidence.checkpoint import parse_checkpoint
 from xinglin.evidence.entry import Entry, decode_entry
 from xinglin.evidence.errors import EvidenceError, QuorumMissed
@@ -217,6 +220,49 @@ class Book:
             fork_protection=verified.fork_protection,
             policy=self.record.policy_text,
         )
+
+    def chain(self, subject: str, also: Sequence[str] = ()) -> Chain:
+        """The use that ``subject`` belongs to, with ``also`` what the asker knows to belong to it."""
+        return chain_of((subject, *also), self.about, self.naming)
+
+    def naming(self, word: str) -> list[Found]:
+        """Entries whose body names ``word``, oldest first, at most as many as a chain has."""
+        found = self._at(self.store.naming(word, CHAIN_ENTRIES.value + 1))
+        return [one for one in found if any(text == word for _, text, _ in line_of(one.index, one.entry).words)]
+
+    def bundle(self, subject: str, also: Sequence[str] = ()) -> bytes:
+        """One file for whoever has no network: the chain's entries (or the one of an index), proved, with the policy.
+
+        Raises ``NotThere`` where the log holds nothing of it.
+        """
+        if subject.isascii() and subject.isdigit():
+            found = [self.entry(int(subject))]
+        else:
+            found = [link.found for link in self.chain(subject, also).links]
+        note, size = self._standing()
+        proved = [self._proof(one.index, note) for one in found if one.index < size]
+        if not proved:
+            raise NotThere("The log holds nothing of this.", remedy="Search the evidence for it.")
+        dids = {did for one in found for did in (one.entry.submitter, *one.entry.parties)}
+        manifest = Manifest(
+            subject=subject,
+            origin=self.space.origin,
+            space=self.space.name,
+            made=self.clock(),
+            indices=tuple(one.index for one in proved),
+            names={did: self.name(did) for did in sorted(dids)},
+        )
+        others = {
+            README: read_me(manifest).encode(),
+            "space.json": msgspec.json.format(msgspec.json.encode(self.space)),
+        }
+        return write_archive(manifest, proved, self.record.policy_text, note.to_text(), others)
+
+    def _proof(self, index: int, note: Note) -> Proved:
+        (data,) = self.store.bodies([index])
+        text = build_receipt(data, index, self.hashes, note).to_text()
+        verify_receipt(text, self.record.policy, data)
+        return Proved(index, data, text)
 
     # --- following -----------------------------------------------------------------------------
 

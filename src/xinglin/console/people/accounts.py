@@ -48,6 +48,10 @@ class Accounts:
         self._store, self._seal, self._passwords = store, seal, passwords
         self._clock, self._entropy = clock, entropy
 
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
     def add(
         self,
         name: str,

@@ -58,6 +58,10 @@ class People:
         self.factors = Factors(self.accounts, seal, clock, entropy)
         self._attempts = Attempts(store, seal, clock)
 
+    def close(self) -> None:
+        """Close the store."""
+        self.accounts.close()
+
     def session(self, token: str, *, used: bool = True) -> Session | None:
         """Who is signed in with a cookie's token, or None.
 
@@ -184,27 +188,18 @@ class People:
         )
 
     def prefer(self, token_or_person: str | Person, language: str = "", theme: str = "") -> None:
-        """Choose language and theme, for a person or for a browser in which nobody is signed in; empty: as it is."""
+        """Choose language and theme, for a person from now on; empty: as it is."""
         language = language if language in LANGUAGES else ""
         theme = theme if theme in THEMES else ""
-        if not (language or theme):
-            return
-        found = self.sessions.find(token_or_person) if isinstance(token_or_person, str) else None
-        if found is not None and found.stage != "in" and isinstance(token_or_person, str):
-            chosen = msgspec.structs.replace(found, language=language or found.language, theme=theme or found.theme)
-            self.sessions.keep(token_or_person, chosen)
-            return
-        person_id = token_or_person.id if isinstance(token_or_person, Person) else found.person if found else ""
-        if person_id:
+        if isinstance(token_or_person, str):
+            person_id = self._here(token_or_person)[1].id
+        else:
+            person_id = token_or_person.id
+        if language or theme:
             self.accounts.change(
                 person_id,
                 lambda one: msgspec.structs.replace(one, language=language or one.language, theme=theme or one.theme),
             )
-
-    def preferred(self, token: str) -> tuple[str, str]:
-        """Language and theme that were chosen before the sign-in; empty for none."""
-        found = self.sessions.find(token, "before", "half")
-        return (found.language, found.theme) if found is not None else ("", "")
 
     def say(self, token: str, text: str) -> None:
         """Keep one message for the next page of this session."""

@@ -1,0 +1,1 @@
+"""Screens: each module's ``NAV`` and ``ROUTES`` are found by ``app.discovered``."""

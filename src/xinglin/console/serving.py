@@ -1,0 +1,318 @@
+"""From a request to an answer: who comes, whether they may, what the screen says, and how it is sent.
+
+1. the session by its cookie; 2. the role of its seat against the route's; 3. a form's token, and that the form is this
+site's own; 4. the screen's function, in a thread; 5. typed errors as a page that says what to do; 6. headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
+
+import msgspec
+from litestar import Request, Response
+from litestar.response import Stream
+
+from xinglin.console.assets import Assets
+from xinglin.console.calls import calls_of
+from xinglin.console.calls.base import SeatCalls
+from xinglin.console.errors import ConsoleError, Forged, NotSignedIn, NotYours, ProveAgain
+from xinglin.console.frame import ANYBODY, STREAM_S, Done, File, Page, Route
+from xinglin.console.headers import page_headers
+from xinglin.console.lines import Lines
+from xinglin.console.listing import as_csv, as_json
+from xinglin.console.people.cookies import cookie_name, cookie_of
+from xinglin.console.people.model import THEMES
+from xinglin.console.people.return_to import local_path
+from xinglin.console.render import Renderer
+from xinglin.console.seats import Seat
+from xinglin.console.settings import ConsoleSettings
+from xinglin.console.visit import Form, Visit
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Clock
+from xinglin.kernel.limits import Limit
+from xinglin.words import LANGUAGES, Words
+
+if TYPE_CHECKING:
+    from xinglin.console.people.service import People
+
+log = logging.getLogger("xinglin.console")
+
+FORM_BYTES = Limit("size of a form", 2 * 1024 * 1024, "bytes")
+STREAMS = Limit("streams at once", 256, "streams")
+LANGUAGE_COOKIE, THEME_COOKIE = "xinglin_language", "xinglin_theme"
+HTML = "text/html"
+_YEAR_S = 31_536_000
+Answer = Response[Any]
+Asked = Request[Any, Any, Any]
+
+
+class Console(msgspec.Struct, frozen=True):
+    """The parts of a console, connected."""
+
+    settings: ConsoleSettings
+    seats: dict[str, Seat]
+    people: People
+    lines: Lines
+    assets: Assets
+    renderer: Renderer
+    clock: Clock
+    made: dict[tuple[str, str], SeatCalls]
+    streams: list[int]
+
+    def calls(self, seat: Seat, subject: str) -> SeatCalls:
+        """The calls of a seat, made once; a patient's are bound to the person."""
+        key = (seat.id, subject)
+        if key not in self.made:
+            made = calls_of(seat, self.lines)
+            if subject:
+                made.subject = subject
+            self.made[key] = made
+        return self.made[key]
+
+
+async def answer(console: Console, route: Route, request: Asked) -> Answer:
+    """The answer of a route to a request; never a trace."""
+    visit = await asyncio.to_thread(visit_of, console, request, used=route.kind != "live")
+    try:
+        _let_in(route, visit, request)
+        if route.kind == "act":
+            return await _acted(console, route, visit, request)
+        if route.kind == "live":
+            return _streamed(console, route, visit, request)
+        given: Page | Done | File = await asyncio.to_thread(route.function, visit, **request.path_params)
+        return await asyncio.to_thread(_sent, console, given, visit)
+    except XinglinError as error:
+        return await asyncio.to_thread(refusal, console, visit, error)
+
+
+def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
+    """Who comes, in which seat and language; ``used`` False keeps nobody signed in."""
+    settings = console.settings
+    token = request.cookies.get(cookie_name(settings), "")
+    session = console.people.session(token, used=used) if token else None
+    seat = console.seats.get(session.seat) if session is not None else None
+    person = session.person if session is not None else None
+    wish = (person.language if person else "") or request.cookies.get(LANGUAGE_COOKIE, "")
+    language = wish if wish in LANGUAGES else _accepted(request.headers.get("accept-language", ""), settings.language)
+    theme = (person.theme if person else "") or request.cookies.get(THEME_COOKIE, "")
+    # A browser writes a query as UTF-8; the last of several values counts.
+    query = dict(parse_qsl(request.scope["query_string"].decode("ascii", "replace"), max_num_fields=100))
+    return Visit(
+        path=request.url.path,
+        query=query,
+        words=Words.of(language),
+        theme=theme if theme in THEMES else "auto",
+        now=console.clock(),
+        settings=settings,
+        people=console.people,
+        seats=console.seats,
+        session=session,
+        token=token,
+        calls=console.calls(seat, session.subject) if seat is not None and session is not None else None,
+        address=request.client.host if request.client else "",
+        headers=request.headers,
+    )
+
+
+def refusal(console: Console, visit: Visit, error: XinglinError) -> Answer:
+    """A typed error as a page: every reason, and what would have to change."""
+    status = _status_of(error)
+    if isinstance(error, NotSignedIn) and visit.headers.get("accept", "").startswith("text/html"):
+        return _redirect(f"/sign-in?return_to={quote(visit.path, safe='/')}")
+    if status >= 500:
+        log.warning("a screen could not be shown: %s", error.code)
+    told = visit.words.error(error)
+    if visit.headers.get("accept", "").startswith("application/json"):
+        body = msgspec.json.encode({"code": error.code, "what": error.what, "remedy": error.remedy})
+        return Response(body, media_type="application/json", status_code=status, headers=page_headers(console.settings))
+    page = Page("frame/refusal.html", title=visit.words.text("Not possible"), values={"told": told}, status=status)
+    return _sent(console, page, visit)
+
+
+def _let_in(route: Route, visit: Visit, request: Asked) -> None:
+    if not route.roles:
+        return
+    if visit.session is None:
+        raise NotSignedIn("Nobody is signed in.", remedy="Sign in.")
+    if route.roles != ANYBODY and visit.role not in route.roles:
+        raise NotYours(
+            "This page belongs to another role.", remedy="Take another seat at the top right, if you have one."
+        )
+
+
+async def _acted(console: Console, route: Route, visit: Visit, request: Asked) -> Answer:
+    form = await _form(request)
+    _own_form(console.settings, visit, form, request)
+    if route.fresh_s and (visit.session is None or not visit.people.fresh(visit.session, route.fresh_s)):
+        raise ProveAgain(
+            "This needs a fresh proof of who you are.", remedy="Prove it on your account's page, and do it again."
+        )
+    given = await asyncio.to_thread(route.function, visit, form, **request.path_params)
+    return await asyncio.to_thread(_sent, console, given, visit)
+
+
+async def _form(request: Asked) -> Form:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit():
+        FORM_BYTES.check(int(declared))
+    body = await request.body()
+    FORM_BYTES.check(len(body))
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise Forged("A form comes as application/x-www-form-urlencoded.")
+    try:
+        return Form(parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=2_000))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise Forged("The form cannot be read.") from error
+
+
+def _own_form(settings: ConsoleSettings, visit: Visit, form: Form, request: Asked) -> None:
+    """Raise ``Forged`` unless the form was made for this session, by this site."""
+    given = form.secret("csrf") or request.headers.get("x-csrf-token", "")
+    mine = visit.csrf
+    if not mine or not hmac.compare_digest(given.encode(), mine.encode()):
+        raise Forged("This form was not made for your session.", remedy="Load the page again, and repeat it.")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin", "")
+    if site not in ("same-origin", "none") or (origin and origin != "null" and not _own_origin(settings, origin)):
+        raise Forged("The form came from another site.")
+
+
+def _own_origin(settings: ConsoleSettings, origin: str) -> bool:
+    mine, theirs = urlsplit(settings.url), urlsplit(origin)
+    return (mine.scheme, mine.netloc) == (theirs.scheme, theirs.netloc)
+
+
+def _sent(console: Console, given: Page | Done | File, visit: Visit) -> Answer:
+    if isinstance(given, Done):
+        return _went_on(console, given, visit)
+    headers = page_headers(console.settings)
+    if isinstance(given, File):
+        kind = "inline" if given.shown else "attachment"
+        headers["content-disposition"] = f"{kind}; filename*=UTF-8''{quote(given.name, safe='')}"
+        return Response(given.data, media_type=given.media_type, headers=headers)
+    exported = _exported(given, visit)
+    if exported is not None:
+        return _sent(console, exported, visit)
+    html = console.renderer.page(given, visit)
+    answer = Response(html.encode(), media_type=HTML, status_code=given.status, headers=headers)
+    _keep_token(console, answer, given.token)
+    return answer
+
+
+def _exported(page: Page, visit: Visit) -> File | None:
+    wanted = visit.query.get("as", "")
+    if wanted == "csv" and page.listing is not None:
+        return File(as_csv(page.listing), f"{page.listing.name}.csv", "text/csv; charset=utf-8")
+    if wanted == "json" and page.listing is not None:
+        return File(as_json(page.listing), f"{page.listing.name}.json", "application/json")
+    if wanted == "json" and page.data is not None:
+        return File(msgspec.json.encode(page.data), "page.json", "application/json", shown=True)
+    return None
+
+
+def _went_on(console: Console, done: Done, visit: Visit) -> Answer:
+    token = visit.token if done.token is None else done.token
+    if done.said and token:
+        console.people.say(token, done.said)
+    answer = _redirect(local_path(done.path))
+    answer.headers.update(page_headers(console.settings))
+    _keep_token(console, answer, done.token)
+    for name, value in done.keep.items():
+        answer.set_cookie(
+            name, value, max_age=_YEAR_S, httponly=True, samesite="lax", secure=console.settings.https
+        )  # fmt: skip
+    return answer
+
+
+def _redirect(path: str) -> Answer:
+    return Response(b"", status_code=303, headers={"location": path})
+
+
+def _keep_token(console: Console, answer: Answer, token: str | None) -> None:
+    if token is not None:
+        one = cookie_of(console.settings, token)
+        answer.set_cookie(
+            one.name, one.value, max_age=one.max_age_s, path=one.path, secure=one.secure, httponly=one.http_only,
+            samesite="lax",
+        )  # fmt: skip
+
+
+def _streamed(console: Console, route: Route, visit: Visit, request: Asked) -> Answer:
+    STREAMS.check(console.streams[0] + 1)
+    headers = page_headers(console.settings) | {"x-accel-buffering": "no"}
+    body = _events(console, route, visit, dict(request.path_params))
+    return Stream(body, media_type="text/event-stream", headers=headers)
+
+
+async def _events(console: Console, route: Route, visit: Visit, given: Mapping[str, str]) -> AsyncIterator[bytes]:
+    """One event for each change of the page's block, until it is final, the session over or the time up."""
+    console.streams[0] += 1
+    last, ticks = "", max(1, round(STREAM_S / route.every_s))
+    try:
+        for tick in range(ticks):
+            if tick and visit.session is not None and not await asyncio.to_thread(_still_in, console, visit):
+                break
+            html, final = await asyncio.to_thread(_drawn, console, route, visit, given)
+            if html != last:
+                yield _event(html)
+                last = html
+            elif tick % 15 == 14:
+                yield b": still here\n\n"
+            if final:
+                yield b"event: end\ndata: end\n\n"
+                break
+            await asyncio.sleep(route.every_s)
+    finally:
+        console.streams[0] -= 1
+
+
+def _drawn(console: Console, route: Route, visit: Visit, given: Mapping[str, str]) -> tuple[str, bool]:
+    fresh = visit_again(console, visit)
+    try:
+        page: Page = route.function(fresh, **given)
+    except XinglinError as error:
+        told = fresh.words.error(error)
+        page = Page("frame/refusal.html", values={"told": told}, final=True)
+    part = msgspec.structs.replace(page, fragment=True)
+    return console.renderer.page(part, fresh), page.final
+
+
+def visit_again(console: Console, visit: Visit) -> Visit:
+    """The same visit, now."""
+    again = Visit.__new__(Visit)
+    again.__dict__.update(visit.__dict__)
+    again.now = console.clock()
+    return again
+
+
+def _still_in(console: Console, visit: Visit) -> bool:
+    found = console.people.session(visit.token, used=False)
+    return found is not None and visit.session is not None and found.seat == visit.session.seat
+
+
+def _event(html: str) -> bytes:
+    return b"".join(b"data: " + line.encode() + b"\n" for line in html.split("\n")) + b"\n"
+
+
+def _status_of(error: XinglinError) -> int:
+    if isinstance(error, ConsoleError):
+        return error.status
+    if error.code in ("stores.not_running", "stores.no_answer", "sdk.unreachable"):
+        return 503
+    status = getattr(error, "status", 0)
+    # The hub's 401 is about the account's door token, not about who sits here.
+    return status if 400 <= status < 600 and status != 401 else 409
+
+
+def _accepted(header: str, default: str) -> str:
+    for part in header.split(","):
+        word = part.partition(";")[0].strip().lower()
+        if word.partition("-")[0] in LANGUAGES:
+            return word.partition("-")[0]
+    return default if default in LANGUAGES else "en"
