@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +14,9 @@ from xinglin.cli.options import Folder
 from xinglin.cli.output import columns, ends, facts, printer
 
 if TYPE_CHECKING:
-    from xinglin.records.terminology.local import Decision, LocalCode
+    from xinglin.records.terminology.local import Decision
     from xinglin.records.terminology.memory import MemoryVocabulary
     from xinglin.records.terminology.ports import Vocabulary
-    from xinglin.records.terminology.suggestions import NameIndex
-    from xinglin.records.terminology.unmapped import Ask, Unmapped
-    from xinglin.stores.terms_store import TermsStore
 
 app = typer.Typer(no_args_is_help=True, help="Terminology (code systems, maps, units, local codes) and policies.")
 app.add_typer(policy_verbs.app)
@@ -47,16 +43,17 @@ def load(
 ) -> None:
     """Load code systems, maps and value sets; a new version stands beside the old one."""
     from xinglin.kernel.instants import system_clock
+    from xinglin.node.intake.local_codes import open_terms, tell_change
     from xinglin.records.terminology.loaders import Told, load_vocabulary
 
     given = {path.name: path.read_bytes() for path in _paths(files or [])}
     found = load_vocabulary(kind, given, Told(source, version, licence, system))
     at = system_clock()
-    with _store(folder) as store:
+    with open_terms(folder) as store:
         store.load(found, at)
     digests = {f"{one.url}|{one.version}": one.provenance.digest for one, _ in found.systems}
     digests |= {f"{one.url}|{one.version}": one.provenance.digest for one in found.maps}
-    _tell(folder, at, {"what": _digest(digests), "vocabularies": len(digests)})
+    _noted(tell_change(folder, at, {"what": _digest(digests), "vocabularies": len(digests)}))
     value = {
         "code systems": len(found.systems),
         "concepts": sum(len(concepts) for _, concepts in found.systems),
@@ -82,7 +79,9 @@ def list_(
         rows = [{"kind": name, "reads": one.words} for name, one in LOADERS.items()]
         printer.value(rows, lambda: columns(rows, ("kind", "reads")))
         return
-    with _store(folder) as store:
+    from xinglin.node.intake.local_codes import open_terms
+
+    with open_terms(folder) as store:
         found = [msgspec.to_builtins(one) for one in store.systems()]
         maps = [msgspec.to_builtins(one) for one in store.maps()]
     shown = [
@@ -164,10 +163,11 @@ def unmapped(
     texts: Annotated[bool, typer.Option("--texts", help="Texts without a code as well.")] = False,
 ) -> None:
     """List local codes without a standard one, the most frequent first."""
+    from xinglin.node.intake.local_codes import open_terms, unmapped_codes
     from xinglin.records.terminology.unmapped import undecided
 
-    with _store(folder) as store:
-        rows = [_row(one) for one in undecided(_unmapped(folder, limit, texts), store.local())]
+    with open_terms(folder) as store:
+        rows = [_row(one) for one in undecided(unmapped_codes(folder, limit, texts=texts), store.local())]
     printer.value(rows, lambda: columns(rows, ("seen", "source", "column", "system", "code", "text", "unit")))
 
 
@@ -184,19 +184,18 @@ def suggest(
 ) -> None:
     """Propose standard codes for local ones into the review queue; nothing is mapped before somebody accepts."""
     from xinglin.kernel.instants import system_clock
+    from xinglin.node.intake.local_codes import name_index, open_terms, propose_codes
     from xinglin.records.terminology.review import write_review
     from xinglin.records.terminology.suggestions import LocalItem
-    from xinglin.records.terminology.unmapped import propose, undecided
 
-    with _store(folder) as store:
-        index = _index(store, system)
-        if text:
+    if text:
+        with open_terms(folder) as store:
+            index = name_index(store, system)
             found = [msgspec.to_builtins(one) for one in index.suggest(LocalItem("", text, unit), 5)]
-            printer.value(found, lambda: columns(found, ("score", "code", "display", "reasons")))
-            return
-        at = system_clock()
-        waiting = [one for one in undecided(_unmapped(folder, limit, False), store.local()) if _measured(one)]
-        _decided(folder, store.decide(propose(waiting, index, by, at)), at)
+        printer.value(found, lambda: columns(found, ("score", "code", "display", "reasons")))
+        return
+    _noted(propose_codes(folder, by, system_clock(), limit=limit, system=system))
+    with open_terms(folder) as store:
         queue = store.local("proposed")
     if out is not None:
         out.write_bytes(write_review(queue))
@@ -250,6 +249,7 @@ def _decide(
     review: Path | None,
 ) -> None:
     from xinglin.kernel.instants import system_clock
+    from xinglin.node.intake.local_codes import decide_codes
     from xinglin.records.terminology.local import Decision, LocalKey
     from xinglin.records.terminology.model import Equivalence
     from xinglin.records.terminology.review import read_review
@@ -266,34 +266,23 @@ def _decide(
             raise typer.BadParameter("--equivalence is equivalent, wider, narrower, related or unmapped.") from error
         system = target_system if target and word != "unmapped" else ""
         decisions = [Decision(LocalKey(*key), event, by, at, target if system else "", system, "", word, note)]
-    with _store(folder) as store:
-        changed = store.decide(decisions)
-        _decided(folder, changed, at)
+    changed, logged = decide_codes(folder, decisions, at)
+    _noted(logged)
     rows = [_row(one) for one in changed]
     printer.value(
         rows, lambda: columns(rows, ("state", "column", "system", "code", "target", "equivalence", "version"))
     )
 
 
-@contextmanager
-def _store(folder: Path) -> Iterator[TermsStore]:
-    from xinglin.stores.terms_store import TermsStore
-
-    store = TermsStore.in_folder(folder)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
 def _answered(folder: Path, operation: str, given: dict[str, Any]) -> dict[str, Any]:
     """The answer of a FHIR operation by what is loaded, or by what is shipped while nothing is."""
+    from xinglin.node.intake.local_codes import open_terms
     from xinglin.records.terminology.errors import BadRequest
     from xinglin.records.terminology.parameters import answer
 
     kinds = {bool: "valueBoolean", int: "valueInteger", str: "valueString"}
     told = [{"name": name, kinds[type(value)]: value} for name, value in given.items() if value != ""]
-    with _store(folder) as store:
+    with open_terms(folder) as store:
         vocabulary: Vocabulary = store if store.systems() else _shipped()
         found = answer(vocabulary, operation, {"resourceType": "Parameters", "parameter": told})
     if found["resourceType"] == "OperationOutcome":
@@ -308,67 +297,10 @@ def _shipped() -> MemoryVocabulary:
     return MemoryVocabulary([load_vocabulary("shipped", {}), load_vocabulary("icd10", {})])
 
 
-def _index(store: TermsStore, system: str) -> NameIndex:
-    from xinglin.records.terminology.errors import UnknownSystem
-    from xinglin.records.terminology.suggestions import NameIndex, shipped_index
-    from xinglin.records.terminology.systems import canonical_system
-
-    if not system:
-        return shipped_index()
-    url = canonical_system(system)
-    if store.system(url) is None:
-        raise UnknownSystem(f"The code system {url} is not loaded.", remedy="Load it with xinglin terms load.")
-    return NameIndex(url, store.concepts(url))
-
-
-def _unmapped(folder: Path, limit: int, texts: bool) -> tuple[Unmapped, ...]:
-    from xinglin.records.terminology.translating import concept_columns
-    from xinglin.records.terminology.unmapped import unmapped as listed
-
-    with _asking(folder) as (ask, tables):
-        return listed(ask, [name for name in tables if concept_columns(name)], limit=limit, texts=texts)
-
-
-@contextmanager
-def _asking(folder: Path) -> Iterator[tuple[Ask, tuple[str, ...]]]:
-    """The current views of the node's lake."""
-    from xinglin.lake.reading import read_current
-    from xinglin.node.intake.wiring import open_lake
-    from xinglin.node.settings import node_settings
-
-    lake = open_lake(folder, node_settings(folder).settings)
-    names = lake.names()
-    if not names:
-        yield lambda sql: (), ()
-        return
-    with read_current(lake, lake.pin_newest(names)) as session:
-        yield lambda sql: [tuple(row.values()) for row in session.batches(sql).read_all().to_pylist()], names
-
-
-def _measured(one: Unmapped) -> bool:
-    """The shipped names are of measurements: proposals for other columns would be chance."""
-    return one.key.column in ("observation.code", "report.code")
-
-
-def _decided(folder: Path, changed: tuple[LocalCode, ...], at: int) -> None:
-    from xinglin.records.terminology.local import told_change
-
-    if changed:
-        _tell(folder, at, told_change(changed))
-
-
-def _tell(folder: Path, at: int, values: dict[str, Any]) -> None:
-    """Put digests and counts into the outbox of the node's intake, where it has one."""
-    from xinglin.node.intake.wiring import open_ledger
-
-    ledger = open_ledger(folder)
-    if ledger is None:
+def _noted(told: bool) -> None:
+    """Say where no entry of a change can come into the log."""
+    if not told:
         printer.note("This node takes no data in yet: the change is in the terminology, and no entry of it in the log.")
-        return
-    try:
-        ledger.tell("change", values["what"], at, values)
-    finally:
-        ledger.close()
 
 
 def _digest(value: dict[str, str]) -> str:
