@@ -1,4 +1,4 @@
-"""Writes ``docs/reference`` and ``docs/terms.md`` from the code: state tables, the command line, terms.
+"""Writes ``docs/reference`` and further pages from the code: state tables, the command line, terms, the glossary.
 
 ``tools/python tools/docs.py`` writes; with ``--check`` it names the pages that differ and ends with 1.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import contracts_page
+import glossary_page
 import law_page
 import terms_page
 
@@ -95,6 +96,7 @@ def pages() -> dict[Path, str]:
     """Every page that the code determines."""
     made = {
         REFERENCE / "states.md": states_page(),
+        ROOT / "docs" / "glossary.md": glossary_page.page(),
         ROOT / "docs" / "terms.md": terms_page.page(),
         ROOT / "docs" / "contracts.md": contracts_page.page(),
         ROOT / "docs" / "law.md": law_page.page(),

@@ -15,7 +15,7 @@ _HOMES = {
     "LANGUAGES": "language",
     "Words": "language",
     "Told": "language",
-    "GLOSSARY": "glossary",
+    "glossary": "glossary",
     "Term": "glossary",
     "language_of": "settings",
 }
