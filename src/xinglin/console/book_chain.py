@@ -52,7 +52,10 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """What the log holds of a use, in the order of the log. ``related``: ids that its entries name. ``whole``: no cut."""
+    """What the log holds of a use, in its order.
+
+    ``related``: ids that its entries name. ``whole``: nothing was cut off.
+    """
 
     subject: str
     links: tuple[Link, ...]

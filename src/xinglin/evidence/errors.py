@@ -53,6 +53,12 @@ class MalformedReceipt(EvidenceError):
     code = "evidence.receipt"
 
 
+class MalformedArchive(EvidenceError):
+    """A file that is not an offline bundle, or one that does not hold what it says."""
+
+    code = "evidence.archive"
+
+
 class MalformedBundle(EvidenceError):
     """Bytes that are not a tile or an entry bundle, or a path that names none."""
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.sdk.fake_hub import FakeHub
+from typer.testing import CliRunner
 
+from xinglin.cli.app import app
 from xinglin.console.book import Book
 from xinglin.console.errors import NotThere
+from xinglin.evidence.archive import verify_archive
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.policy import parse_policy
 from xinglin.evidence.receipt import verify_receipt
@@ -236,3 +239,49 @@ def test_the_follower_brings_new_entries_by_itself(hub: FakeHub, tmp_path: Path)
         assert book.about(RUN) and not book.trouble
     finally:
         book.close()
+
+
+def test_a_chain_holds_what_names_the_use_and_what_that_names(hub: FakeHub, book: Book) -> None:
+    agreement, following = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    provider = hub.nodes["north"].did
+    parties = (provider, hub.asker.did)
+    hub.add(Entry(kind="agreement", at=1, submitter=provider, parties=parties, subject=agreement))
+    hub.add(admitted(hub, RUN, 2))
+    hub.add(admitted(hub, RUN, 3, "release-authorised"))
+    hub.add(admitted(hub, RUN, 4, "delivered"))
+    hub.add(Entry(kind="usage", at=5, submitter=provider, subject=agreement, body={"run": RUN, "next": following}))
+    hub.add(Entry(kind="agreement", at=6, submitter=provider, parties=parties, subject=following))
+    hub.add(admitted(hub, "run-" + "c" * 26, 7))
+    book.refresh()
+    assert [link.stage for link in book.chain(RUN).links] == [
+        "agreed", "admitted", "authorised", "delivered", "settled", "agreed",
+    ]  # fmt: skip
+    assert [link.stage for link in book.chain(agreement).links].count("agreed") == 2
+    assert book.chain("run-" + "d" * 26).links == ()
+    assert len(book.chain(RUN, (hub.dids[0],)).links) == 7
+
+
+def test_a_bundle_of_a_chain_is_verified_with_the_policy_alone(hub: FakeHub, book: Book) -> None:
+    hub.add(admitted(hub, RUN, 2))
+    hub.add(admitted(hub, RUN, 3, "delivered"))
+    size = book.refresh()
+    verified = verify_archive(book.bundle(RUN), parse_policy(hub.space.policy))
+    assert [one.index for one in verified.entries] == [size - 2, size - 1]
+    assert verified.manifest.names[hub.asker.did] == "analyst"
+    assert [one.index for one in verify_archive(book.bundle("0")).entries] == [0]
+    with pytest.raises(NotThere):
+        book.bundle("run-" + "d" * 26)
+
+
+def test_the_command_verifies_a_bundle_and_refuses_a_changed_one(hub: FakeHub, book: Book, tmp_path: Path) -> None:
+    hub.add(admitted(hub, RUN, 2))
+    book.refresh()
+    file = tmp_path / "evidence.zip"
+    file.write_bytes(book.bundle(RUN))
+    told = CliRunner().invoke(app, ["verify", str(file)])
+    assert told.exit_code == 0 and "verified: 1 entries" in told.output
+    other = tmp_path / "other.policy"
+    other.write_text(FakeHub().space.policy)
+    assert CliRunner().invoke(app, ["verify", str(file), "--policy", str(other)]).exit_code == 4
+    file.write_bytes(file.read_bytes()[:-30])
+    assert CliRunner().invoke(app, ["verify", str(file)]).exit_code == 4
