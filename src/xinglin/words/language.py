@@ -113,21 +113,21 @@ class Words:
             return Told(what, "", self.remedy(code, error.remedy), error.code, reasons)
         return Told(self.reason(code, said), "", self.remedy(code, error.remedy), error.code, reasons)
 
-    def date(self, instant: Instant | None) -> str:
-        """The day of an instant (ms): 22 Nov 2026, 2026年11月22日."""
+    def date(self, instant: Instant | None, *, zone: str = "") -> str:
+        """The day of an instant (ms), in ``zone`` where it names one: 22 Nov 2026, 2026年11月22日."""
         if instant is None:
             return NOTHING
         from babel.dates import format_date
 
-        return format_date(self._moment(instant), format="medium", locale=self._locale)
+        return format_date(self._moment(instant, zone), format="medium", locale=self._locale)
 
-    def instant(self, instant: Instant | None, *, seconds: bool = False) -> str:
+    def instant(self, instant: Instant | None, *, seconds: bool = False, zone: str = "") -> str:
         """Day, time and zone of an instant (ms): 22 Nov 2026, 20:51 UTC."""
         if instant is None:
             return NOTHING
-        moment = self._moment(instant)
+        moment = self._moment(instant, zone)
         clock = moment.strftime("%H:%M:%S" if seconds else "%H:%M")
-        return f"{self.date(instant)}{', ' if self.language == 'en' else ' '}{clock} {_zone_name(moment)}"
+        return f"{self.date(instant, zone=zone)}{', ' if self.language == 'en' else ' '}{clock} {_zone_name(moment)}"
 
     def ago(self, instant: Instant | None, now: Instant | None = None) -> str:
         """How long ago an instant (ms) was, or how far ahead it is: 3 hours ago, 2天后."""
@@ -185,8 +185,8 @@ class Words:
             if isinstance(one, Reason):
                 yield Reason(one.code, self.reason(one.code, one.words), self.remedy(one.code, one.remedy))
 
-    def _moment(self, instant: Instant) -> datetime:
-        return datetime.fromtimestamp(instant / 1000, self.zone)
+    def _moment(self, instant: Instant, zone: str) -> datetime:
+        return datetime.fromtimestamp(instant / 1000, _zone(zone) if zone else self.zone)
 
 
 @functools.cache
@@ -194,6 +194,7 @@ def _kept(language: str, zone: str) -> Words:
     return Words(language, _zone(zone))
 
 
+@functools.cache
 def _zone(name: str) -> tzinfo:
     if name == "UTC":
         return UTC
