@@ -19,6 +19,7 @@ from xinglin.console.people.model import (
     PASSKEY,
     SAID_CHARACTERS,
     THEMES,
+    Grant,
     Person,
     PersonRecord,
     Session,
@@ -59,7 +60,7 @@ class People:
         self._attempts = Attempts(store, seal, clock)
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the database."""
         self.accounts.close()
 
     def session(self, token: str, *, used: bool = True) -> Session | None:
@@ -93,8 +94,7 @@ class People:
 
     def sign_in(self, pre_token: str, name: str, password: str, *, from_: str, return_to: str = "/") -> Step:
         """Name and password. What is refused does not tell whether the account is there, nor does the time taken."""
-        pre = self.sessions.find(pre_token)
-        if pre is None:
+        if self.sessions.find(pre_token) is None:
             return Step("refused", code="over")
         typed = folded(name[: PASSWORD_CHARACTERS.value])
         wait_s = self._attempts.take(typed, from_)
@@ -105,7 +105,7 @@ class People:
             return Step("refused", code="wrong")
         if self.passwords.outdated(person.password):
             self.accounts.rehash(person, password)
-        return self.passed(pre_token, pre, person, from_, return_to)
+        return self.passed(pre_token, person, from_, return_to)
 
     def second(self, pre_token: str, code: str) -> Step:
         """The second factor by a code: of the app, or a recovery code."""
@@ -118,42 +118,44 @@ class People:
             return Step("refused", code="wait", wait_s=wait_s)
         if not self.factors.spend(person.id, code):
             return Step("refused", code="wrong")
-        return self.enter(pre_token, half, person, half.address, half.return_to)
+        return self.enter(pre_token, person, half.address, half.return_to)
 
     def passed(
-        self, token: str, before: SessionRecord, person: PersonRecord, from_: str, return_to: str = "/"
-    ) -> Step:  # fmt: skip
-        """A first factor was right: on to the second, or in."""
+        self, token: str, person: PersonRecord, from_: str, return_to: str = "/", proved: int | None = None
+    ) -> Step:
+        """A first factor was right: on to the second, or in. ``proved``: when, if not now."""
         if not person.second_factor:
-            return self.enter(token, before, person, from_, return_to)
+            return self.enter(token, person, from_, return_to, proved)
         now = self._clock()
-        half = SessionRecord(
-            "half", "", now, now, person=person.id, address=from_, language=before.language, theme=before.theme,
-            return_to=local_path(return_to),
-        )  # fmt: skip
+        half = SessionRecord("half", "", now, now, person=person.id, address=from_, return_to=local_path(return_to))
         fresh = self.sessions.replace(token, half)
         if not fresh:
             return Step("refused", code="over")
         return Step("needs_passkey" if person.second_factor == PASSKEY else "needs_totp", fresh)
 
     def enter(
-        self, token: str, before: SessionRecord, person: PersonRecord, from_: str, return_to: str = "/",
-        proved: int | None = None,
-    ) -> Step:  # fmt: skip
-        """Everything was right: a new session in the first seat. ``proved``: when, if not now."""
+        self, token: str, person: PersonRecord, from_: str, return_to: str = "/", proved: int | None = None
+    ) -> Step:
+        """Everything was right: a new session in the first seat."""
         self._attempts.forgive(folded(person.name), from_)
         if not person.grants:
             return Step("refused", code="no_seat")
         now = self._clock()
-        first = person.grants[0]
+        seat = Grant("") if person.renew else person.grants[0]
         record = SessionRecord(
-            "in", "", now, now, person=person.id, address=from_, proved=now if proved is None else proved,
-            seat="" if person.renew else first.seat, subject="" if person.renew else first.subject,
-        )  # fmt: skip
+            "in",
+            "",
+            now,
+            now,
+            person=person.id,
+            address=from_,
+            proved=now if proved is None else proved,
+            seat=seat.seat,
+            subject=seat.subject,
+        )
         fresh = self.sessions.replace(token, record)
         if not fresh:
             return Step("refused", code="over")
-        self.prefer(person.person(), language=before.language, theme=before.theme)
         return Step("done", fresh, return_to=_RENEW_PATH if person.renew else local_path(return_to))
 
     def take_seat(self, token: str, seat: str, subject: str = "") -> str:
@@ -191,13 +193,10 @@ class People:
         """Choose language and theme, for a person from now on; empty: as it is."""
         language = language if language in LANGUAGES else ""
         theme = theme if theme in THEMES else ""
-        if isinstance(token_or_person, str):
-            person_id = self._here(token_or_person)[1].id
-        else:
-            person_id = token_or_person.id
+        whose = self._here(token_or_person)[1] if isinstance(token_or_person, str) else token_or_person
         if language or theme:
             self.accounts.change(
-                person_id,
+                whose.id,
                 lambda one: msgspec.structs.replace(one, language=language or one.language, theme=theme or one.theme),
             )
 
