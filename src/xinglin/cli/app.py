@@ -17,6 +17,7 @@ from xinglin.cli import (
     check_verbs,
     connect_verbs,
     consent_verbs,
+    console_verbs,
     dsp_verbs,
     extract_verbs,
     hub_verbs,
@@ -93,6 +94,7 @@ app.add_typer(node_verbs.app, name="node")
 app.add_typer(witness_verbs.app, name="witness")
 app.add_typer(relay_verbs.app, name="relay")
 app.add_typer(intake_verbs.app, name="intake")
+app.add_typer(console_verbs.app, name="console")
 app.add_typer(lake_verbs.app, name="lake")
 app.add_typer(map_verbs.app, name="map")
 app.add_typer(patient_verbs.app, name="patients")

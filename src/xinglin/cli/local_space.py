@@ -73,7 +73,7 @@ class LocalSpace:
 
     def found(self) -> Space:
         """Make the regulator's witness and the hub; nothing runs yet."""
-        hub_port, witness_port = _free_ports(2)
+        hub_port, witness_port = free_ports(2)
         settings = WitnessSettings(port=witness_port)
         card = found_witness(self.witness_folder, f"{self.name} regulator", settings=settings)
         self.space = found_space(self.hub_folder, self.name, card, port=hub_port)
@@ -220,7 +220,8 @@ def _until(ready: Callable[[], bool], space: LocalSpace, who: str, timeout_s: fl
     raise DidNotStart(f"'{who}' was not ready within {timeout_s:g} s.", why=space.log_of(who)[-2000:])
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback that nobody listens on now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:
