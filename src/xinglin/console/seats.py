@@ -11,22 +11,24 @@ from xinglin.kernel.limits import Limit
 from xinglin.stores.settings_file import SettingsError
 
 SEATS_FILE = "seats.toml"
-ROLES = ("researcher", "hospital", "ethics", "operator", "regulator", "patient")
-"""Who works at a console. A patient's seat is at the hospital that holds the records."""
+ROLES = ("researcher", "hospital", "reviewer", "ethics", "operator", "regulator", "patient")
+"""Who works at a console. A patient's seat is at the hospital that holds the records; reviewers look at what leaves."""
 SEATS = Limit("seats of one console", 256, "seats")
 
 
 class Seat(msgspec.Struct, frozen=True):
     """One seat.
 
-    ``folder``: of an account (researcher, ethics), a node (hospital, patient), a hub (operator) or a witness
-    (regulator); its keys never go through a browser.
+    ``folder``: of an account (researcher, ethics, reviewer), a node (hospital, patient), a hub (operator) or a witness
+    (regulator); its keys never go through a browser. ``beside``: of a reviewer's seat, the folder of the node whose
+    results they look at.
     """
 
     id: str
     role: str
     label: str
     folder: Path
+    beside: Path | None = None
 
 
 class _Written(msgspec.Struct, frozen=True):
@@ -34,6 +36,7 @@ class _Written(msgspec.Struct, frozen=True):
     role: str
     label: str
     folder: str
+    beside: str = ""
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -50,7 +53,7 @@ def read_seats(folder: Path) -> dict[str, Seat]:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read.", source=str(file), why=str(error)) from error
     SEATS.check(len(written))
-    seats = {one.id: Seat(one.id, one.role, one.label, (folder / one.folder).resolve()) for one in written}
+    seats = {one.id: _seat(folder, one) for one in written}
     for seat in seats.values():
         if seat.role not in ROLES or not seat.id:
             remedy = f"Choose one of {', '.join(ROLES)}."
@@ -68,8 +71,16 @@ def write_seats(folder: Path, seats: tuple[Seat, ...]) -> None:
     (folder / SEATS_FILE).write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
 
 
+def _seat(folder: Path, one: _Written) -> Seat:
+    beside = (folder / one.beside).resolve() if one.beside else None
+    if one.role == "reviewer" and beside is None:
+        raise SettingsError(f"Seat {one.id!r} names no node whose results are looked at.", setting="beside")
+    return Seat(one.id, one.role, one.label, (folder / one.folder).resolve(), beside)
+
+
 def _fields(seat: Seat) -> tuple[tuple[str, object], ...]:
-    return (("id", seat.id), ("role", seat.role), ("label", seat.label), ("folder", seat.folder))
+    told = (("id", seat.id), ("role", seat.role), ("label", seat.label), ("folder", seat.folder))
+    return told if seat.beside is None else (*told, ("beside", seat.beside))
 
 
 def _quoted(text: str) -> str:

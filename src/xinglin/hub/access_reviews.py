@@ -134,6 +134,7 @@ class Reviews:
             shown,
             recusals,
             self._outcome(row, charter) if sees else None,
+            any(vote.member == asker for vote in votes),
         )
 
     # --- resolutions and ends --------------------------------------------------------------------

@@ -435,6 +435,7 @@ class NodeAgreements:
             "data_set": row.data_set,
             "terms": msgspec.to_builtins(agreement.terms),
             "index": row.index,
+            "since": row.since,
             **({"application": agreement.applied} if agreement.applied else {}),
             **_replacement(agreement, self._history(row.agreement_id, row.consumer)),
             **(_lawful(self.law.check_of(row.agreement_id)) if self.law is not None else {}),

@@ -114,6 +114,8 @@ class MotionView(msgspec.Struct, frozen=True):
     votes: tuple[SealedVote, ...] = ()
     recusals: tuple[Signed, ...] = ()
     outcome: Outcome | None = None
+    cast: bool = False
+    """Whether the reader voted, or recused themselves; never how."""
 
 
 class ResolutionCall(msgspec.Struct, frozen=True):

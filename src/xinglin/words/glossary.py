@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from xinglin.words.glossary_console import CONSOLE_GROUPS
 from xinglin.words.glossary_labels import GROUPS
 from xinglin.words.glossary_states import EVENTS, MACHINES, STATES
 from xinglin.words.glossary_words import WORDS
 
-_GROUPS = {"state": STATES, "event": EVENTS, "machine": MACHINES, **GROUPS}
+_GROUPS = {"state": STATES, "event": EVENTS, "machine": MACHINES, **GROUPS, **CONSOLE_GROUPS}
 
 
 class Term(msgspec.Struct, frozen=True):

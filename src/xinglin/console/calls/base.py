@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 from xinglin.kernel.instants import Instant
+
+if TYPE_CHECKING:
+    from xinglin.console.book import Book
 
 
 class ItemAct(msgspec.Struct, frozen=True):
@@ -65,6 +70,13 @@ class SeatCalls:
         self.seat, self.lines = seat, lines
         self.subject = ""
         """A patient's person id in the hospital's index; empty in any other seat."""
+
+    @property
+    def book(self) -> Book:
+        """The console's verified copy of the log of this seat's space; it is followed closely while somebody looks."""
+        found = self.lines.book(self.seat.folder)
+        found.look()
+        return found
 
     def inbox(self) -> tuple[Item, ...]:
         """What waits for this seat, the most urgent first."""

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
-from xinglin.console.calls.base import SeatCalls
+from xinglin.console.calls.base import Hit, Item, Pulse, SeatCalls
+from xinglin.console.calls.hospital_agreements import AgreementCalls
+from xinglin.console.lines import Lines
+from xinglin.console.seats import Seat
+from xinglin.words import N_
 
 
 class HospitalCalls(SeatCalls):
     """Calls of a seat with the role ``hospital``."""
+
+    def __init__(self, seat: Seat, lines: Lines) -> None:
+        super().__init__(seat, lines)
+        self.agreements = AgreementCalls(seat, lines)
+
+    def inbox(self) -> tuple[Item, ...]:
+        """What waits for the hospital's officers."""
+        return self.agreements.inbox()
+
+    def pulse(self) -> Pulse:
+        """Whether the node runs and hears the hub."""
+        status = self.lines.desk(self.seat.folder, "status")
+        return Pulse("live" if status["connected"] else "late", N_("the node hears the hub"))
+
+    def find(self, text: str, most: int = 8) -> tuple[Hit, ...]:
+        """Agreements of this hospital."""
+        return self.agreements.find(text, most)

@@ -1,0 +1,109 @@
+"""What a hospital's officer may ask about agreements: what is offered, what is in force, what an end would touch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from xinglin.console.calls.base import Hit, Item, ItemAct
+from xinglin.console.errors import NotThere
+from xinglin.console.lines import Lines
+from xinglin.console.seats import Seat
+from xinglin.wire.errors import Refused
+from xinglin.words import N_
+
+OFFER = "item.agreement"
+NO_SUCH = 404
+
+
+class AgreementCalls:
+    """The officer's verbs at the node's desk. Every value is as the node says it."""
+
+    def __init__(self, seat: Seat, lines: Lines) -> None:
+        self._folder, self._lines = seat.folder, lines
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every agreement, as it stands."""
+        found: list[dict[str, Any]] = self._lines.desk(self._folder, "agreements")
+        return found
+
+    def one(self, agreement: str) -> dict[str, Any]:
+        """One agreement, the application that it follows from, and its cases; raises ``NotThere``."""
+        try:
+            found: dict[str, Any] = self._lines.desk(self._folder, "agreement", id=agreement)
+        except Refused as refused:
+            if refused.status == NO_SUCH or "node.unknown_agreement" in refused.codes:
+                raise NotThere("There is no such agreement here.", remedy="See the list.") from refused
+            raise
+        return found
+
+    def radius(self, agreement: str) -> dict[str, Any]:
+        """What ending it would touch."""
+        found: dict[str, Any] = self._lines.desk(self._folder, "radius", id=agreement)
+        return found
+
+    def explain(self, agreement: str) -> dict[str, Any]:
+        """What the hospital's own rules say to the offer: accept, ask or refuse, and which rule says so."""
+        found: dict[str, Any] = self._lines.desk(self._folder, "explain", id=agreement)
+        return found
+
+    def answer(self, agreement: str, verb: str, **given: str) -> dict[str, Any]:
+        """Approve, refuse, suspend, resume or end one; as it stands then."""
+        found: dict[str, Any] = self._lines.desk(self._folder, verb, id=agreement, **given)
+        return found
+
+    def breach(self, agreement: str, **given: str) -> dict[str, Any]:
+        """Give a notice of breach, answer one, or close one."""
+        found: dict[str, Any] = self._lines.desk(self._folder, "breach", id=agreement, **given)
+        return found
+
+    def inbox(self) -> tuple[Item, ...]:
+        """Offers that wait for this hospital's answer."""
+        return tuple(self._item(one) for one in self.all() if one["state"] == "offered")
+
+    def find(self, text: str, most: int) -> tuple[Hit, ...]:
+        """Agreements by study, consumer, data set or id."""
+        wanted = text.casefold()
+        hits = [
+            Hit(f"{one['consumer']} · {one['data_set']}", "object.agreement", f"/agreements/{one['id']}")
+            for one in self.all()
+            if any(wanted in str(one[key]).casefold() for key in ("study", "consumer", "data_set", "id"))
+        ]
+        return tuple(hits[:most])
+
+    def title(self, one: dict[str, Any]) -> str:
+        """What an agreement is called: its study's title where its application says one."""
+        application = one.get("application")
+        if isinstance(application, dict):
+            return str(application["study"]["title"])
+        return str(one["study"])
+
+    def _item(self, one: dict[str, Any]) -> Item:
+        whole = self.one(one["id"]) if one.get("application") else one
+        verdict, reasons = self._verdict(one["id"])
+        path = f"/agreements/{one['id']}"
+        acts = (
+            ItemAct(N_("Countersign"), f"{path}/approve", "a", "primary", fields={"next": "inbox"}),
+            ItemAct(N_("Refuse"), f"{path}/refuse", "r", "danger", N_("Why (the asker reads it)")),
+        )
+        return Item(
+            one["id"], OFFER, self.title(whole), path, f"{one['data_set']} · {one['terms']['grade']}", one["consumer"],
+            one.get("since", 0), 0, verdict, reasons, acts,
+        )  # fmt: skip
+
+    def _verdict(self, agreement: str) -> tuple[str, tuple[str, ...]]:
+        """What the hospital's auto-pilot says of an offer that it left to a person, and why."""
+        found = self.explain(agreement)
+        missed = [reason["words"] for one in found["tried"] for reason in one.get("reasons", ())]
+        reasons = tuple(dict.fromkeys(word for word in (str(found["reason"]), *missed) if word))
+        return {"accept": "yes", "refuse": "no"}.get(str(found["do"]), "ask"), reasons
+
+
+def countersigned(calls: AgreementCalls, agreement: str, wait_s: float = 8.0) -> dict[str, Any]:
+    """Wait a moment until a countersigned agreement is in force: its leaf needs a quorum."""
+    end = time.monotonic() + wait_s
+    while True:
+        found = calls.one(agreement)
+        if found["state"] != "countersigned" or time.monotonic() > end:
+            return found
+        time.sleep(0.1)
