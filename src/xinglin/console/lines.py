@@ -37,9 +37,9 @@ class Lines:
         self._opens: dict[Path, OpenClient] = {}
         self._books: dict[str, Book] = {}
 
-    def desk(self, folder: Path, verb: str, **arguments: str) -> Any:
+    def desk(self, folder: Path, verb: str, *, timeout_s: float = 60.0, **arguments: str) -> Any:
         """What the process of ``folder`` answers to a verb of its desk; raises ``NotRunning`` or ``Refused``."""
-        return ask_desk(folder, DeskCall(verb, arguments)).value
+        return ask_desk(folder, DeskCall(verb, arguments), timeout_s).value
 
     @contextmanager
     def space(self, folder: Path) -> Iterator[Space]:

@@ -47,12 +47,12 @@ class AgreementCalls:
         found: dict[str, Any] = self._lines.desk(self._folder, "explain", id=agreement)
         return found
 
-    def answer(self, agreement: str, verb: str, **given: str) -> dict[str, Any]:
+    def answer(self, agreement: str, verb: str, **given: Any) -> dict[str, Any]:
         """Approve, refuse, suspend, resume or end one; as it stands then."""
         found: dict[str, Any] = self._lines.desk(self._folder, verb, id=agreement, **given)
         return found
 
-    def breach(self, agreement: str, **given: str) -> dict[str, Any]:
+    def breach(self, agreement: str, **given: Any) -> dict[str, Any]:
         """Give a notice of breach, answer one, or close one."""
         found: dict[str, Any] = self._lines.desk(self._folder, "breach", id=agreement, **given)
         return found
