@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from xinglin.console.calls.base import Hit, Item, Pulse, SeatCalls
+from xinglin.console.calls.budgets import NodeBudgetCalls
 from xinglin.console.calls.hospital_agreements import AgreementCalls
+from xinglin.console.calls.hospital_home import HomeCalls
+from xinglin.console.calls.hospital_mapping import LinkCalls, MappingCalls
+from xinglin.console.calls.hospital_policy import PolicyCalls
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 from xinglin.words import N_
@@ -15,6 +19,9 @@ class HospitalCalls(SeatCalls):
     def __init__(self, seat: Seat, lines: Lines) -> None:
         super().__init__(seat, lines)
         self.agreements = AgreementCalls(seat, lines)
+        self.home = HomeCalls(seat, lines)
+        self.mapping, self.links = MappingCalls(seat, lines), LinkCalls(seat, lines)
+        self.policy, self.budgets = PolicyCalls(seat, lines), NodeBudgetCalls(seat, lines)
 
     def inbox(self) -> tuple[Item, ...]:
         """What waits for the hospital's officers."""

@@ -64,7 +64,7 @@ def ring(title: str, left_days: float, of_days: float, *, description: str = "",
     sheet = Sheet(title, description or words_, (_("What"), _("Days")), ((title, words_),), width=72, height=72)
     share = 1.0 if late else _share(left_days, of_days)
     look = "bad" if late or share <= 0.15 else "warn" if share <= 0.4 else "good"
-    sheet.add(tag("circle", cx=36, cy=36, r=29, class_="ring trough"))
+    sheet.add(tag("circle", cx=36, cy=36, r=29, class_="dial trough"))
     around = 2 * math.pi * 29
     if share > 0:
         turned = f"{placed(around * share)} {placed(around * (1 - share) + 1)}"
@@ -74,7 +74,7 @@ def ring(title: str, left_days: float, of_days: float, *, description: str = "",
                 cx=36,
                 cy=36,
                 r=29,
-                class_=f"ring {look} stroke",
+                class_=f"dial {look} stroke",
                 stroke_dasharray=turned,
                 transform="rotate(-90 36 36)",
             )
