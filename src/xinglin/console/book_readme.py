@@ -28,26 +28,26 @@ prints, with the one that the regulator or another participant tells you, or nam
 What it proves: these entries were in the log at that size, unchanged, at those places. What it does not: that there
 are no other entries about the same use.
 
-# “{space}”的存证
+# “{space}”的证据
 
-对象:`{subject}` · 日志:`{origin}` · 条目:{count} · 制作时间:{made}
+对象：`{subject}` · 日志：`{origin}` · 条目：{count} · 制作时间：{made}
 
-离线核验,无需联网:
+离线核验，无需联网:
 
     xinglin verify 本文件.zip
 
-该命令逐条读取存证,按回执推算到检查点的根哈希,并验证日志与见证方的签名。全部成立时返回 0,任何一项不成立时返回 4。
+该命令逐条读取条目，按收据推算到检查点的根哈希，并验证日志与见证方的签名。全部成立时返回 0，任何一项不成立时返回 4。
 
-由谁见证才算数,写在 `policy.txt` 中。请不要只凭本文件采信:把命令给出的 SHA-256 与监管方或其他参与方告知的值比对,
+由谁见证才算数，写在 `policy.txt` 中。请不要只凭本文件采信：把命令给出的 SHA-256 与监管方或其他参与方告知的值比对，
 或用 `--policy 文件` 指定您自己保存的策略。
 
-* `bundle.json`:包含哪些条目;参与方名称由制作者提供。
-* `entries/`:日志中的原始条目,只含承诺值,不含任何患者数据。
-* `receipts/`:每个条目在日志中的证明(C2SP tlog-proof v1)。
-* `checkpoint.txt`:日志的大小与根哈希,由日志签名,并由见证方联署。
-* `space.json`:空间的公开描述。
+* `bundle.json`：包含哪些条目;参与方名称由制作者提供。
+* `entries/`：日志中的原始条目，只含承诺值，不含任何患者数据。
+* `receipts/`：每个条目在日志中的证明（C2SP tlog-proof v1）。
+* `checkpoint.txt`：日志的大小与根哈希，由日志签名，并由见证方联署。
+* `space.json`：空间的公开描述。
 
-它能证明:这些条目在该日志大小下确在其位,未被改动。它不能证明:同一次使用再无其他条目。
+它能证明：这些条目在该日志大小下确在其位，未被改动。它不能证明：同一次使用再无其他条目。
 """
 
 
