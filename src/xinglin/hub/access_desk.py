@@ -6,6 +6,7 @@ The hub folds acts and believes none that its person did not sign; the operator'
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
@@ -26,15 +27,15 @@ from xinglin.access.ports import AccessStore, ActRow, DraftRow, MotionRow, insti
 from xinglin.access.register import PermitEntry, permit_entry
 from xinglin.access.review import Motion, is_over, voters
 from xinglin.access.screening import screen
-from xinglin.access.waiting import Review, tasks, why_waiting
+from xinglin.access.waiting import Review, Task, tasks, why_waiting
 from xinglin.catalogue import DataSetDescription
-from xinglin.contract import Agreement
+from xinglin.hub.agreement_index import AgreementIndex, Indexed
 from xinglin.hub.members import Members
 from xinglin.hub.ports import HubStore
 from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.ids import new_id
-from xinglin.kernel.instants import Clock, Instant
+from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, deny
 from xinglin.terms.request import is_name
@@ -69,6 +70,8 @@ class AccessDesk:
         self._members, self.approvals, self.access, self._store = members, approvals, access, store
         self.keys, self._clock = keys, clock
         self._folded: dict[str, Application] = {}
+        self._known: dict[str, None] | None = None
+        self.offers = AgreementIndex(store)
         self.changed = asyncio.Condition()
 
     # --- what a form lacks, and drafts --------------------------------------------------------
@@ -143,6 +146,8 @@ class AccessDesk:
                 deny("access.other_number", words, "Look at the application, then act again.").reasons, status=409
             )
         self._folded[act.application] = following
+        if self._known is not None:
+            self._known[act.application] = None
         return following
 
     def application(self, application: str) -> Application:
@@ -154,15 +159,13 @@ class AccessDesk:
 
     # --- views ---------------------------------------------------------------------------------
 
-    def view(self, application: str, asker: str) -> ApplicationView:
+    def view(self, application: str, asker: str, offers: Sequence[Indexed] | None = None) -> ApplicationView:
         """The application for one of its parties; for anybody else there is none."""
         found = self.application(application)
         if not self._parts(found, found.form, asker):
             raise _unknown()
-        now, names = self._clock(), self._members.names()
-        reviews = self.reviews(found)
-        shown = tasks(found, reviews, self._agreements(found.form.study), names, self.keys.did, now)
-        waiting, waiting_zh = why_waiting(found, shown, now)
+        now = self._clock()
+        shown, waiting, waiting_zh = self.waiting(found, offers)
         return ApplicationView(
             found,
             shown,
@@ -175,9 +178,29 @@ class AccessDesk:
 
     def views(self, asker: str) -> tuple[ApplicationView, ...]:
         """Every application that the asker has a part in."""
-        known = dict.fromkeys(row.application for row in self.access.acts())
-        found = [self.application(one) for one in known]
-        return tuple(self.view(one.id, asker) for one in found if self._parts(one, one.form, asker))
+        offers = self.offers.by_study()
+        mine = (one for one in self.every() if self.parts(one, asker))
+        return tuple(self.view(one.id, asker, offers.get(one.form.study, ())) for one in mine)
+
+    def every(self) -> tuple[Application, ...]:
+        """Every application, oldest first."""
+        if self._known is None:  # this desk alone adds acts, so that their ids are read once
+            self._known = dict.fromkeys(row.application for row in self.access.acts())
+        return tuple(self.application(one) for one in self._known)
+
+    def parts(self, found: Application, did: str) -> frozenset[str]:
+        """What ``did`` is on an application; empty for whoever has no part in it."""
+        return self._parts(found, found.form, did)
+
+    def waiting(self, found: Application, offers: Sequence[Indexed] | None = None) -> tuple[tuple[Task, ...], str, str]:
+        """Every desk's task of an application, and why it waits, in both languages.
+
+        ``offers``: agreements of its study where somebody has them already.
+        """
+        now, offers = self._clock(), self.offers.of_study(found.form.study) if offers is None else offers
+        agreements = {one.line.provider: (one.line.state, one.made) for one in offers}
+        shown = tasks(found, self.reviews(found), agreements, self._members.names(), self.keys.did, now)
+        return (shown, *why_waiting(found, shown, now))
 
     async def follow(self, application: str, asker: str, after: int, hold_s: float) -> ApplicationView:
         """The view, waiting up to ``hold_s`` seconds while its newest act is number ``after``."""
@@ -327,14 +350,6 @@ class AccessDesk:
             for one in msgspec.json.decode(data, type=tuple[DataSetDescription, ...]):
                 if one.name == data_set:
                     found[provider] = one
-        return found
-
-    def _agreements(self, study: str) -> dict[str, tuple[str, Instant]]:
-        found: dict[str, tuple[str, Instant]] = {}
-        for row in self._store.agreements():
-            agreement = msgspec.json.decode(Signed.from_bytes(row.offered).payload, type=Agreement)
-            if agreement.study == study and agreement.made >= found.get(row.provider, ("", -1))[1]:
-                found[row.provider] = (row.state, agreement.made)
         return found
 
 

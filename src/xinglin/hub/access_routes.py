@@ -10,6 +10,7 @@ from xinglin.access.form import Form
 from xinglin.hub.doorway import body_of, json_answer
 from xinglin.hub.routes import HOLD_MOST_S, at_door
 from xinglin.hub.services import Hub
+from xinglin.hub.study_lines import study_page
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.limits import JSON_BYTES
 from xinglin.wire.access import (
@@ -73,7 +74,15 @@ def _applications(hub: Hub) -> list[Any]:
         hold = min(wait, HOLD_MOST_S) if wait > 0.0 else 0.0
         return json_answer(await hub.access.follow(application, asker, after, hold))
 
-    return [check, save, drafts, act, applications, application]
+    @get("/studies")
+    async def studies(
+        request: Asked, text: str = "", standing: str = "", offset: int = 0, most: int = 50
+    ) -> Response[bytes]:
+        asker = await at_door(hub, request, NEED)
+        states = tuple(filter(None, standing.split(",")))
+        return json_answer(study_page(hub.access, asker, text=text, states=states, offset=offset, most=most))
+
+    return [check, save, drafts, act, applications, application, studies]
 
 
 def _reviews(hub: Hub) -> list[Any]:

@@ -19,6 +19,7 @@ from xinglin.contract import (
     open_paper,
 )
 from xinglin.contract.breach import APPLICATION_KIND, PAPER_KINDS, check_parties, other_party
+from xinglin.hub.agreement_index import AgreementIndex
 from xinglin.hub.mailbox import Mailboxes
 from xinglin.hub.members import Members
 from xinglin.hub.ports import AgreementRow, HubStore
@@ -40,6 +41,7 @@ class Agreements:
     ) -> None:
         self._members, self._store, self._mailboxes = members, store, mailboxes
         self._papers, self._clock = papers, clock
+        self._index = AgreementIndex(store)
         self._changed = asyncio.Condition()
 
     def offer(self, call: AgreementCall) -> AgreementView:
@@ -90,9 +92,13 @@ class Agreements:
                     await self._changed.wait_for(lambda: self._row_of(agreement_id, asker).state != "offered")
         return self._view(self._row_of(agreement_id, asker))
 
-    def views(self, asker: str) -> tuple[AgreementView, ...]:
-        """Every agreement that the asker is a party of."""
-        return tuple(self._view(row) for row in self._store.agreements() if asker in (row.provider, row.consumer))
+    def views(self, asker: str, study: str = "") -> tuple[AgreementView, ...]:
+        """Every agreement that the asker is a party of; of one study where it is named."""
+        if not study:
+            return tuple(self._view(row) for row in self._store.agreements() if asker in (row.provider, row.consumer))
+        lines = [one.line for one in self._index.of_study(study)]
+        rows = [self._store.agreement(one.agreement_id) for one in lines if asker in (one.provider, one.consumer)]
+        return tuple(self._view(row) for row in rows if row is not None)
 
     def paper(self, asker: str, agreement_id: str, kind: str, signed: Signed) -> tuple[PaperView, ...]:
         """Take in a party's paper about an agreement in force, and carry it to the other; the same changes nothing."""

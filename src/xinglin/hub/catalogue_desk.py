@@ -102,13 +102,15 @@ class CatalogueDesk:
         for number in gone:
             index.drop(number)
 
-    def listings(self, publications: Iterable[tuple[str, bytes]], asker: str) -> list[DataSetListing]:
-        """What every provider publishes, without data sets that ``asker`` may not know of."""
+    def listings(self, publications: Iterable[tuple[str, bytes]], asker: str, name: str = "") -> list[DataSetListing]:
+        """What every provider publishes, without data sets that ``asker`` may not know of; of one ``name`` alone."""
         shown = {one.entry_id: one for one in self.visible(asker)}
         found = []
         for provider, descriptions in publications:
+            if name and name.encode() not in descriptions:
+                continue
             published = decode_json(descriptions, tuple[DataSetDescription, ...])  # type: ignore[arg-type]
-            seen = tuple(one for one in published if entry_id(provider, one.name) in shown)
+            seen = tuple(one for one in published if entry_id(provider, one.name) in shown and name in ("", one.name))
             if seen or not published:
                 entries = [shown[entry_id(provider, one.name)] for one in seen]
                 packs = {e.name: PacksSaid(e.packs_asked, e.packs) for e in entries if e.packs or e.packs_asked}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from xinglin.kernel.instants import Instant
-from xinglin.stores.hub_rows import AgreementRow, MessageRow, RunRow
+from xinglin.stores.hub_rows import AgreementLine, AgreementRow, MessageRow, RunRow
 
-__all__ = ["AgreementRow", "HubStore", "MessageRow", "RunRow"]
+__all__ = ["AgreementLine", "AgreementRow", "HubStore", "MessageRow", "RunRow"]
 
 
 class HubStore(Protocol):
@@ -36,6 +36,9 @@ class HubStore(Protocol):
 
     def agreements(self) -> tuple[AgreementRow, ...]:
         """All agreements, in no order that counts."""
+
+    def agreement_lines(self) -> tuple[AgreementLine, ...]:
+        """All agreements without what was signed, in no order that counts."""
 
     def add_run(self, row: RunRow) -> bool:
         """Insert a run; False when the id exists, and the run stays as it is."""

@@ -101,9 +101,9 @@ def door_routes(hub: Hub) -> Router:
     """Calls behind the door: catalogue, agreements, runs."""
 
     @get("/datasets")
-    async def datasets(request: Request[Any, Any, Any]) -> Response[bytes]:
+    async def datasets(request: Request[Any, Any, Any], name: str = "") -> Response[bytes]:
         asker = await at_door(hub, request, "catalogue")
-        return json_answer(await asyncio.to_thread(hub.catalogue.listings, hub.store.publications(), asker))
+        return json_answer(await asyncio.to_thread(hub.catalogue.listings, hub.store.publications(), asker, name))
 
     @post("/agreements", status_code=200)
     async def offer(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -112,8 +112,8 @@ def door_routes(hub: Hub) -> Router:
         return json_answer(hub.agreements.offer(call))
 
     @get("/agreements")
-    async def agreements(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return json_answer(hub.agreements.views(await at_door(hub, request, "agreements")))
+    async def agreements(request: Request[Any, Any, Any], study: str = "") -> Response[bytes]:
+        return json_answer(hub.agreements.views(await at_door(hub, request, "agreements"), study))
 
     @get("/agreements/{agreement_id:str}")
     async def agreement(request: Request[Any, Any, Any], agreement_id: str, wait: float = 0.0) -> Response[bytes]:

@@ -67,6 +67,7 @@ from xinglin.wire.access import (
     VoteCall,
 )
 from xinglin.wire.calls import AgreementView
+from xinglin.wire.studies import StudiesPage
 
 T = TypeVar("T")
 _ROOT = "/v1/access"
@@ -100,6 +101,14 @@ class Access:
     def applications(self) -> list[ApplicationView]:
         """Applications this account has a part in."""
         return self._space.client.get(f"{_ROOT}/applications", list[ApplicationView])
+
+    def studies(self, text: str = "", states: Sequence[str] = (), *, offset: int = 0, most: int = 50) -> StudiesPage:
+        """Studies of this account in lines, the newest change first: one page, found and cut at the hub.
+
+        ``states``: of ``wire.studies.STATES``. Raises ``Refused`` for more than a page holds.
+        """
+        path, standing = f"{_ROOT}/studies", ",".join(states)
+        return self._space.client.get(path, StudiesPage, text=text, standing=standing, offset=offset, most=most)
 
     def application(self, application: str, *, after: int = -1, wait_s: float = 0.0) -> ApplicationView:
         """One application: where it is, who has it until when, and why it waits."""

@@ -96,9 +96,12 @@ class Session:
         """Participants with the role provider."""
         return [one for one in self.participants() if "provider" in one.roles]
 
-    def data_sets(self) -> dict[str, dict[str, DataSetDescription]]:
-        """What is published: data set name to provider DID to description. Public facts, no rows."""
-        listings = self.client.get("/v1/datasets", list[DataSetListing])
+    def data_sets(self, name: str = "") -> dict[str, dict[str, DataSetDescription]]:
+        """What is published: data set name to provider DID to description. Public facts, no rows.
+
+        ``name``: of one data set alone, wherever it is published.
+        """
+        listings = self.client.get("/v1/datasets", list[DataSetListing], **({"name": name} if name else {}))
         found: dict[str, dict[str, DataSetDescription]] = {}
         self.packs_said = {}
         for listing in listings:
@@ -108,9 +111,12 @@ class Session:
                 found.setdefault(one.name, {})[listing.provider] = one
         return found
 
-    def agreements(self) -> list[Held]:
-        """Every agreement of this account, with its standing; both signatures of an active one are verified here."""
-        views = self.client.get("/v1/agreements", list[AgreementView])
+    def agreements(self, study: str = "") -> list[Held]:
+        """Every agreement of this account, with its standing; both signatures of an active one are verified here.
+
+        ``study``: of the study with this id alone.
+        """
+        views = self.client.get("/v1/agreements", list[AgreementView], **({"study": study} if study else {}))
         self.log.refresh()
         return [self._held(view) for view in views if view.offered.signer == self.account.did]
 

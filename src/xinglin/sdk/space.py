@@ -16,6 +16,7 @@ from xinglin.sdk.offers import Offer, Proposal
 from xinglin.sdk.run import Run
 from xinglin.sdk.session import Session
 from xinglin.sdk.study import Study
+from xinglin.sdk.titles import keep_title, titles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,10 +60,20 @@ class Space(Session):
     def study(self, title: str) -> Study:
         """The study of that title that this account proposed; raises ``NoAgreement`` when there is none."""
         study = study_id(title, self.account.did)
-        held = [one for one in self.agreements() if one.agreement.study == study]
+        held = self.agreements(study)
         if not held:
             raise NoAgreement(f"There is no study {title!r} of yours.", remedy="Propose it: space.propose(...).")
+        keep_title(self.account, study, title)
         return Study(self, title, study, held)
+
+    def study_by_id(self, study: str, title: str = "") -> Study:
+        """The study with that id, as ``study`` finds it by its title; raises ``NoAgreement``."""
+        held = self.agreements(study)
+        if not held:
+            raise NoAgreement(
+                f"There is no study {study!r} of yours.", remedy="See which there are: 'xinglin study list'."
+            )
+        return Study(self, title or titles(self.account).get(study, study), study, held)
 
     def budget(self, data_set: str, study: str = "") -> list[Budget]:
         """What each hospital says is spent and left of its budget of privacy: of ``study`` (an id), or a new one.

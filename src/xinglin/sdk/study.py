@@ -76,7 +76,7 @@ class Study:
 
     def refresh(self) -> Study:
         """Ask the hub how the agreements stand now."""
-        self._keep([one for one in self.space.agreements() if one.agreement.study == self.id])
+        self._keep(self.space.agreements(self.id))
         return self
 
     def wait(self, timeout_s: float = 3600.0, tell: Callable[[Study], None] | None = None) -> Study:

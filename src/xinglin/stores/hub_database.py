@@ -23,7 +23,7 @@ from sqlalchemy import (
 from xinglin.kernel.instants import Instant
 from xinglin.stores.columns import counter, number, octets, words
 from xinglin.stores.database import Database, insert_or, sqlite_url
-from xinglin.stores.hub_rows import AgreementRow, MessageRow, RunRow
+from xinglin.stores.hub_rows import AgreementLine, AgreementRow, MessageRow, RunRow
 
 SCHEMA_VERSION = 1
 SCHEMA = "xinglin_hub"
@@ -104,6 +104,7 @@ _PUBLICATIONS = select(publication).order_by(publication.c.provider)
 _PUT_AGREEMENT = insert_or(agreement, "agreement_id", replace=True)
 _AGREEMENT = select(agreement).where(agreement.c.agreement_id == bindparam("key"))
 _AGREEMENTS = select(agreement)
+_AGREEMENT_LINES = select(agreement.c.agreement_id, agreement.c.state, agreement.c.provider, agreement.c.consumer)
 _ADD_RUN = insert_or(run, "run_id", replace=False)
 _PUT_RUN = insert_or(run, "run_id", replace=True)
 _RUN = select(run).where(run.c.run_id == bindparam("key"))
@@ -179,6 +180,10 @@ class HubDatabase:
     def agreements(self) -> tuple[AgreementRow, ...]:
         """See the port."""
         return tuple(AgreementRow(**row) for row in self._kept.rows(_AGREEMENTS))
+
+    def agreement_lines(self) -> tuple[AgreementLine, ...]:
+        """See the port."""
+        return tuple(AgreementLine(**row) for row in self._kept.rows(_AGREEMENT_LINES))
 
     def add_run(self, row: RunRow) -> bool:
         """See the port."""

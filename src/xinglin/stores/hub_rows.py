@@ -29,6 +29,15 @@ class RunRow(msgspec.Struct, frozen=True):
     result: bytes = b""
 
 
+class AgreementLine(msgspec.Struct, frozen=True):
+    """An agreement without what was signed: enough to count and to find it."""
+
+    agreement_id: str
+    state: str
+    provider: str
+    consumer: str
+
+
 class MessageRow(msgspec.Struct, frozen=True):
     """One message of the secure sum, kept until the run ends so that a restarted hub can go on."""
 

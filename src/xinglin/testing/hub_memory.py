@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from xinglin.hub.ports import AgreementRow, MessageRow, RunRow
+from xinglin.hub.ports import AgreementLine, AgreementRow, MessageRow, RunRow
 from xinglin.kernel.instants import Instant
 
 
@@ -59,6 +59,12 @@ class MemoryHubStore:
         """See the port."""
         with self._lock:
             return tuple(self._agreements.values())
+
+    def agreement_lines(self) -> tuple[AgreementLine, ...]:
+        """See the port."""
+        return tuple(
+            AgreementLine(one.agreement_id, one.state, one.provider, one.consumer) for one in self.agreements()
+        )
 
     def add_run(self, row: RunRow) -> bool:
         """See the port."""

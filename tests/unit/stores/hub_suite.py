@@ -87,6 +87,10 @@ class HubStoreSuite(ReplayStoreContract, ABC):
         assert store.agreement(ODD) == other
         assert store.agreement("sha256:b") is None
         assert {row.agreement_id for row in store.agreements()} == {"sha256:a", ODD}
+        assert {(one.agreement_id, one.state, one.provider) for one in store.agreement_lines()} == {
+            ("sha256:a", "active", AGREEMENT.provider),
+            (ODD, other.state, ODD),
+        }
 
     def test_an_agreement_put_by_many_is_one(self, store: HubStore) -> None:
         at_once(*(lambda i=i: store.put_agreement(replace(AGREEMENT, state=f"s{i}")) for i in range(8)))
