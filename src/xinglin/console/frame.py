@@ -93,13 +93,15 @@ class Page(msgspec.Struct, frozen=True):
 class Done(msgspec.Struct, frozen=True):
     """A deed is done: where to go on, and what to say there (already translated).
 
-    ``token``: as in ``Page``. ``keep``: cookies of preferences, name to value.
+    ``token``: as in ``Page``. ``keep``: cookies of preferences, name to value. ``elsewhere``: an address of another
+    site in the path's place; of the institution's sign-in alone, never one that was handed in.
     """
 
     path: str
     said: str = ""
     token: str | None = None
     keep: Mapping[str, str] = {}
+    elsewhere: str = ""
 
 
 class File(msgspec.Struct, frozen=True):

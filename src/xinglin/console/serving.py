@@ -124,6 +124,9 @@ def refusal(console: Console, visit: Visit, error: XinglinError) -> Answer:
     status = _status_of(error)
     if isinstance(error, NotSignedIn) and visit.headers.get("accept", "").startswith("text/html"):
         return _redirect(f"/sign-in?return_to={quote(visit.path, safe='/')}")
+    if isinstance(error, ProveAgain) and visit.headers.get("accept", "").startswith("text/html"):
+        back = local_path(urlsplit(visit.headers.get("referer", "")).path or "/")
+        return _redirect(f"/account/prove?return_to={quote(back, safe='/')}")
     if status >= 500:
         log.warning("a screen could not be shown: %s", error.code)
     told = visit.words.error(error)
@@ -220,7 +223,7 @@ def _went_on(console: Console, done: Done, visit: Visit) -> Answer:
     token = visit.token if done.token is None else done.token
     if done.said and token:
         console.people.say(token, done.said)
-    answer = _redirect(local_path(done.path))
+    answer = _redirect(done.elsewhere or local_path(done.path))
     answer.headers.update(page_headers(console.settings))
     _keep_token(console, answer, done.token)
     for name, value in done.keep.items():

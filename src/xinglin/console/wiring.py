@@ -18,7 +18,7 @@ from xinglin.kernel.instants import Clock, system_clock
 def build_console(folder: Path, settings: ConsoleSettings, clock: Clock = system_clock) -> Console:
     """All parts; nothing runs yet. Raises ``SettingsError`` for seats that cannot be read."""
     seats = read_seats(folder)
-    people = open_people(folder, clock=clock)
+    people = open_people(folder, settings=settings, clock=clock)
     lines = Lines(folder, proxy=settings.proxy, ca_file=settings.ca_file, clock=clock)
     assets = Assets()
     renderer = Renderer(assets, discovered()[0], settings.zone)
