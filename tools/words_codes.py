@@ -221,3 +221,9 @@ def _use(call: ast.Call, wrapper: Wrapper, module: Module) -> Use:
     words = next((one.value for one in call.keywords if one.arg == "words"), rest[0] if rest else None)
     remedy = next((one.value for one in call.keywords if one.arg == "remedy"), rest[1] if len(rest) > 1 else None)
     return Use(place, _constant(words, module) or None, _constant(remedy, module))
+
+
+def is_whole(uses: list[Use]) -> bool:
+    """Whether a code is always said in the same fixed words."""
+    said = {use.words for use in uses}
+    return len(said) == 1 and None not in said

@@ -89,6 +89,10 @@ class Words:
         catalogue = self._catalogue
         return catalogue.said(context, key) if catalogue else ""
 
+    def said_of(self, context: str, code: str) -> str:
+        """As ``said`` of a code, or of the family that it belongs to: ``terms.requires_*``; empty where neither is."""
+        return self.said(context, self._known_code(context, code))
+
     def term(self, key: str) -> str:
         """The glossary's label of a key such as ``state.active``; an unknown key's last part with spaces."""
         return label_of(key, self.language) or re.sub(r"[_-]+", " ", key.rsplit(".", 1)[-1])
@@ -108,7 +112,7 @@ class Words:
             return Told(error.what, error.why, error.remedy, error.code, reasons)
         code = self._code(error)
         said = f"{error.what} {error.why}".strip()
-        what = self.said("reason", code)
+        what = self.said_of("reason", code)
         if reasons and what:
             return Told(what, "", self.remedy(code, error.remedy), error.code, reasons)
         return Told(self.reason(code, said), "", self.remedy(code, error.remedy), error.code, reasons)
@@ -165,12 +169,19 @@ class Words:
 
     def _coded(self, context: str, code: str, words: str) -> str:
         catalogue = self._catalogue
-        told = catalogue.said(context, code) if catalogue else ""
+        known = self._known_code(context, code)
+        told = catalogue.said(context, known) if catalogue else ""
         if not told or catalogue is None:
             return words
-        if catalogue.is_whole(context, code) or not words:
+        if catalogue.is_whole(context, known) or not words:
             return told
         return f"{told}（{words}）"
+
+    def _known_code(self, context: str, code: str) -> str:
+        if self.said(context, code):
+            return code
+        cuts = [at for at, letter in enumerate(code) if letter in "._"]
+        return next((one for at in reversed(cuts) if self.said(context, one := f"{code[: at + 1]}*")), code)
 
     def _code(self, error: XinglinError) -> str:
         # One code for several cases: the case's own word says more than the code they share.
