@@ -1,9 +1,33 @@
-"""What a seat with the role ``researcher`` may ask."""
+"""What a seat with the role ``researcher`` may ask: the catalogue, applications and studies, work under them."""
 
 from __future__ import annotations
 
-from xinglin.console.calls.base import SeatCalls
+from xinglin.console.calls.base import Hit, Item, Pulse, SeatCalls
+from xinglin.console.calls.researcher_catalogue import CatalogueCalls
+from xinglin.console.calls.researcher_studies import StudyCalls
+from xinglin.console.lines import Lines
+from xinglin.console.seats import Seat
 
 
 class ResearcherCalls(SeatCalls):
-    """Calls of a seat with the role ``researcher``."""
+    """Calls of a researcher: ``catalogue``, ``studies``."""
+
+    def __init__(self, seat: Seat, lines: Lines) -> None:
+        super().__init__(seat, lines)
+        self.catalogue = CatalogueCalls(seat, lines)
+        self.studies = StudyCalls(seat, lines)
+
+    def inbox(self) -> tuple[Item, ...]:
+        """Questions to answer, decisions to act on, studies newly in force, drafts."""
+        return self.studies.inbox()
+
+    def pulse(self) -> Pulse:
+        """Whether the hub answers."""
+        with self.lines.space(self.seat.folder) as space:
+            space.hub_health()
+        return Pulse("live")
+
+    def find(self, text: str, most: int = 8) -> tuple[Hit, ...]:
+        """Studies and data sets."""
+        found = (*self.studies.find(text, most), *self.catalogue.find(text, most))
+        return found[:most]
