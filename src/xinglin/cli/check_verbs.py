@@ -13,6 +13,7 @@ from xinglin.cli.output import REFUSED, UNVERIFIED, columns, ends, facts, printe
 
 if TYPE_CHECKING:
     from xinglin.evidence.fsck import Report
+    from xinglin.evidence.policy import Policy
     from xinglin.stores.settings_file import Setting
 
 ROLES = ("hub", "node", "witness")
@@ -81,15 +82,21 @@ def fsck(
 
 @ends
 def verify(
-    receipt: Annotated[Path, typer.Argument(help="The receipt (.tlog-proof), or an offline bundle.", dir_okay=False)],
+    receipt: Annotated[
+        Path, typer.Argument(help="The receipt (.tlog-proof), an offline bundle, or a proof of looks.", dir_okay=False)
+    ],
     policy: Annotated[
         Path | None, typer.Option(help="tlog-policy text; RECEIPT.policy, or the bundle's own, unless named.")
     ] = None,
     opening: Annotated[Path | None, typer.Option(help="What opens the commitment; RECEIPT.opening if there.")] = None,
+    before: Annotated[
+        Path | None, typer.Option(help="An earlier proof of the same person's looks: the new one has to go on from it.")
+    ] = None,
 ) -> None:
     """Verify a receipt with no network: the entry, its place in the log, who vouches, and which result it is about.
 
     A bundle (zip), as the console's evidence pages give it, is verified whole: every entry by its receipt.
+    A proof of looks (xinglin patients looks --proof) too: that no look was left out, changed or moved.
     """
     from xinglin.evidence.archive import is_archive
     from xinglin.evidence.policy import parse_policy
@@ -102,6 +109,9 @@ def verify(
         _verify_bundle(receipt, policy)
         return
     rules = parse_policy((policy or Path(f"{receipt}{POLICY_SUFFIX}")).read_bytes())
+    if receipt.read_bytes().lstrip().startswith(b"{"):
+        _verify_looks(receipt.read_bytes(), rules, before)
+        return
     verified = verify_receipt(receipt.read_bytes(), rules)
     beside = opening or Path(f"{receipt}{OPENING_SUFFIX}")
     known = decode_json(beside.read_bytes(), Opening) if opening is not None or beside.exists() else None
@@ -170,6 +180,15 @@ def _verify_bundle(bundle: Path, policy: Path | None) -> None:
         return f"verified: {len(rows)} entries\n{facts(head)}\n\n{shown}"
 
     printer.value(value, text)
+
+
+def _verify_looks(data: bytes, rules: Policy, before: Path | None) -> None:
+    from xinglin.cli.looks_verbs import text_of, told
+    from xinglin.evidence.looks import parse_proof, verify_looks
+
+    earlier = parse_proof(before.read_bytes()) if before is not None else None
+    value = told(verify_looks(parse_proof(data), rules, earlier))
+    printer.value(value, lambda: text_of(value))
 
 
 def _settings_of(role: str, folder: Path) -> tuple[Setting, ...]:

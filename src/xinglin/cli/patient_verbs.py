@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from xinglin.cli import looks_verbs
 from xinglin.cli.given import given
 from xinglin.cli.options import AskPassphrase, Folder, PassphraseFile, passphrase
 from xinglin.cli.output import columns, ends, facts, printer
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from xinglin.patients.model import Review
 
 app = typer.Typer(no_args_is_help=True, help="The patient index: links between records, reviews, merges, history.")
+
+looks_verbs.add_to(app)
 
 By = Annotated[str, typer.Option("--by", help="Name of the person who decides; it stays in the history.")]
 Why = Annotated[str, typer.Option("--why", help="Words for the history.")]

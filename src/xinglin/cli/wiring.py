@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from xinglin.wire.record import SpaceRecord
 from xinglin.wire.space import parse_space
 
 if TYPE_CHECKING:
+    from xinglin.evidence.entry import Entry
     from xinglin.evidence.ports import LogStore
     from xinglin.node.intersecting import Side
     from xinglin.node.match_line import Progress
@@ -176,6 +178,22 @@ def known_record(folder: Path) -> SpaceRecord:
     finally:
         store.close()
     return record
+
+
+def known_entries(folder: Path) -> Iterator[tuple[int, Entry]]:
+    """Each entry of the log that the node of ``folder`` followed, with its index."""
+    from xinglin.evidence.entry import decode_entry
+    from xinglin.node.joining import joined_space
+    from xinglin.stores.replica_sqlite import SqliteReplicaStore
+
+    store = SqliteReplicaStore(folder / LOG_FILE, joined_space(folder).origin)
+    try:
+        size = store.replica().size
+        for start in range(0, size, _STEP):
+            for index, data in enumerate(store.entries(start, min(size, start + _STEP)), start):
+                yield index, decode_entry(data)
+    finally:
+        store.close()
 
 
 def _store(folder: Path | None, url: str) -> PostgresLogStore | SqliteLogStore:

@@ -6,9 +6,10 @@ order, under the node's key), and goes to the log as soon as that can be reached
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from xinglin.evidence.looks import Look
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import Allowed, Denied, Verdict
@@ -24,10 +25,10 @@ class Outbox(Protocol):
 
 
 class CareDoor:
-    """Decides look-ups at one node."""
+    """Decides look-ups at one node. ``looks``: writes each that is allowed into the patient's list of looks."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, outbox: Outbox, looks: Callable[[str, Look], object] | None = None) -> None:
+        self._outbox, self._looks = outbox, looks
 
     def ask(self, request: LookupRequest, facts: CareFacts) -> Verdict:
         """The verdict, once its entry is durable: a look-up, an emergency that is reviewed, or a refusal.
@@ -42,8 +43,19 @@ class CareDoor:
         subject = request.digest()
         told = list(verdict.conditions if isinstance(verdict, Allowed) else verdict.codes)
         values = {"what": canonical_digest({"request": subject, "verdict": told})}
+        if isinstance(verdict, Allowed) and self._looks is not None:
+            # Before its entry: whoever is told by the log that somebody was looked up finds it in the list.
+            self._looks(request.patient, _look(request, facts))
         self._outbox.tell(_kind(request, verdict), subject, facts.now, values)
         return verdict
+
+
+def _look(request: LookupRequest, facts: CareFacts) -> Look:
+    """A look-up as its patient is shown it; of an emergency with the words of whoever attested it."""
+    return Look(
+        use=request.digest(), kind="break-glass" if request.emergency else "lookup", at=facts.now, outcome="released",
+        purpose=request.purpose, asker=request.requester, institution=facts.institution, words=request.emergency,
+    )  # fmt: skip
 
 
 def _kind(request: LookupRequest, verdict: Verdict) -> str:

@@ -331,6 +331,8 @@ class Computation:
         try:
             compares = state.round == 0 and not is_noisy(self._use.plan.algorithm)
             counts = await self._differences() if compares else ()
+            if state.round == 0 and not compares:
+                await self._keep_counted()
             wanted = em.Local(self._use.run, algorithm.encode_state(state), counts)
             return np.frombuffer(await self._desk.engine.local(wanted), dtype="<f8")
         except EngineError as error:
@@ -348,6 +350,14 @@ class Computation:
         names = finer_names(self._algorithm.columns if self._algorithm is not None else ())
         counted = await self._desk.engine.cells(em.Cells(self._use.run, keep, tuple(earlier), names))
         return counted.differences
+
+    async def _keep_counted(self) -> None:
+        """A noised answer keeps no cells: who was counted is kept for the persons themselves."""
+        from xinglin.node import engine_messages as em
+        from xinglin.node.looks_counted import place_for
+
+        kept = place_for(self._desk.folder, self._use.run)
+        await self._desk.engine.cells(em.Cells(self._use.run, counted=kept))
 
     def _resend(self) -> None:
         data = self.party.resend()

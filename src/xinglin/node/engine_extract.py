@@ -21,6 +21,7 @@ from xinglin.kernel.verdict import Denied, Reason, deny
 from xinglin.lake.query import PERSON, QuerySession
 from xinglin.node import extract_fhir
 from xinglin.node.engine_messages import Extract, Extracted, Load, Refusal
+from xinglin.node.engine_sets import keep_counted
 from xinglin.node.extract_beside import Beside
 from xinglin.node.extract_columns import PERSON_COLUMN, Columns, columns_of, parquet_of
 from xinglin.node.extract_lineage import Origin, joined, origins
@@ -65,6 +66,7 @@ def _extracted(request: Extract, load: Load, admitted: Admitted, engine: QuerySe
     order = _order(keys, np.asarray(rows.column(PERSON).to_numpy()))
     rows = rows.take(order)
     persons = np.asarray(rows.column(PERSON).to_numpy())
+    keep_counted(request.counted, persons)
     if ask.is_whole:
         from xinglin.node.extract_whole import extracted_whole
 

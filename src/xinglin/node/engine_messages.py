@@ -99,12 +99,14 @@ class Cells(msgspec.Struct, frozen=True, tag="cells"):
     """Count the started run's one-sided differences; keep the persons of its cells in file ``keep``.
 
     ``earlier``: (release, file) of releases this node took part in. ``names``: further, finer sets to keep.
+    ``counted``: a file for who was counted at all, of an answer that has no cells to keep.
     """
 
     session: str
     keep: str = ""
     earlier: tuple[tuple[str, str], ...] = ()
     names: tuple[str, ...] = ()
+    counted: str = ""
 
 
 class RawKeys(msgspec.Struct, frozen=True):
@@ -125,6 +127,7 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
     pseudonyms of this extract. ``mark_key``: 32 bytes. ``draft``: the manifest as far as the node knows it;
     the mark stands for its recipient, agreement and time of release. ``earlier``: indexes of the hospital's earlier
     extracts, made with ``index_key`` (32 bytes). ``raw``: the raw store, where whole resources are asked for.
+    ``counted``: a file for whose rows the query gave (empty: none).
     """
 
     session: str
@@ -136,14 +139,19 @@ class Extract(msgspec.Struct, frozen=True, tag="extract"):
     index_key: bytes
     earlier: tuple[bytes, ...] = ()
     raw: RawKeys = RawKeys()
+    counted: str = ""
 
 
 class Fit(msgspec.Struct, frozen=True, tag="fit"):
-    """Measure the model of a synthetic set on the loaded queries' rows. ``secret``: who is left out, by lot."""
+    """Measure the model of a synthetic set on the loaded queries' rows. ``secret``: who is left out, by lot.
+
+    ``counted``: a file for whose rows the model is measured on (empty: none).
+    """
 
     session: str
     ask: SyntheticAsk
     secret: bytes
+    counted: str = ""
 
 
 class Draw(msgspec.Struct, frozen=True, tag="draw"):

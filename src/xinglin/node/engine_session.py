@@ -135,6 +135,10 @@ class Session:
         algorithm = self._started()
         table = self._table if self._table is not None else Table.empty(self._domain())
         codes = self._codes if self._table is not None else np.zeros(0, dtype=np.uint64)
+        everybody = {engine_sets.COUNTED: engine_sets.person_set(codes, algorithm.used(table))}
+        if request.counted:
+            engine_sets.write_sets(request.counted, everybody)
+            return Counted(())
         slots = [slot for slot in algorithm.differences if slot.side != SPAN]
         names = {*algorithm.cell_names(), *(slot.cell for slot in slots), *request.names}
         now = _sets(names, algorithm, table, codes)
@@ -142,7 +146,7 @@ class Session:
         counts = engine_sets.difference_counts(slots, now, before)
         share, kept = share_of(algorithm.differences, now, before)
         if request.keep:
-            engine_sets.write_sets(request.keep, now | kept)
+            engine_sets.write_sets(request.keep, now | kept | everybody)
         return Counted(counts + share)
 
     def extract(self, request: Extract) -> Extracted | Refusal:

@@ -24,6 +24,8 @@ from xinglin.privacy.differencing import NEW_ONLY, NEW_SHARED, OLD_SHARED, Diffe
 
 Sets = dict[str, NDArray[np.uint64]]
 Codes = NDArray[np.uint64]
+COUNTED = "~persons"
+"""Name of the set of everybody whose rows were counted at all; no cell is called so."""
 _VERSION = 1
 _INDICATOR = re.compile(r"(\w+)(?:=([^:]+)|:(above|below|inside):([^:]+):([^:]+))?")
 _END = 1e-9
@@ -144,6 +146,13 @@ def read_sets(path: str) -> Sets:
         return {name: np.frombuffer(data, dtype="<u8").astype(np.uint64) for name, data in kept.sets.items()}
     except (msgspec.DecodeError, ValueError) as error:
         raise MalformedMessage("A file of kept cells is damaged.") from error
+
+
+def keep_counted(path: str, *persons: NDArray[np.int64]) -> None:
+    """Keep whose rows were read for something that has no cells, by their codes; nothing where ``path`` is empty."""
+    if path:
+        codes = [np.ascontiguousarray(each).view(np.uint64) for each in persons]
+        write_sets(path, {COUNTED: np.unique(np.concatenate(codes))})
 
 
 def _mixed(values: Codes) -> Codes:

@@ -22,6 +22,7 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.lake.query import PERSON, QuerySession
 from xinglin.node.engine_messages import Draw, Drawn, Fit, Fitted, Judge, Judged, Refusal
+from xinglin.node.engine_sets import keep_counted
 from xinglin.node.synthetic_files import ROW_COLUMN, Columns, marked_table, parquet_of, values_of
 from xinglin.terms.synthetic import FAILED, PERSONS, SyntheticAsk
 from xinglin.wire.extracts import ExtractFile
@@ -58,6 +59,7 @@ def fitted(request: Fit, source: Source) -> Fitted | Refusal:
         if isinstance(shape, Denied):
             return Refusal(shape.reasons)
         tables = _tables(source, request.ask, shape, request.secret, held_out=False)
+        keep_counted(request.counted, *(columns[KEY] for columns in tables.values()))
         return Fitted(_fitted(request.ask, shape, tables).to_bytes())
     except _FAULTS as error:
         return Refusal((FAILED,), getattr(error, "code", type(error).__name__))

@@ -28,6 +28,7 @@ from xinglin.node.extract_releases import EarlierExtracts
 from xinglin.node.extract_sources import RAW_FOLDER
 from xinglin.node.halting import STALE, Halts
 from xinglin.node.intake.keys import open_ring
+from xinglin.node.looks_counted import place_for
 from xinglin.node.runs import use_of
 from xinglin.stores.extract_node import MarkRow, NodeExtractStore
 from xinglin.stores.extract_vault import ExtractVault
@@ -64,9 +65,7 @@ STATE = "extract"
 KEEP_DAYS = 30.0
 """How long what was released and not fetched is kept for another handing over, unless the hospital says otherwise."""
 _DAY_MS = 24 * 3_600_000
-_LOOK_S = 300.0
-_AGAIN_S = 2.0
-_TAKEN_S = 60.0
+_LOOK_S, _AGAIN_S, _TAKEN_S = 300.0, 2.0, 60.0
 _WITHHELD = Reason(
     "extract.withheld",
     "The hospital does not release this extract.",
@@ -189,6 +188,7 @@ class NodeExtracts:
             self._earlier.key,
             earlier,
             self._raw() if ask.is_whole else em.RawKeys(),
+            place_for(self._desk.folder, use.run),
         )
 
     def _raw(self) -> em.RawKeys:

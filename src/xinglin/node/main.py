@@ -18,6 +18,7 @@ from xinglin.node.desk import answer_at_desk
 from xinglin.node.intake.child import IntakeChild
 from xinglin.node.intake.posting import IntakeEvidence, keep_posting
 from xinglin.node.listings import Listings
+from xinglin.node.looks_keeper import LookKeeper, open_look_book
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import Node, build_node, connect_channel, lines_to_hub
 from xinglin.stores.desk import serve_desk
@@ -63,6 +64,9 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     talking = asyncio.create_task(channel.run())
     stopping = asyncio.create_task(stop.wait())
     posting = asyncio.create_task(keep_posting(folder, IntakeEvidence(node.keys.did, node.evidence)))
+    book = open_look_book(folder, settings)
+    keeper = LookKeeper(node.keys.did, folder, book, node.database, node.view, node.evidence, node.clock)
+    keeping = asyncio.create_task(keeper.keep())
     child = IntakeChild(folder, passphrase)
     looking = asyncio.create_task(node.overdue.keep_looking())
     looking.add_done_callback(_told)
@@ -78,9 +82,10 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     await node.runs.drain(settings.drain_s)
     await node.extracts.drain()
     await channel.drain(settings.drain_s)
-    for task in (talking, stopping, posting, looking):
+    for task in (talking, stopping, posting, looking, keeping):
         task.cancel()
-    await asyncio.wait((talking, stopping, posting, looking), timeout=5)
+    await asyncio.wait((talking, stopping, posting, looking, keeping), timeout=5)
+    book.close()
     desk.close()
     await node.desk.engine.close()
     await node.extract_engine.close()

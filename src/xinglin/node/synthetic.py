@@ -31,6 +31,7 @@ from xinglin.node.budgets import decimal_up
 from xinglin.node.computer import Desk
 from xinglin.node.extract_leak import MARKS_SECRET
 from xinglin.node.halting import Halts
+from xinglin.node.looks_counted import place_for
 from xinglin.privacy.noise.accounting import to_epsilon
 from xinglin.privacy.noise.budget import Charged
 from xinglin.stores.extract_node import MarkRow, NodeExtractStore
@@ -159,7 +160,7 @@ class NodeSynthetic:
     def _fit(self, use: Use, ask: SyntheticAsk) -> em.Fit:
         from xinglin.node import engine_messages as em
 
-        return em.Fit(use.run, ask, self.vault.secret("held out"))
+        return em.Fit(use.run, ask, self.vault.secret("held out"), place_for(self._desk.folder, use.run))
 
     def _engine(self, use: Use) -> Engine:
         return self._desk.preparations.engine_of(use)

@@ -133,6 +133,7 @@ _SAME_RUN_OR_NONCE = select(record).where(
 )
 _ADD_RECORD = insert(record)
 _RECORD = select(record.c.record).where(record.c.run == bindparam("key"))
+_RECORDED = select(record.c.run).order_by(record.c.run)
 _SAVE_RECORD = update(record).where(record.c.run == bindparam("key")).values(record=bindparam("after"))
 _NONCE = select(record.c.run).where((record.c.nonce == bindparam("once")) & (record.c.run != bindparam("key")))
 _CELLS = select(cell).where(cell.c.data_set == bindparam("key")).order_by(cell.c.release, cell.c.cell)
@@ -296,6 +297,10 @@ class NodeDatabase:
         """The gate's record of a run."""
         found = self._database.one(_RECORD, key=run_id)
         return decode_msgpack(found["record"], Record) if found else None
+
+    def recorded_runs(self) -> tuple[str, ...]:
+        """Every run that the gate has a record of, by id."""
+        return tuple(row["run"] for row in self._database.rows(_RECORDED))
 
     def nonce_used(self, nonce: str, run_id: str) -> bool:
         """Whether another run used this nonce."""
