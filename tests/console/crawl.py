@@ -55,7 +55,8 @@ def screens_of(space: ConsoleSpace, who: str, of_each: int = OF_EACH) -> tuple[F
                 continue
             answer = client.get(path)
             page = answer.headers.get("content-type", "").startswith("text/html")
-            assert answer.status_code < 400 or path not in first, (who, path, answer.status_code, answer.text[:3000])
+            fine = answer.status_code < (400 if path in first else 500)
+            assert fine, (who, path, answer.status_code, answer.text[:3000], space.local.log_of("console")[-3000:])
             if answer.status_code != 200 or not page:
                 continue
             seen[template] += 1

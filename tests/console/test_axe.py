@@ -13,7 +13,7 @@ from tests.console.console_space import ConsoleSpace, Found
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420, func_only=True)]
 
 Axe = Callable[..., list[dict[str, Any]]]
-ROLES = ("", "researcher", "university", "ethics", "operator", "regulator", "patient")
+ROLES = ("", "researcher", "university", "ethics", "reviewer", "operator", "regulator", "patient")
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 THEMED = ("color-contrast", "link-in-text-block")
 """The rules that a theme can break."""

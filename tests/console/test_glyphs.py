@@ -13,7 +13,7 @@ from tests.console.console_space import ConsoleSpace, Found
 
 pytestmark = pytest.mark.slow
 
-ROLES = ("", "researcher", "university", "ethics", "operator", "regulator", "patient")
+ROLES = ("", "researcher", "university", "ethics", "reviewer", "operator", "regulator", "patient")
 CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 WELL_KNOWN = "杏林可信数据空间医院研究患者伦理审批证据隐私预算放行拒绝的了是在不"
 DRAWN = """([characters, family]) => {

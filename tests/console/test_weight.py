@@ -13,7 +13,7 @@ from tests.console.console_space import ConsoleSpace, Found
 pytestmark = pytest.mark.slow
 
 FIRST_LOAD_BYTES = 250_000
-ROLES = ("researcher", "hospital", "ethics", "operator", "regulator", "patient")
+ROLES = ("researcher", "hospital", "reviewer", "ethics", "operator", "regulator", "patient")
 FORBIDDEN = ("unsafe-inline", "unsafe-eval", "unsafe-hashes", "data:", "blob:", "*", "http:", "https:")
 NEEDED = ("default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'")
 

@@ -15,7 +15,7 @@ from xinglin.cli import demo_console, demo_people, demo_space, demo_waiting
 
 pytestmark = pytest.mark.slow
 
-ROLES = ("", "researcher", "university", "county", "ethics", "operator", "regulator", "patient")
+ROLES = ("", "researcher", "university", "county", "ethics", "reviewer", "operator", "regulator", "patient")
 SHOWN = ("placeholder", "aria-label", "title", "alt", "aria-description")
 """Attributes that people read or hear."""
 UNSPOKEN = {"script", "style", "code", "pre", "kbd", "samp", "textarea", "template"}

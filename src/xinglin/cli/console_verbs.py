@@ -18,6 +18,7 @@ SeatId = Annotated[str, typer.Argument(help="The seat's id, as accounts are gran
 _BEHIND = {
     "researcher": "account.key",
     "ethics": "account.key",
+    "reviewer": "account.key",
     "hospital": "node.toml",
     "patient": "node.toml",
     "operator": "hub.toml",
@@ -113,9 +114,14 @@ def list_seats(folder: Folder = Path("console")) -> None:
 @ends
 def add_seat(
     seat: SeatId,
-    role: Annotated[str, typer.Argument(help="researcher, hospital, ethics, operator, regulator or patient.")],
+    role: Annotated[
+        str, typer.Argument(help="hospital, patient, researcher, reviewer, ethics, operator or regulator.")
+    ],
     behind: Annotated[Path, typer.Argument(help="Folder of the account, node, hub or witness.", file_okay=False)],
     label: Annotated[str, typer.Option(help="How people read it; its id by default.")] = "",
+    beside: Annotated[
+        Path | None, typer.Option(help="Of a reviewer: folder of the node whose results they look at.", file_okay=False)
+    ] = None,
     folder: Folder = Path("console"),
 ) -> None:
     """Put a seat into the console; it is there from the console's next start on."""
@@ -127,10 +133,12 @@ def add_seat(
     if not (behind / _BEHIND[role]).exists():
         what = f"{behind} holds no {_BEHIND[role]}."
         raise MalformedMessage(what, remedy=f"Name the folder in which {_BEHIND[role]} lies.")
+    if (role == "reviewer") != (beside is not None):
+        raise MalformedMessage("A reviewer's seat names a node, and no other does.", remedy="Give --beside FOLDER.")
     kept = read_seats(folder)
     if seat in kept:
         raise MalformedMessage(f"There is a seat {seat[:40]!r}.", remedy="Choose another id, or remove that one.")
-    made = Seat(seat, role, label or seat, behind.resolve())
+    made = Seat(seat, role, label or seat, behind.resolve(), beside.resolve() if beside is not None else None)
     write_seats(folder, (*kept.values(), made))
     value = {"seat": seat, "role": role, "label": made.label, "folder": str(made.folder)}
     printer.value(value, lambda: facts(value))

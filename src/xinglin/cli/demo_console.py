@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from xinglin.cli.console_verbs import found_console
-from xinglin.cli.demo_people import MEMBERS, People
+from xinglin.cli.demo_people import MEMBERS, REVIEWERS, People
 from xinglin.cli.local_space import LOOPBACK, LocalSpace, free_ports
 from xinglin.cli.output import columns
 from xinglin.console.seats import Seat, write_seats
@@ -82,6 +82,10 @@ class DemoConsole:
             for person in MEMBERS:
                 label = f"Cardiology ethics committee 心血管伦理委员会 · {person.name.split()[0]}"
                 seats.append(Seat(f"ethics-{person.key}", "ethics", label, local.folder / f"person-{person.key}"))
+            for person in REVIEWERS:
+                node, label = local.node_folder(person.hospital), _HOSPITALS.get(person.hospital, person.hospital)
+                account = local.folder / f"person-{person.key}"
+                seats.append(Seat(f"reviewer-{person.key}", "reviewer", label, account, node))
         seats += more
         write_seats(folder, tuple(seats))
         self.samples = _accounts(folder, seats)
@@ -147,8 +151,9 @@ def _subjects(seats: Sequence[Seat]) -> list[str]:
 
 
 def _label(seat: Seat) -> str:
-    if seat.role == "ethics":
-        return next((one.name for one in MEMBERS if seat.id == f"ethics-{one.key}"), seat.label)
+    if seat.role in ("ethics", "reviewer"):
+        persons = (*MEMBERS, *REVIEWERS)
+        return next((one.name for one in persons if seat.id == f"{seat.role}-{one.key}"), seat.label)
     named = {
         "researcher": "林知远 Lin Zhiyuan (fictional)",
         "operator": "赵云帆 Zhao Yunfan (fictional)",

@@ -61,6 +61,14 @@ def test_a_seat_needs_a_role_and_the_folder_behind_it(founded: Path, tmp_path: P
     assert read_seats(founded) == {}
 
 
+def test_a_reviewer_sits_beside_a_node(founded: Path, tmp_path: Path) -> None:
+    (tmp_path / "account.key").touch()
+    words = ("console", "seats", "add", "wu", "reviewer", tmp_path, "-f", founded)
+    assert xinglin(*words)[0] == 2
+    assert xinglin(*words, "--beside", tmp_path)[0] == 0
+    assert read_seats(founded)["wu"].beside == tmp_path
+
+
 @pytest.mark.parametrize("verb", ["status", "stop"])
 def test_nobody_answers_where_nothing_runs(founded: Path, verb: str) -> None:
     assert xinglin("console", verb, "-f", founded)[0] == 3

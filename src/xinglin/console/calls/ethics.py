@@ -12,6 +12,7 @@ from xinglin.access.register import PermitEntry
 from xinglin.console.calls.base import Hit, Item, ItemAct, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.sdk.access import Access
+from xinglin.sdk.errors import Refused
 from xinglin.sdk.space import Space
 from xinglin.wire.access import ApplicationView, EndingDone, MotionView, Resolved
 from xinglin.words import N_
@@ -127,7 +128,9 @@ class EthicsCalls(SeatCalls):
         title = view.application.form.project.title
         who = space.names().get(view.application.applicant, view.application.applicant)
         for digest in view.motions:
-            motion = access.motion(digest)
+            motion = _seen(access, digest)
+            if motion is None:
+                continue
             charter = space.approvals.charters[motion.content.committee].charter
             if motion.state == "voting" and me in motion.may_vote and not motion.cast:
                 found.append(_to_vote(view, motion, title, who))
@@ -143,6 +146,16 @@ class EthicsCalls(SeatCalls):
                 since = view.application.since
                 found.append(Item(view.application.id, PUT, title, path, who=who, since=since, due=due))
         return found
+
+
+def _seen(access: Access, motion: str) -> MotionView | None:
+    """A motion; None where it is before a committee of others."""
+    try:
+        return access.motion(motion)
+    except Refused as refused:
+        if refused.status == 404:
+            return None
+        raise
 
 
 def _to_vote(view: ApplicationView, motion: MotionView, title: str, who: str) -> Item:
