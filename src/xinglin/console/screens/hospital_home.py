@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xinglin.console.calls.hospital_home import CERTIFICATE_DAYS, CLOCK_OFF_MS, SELF_TEST_CHECKS, STALE_S, Standing
-from xinglin.console.charts import Bar, Chart, bars
+from xinglin.console.charts import Bar, bars
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, live, screen
 from xinglin.console.listing import Column, Empty, listing
 from xinglin.console.visit import Form, Visit
 from xinglin.kernel.errors import XinglinError
 from xinglin.words import N_
+
+if TYPE_CHECKING:
+    from xinglin.catalogue.confirming import SettledGrade
 
 ROLE = ("hospital",)
 NAV = (
@@ -33,7 +36,6 @@ def home(visit: Visit) -> Page:
             "standing": standing,
             "fixes": visit.calls.home.fixes(standing),
             "stats": _stats(visit, standing),
-            "feeds": _feeds(visit, standing),
             "test": visit.calls.home.test(),
             "checks": SELF_TEST_CHECKS,
         },
@@ -160,7 +162,7 @@ def publish_one(visit: Visit, data_set: str) -> Page:
         title=described.title or data_set,
         values={
             "described": described,
-            "settled": settled,
+            "tables": _by_table(settled),
             "open": [one for one in settled if not one.confirmed],
             "public": public,
             "grades": GRADES,
@@ -250,16 +252,6 @@ def _budget_look(left: float | None) -> str:
     return "good" if left >= 0.25 else "warn" if left >= 0.1 else "bad"
 
 
-def _feeds(visit: Visit, standing: Standing) -> Chart:
-    """Records by source, as bars."""
-    _ = visit.words.text
-    told = [
-        Bar(one.name, float(one.received), _("%(n)s received", n=visit.words.number(one.received)))
-        for one in standing.intake.feeds
-    ]
-    return bars(_("Records by source"), told, named=_("Source"), counted=_("Received"), say=_)
-
-
 def _waiting(visit: Visit) -> tuple[Any, ...]:
     try:
         return tuple(visit.calls.inbox())
@@ -291,6 +283,13 @@ def _ranges(described: Any) -> dict[str, str]:
             else:
                 said = ""
             found[f"{table.name}.{column.name}"] = said
+    return found
+
+
+def _by_table(settled: tuple[SettledGrade, ...]) -> dict[str, list[SettledGrade]]:
+    found: dict[str, list[SettledGrade]] = {}
+    for one in settled:
+        found.setdefault(one.table, []).append(one)
     return found
 
 

@@ -59,7 +59,11 @@ def asking(folder: Path) -> Iterator[tuple[Ask, tuple[str, ...]]]:
         yield lambda sql: (), ()
         return
     with read_current(lake, lake.pin_newest(names)) as session:
-        yield lambda sql: [tuple(row.values()) for row in session.batches(sql).read_all().to_pylist()], names
+        # By column: a row as a mapping would lose one of two columns of the same name.
+        yield (
+            lambda sql: list(zip(*(one.to_pylist() for one in session.batches(sql).read_all().columns), strict=True)),
+            names,
+        )
 
 
 def unmapped_codes(folder: Path, limit: int, *, texts: bool = False) -> tuple[Unmapped, ...]:
