@@ -87,6 +87,9 @@ _FROM = (
     .limit(bindparam("most"))
 )
 _FORGIVE = text("DELETE FROM attempt WHERE name = :name AND address = :address")
+_GIVE_BACK = text(
+    "DELETE FROM attempt WHERE number = (SELECT max(number) FROM attempt WHERE name = :name AND address = :address)"
+)
 _DROP_OLD_TRIES = text("DELETE FROM attempt WHERE at < :before")
 
 
@@ -165,6 +168,10 @@ class PeopleWork:
     def forgive(self, name: bytes, address: bytes) -> None:
         """Forget an address's tries of a name."""
         self._work.write(_FORGIVE, name=name, address=address)
+
+    def give_back(self, name: bytes, address: bytes) -> None:
+        """Forget an address's last try of a name."""
+        self._work.write(_GIVE_BACK, name=name, address=address)
 
     def forget_tries(self, before: Instant) -> None:
         """Forget tries that no longer count."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from xinglin.console.people.seal import Seal
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
-from xinglin.stores.console_people import ConsolePeople, PeopleWork
+from xinglin.stores.console_people import ConsolePeople
 
 OF_NAME = Limit("wrong tries of one name in 15 minutes", 5, "tries")
 FROM_ADDRESS = Limit("wrong tries from one address in 15 minutes", 20, "tries")
@@ -43,11 +43,14 @@ class Attempts:
         return min(WINDOW_S, max(1, -(-(max(full) - after) // 1000)))
 
     def forgive(self, name: str, address: str) -> None:
-        """The last tries of this name from this address ended well."""
-        self._store.do(lambda work: self._forgive(work, name, address))
+        """A sign-in is done: this name's tries from this address count no more."""
+        who, where = self._digests(name, address)
+        self._store.do(lambda work: work.forgive(who, where))
 
-    def _forgive(self, work: PeopleWork, name: str, address: str) -> None:
-        work.forgive(*self._digests(name, address))
+    def give_back(self, name: str, address: str) -> None:
+        """The last try was right, but is not the whole of a sign-in: it alone counts no more."""
+        who, where = self._digests(name, address)
+        self._store.do(lambda work: work.give_back(who, where))
 
     def _digests(self, name: str, address: str) -> tuple[bytes, bytes]:
         return self._seal.digest("tried", name), self._seal.digest("from", address)

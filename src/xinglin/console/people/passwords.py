@@ -6,6 +6,7 @@ Length counts, composition does not: at least 12 characters, none of the commone
 from __future__ import annotations
 
 import os
+import re
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -33,6 +34,7 @@ _ROWS = (
     "1qaz2wsx3edc4rfv",
 )
 _ROWS_JOINED = "".join(_ROWS[2:5])
+_ORNAMENTS = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _LOOKS_LIKE = str.maketrans("@4301!$57", "aaeoiisst")
 _COMMON_WORDS = """password passwort passphrase letmein letmeinnow welcome welcomeback iloveyou monkey dragon sunshine
     princess football baseball superman batman trustno administrator admin administrador root toor superuser guest
@@ -101,12 +103,8 @@ def _typed(password: str) -> str:
 def _common(folded: str) -> bool:
     """Common words with ornaments, a unit over and over, or a run along the keyboard."""
     letters = "".join(one for one in folded if one.isalpha())
-    alike = "".join(one for one in folded.translate(_LOOKS_LIKE) if one.isalpha())
-    if (
-        {letters, alike, folded} & _COMMON
-        or _repeats(folded)
-        or (letters and _repeats(letters) and _unit(letters) in _COMMON)
-    ):
+    alike = "".join(one for one in _ORNAMENTS.sub("", folded).translate(_LOOKS_LIKE) if one.isalpha())
+    if {letters, alike, folded, _unit(letters)} & _COMMON or _repeats(folded):
         return True
     plain = "".join(one for one in folded if one.isalnum())
     return any(_repeats(plain) or plain in row * 4 for row in (*_ROWS, _ROWS_JOINED, _ROWS[0] + _ROWS[2]))

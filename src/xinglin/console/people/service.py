@@ -103,6 +103,7 @@ class People:
         person = self.accounts.named(typed)
         if not self.passwords.right(person.password if person is not None else "", password) or person is None:
             return Step("refused", code="wrong")
+        self._attempts.give_back(typed, from_)
         if self.passwords.outdated(person.password):
             self.accounts.rehash(person, password)
         return self.passed(pre_token, person, from_, return_to)
