@@ -72,7 +72,7 @@ def _line(study: str, agreements: Sequence[Indexed], application: Application | 
 
 def _state(application: Application | None, states: Sequence[str]) -> str:
     if "active" in states:
-        return "running"
+        return "in-force"
     if "offered" in states:
         return "offered"
     if application is not None and application.state == "WITHDRAWN":
@@ -82,7 +82,7 @@ def _state(application: Application | None, states: Sequence[str]) -> str:
     if application is None:
         return "ended"
     if application.state == "DECISION_ISSUED":
-        return "decided" if application.outcome == "positive" else "refused"
+        return "approved" if application.outcome == "positive" else "refused"
     return "asked" if application.open_questions else _STATE_OF.get(application.state, "applied")
 
 

@@ -11,7 +11,7 @@ from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 
 STUDIES_PAGE = Limit("studies of a page", 1_000, "studies")
-STATES = ("applied", "asked", "decided", "refused", "offered", "running", "withdrawn", "ended")
+STATES = ("applied", "asked", "approved", "refused", "offered", "in-force", "withdrawn", "ended")
 """Where a study stands: handed in; a question is open; decided, nothing offered; not approved, or by no hospital;
 offered to hospitals; in force at one hospital at least; withdrawn; over at every hospital."""
 

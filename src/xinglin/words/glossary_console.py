@@ -31,6 +31,7 @@ output | a result to look at before it leaves | 待审查的输出
 question | a question to answer | 待答复的问题
 offer | a decided application to offer | 待发出要约
 draft | a draft to finish | 待完成的草稿
+in-force | a study in force: ask it something | 研究已生效，可以提问
 admission | an application to accept | 待受理的申请
 incident | an incident | 待处理事件
 complaint | a patient's word | 患者意见
@@ -42,4 +43,15 @@ health | something to mend | 待修复项
 choice | something to know | 须知
 """
 
-CONSOLE_GROUPS = {"object": OBJECTS, "item": ITEMS}
+STUDY_STATES = """
+applied | handed in | 已提交
+asked | a question is open | 待答复
+approved | approved, to be offered | 已批准，待发出要约
+refused | not approved | 未获批准
+offered | with the hospitals | 待医院签署
+in-force | in force | 生效中
+withdrawn | 已撤回
+ended | over | 已结束
+"""
+
+CONSOLE_GROUPS = {"study-state": STUDY_STATES, "object": OBJECTS, "item": ITEMS}

@@ -40,7 +40,7 @@ async def test_a_study_is_a_line_of_its_applicant_with_who_has_it_now(scene: Sce
     await scene.next("application-1", Ask("How many?"), "third")
     (line,) = study_page(scene.desk, me, states=("asked",)).lines
     assert line.questions == 1 and "answer" in line.waiting and line.waiting_zh
-    assert study_page(scene.desk, me, states=("running", "applied")).total == 0
+    assert study_page(scene.desk, me, states=("in-force", "applied")).total == 0
     await scene.next("application-1", Withdraw())
     assert study_page(scene.desk, me).lines[0].state == "withdrawn"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xinglin.wire.access import ApplicationView, Checked, DraftView
     from xinglin.wire.studies import StudiesPage, StudyLine
 
-ANSWER, OFFER, IN_FORCE, DRAFT = "item.answer", "item.offer", "item.in-force", "item.draft"
+ANSWER, OFFER, IN_FORCE, DRAFT = "item.question", "item.offer", "item.in-force", "item.draft"
 RUNS_SHOWN = 20
 INBOX_STUDIES = 100
 _SOON_MS = 7 * 24 * 3600 * 1000
@@ -96,9 +96,9 @@ class StudyCalls:
 
     def inbox(self) -> tuple[Item, ...]:
         """Questions to answer, decisions to act on, studies newly in force, offers that were refused, drafts."""
-        found = self.page(states=("asked", "decided", "running"), most=INBOX_STUDIES).lines
+        found = self.page(states=("asked", "approved", "in-force"), most=INBOX_STUDIES).lines
         now = self._lines.clock()
-        items = [_item(one) for one in found if one.state != "running" or now - one.changed < _SOON_MS]
+        items = [_item(one) for one in found if one.state != "in-force" or now - one.changed < _SOON_MS]
         items.sort(key=lambda one: (not one.due, one.due, -one.since))
         drafts = [
             Item(one.draft, DRAFT, one.form.project.title or "…", f"/apply/{one.draft}", since=one.changed)
@@ -310,7 +310,7 @@ def _item(line: StudyLine) -> Item:
     path = f"/studies/{line.study}"
     if line.state == "asked":
         return Item(line.application, ANSWER, line.title, f"{path}#questions", since=line.since, due=line.due)
-    if line.state == "decided":
+    if line.state == "approved":
         offer = ItemAct(N_("Offer agreements"), f"{path}/offer", "a", "primary")
         return Item(line.application, OFFER, line.title, path, since=line.since, acts=(offer,))
     return Item(line.study, IN_FORCE, line.title, path, since=line.changed)
