@@ -5,21 +5,23 @@ from __future__ import annotations
 from xinglin.console.calls.base import Hit, Item, Pulse, SeatCalls
 from xinglin.console.calls.researcher_catalogue import CatalogueCalls
 from xinglin.console.calls.researcher_studies import StudyCalls
+from xinglin.console.calls.researcher_work import WorkCalls
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 
 
 class ResearcherCalls(SeatCalls):
-    """Calls of a researcher: ``catalogue``, ``studies``."""
+    """Calls of a researcher: ``catalogue``, ``studies``, ``work``."""
 
     def __init__(self, seat: Seat, lines: Lines) -> None:
         super().__init__(seat, lines)
         self.catalogue = CatalogueCalls(seat, lines)
         self.studies = StudyCalls(seat, lines)
+        self.work = WorkCalls(seat, lines)
 
     def inbox(self) -> tuple[Item, ...]:
-        """Questions to answer, decisions to act on, studies newly in force, drafts."""
-        return self.studies.inbox()
+        """Questions to answer, decisions to act on, studies newly in force, drafts; runs of the last days."""
+        return (*self.studies.inbox(), *self.work.inbox())
 
     def pulse(self) -> Pulse:
         """Whether the hub answers."""
@@ -28,6 +30,6 @@ class ResearcherCalls(SeatCalls):
         return Pulse("live")
 
     def find(self, text: str, most: int = 8) -> tuple[Hit, ...]:
-        """Studies and data sets."""
-        found = (*self.studies.find(text, most), *self.catalogue.find(text, most))
+        """Studies, data sets and runs."""
+        found = (*self.studies.find(text, most), *self.catalogue.find(text, most), *self.work.find(text, most))
         return found[:most]

@@ -1,0 +1,249 @@
+"""What a researcher asks: the workbench's checks, runs and their lanes, results; each is a call of the SDK.
+
+A run is asked with ``Data.ask``, which signs, keeps what was asked in the account's folder, hands it to the hub and
+comes back: the run goes on whether or not anybody looks, and is found again by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from xinglin.console.calls.researcher_runs import RunCalls
+from xinglin.console.hidden import Known, Prediction, predicted
+from xinglin.console.lines import Lines
+from xinglin.console.preview import Leaves, Similar, leaves_of_question, operation_words
+from xinglin.console.questions import Question, call_of, cli_of, python_of, with_defaults
+from xinglin.console.repairs import Repair, repairs_of
+from xinglin.console.seats import Seat
+from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Instant
+from xinglin.kernel.verdict import Reason
+
+if TYPE_CHECKING:
+    from xinglin.analysis.admit import OutputColumn
+    from xinglin.sdk.data import Data
+    from xinglin.sdk.preview import Preview
+    from xinglin.sdk.space import Space
+    from xinglin.sdk.study import Study
+    from xinglin.terms.request import Plan
+    from xinglin.words import Words
+
+_SIMILAR, _PUBLISHED_MS = 5, 300_000
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """A study to ask under: its title, views with their columns, and the hospitals in force, by label."""
+
+    id: str
+    title: str
+    data_set: str
+    views: dict[str, tuple[str, ...]]
+    hospitals: tuple[str, ...]
+    trouble: tuple[Reason, ...] = ()
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What a check of a question found. ``reasons``: why it is not admitted; ``leaves``: what it would let out."""
+
+    question: Question
+    columns: tuple[OutputColumn, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    leaves: Leaves | None = None
+    prediction: Prediction | None = None
+    python: str = ""
+    cli: str = ""
+    price: str = ""
+
+    @property
+    def admitted(self) -> bool:
+        """Whether it may be asked."""
+        return self.leaves is not None
+
+
+class WorkCalls(RunCalls):
+    """Questions, runs and results of one researcher's seat. For several threads."""
+
+    def __init__(self, seat: Seat, lines: Lines) -> None:
+        super().__init__(seat, lines)
+        self._persons: dict[tuple[str, str], tuple[Instant, int]] = {}
+
+    # --- the workbench ---------------------------------------------------------------------------
+
+    def studies(self) -> tuple[Bench, ...]:
+        """Studies with an agreement in force, the newest first."""
+        with self._space() as space:
+            ids = dict.fromkeys(
+                held.agreement.study
+                for held in sorted(space.agreements(), key=lambda one: -one.agreement.made)
+                if held.view.state == "active"
+            )
+            studies = [space.study_by_id(one) for one in ids]
+            return tuple(_bench(space, one, views=False) for one in studies if _active(one))
+
+    def bench(self, study: str) -> Bench:
+        """A study to ask under; raises ``NotThere`` for anybody else's."""
+        with self._space() as space:
+            return _bench(space, self._study(space, study))
+
+    def look(self, words: Words, question: Question, *, deep: bool = True) -> Looked:
+        """Admit a question and say what it would let out. Reads no row, and tells nobody of the question.
+
+        ``deep``: with edits that would mend a refusal, each judged.
+        """
+        with self._space() as space:
+            study = self._study(space, question.study)
+            found = self._looked(words, space, study, question)
+            if found.reasons and deep:
+                edits = repairs_of(words, question, found.reasons, found.columns, study.views())
+                judged = [(one, self._looked(words, space, study, one.question)) for one in edits[:3]]
+                told = tuple(
+                    msgspec.structs.replace(one, admitted=seen.admitted, question=seen.question) for one, seen in judged
+                )
+                found = msgspec.structs.replace(found, repairs=told)
+            return found
+
+    def start(self, question: Question) -> str:
+        """Ask it: the run's id. Returns as soon as the hub has it; raises ``Refused`` with every reason."""
+        with self._space() as space:
+            data = self._data(self._study(space, question.study), question)
+            algorithm, params = call_of(question)
+            return data.ask(algorithm, **params).id
+
+    def _looked(self, words: Words, space: Space, study: Study, question: Question) -> Looked:
+        columns: tuple[OutputColumn, ...] = ()
+        try:
+            data = self._data(study, question)
+            columns = data.scope.columns
+            question = with_defaults(question, columns)
+            algorithm, params = call_of(question)
+            preview = data.preview(algorithm, **params)
+            plan = data.plan(algorithm, as_of=0, **params)
+        except XinglinError as error:
+            python, cli = _same(question, study.title)
+            return Looked(question, columns, _reasons_of(error), python=python, cli=cli)
+        names = space.names()
+        before, compared, similar = self._earlier(words, plan)
+        leaves = leaves_of_question(
+            words, data, preview, names=names, plan=plan, before=before, compared=compared, similar=similar
+        )
+        python, cli = _same(question, study.title)
+        noise = preview.noise
+        return Looked(
+            question, columns, leaves=leaves, prediction=self._predicted(space, data, preview), python=python, cli=cli,
+            price=noise.epsilon if noise else "",
+        )  # fmt: skip
+
+    def _predicted(self, space: Space, data: Data, preview: Preview) -> Prediction:
+        from xinglin.console.preview import pack_of
+        from xinglin.privacy.packs.carried import least_shown
+        from xinglin.sdk.plans import algorithm_of
+
+        built = algorithm_of(data.scope, preview.algorithm, preview.params)
+        smallest = least_shown(pack_of(data.scope.rules, data.scope.disclosure))
+        return predicted(built, smallest, self._known(space, data))
+
+    def _known(self, space: Space, data: Data) -> Known:
+        """About how many persons: of this account's own earlier answers to the same SQL, else as published."""
+        with self._turn:
+            opened = [one for one in self._results.values() if self._plans[one.run_id][0].sql == data.sql]
+        shares: dict[str, dict[str, float]] = {}
+        persons: int | None = None
+        for one in opened:
+            used = one.payload.get("persons_used")
+            persons = used if isinstance(used, int) and used > (persons or 0) else persons
+            shares |= _shares_told(one.payload)
+        if persons is not None:
+            return Known(persons, "earlier", shares)
+        published = self._published(space, data)
+        return Known(published or None, "published" if published else "", shares)
+
+    def _published(self, space: Space, data: Data) -> int:
+        """Persons that the hospitals of a question publish of the data set, in all; 0 where one says nothing."""
+        from xinglin.sdk.catalogue import Catalogue
+
+        counts, now = [], self._lines.clock()
+        for did in data.scope.roster:
+            key = (did, data.study.data_set)
+            if now - self._persons.get(key, (0, 0))[0] > _PUBLISHED_MS:
+                try:
+                    found = Catalogue(space).entry("#".join(key)).entry.persons
+                except XinglinError:
+                    found = 0
+                self._persons[key] = (now, found)
+            counts.append(self._persons[key][1])
+        return sum(counts) if all(counts) else 0
+
+    def _earlier(self, words: Words, plan: Plan) -> tuple[Plan | None, str, list[Similar]]:
+        """The plan of the last release of this study, and releases like this one."""
+        released = [run for run in self._own_runs() if self._plans[run][0].study == plan.study and self._released(run)]
+        if not released:
+            return None, "", []
+        alike = [run for run in released if self._plans[run][0].algorithm == plan.algorithm]
+        similar = [
+            Similar(
+                f"{operation_words(words, self._plans[run][0].algorithm)} · {run[:12]}",
+                f"/results/{run}",
+                self._plans[run][1],
+                _question(self._plans[run][0]) == _question(plan),
+            )
+            for run in alike[:_SIMILAR]
+        ]
+        last = released[0]
+        return self._plans[last][0], f"{last[:12]}", similar
+
+    def _data(self, study: Study, question: Question) -> Data:
+        return study.sql(question.sql, hospitals=list(question.hospitals) or None)
+
+
+def _active(study: Study) -> bool:
+    return any(study.state_of(one) == "active" for one in study.agreements.values())
+
+
+def _bench(space: Space, study: Study, *, views: bool = True) -> Bench:
+    names = space.names()
+    hospitals = tuple(
+        names.get(did, did) for did, one in sorted(study.agreements.items()) if study.state_of(one) == "active"
+    )
+    shown: dict[str, tuple[str, ...]] = {}
+    trouble: tuple[Reason, ...] = ()
+    if views:
+        try:
+            shown = study.views()
+        except XinglinError as error:
+            trouble = _reasons_of(error)
+    return Bench(study.id, study.title, study.data_set, shown, hospitals, trouble)
+
+
+def _reasons_of(error: XinglinError) -> tuple[Reason, ...]:
+    given: tuple[Reason, ...] = getattr(error, "reasons", ())
+    return given or (Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),)
+
+
+def _same(question: Question, title: str) -> tuple[str, str]:
+    """The question in Python and as a command; empty where a field is not filled in."""
+    try:
+        return python_of(question, title), cli_of(question, title)
+    except XinglinError:
+        return "", ""
+
+
+def _question(plan: Plan) -> tuple[Any, ...]:
+    return plan.sql, plan.algorithm, plan.params, plan.roster
+
+
+def _shares_told(payload: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Shares of a cross table's margins, as far as they were told."""
+    total = payload.get("total")
+    if "row_levels" not in payload or not isinstance(total, int | float) or not total:
+        return {}
+    found: dict[str, dict[str, float]] = {}
+    for name, levels, totals in (
+        (payload["rows"], payload["row_levels"], payload["row_totals"]),
+        (payload["columns"], payload["column_levels"], payload["column_totals"]),
+    ):
+        found[name] = {level: n / total for level, n in zip(levels, totals, strict=True) if n is not None}
+    return found
