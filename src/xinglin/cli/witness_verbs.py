@@ -171,19 +171,12 @@ def withdraw(
     """Order that a product goes: the hub hands it to nobody any more, and its hospitals see why. For good."""
     import msgspec
 
-    from xinglin.kernel.errors import MalformedMessage
-    from xinglin.kernel.instants import system_clock
-    from xinglin.trust.envelope import sign
-    from xinglin.wire.product_orders import ORDER_CONTEXT, ORDER_REASONS, Order
-    from xinglin.wire.products import Product
+    from xinglin.sdk.regulating import Regulating
     from xinglin.witness.founding import open_witness_keys
 
-    if reason not in ORDER_REASONS:
-        raise MalformedMessage(f"{reason!r} is no reason.", remedy=f"Choose one of {', '.join(ORDER_REASONS)}.")
     keys = open_witness_keys(folder, passphrase(passphrase_file, ask_passphrase))
-    signed = sign(keys, ORDER_CONTEXT, Order(product, reason, _space(folder).origin, system_clock()))
     with _hub(folder) as client:
-        found = client.post("/v1/products/order", signed.to_bytes(), Product)
+        found = Regulating(_space(folder), keys, client).withdraw(product, reason)
     value = msgspec.to_builtins(found) | {"catalog_id": found.catalog_id}
     printer.value(value, f"Withdrawn {product} ({reason}): log entry {found.order}.")
 
@@ -227,23 +220,15 @@ def _hub(folder: Path) -> OpenClient:
 
 def _policies(folder: Path) -> tuple[str, str]:
     """The policy in force and the default one over today's members, both from the verified log, not the hub's word."""
-    from xinglin.evidence.notes import parse_vkey
-    from xinglin.evidence.policy import Cosigner, LogKey, default_policy
     from xinglin.sdk.logbook import Logbook
-    from xinglin.wire.policy import cosigning_key
+    from xinglin.sdk.regulating import policies_of
 
     space = _space(folder)
     with _hub(folder) as client:
         book = Logbook(space, client)
         book.refresh()
-    directory = book.record.directory
-
-    def seat(did: str) -> Cosigner:
-        return Cosigner(did, (cosigning_key(did, directory.keys(did)),))
-
-    seats = [seat(did) for did in directory.holders("witness") if did != space.regulator]
-    log_key = LogKey(parse_vkey(space.log_vkey), space.hub_url)
-    return book.record.policy_text, default_policy(log_key, [seat(space.regulator)], seats).to_text()
+    found = policies_of(space, book.record)
+    return found.in_force, found.proposed
 
 
 def _submit_policy(folder: Path, text: str, current: str, secret: str) -> int:
@@ -256,16 +241,12 @@ def submit_leaf(
     folder: Path, secret: str, kind: str, subject: str, body_of: Callable[[PrivateKeys], dict[str, Any]]
 ) -> int:
     """Put a leaf that the regulator signed into the log; its index."""
-    from xinglin.evidence.entry import Entry
-    from xinglin.evidence.submission import sign_batch
-    from xinglin.kernel.instants import system_clock
+    from xinglin.sdk.regulating import Regulating
     from xinglin.witness.founding import open_witness_keys
 
     space, keys = _space(folder), open_witness_keys(folder, secret)
-    entry = Entry(kind=kind, at=system_clock(), submitter=keys.did, subject=subject, body=body_of(keys))
-    batch = sign_batch([entry], space.origin, keys.did, keys.sign)
     with _hub(folder) as client:
-        return client.post("/submit", batch.to_bytes(), dict[str, int])["first"]
+        return Regulating(space, keys, client).submit(kind, subject, body_of(keys))
 
 
 def _policy_text(value: dict[str, Any]) -> str:

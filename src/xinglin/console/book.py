@@ -18,7 +18,7 @@ import msgspec
 from xinglin.console.book_chain import CHAIN_ENTRIES, Chain, chain_of
 from xinglin.console.book_readme import read_me
 from xinglin.console.book_words import line_of
-from xinglin.console.errors import NotThere
+from xinglin.console.errors import ConsoleError, NotThere
 from xinglin.evidence.archive import README, Manifest, Proved, write_archive
 from xinglin.evidence.checkpoint import parse_checkpoint
 from xinglin.evidence.entry import Entry, decode_entry
@@ -44,7 +44,14 @@ FOLDED = tuple(sorted(RECORD_KINDS | {APPROVAL_KIND, END_KIND}))
 PAGE_MOST = 500
 _QUORUM_S, _AGAIN_S = 10.0, 0.2
 _BUNDLES_A_STEP = 32
-_LOOKED_AT_S, _SOON_S, _LATER_S = 30.0, 2.0, 30.0
+_LOOKED_AT_S, _SOON_S, _LATER_S, _FIRST_S = 30.0, 2.0, 30.0, 5.0
+
+
+class NotYet(ConsoleError):
+    """The log was not verified once since this console began to follow it."""
+
+    code = "console.log_not_yet"
+    status = 503
 
 
 class FoundPage(msgspec.Struct, frozen=True):
@@ -101,7 +108,8 @@ class Book:
         self._note: Note | None = None
         self._asked = 0.0
         self._looked_at = 0.0
-        self._wake, self._over = threading.Event(), threading.Event()
+        self._wake, self._over, self._ready = threading.Event(), threading.Event(), threading.Event()
+        self._staged_size = self._wanted_size = 0
         self._follower: threading.Thread | None = None
         self._reopen()
 
@@ -119,6 +127,18 @@ class Book:
     def size(self) -> int:
         """How many entries are verified."""
         return self.record.size
+
+    def wait(self, timeout_s: float = _FIRST_S) -> None:
+        """Wait until the log was verified once; raises ``NotYet`` with how far it is, or why it is not."""
+        if self._ready.wait(timeout_s):
+            return
+        if self.trouble:
+            raise NotYet("The log could not be verified yet.", why=self.trouble, remedy="Ask the operator.")
+        raise NotYet(
+            "The log is being read and verified for the first time.",
+            why=f"{self._staged_size} of {self._wanted_size} entries are here.",
+            remedy="Load the page again in a moment.",
+        )
 
     # --- as a logbook --------------------------------------------------------------------------
 
@@ -320,6 +340,7 @@ class Book:
             )
         try:
             self._verified, self._note = verify_checkpoint(self.record.policy, note), note
+            self._ready.set()
         except EvidenceError:
             log.info("the kept checkpoint waits for a policy that came with it")
 
@@ -369,6 +390,7 @@ class Book:
         if self.record.policy_text != before:
             verified = verify_checkpoint(self.record.policy, note)
         self._verified, self._note = verified, note
+        self._ready.set()
         return size
 
     def _staged(self, start: int, end: int) -> tuple[CompactRange, list[tuple[int, bytes]]]:
@@ -376,7 +398,9 @@ class Book:
         kept: list[tuple[int, bytes]] = []
         self.store.forget_unconfirmed()
         size, frontier = start, self.store.head().frontier
+        self._wanted_size = end
         while size < end:
+            self._staged_size = size
             leaves = self._fetched(size, end)
             lines: list[Line] = []
             for index, data in enumerate(leaves, size):

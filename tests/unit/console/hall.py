@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from argon2 import PasswordHasher
 from litestar.testing import TestClient
 from tests.unit.sdk.fake_hub import FakeHub
 
 from xinglin.console.app import console_app, discovered
 from xinglin.console.people.cookies import cookie_name
 from xinglin.console.people.model import Grant
+from xinglin.console.people.passwords import Passwords
+from xinglin.console.people.wiring import open_people
 from xinglin.console.seats import Seat, write_seats
 from xinglin.console.settings import ConsoleSettings
 from xinglin.console.wiring import build_console
@@ -51,7 +54,12 @@ class Hall:
             seat.folder.mkdir(parents=True)
             (seat.folder / "space.json").write_bytes(msgspec.json.encode(self.hub.space))
         write_seats(folder, seats)
-        self.console = build_console(folder, ConsoleSettings(public_url="http://127.0.0.1:8480"), system_clock)
+        made = build_console(folder, ConsoleSettings(public_url="http://127.0.0.1:8480"), system_clock)
+        made.people.close()
+        quick = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        self.console = msgspec.structs.replace(
+            made, people=open_people(folder, settings=made.settings, passwords=quick)
+        )
         for seat in seats:
             self.console.lines._opens[seat.folder] = self.hub  # type: ignore[assignment]
         self.client = TestClient(console_app(self.console, discovered()[1]), base_url="http://127.0.0.1:8480")

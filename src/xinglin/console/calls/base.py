@@ -73,9 +73,13 @@ class SeatCalls:
 
     @property
     def book(self) -> Book:
-        """The console's verified copy of the log of this seat's space; it is followed closely while somebody looks."""
+        """The console's verified copy of the log of this seat's space; it is followed closely while somebody looks.
+
+        Raises ``NotYet`` until the log was verified once.
+        """
         found = self.lines.book(self.seat.folder)
         found.look()
+        found.wait()
         return found
 
     def inbox(self) -> tuple[Item, ...]:
