@@ -240,6 +240,7 @@ patient | the patient | 患者本人
 
 ENVIRONMENTS = """
 node | a hospital's node | 医院节点
+hospital-node | a hospital's node | 医院节点
 workspace | controlled workspace | 受控环境
 attested-enclave | attested enclave | 可证明的机密计算环境
 sandbox | regulatory sandbox | 监管沙箱

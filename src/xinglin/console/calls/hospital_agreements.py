@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from xinglin.access.register import PermitEntry
 from xinglin.console.calls.base import Hit, Item, ItemAct
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
+from xinglin.sdk.errors import Unreachable
 from xinglin.wire.errors import Refused
 from xinglin.words import N_
 
 OFFER = "item.agreement"
 NO_SUCH = 404
+TITLES_MS = 20_000
+"""So long a reading of the public register is used."""
 
 
 class AgreementCalls:
@@ -21,6 +25,7 @@ class AgreementCalls:
 
     def __init__(self, seat: Seat, lines: Lines) -> None:
         self._folder, self._lines = seat.folder, lines
+        self._titles: tuple[int, dict[str, str]] = (0, {})
 
     def all(self) -> list[dict[str, Any]]:
         """Every agreement, as it stands."""
@@ -62,21 +67,36 @@ class AgreementCalls:
         return tuple(self._item(one) for one in self.all() if one["state"] == "offered")
 
     def find(self, text: str, most: int) -> tuple[Hit, ...]:
-        """Agreements by study, consumer, data set or id."""
+        """Agreements by study, title, consumer, data set or id."""
         wanted = text.casefold()
+        found = [(self.title(one), one) for one in self.all()]
         hits = [
-            Hit(f"{one['consumer']} · {one['data_set']}", "object.agreement", f"/agreements/{one['id']}")
-            for one in self.all()
-            if any(wanted in str(one[key]).casefold() for key in ("study", "consumer", "data_set", "id"))
+            Hit(f"{title} · {one['consumer']}", "object.agreement", f"/agreements/{one['id']}")
+            for title, one in found
+            if wanted in title.casefold()
+            or any(wanted in str(one[key]).casefold() for key in ("study", "consumer", "data_set", "id"))
         ]
         return tuple(hits[:most])
 
     def title(self, one: dict[str, Any]) -> str:
-        """What an agreement is called: its study's title where its application says one."""
+        """What an agreement is called: by its application, else by the hub's public register, else its id."""
         application = one.get("application")
         if isinstance(application, dict):
             return str(application["study"]["title"])
-        return str(one["study"])
+        return self.titles().get(str(one["study"]), str(one["study"]))
+
+    def titles(self) -> dict[str, str]:
+        """Study to title, as the public register has them now; nothing while the hub cannot be reached."""
+        read, held = self._titles
+        now = self._lines.clock()
+        if now - read > TITLES_MS:
+            try:
+                entries = self._lines.open(self._folder).get("/v1/access/register", list[PermitEntry])
+                held = {one.study: one.title for one in entries}
+            except Unreachable:
+                pass  # an older reading is better than none
+            self._titles = (now, held)
+        return held
 
     def _item(self, one: dict[str, Any]) -> Item:
         whole = self.one(one["id"]) if one.get("application") else one

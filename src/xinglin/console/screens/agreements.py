@@ -25,7 +25,7 @@ _ENDINGS = {"suspend": N_("Suspended."), "resume": N_("Resumed."), "end": N_("En
 def agreements(visit: Visit) -> Page:
     """Every agreement of this hospital."""
     _ = visit.words.text
-    rows = [_row(one) for one in visit.calls.agreements.all()]
+    rows = [_row(visit, one) for one in visit.calls.agreements.all()]
     states = {one: visit.words.term(f"state.{one}") for one in _STATES}
     found = listing(
         visit,
@@ -147,11 +147,11 @@ def breach(visit: Visit, form: Form, agreement: str) -> Done:
     return Done(f"/agreements/{agreement}", visit.words.text("Noted, sent to the other party, and its digest logged."))
 
 
-def _row(one: Mapping[str, Any]) -> dict[str, Any]:
+def _row(visit: Visit, one: Mapping[str, Any]) -> dict[str, Any]:
     terms = one["terms"]
     return {
         "id": one["id"],
-        "study": one["study"],
+        "study": visit.calls.agreements.title(one),
         "consumer": one["consumer"],
         "data_set": one["data_set"],
         "grade": terms["grade"],

@@ -8,11 +8,13 @@ from xinglin.access.approval import Resolution
 from xinglin.access.clocks import VOTE_DAYS
 from xinglin.access.register import PermitEntry
 from xinglin.access.review import CHOICES
+from xinglin.access.screening import Screening
 from xinglin.console.calls.ethics import Reviewed
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
 from xinglin.console.visit import Form, Visit
+from xinglin.terms.grades import REQUIREMENTS
 from xinglin.words import N_
 
 ETHICS = ("ethics",)
@@ -80,6 +82,7 @@ def application_page(visit: Visit, application: str) -> Page:
             "committees": {one.id: one.name for one in committees},
             "days": VOTE_DAYS,
             "days_most": VOTE_DAYS_MOST,
+            "needs": _needs(view.screenings),
         },
         crumbs=(Step(_("Applications"), "/applications"),),
         head=Head(
@@ -130,11 +133,12 @@ def motion_page(visit: Visit, motion: str) -> Page:
             "form": view.form,
             "names": found.names,
             "may": _may(found),
+            "needs": _needs(found.application.screenings),
             "path": visit.path,
         },
         crumbs=(
             Step(_("Applications"), "/applications"),
-            Step(_("Application"), f"/applications/{view.content.application}"),
+            Step(_("The application"), f"/applications/{view.content.application}"),
         ),
         head=Head(
             "object.motion",
@@ -249,6 +253,12 @@ def _entry(one: PermitEntry) -> dict[str, Any]:
         "hospitals": len(one.hospitals),
         "until": one.until,
     }
+
+
+def _needs(screenings: tuple[Screening, ...]) -> tuple[str, ...]:
+    """What a use of this grade and operation requires, as keys of the glossary."""
+    asked = {need for one in screenings for need in one.needs}
+    return tuple(f"requirement.{name}" for name, words in REQUIREMENTS.items() if words in asked)
 
 
 def _may(found: Reviewed) -> dict[str, bool]:
