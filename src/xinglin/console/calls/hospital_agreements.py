@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
+
 from xinglin.access.register import PermitEntry
+from xinglin.catalogue.model import DataSetDescription
 from xinglin.console.calls.base import Hit, Item, ItemAct
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
+from xinglin.console.preview import Leaves, leaves_of_offer
 from xinglin.console.seats import Seat
+from xinglin.contract.agreement import Agreement
 from xinglin.sdk.errors import Unreachable
+from xinglin.terms.agreed import AgreedTerms
 from xinglin.wire.errors import Refused
-from xinglin.words import N_
+from xinglin.words import N_, Words
 
 OFFER = "item.agreement"
 NO_SUCH = 404
@@ -97,6 +103,35 @@ class AgreementCalls:
                 pass  # an older reading is better than none
             self._titles = (now, held)
         return held
+
+    def leaves(self, one: dict[str, Any], words: Words) -> Leaves:
+        """What would leave under an agreement, against the last one of the same party that was countersigned."""
+        terms = msgspec.convert(one["terms"], AgreedTerms)
+        agreement = Agreement("", "", one["consumer"], "", one["study"], one["data_set"], terms, one.get("since", 0))
+        published = self._lines.desk(self._folder, "tables")
+        described = [msgspec.convert(each, DataSetDescription) for each in published]
+        book = self._lines.book(self._folder)
+        names = {did: book.name(did) for did in (*terms.recipients, *(peer.did for peer in terms.peers))}
+        before = self._before(one)
+        return leaves_of_offer(
+            words,
+            agreement,
+            next((each for each in described if each.name == one["data_set"]), None),
+            names=names,
+            before=msgspec.convert(before["terms"], AgreedTerms) if before else None,
+            compared=self.title(before) if before else "",
+        )
+
+    def _before(self, one: dict[str, Any]) -> dict[str, Any] | None:
+        """The last agreement with the same party on the same data set that this hospital signed."""
+        signed = [
+            each
+            for each in self.all()
+            if each["id"] != one["id"]
+            and each["index"] >= 0
+            and (each["consumer"], each["data_set"]) == (one["consumer"], one["data_set"])
+        ]
+        return max(signed, key=lambda each: int(each["index"]), default=None)
 
     def _item(self, one: dict[str, Any]) -> Item:
         whole = self.one(one["id"]) if one.get("application") else one

@@ -69,6 +69,7 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
             "terms": one["terms"],
             "offered": offered,
             "explained": explained,
+            "leaves": visit.calls.agreements.leaves(one, visit.words),
             "path": visit.path,
             "breaches": {key: visit.words.term(f"breach.{key}") for key in BREACHES},
         },
@@ -79,7 +80,7 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
             python=f'study = space.study("{title}")\nstudy.agreements',
             cli=f"xinglin node agreements show {short}\nxinglin node approve {short}",
         ),
-        css=("screens/agreements.css",),
+        css=("screens/agreements.css", "screens/leaves.css"),
         data=one,
     )
 
