@@ -1,9 +1,191 @@
-"""What a seat with the role ``operator`` may ask."""
+"""What a seat with the role ``operator`` may ask: the hub's desk, and the space as its verified log has it."""
 
 from __future__ import annotations
 
-from xinglin.console.calls.base import SeatCalls
+from typing import Any
+
+import msgspec
+
+from xinglin.console.calls.base import Item, ItemAct, Pulse
+from xinglin.console.calls.watching import WatchingCalls
+from xinglin.console.errors import BadField, NotThere
+from xinglin.wire.access import ApplicationView
+from xinglin.words import N_
+
+INVITED = ("provider", "consumer", "service", "person", "workspace")
+"""Roles that an invite may name."""
+INVITE_DAYS = 7
+OUTCOMES = ("positive", "negative")
 
 
-class OperatorCalls(SeatCalls):
+class Witnessing(msgspec.Struct, frozen=True):
+    """How a witness stands to the log, as the hub says; ``size`` −1: unknown."""
+
+    name: str
+    size: int
+    trouble: str
+
+
+class NodeLine(msgspec.Struct, frozen=True):
+    """A hospital's line, as the hub says."""
+
+    did: str
+    name: str
+    connected: bool
+    clock_off_ms: int
+
+
+class HubStatus(msgspec.Struct, frozen=True):
+    """The hub's word on itself."""
+
+    space: str
+    url: str
+    log_size: int
+    log_trouble: str
+    fork_protection: bool
+    witnesses: tuple[Witnessing, ...]
+    nodes: tuple[NodeLine, ...]
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A catalog that the hub reads beside its own: whose, when last (ms), how much, and what is wrong."""
+
+    participant: str
+    read: int
+    entries: int
+    stale: bool
+    trouble: str
+
+
+class Invited(msgspec.Struct, frozen=True):
+    """A fresh invite: its one line, its role and its end (ms)."""
+
+    invite: str
+    role: str
+    expires: int
+
+
+class OperatorCalls(WatchingCalls):
     """Calls of a seat with the role ``operator``."""
+
+    PARTICIPANT_PATH = "/participants"
+
+    def inbox(self) -> tuple[Item, ...]:
+        """What waits for the operator: applications to accept or to decide, and what is wrong at the hub."""
+        items = [_waiting(view) for view in self.applications() if _of_operator(view)]
+        status = self.status()
+        if status.log_trouble:
+            title = N_("The log does not reach its witnesses")
+            items.insert(0, Item("log", "word.log", title, "/hub", words=status.log_trouble))
+        away = [one for one in status.nodes if not one.connected]
+        items += [
+            Item(f"away-{one.did}", "word.node", N_("A hospital's line is down"), "/hub", who=one.name) for one in away
+        ]
+        return tuple(items)
+
+    def pulse(self) -> Pulse:
+        """Whether the hub's process answers, and its log is cosigned."""
+        status = self.status()
+        return Pulse("late", status.log_trouble) if status.log_trouble else super().pulse()
+
+    def status(self) -> HubStatus:
+        """The hub's word on itself."""
+        return msgspec.convert(self.lines.desk(self.seat.folder, "status"), HubStatus)
+
+    def invite(self, role: str, days: int) -> Invited:
+        """A line that admits one participant once."""
+        if role not in INVITED:
+            raise BadField("role", f"There is no role {role[:20]!r} to invite for.", remedy=", ".join(INVITED))
+        if not 1 <= days <= INVITE_DAYS:
+            raise BadField("days", "An invite lives 1 to 7 days.", remedy="Choose a number of days.")
+        told = self.lines.desk(self.seat.folder, "invite", role=role, life_s=str(days * 86_400))
+        return msgspec.convert(told, Invited)
+
+    # --- applications --------------------------------------------------------------------------
+
+    def applications(self) -> tuple[ApplicationView, ...]:
+        """Every application, oldest first."""
+        told = self.lines.desk(self.seat.folder, "access-applications")
+        return msgspec.convert(told, tuple[ApplicationView, ...])
+
+    def application(self, application: str) -> ApplicationView:
+        """One of them; raises ``NotThere``."""
+        found = next((one for one in self.applications() if one.application.id == application), None)
+        if found is None:
+            raise NotThere("There is no such application.", remedy="Look at the list of applications.")
+        return found
+
+    def accept(self, application: str, *, fast: bool = False) -> None:
+        """Take the application as complete: the clocks run."""
+        self._act("access-accept", application, fast="yes" if fast else "")
+
+    def ask(self, application: str, text: str) -> None:
+        """Ask the applicant; the clock stands until the answer."""
+        self._act("access-ask", application, text=text)
+
+    def extend(self, application: str, text: str) -> None:
+        """Take longer, once, and say why."""
+        self._act("access-extend", application, text=text)
+
+    def decide(self, application: str, outcome: str, text: str) -> None:
+        """Decide; ``outcome`` is one of ``OUTCOMES``."""
+        if outcome not in OUTCOMES:
+            raise BadField("outcome", "The decision is positive or negative.", remedy="Choose one.")
+        self._act("access-decide", application, outcome=outcome, text=text)
+
+    def _act(self, verb: str, application: str, **given: str) -> None:
+        self.application(application)
+        arguments = {"id": application, **given}
+        self.lines.desk(self.seat.folder, verb, timeout_s=60.0, **arguments)
+
+    # --- products and catalogs -----------------------------------------------------------------
+
+    def withdraw(self, product: str) -> None:
+        """Hand a product to nobody any more."""
+        if product not in {found for found, *_ in self.products()}:
+            raise NotThere("The log names no such product.", remedy="Look at the list of products.")
+        self.lines.desk(self.seat.folder, "product-withdraw", product=product)
+        self.book.refresh()
+
+    def sources(self) -> tuple[Source, ...]:
+        """Catalogs of other participants that the hub reads."""
+        return msgspec.convert(self.lines.desk(self.seat.folder, "federate"), tuple[Source, ...])
+
+    def federate(self, participant: str, address: str) -> tuple[Source, ...]:
+        """Read a participant's catalog from now on, or with an empty address forget it."""
+        told = self.lines.desk(self.seat.folder, "federate", participant=participant, address=address)
+        return msgspec.convert(told, tuple[Source, ...])
+
+    def negotiations(self) -> list[dict[str, Any]]:
+        """Processes of the Dataspace Protocol that the hub takes part in; none where it does not speak it."""
+        from xinglin.wire.errors import Refused
+
+        try:
+            found: list[dict[str, Any]] = self.lines.desk(self.seat.folder, "dsp-list")
+        except Refused:
+            return []
+        return found
+
+
+def _of_operator(view: ApplicationView) -> bool:
+    return any(task.desk == "operator" and not task.done and task.due is not None for task in view.tasks)
+
+
+def _waiting(view: ApplicationView) -> Item:
+    found = view.application
+    task = next(task for task in view.tasks if task.desk == "operator" and not task.done)
+    path = f"/applications/{found.id}"
+    acts: tuple[ItemAct, ...] = ()
+    if not found.accepted:
+        acts = (ItemAct(N_("Accept as complete"), f"{path}/accept", "a", "primary"),)
+    return Item(
+        found.id,
+        "word.application",
+        found.form.project.title,
+        path,
+        words=found.form.project.plain_summary,
+        who=task.name,
+        since=task.since,
+        due=task.due or 0,
+        acts=acts,
+    )

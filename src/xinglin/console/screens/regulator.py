@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from xinglin.console.calls.regulator import WATCHED_DAYS, RegulatorCalls, Trouble
+from xinglin.console.calls.regulator import RegulatorCalls
+from xinglin.console.calls.watching import WATCHED_DAYS, Trouble
 from xinglin.console.charts import Bar, bars
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
