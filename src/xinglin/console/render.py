@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +31,7 @@ class Renderer:
 
     def __init__(self, assets: Assets, nav: tuple[Nav, ...], zone: str) -> None:
         self._assets, self._nav = assets, nav
-        self._made = {language: self._environment(Words.of(language), zone) for language in LANGUAGES}
+        self._made = {language: self._environment(Words.of(language, zone)) for language in LANGUAGES}
 
     def page(self, page: Page, visit: Visit) -> str:
         """The page whole, or its body alone where it is a fragment."""
@@ -58,7 +57,7 @@ class Renderer:
             _visit.reset(at)
             _count.reset(counting)
 
-    def _environment(self, words: Words, zone: str) -> Environment:
+    def _environment(self, words: Words) -> Environment:
         made = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -72,8 +71,8 @@ class Renderer:
         )
         made.globals.update(
             term=words.term,
-            date=functools.partial(words.date, zone=zone),
-            instant=functools.partial(words.instant, zone=zone),
+            date=words.date,
+            instant=words.instant,
             ago=lambda at: words.ago(at, _visit.get().now),
             number=words.number,
             percent=words.percent,

@@ -105,7 +105,7 @@ def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
     return Visit(
         path=request.url.path,
         query=query,
-        words=Words.of(language),
+        words=Words.of(language, settings.zone),
         theme=theme if theme in THEMES else "auto",
         now=console.clock(),
         settings=settings,
