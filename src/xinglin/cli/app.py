@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,7 +42,9 @@ from xinglin.cli import (
     witness_verbs,
     workspace_verbs,
 )
+from xinglin.cli.language import OPTION, split_language, spoken, translate, words_of
 from xinglin.cli.output import ends, printer
+from xinglin.words import LANGUAGES, Words
 
 _JSON = "--json"
 _OWN_JSON = frozenset({"demo"})
@@ -49,18 +52,25 @@ _OWN_JSON = frozenset({"demo"})
 
 
 class _Verbs(TyperGroup):
-    """Takes the global ``--json`` out of the arguments, wherever it stands."""
+    """Takes ``--language`` and the global ``--json`` out of the arguments; the latter wherever it stands."""
 
     def main(self, *args: Any, **options: Any) -> Any:
         """One call; how it printed does not hold for the next one in this process."""
-        before = printer.as_json
+        before = printer.as_json, printer.asked
+        asked = options.pop("args", args[0] if args else None)
+        given, printer.asked = split_language(list(sys.argv[1:] if asked is None else asked))
         try:
-            return super().main(*args, **options)
+            words = Words.of(printer.asked) if printer.asked in LANGUAGES else words_of()
+            if words.language != "en":
+                translate(self, words)
+            with spoken(words):
+                return super().main(given, *args[1:], **options)
         finally:
-            printer.as_json = before
+            printer.as_json, printer.asked = before
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments without ``--json``."""
+        words_of(printer.asked)
         kept, printer.as_json = split_json(args)
         return list(super().parse_args(ctx, kept))
 
@@ -140,6 +150,9 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and end.", callback=_version, is_eager=True)
     ] = False,
+    language: Annotated[
+        str, typer.Option(OPTION, help="en or zh, before the verb; else XINGLIN_LANGUAGE, LC_ALL or LANG.")
+    ] = "",
 ) -> None:
     """Xinglin 杏林: a health trusted data space. Approved uses come to the data; only protected results leave."""
 

@@ -11,8 +11,10 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 import typer
 
+from xinglin.cli.language import cell, filled, heading, wide, words_of
 from xinglin.kernel.errors import XinglinError
 from xinglin.wire.errors import Refused
+from xinglin.words import Words
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,10 +32,18 @@ _UNVERIFIED_PREFIXES = ("evidence.", "sdk.not_verified")
 
 
 class Printer:
-    """Prints for people, or JSON when asked; ``as_json`` is set once per call from the global ``--json``."""
+    """Prints for people, or JSON when asked.
 
-    def __init__(self, as_json: bool = False) -> None:
-        self.as_json = as_json
+    ``as_json`` and ``asked`` (a language; empty: the environment's) are set once per call, from the global options.
+    """
+
+    def __init__(self, as_json: bool = False, asked: str = "") -> None:
+        self.as_json, self.asked = as_json, asked
+
+    @property
+    def words(self) -> Words:
+        """The words of the language in which people are answered; JSON is always in English."""
+        return words_of("en" if self.as_json else self.asked)
 
     def value(self, value: Any, lines: Callable[[], str] | str) -> None:
         """One result: ``value`` as JSON, or the text that ``lines`` gives."""
@@ -65,7 +75,7 @@ def ends(function: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(code_of(error)) from error
         except _network_errors() as error:
             said = f"Nobody can be reached: {type(error).__name__}."
-            _say(_Told("cli.unreachable", said, remedy="Run 'xinglin doctor'."))
+            _say(_told("cli.unreachable", said, "Run 'xinglin doctor'."))
             raise typer.Exit(UNREACHABLE) from error
         except KeyboardInterrupt as stop:
             for note in getattr(stop, "__notes__", ()):  # such as: the run goes on under this id
@@ -73,7 +83,7 @@ def ends(function: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(INTERRUPTED) from stop
         except OSError as error:
             said = f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}."
-            _say(_Told("cli.file", said, remedy="Check the path and its permissions."))
+            _say(_told("cli.file", said, "Check the path and its permissions."))
             raise typer.Exit(USAGE) from error
 
     return wrapped
@@ -81,17 +91,23 @@ def ends(function: Callable[P, R]) -> Callable[P, R]:
 
 def columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     """Rows as aligned text columns under their names; "nothing" where there is none."""
+    words = printer.words
     if not rows:
-        return "nothing"
-    cells = [list(names), *([_cell(row.get(name)) for name in names] for row in rows)]
-    widths = [max(len(row[k]) for row in cells) for k in range(len(names))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+        return words.text("nothing")
+    cells = [
+        [heading(name, words) for name in names],
+        *([cell(name, _cell(row.get(name)), words) for name in names] for row in rows),
+    ]
+    widths = [max(wide(row[k]) for row in cells) for k in range(len(names))]
+    return "\n".join("  ".join(filled(one, w) for one, w in zip(row, widths, strict=True)).rstrip() for row in cells)
 
 
 def facts(value: Mapping[str, Any]) -> str:
     """A mapping as one ``name  value`` line each."""
-    width = max((len(name) for name in value), default=0)
-    return "\n".join(f"{name.ljust(width)}  {_cell(found)}" for name, found in value.items())
+    words = printer.words
+    named = [(heading(name, words), cell(name, _cell(found), words)) for name, found in value.items()]
+    width = max((wide(name) for name, _ in named), default=0)
+    return "\n".join(f"{filled(name, width)}  {found}" for name, found in named)
 
 
 def code_of(error: XinglinError) -> int:
@@ -114,26 +130,39 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 def _complain(error: XinglinError) -> None:
+    if printer.words.language != "en":
+        told = printer.words.error(error)
+        _say(_Told(told.code, told.what, told.why, told.remedy, told.reasons))
+        return
     reasons = error.reasons if isinstance(error, Refused) else tuple(getattr(error, "reasons", ()))
     _say(_Told(error.code, error.what, error.why, error.remedy, reasons))
+
+
+def _told(code: str, what: str, remedy: str) -> _Told:
+    return _Told(code, printer.words.reason(code, what), remedy=printer.words.remedy(code, remedy))
 
 
 def _say(told: _Told) -> None:
     if printer.as_json:
         sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
         return
-    sys.stderr.write(harmless(_in_words(told)))
+    sys.stderr.write(harmless(_in_words(told, printer.words)))
 
 
-def _in_words(told: _Told) -> str:
+def _in_words(told: _Told, words: Words) -> str:
     if not told.reasons:
-        tail = "".join(f" {label}: {text}" for label, text in (("Why", told.why), ("What to do", told.remedy)) if text)
-        return f"{told.what}{tail} [{told.code}]\n"
-    lines = [f"{'Refused.' if told.code.endswith('refused') else told.what} [{told.code}]\n"]
+        what = told.what
+        if told.why:
+            what += " " + words.text("Why: %(text)s", text=told.why)
+        if told.remedy:
+            what += " " + words.text("What to do: %(text)s", text=told.remedy)
+        return f"{what} [{told.code}]\n"
+    head = words.text("Refused.") if told.code.endswith("refused") else told.what
+    lines = [f"{head} [{told.code}]\n"]
     for reason in told.reasons:
         lines.append(f"  - {reason.words} [{reason.code}]\n")
         if reason.remedy:
-            lines.append(f"    What would have to change: {reason.remedy}\n")
+            lines.append("    " + words.text("What would have to change: %(text)s", text=reason.remedy) + "\n")
     return "".join(lines)
 
 
@@ -147,7 +176,7 @@ def _cell(value: Any) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return printer.words.text("yes" if value else "no")
     if isinstance(value, list | tuple):
         return ", ".join(_cell(item) for item in value) or "-"
     if isinstance(value, Mapping):

@@ -17,6 +17,7 @@ _HOMES = {
     "Told": "language",
     "glossary": "glossary",
     "Term": "glossary",
+    "label_of": "glossary",
     "language_of": "settings",
 }
 __all__ = sorted(_HOMES)

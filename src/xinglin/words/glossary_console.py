@@ -20,6 +20,7 @@ participant | 主体
 person | 个人
 page | 页面
 policy | 策略
+look | a look at data | 数据查看记录
 """
 
 ITEMS = """
