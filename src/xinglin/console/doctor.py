@@ -114,6 +114,13 @@ def _disk(folder: Path) -> Finding:
     return Finding("disk", enough, f"{free / 1024**3:.1f} GiB free", "" if enough else "Make room: nothing is lost.")
 
 
+def key_findings(folder: Path, role: str, passphrase: str = "") -> tuple[Finding, ...]:
+    """What is to be said of a role's key file alone; a folder without one has a finding that says so."""
+    if not (folder / KEY_FILES[role]).is_file():
+        return (Finding("keys", False, "no keys here", "Name a folder that init or join made."),)
+    return tuple(_keys(folder, role, passphrase))
+
+
 def _keys(folder: Path, role: str, passphrase: str) -> Iterator[Finding]:
     file = folder / KEY_FILES[role]
     mode = file.stat().st_mode & 0o777

@@ -34,7 +34,7 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """One entry of a data set's history: ``rho_units`` of 10⁻¹² rho."""
+    """One entry of a data set's history; units of 10⁻¹² rho. ``all_spent``: by everybody, after it."""
 
     seq: int
     kind: str
@@ -43,6 +43,7 @@ class Spent(msgspec.Struct, frozen=True):
     rho_units: int = 0
     run: str = ""
     hash: str = ""
+    all_spent: int = 0
 
 
 class DataSetBudget(msgspec.Struct, frozen=True):

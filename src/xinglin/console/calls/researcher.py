@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xinglin.console.calls.base import Hit, Item, Pulse, SeatCalls
+from xinglin.console.calls.budgets import StudyBudgetCalls
 from xinglin.console.calls.researcher_catalogue import CatalogueCalls
 from xinglin.console.calls.researcher_studies import StudyCalls
 from xinglin.console.calls.researcher_work import WorkCalls
@@ -18,6 +19,7 @@ class ResearcherCalls(SeatCalls):
         self.catalogue = CatalogueCalls(seat, lines)
         self.studies = StudyCalls(seat, lines)
         self.work = WorkCalls(seat, lines)
+        self.budgets = StudyBudgetCalls(seat, lines)
 
     def inbox(self) -> tuple[Item, ...]:
         """Questions to answer, decisions to act on, studies newly in force, drafts; runs of the last days."""
