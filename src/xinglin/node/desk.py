@@ -15,6 +15,7 @@ from xinglin.node.budget_desk import BUDGET_VERBS, answer_about_budgets
 from xinglin.node.channel import Channel
 from xinglin.node.extract_desk import EXTRACT_VERBS, answer_about_extracts
 from xinglin.node.listings import Listings
+from xinglin.node.looks_desk import LOOKS_VERBS, answer_about_looks
 from xinglin.node.match_gate import GATE_VERBS, answer_about_gate
 from xinglin.node.matching import MATCH_VERBS, answer_about_matching
 from xinglin.node.pack_desk import REVIEW_VERBS, answer_about_reviews
@@ -34,6 +35,7 @@ _ELSEWHERE = {
     **dict.fromkeys(REVIEW_VERBS, answer_about_reviews),
     **dict.fromkeys(MATCH_VERBS, answer_about_matching),
     **dict.fromkeys(GATE_VERBS, answer_about_gate),
+    **dict.fromkeys(LOOKS_VERBS, answer_about_looks),
 }
 VERBS = ("status", "tables", "publish", "list", *_ELSEWHERE, "policy", "runs", "receipts", "pilot", "stop")
 

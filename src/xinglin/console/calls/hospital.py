@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from xinglin.console.calls.base import Hit, Item, Pulse, SeatCalls
 from xinglin.console.calls.budgets import NodeBudgetCalls
+from xinglin.console.calls.complaints import ComplaintCalls
 from xinglin.console.calls.hospital_agreements import AgreementCalls
 from xinglin.console.calls.hospital_home import HomeCalls
 from xinglin.console.calls.hospital_mapping import LinkCalls, MappingCalls
 from xinglin.console.calls.hospital_policy import PolicyCalls
+from xinglin.console.calls.joining import JoiningCalls
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 from xinglin.words import N_
@@ -20,12 +22,14 @@ class HospitalCalls(SeatCalls):
         super().__init__(seat, lines)
         self.agreements = AgreementCalls(seat, lines)
         self.home = HomeCalls(seat, lines)
+        self.joining = JoiningCalls(seat, lines, self.home)
         self.mapping, self.links = MappingCalls(seat, lines), LinkCalls(seat, lines)
+        self.complaints = ComplaintCalls(seat, lines)
         self.policy, self.budgets = PolicyCalls(seat, lines), NodeBudgetCalls(seat, lines)
 
     def inbox(self) -> tuple[Item, ...]:
         """What waits for the hospital's officers."""
-        return self.agreements.inbox()
+        return (*self.agreements.inbox(), *self.complaints.inbox())
 
     def pulse(self) -> Pulse:
         """Whether the node runs and hears the hub."""
