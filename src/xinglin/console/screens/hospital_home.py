@@ -134,7 +134,7 @@ def publish_list(visit: Visit) -> Page:
             Column("columns", _("Columns"), "number"),
         ),
         rows,
-        empty=Empty(_("Nothing is published yet. Name a data set above: its tables are described from the lake.")),
+        empty=Empty(_("Nothing is published yet. Name a data set below: its tables are described from the lake.")),
     )
     same = Same(cli="xinglin node tables\nxinglin node publish description.json")
     return Page("hospital/publish.html", title=_("Publish"), listing=found, same=same, css=CSS)
