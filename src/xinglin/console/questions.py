@@ -237,7 +237,6 @@ def python_of(question: Question, title: str) -> str:
         'with xinglin.connect("ACCOUNT-FOLDER") as space:\n'
         f"    study = space.study({title!r})\n"
         f"    data = study.sql({_long(question.sql)}{where})\n"
-        f"    print(data.preview({question.operation!r}))\n"
         f"    result = data.{question.operation}({', '.join(arguments)})\n"
         "    print(result)\n"
         "    print(result.receipt.verify())"

@@ -34,6 +34,8 @@ RELEASED = "release-authorised"
 SEEN_RUNS = 200
 """Runs, newest first, whose state is asked of the hub for a list; of older ones the log tells."""
 _RESULTS_KEPT, _SOON_MS = 64, 3 * 24 * 3600 * 1000
+_TELLING, _ENTRIES = frozenset({RELEASED, "refused", "ended"}), 3
+"""Kinds of entries whose receipts are worth keeping, and how many of them a page offers."""
 _APART = frozenset({"extract", "synthetic"})
 FINAL = frozenset({"done", "refused", "withheld", "no_result", "too_few", "failed", "cancelled"})
 
@@ -113,7 +115,8 @@ class RunCalls:
             view = self._view(space, run)
             away = {} if view.state in FINAL else {one.did: one.away_ms for one in space.participants()}
             title = self._titles(space).get(plan.study, plan.study)
-            entries = tuple(one.index for one in space.log.about(run)) if view.state in FINAL else view.entries
+            about = space.log.about(run) if view.state in FINAL else []
+            entries = tuple(one.index for one in about if one.entry.kind in _TELLING)[-_ENTRIES:]
         return RunShown(view, plan, title, at, entries, away, self._usual(plan, view))
 
     def cancel(self, run: str) -> None:

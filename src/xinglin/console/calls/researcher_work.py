@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from xinglin.terms.request import Plan
     from xinglin.words import Words
 
-_SIMILAR, _PUBLISHED_MS = 5, 300_000
+_SIMILAR, _PUBLISHED_MS, _VIEWS_TRIED = 5, 300_000, 4
 
 
 class Bench(msgspec.Struct, frozen=True):
@@ -97,14 +97,27 @@ class WorkCalls(RunCalls):
         with self._space() as space:
             study = self._study(space, question.study)
             found = self._looked(words, space, study, question)
-            if found.reasons and deep:
-                edits = repairs_of(words, question, found.reasons, found.columns, study.views())
-                judged = [(one, self._looked(words, space, study, one.question)) for one in edits[:3]]
-                told = tuple(
-                    msgspec.structs.replace(one, admitted=seen.admitted, question=seen.question) for one, seen in judged
-                )
-                found = msgspec.structs.replace(found, repairs=told)
-            return found
+            return self._with_repairs(words, space, study, found) if found.reasons and deep else found
+
+    def first(self, words: Words, bench: Bench, view: str = "") -> Question:
+        """A question to begin with: every column of ``view``, or of the first view with something to describe."""
+        people = sorted(bench.views, key=lambda name: not name.startswith(("patient", "person")))
+        views = [view] if view in bench.views else people
+        begun = Question(bench.id)
+        for name in views[:_VIEWS_TRIED]:
+            sql = f"SELECT {', '.join(bench.views[name])}\nFROM {name}"
+            begun = Question(bench.id, sql)
+            if self.look(words, begun, deep=False).admitted:
+                break
+        return begun
+
+    def mended(self, words: Words, question: Question, error: XinglinError) -> Looked:
+        """A question that was refused when it was asked: the reasons, and edits that may mend it."""
+        with self._space() as space:
+            study = self._study(space, question.study)
+            found = self._looked(words, space, study, question)
+            refused = msgspec.structs.replace(found, leaves=None, prediction=None, reasons=_reasons_of(error))
+            return self._with_repairs(words, space, study, refused)
 
     def start(self, question: Question) -> str:
         """Ask it: the run's id. Returns as soon as the hub has it; raises ``Refused`` with every reason."""
@@ -112,6 +125,16 @@ class WorkCalls(RunCalls):
             data = self._data(self._study(space, question.study), question)
             algorithm, params = call_of(question)
             return data.ask(algorithm, **params).id
+
+    def _with_repairs(self, words: Words, space: Space, study: Study, found: Looked) -> Looked:
+        try:
+            views = study.views()
+        except XinglinError:
+            views = {}
+        edits = repairs_of(words, found.question, found.reasons, found.columns, views)
+        judged = [(one, self._looked(words, space, study, one.question)) for one in edits]
+        told = tuple(msgspec.structs.replace(one, admitted=seen.admitted) for one, seen in judged)
+        return msgspec.structs.replace(found, repairs=told)
 
     def _looked(self, words: Words, space: Space, study: Study, question: Question) -> Looked:
         columns: tuple[OutputColumn, ...] = ()
