@@ -56,7 +56,7 @@ def screens_of(space: ConsoleSpace, who: str, of_each: int = OF_EACH) -> tuple[F
             answer = client.get(path)
             page = answer.headers.get("content-type", "").startswith("text/html")
             fine = answer.status_code < (400 if path in first else 500)
-            assert fine, (who, path, answer.status_code, answer.text[:3000], space.local.log_of("console")[-3000:])
+            assert fine, f"{who}: {path}: {answer.status_code}\n{plain_text(answer.text)}\n{space.records()}"
             if answer.status_code != 200 or not page:
                 continue
             seen[template] += 1
@@ -66,6 +66,12 @@ def screens_of(space: ConsoleSpace, who: str, of_each: int = OF_EACH) -> tuple[F
                     asked.add(link)
                     waiting.append(link)
     return tuple(found)
+
+
+def plain_text(text: str) -> str:
+    """What a page's content says."""
+    content = text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", content).split())[:1500]
 
 
 def links(text: str, path: str) -> list[str]:

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli import console_account_verbs
 from xinglin.cli.options import Folder, Verbose, set_up_log
 from xinglin.cli.output import columns, ends, facts, printer
 
 app = typer.Typer(no_args_is_help=True, help="The console in a browser: found it, seat it, run it, its accounts.")
 seats = typer.Typer(no_args_is_help=True, help="Seats: a role in an institution, with the folder that stands behind.")
 app.add_typer(seats, name="seats")
+app.add_typer(console_account_verbs.app, name="account")
 
 SeatId = Annotated[str, typer.Argument(help="The seat's id, as accounts are granted it.")]
 _BEHIND = {

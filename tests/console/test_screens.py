@@ -1,0 +1,92 @@
+"""The pictures of the documents are taken here, from the real console; ``XINGLIN_SCREENSHOTS=1`` writes them anew.
+
+Otherwise they are taken all the same, into a folder of the test's own, so that each is known to be there and to show
+something.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.conftest import ROOT
+from tests.console.conftest import HEIGHTS, PageAs
+from tests.console.console_space import Found
+
+pytestmark = pytest.mark.slow
+
+IMAGES = ROOT / "docs" / "images"
+LEAST_BYTES, MOST_BYTES = 8_000, 150_000
+
+
+class Shot(msgspec.Struct, frozen=True):
+    """A picture: its name, who looks at which route (a template, or a path), how, and what is opened or pressed."""
+
+    name: str
+    who: str
+    route: str
+    language: str = "en"
+    theme: str = "light"
+    width: int = 1280
+    to: str = ""
+    """A selector that is scrolled to."""
+
+
+SHOTS = (
+    Shot("inbox", "university", "/inbox"),
+    Shot("agreement", "university", "/agreements/{agreement:str}"),
+    Shot("hospital", "university", "/hospital", "zh"),
+    Shot("policy", "university", "/policy"),
+    Shot("budgets", "university", "/budgets", "zh"),
+    Shot("vote", "ethics-chen", "/motions/{motion:str}", "zh"),
+    Shot("review", "reviewer-wu", "/reviews/{held:str}/{run:str}"),
+    Shot("catalogue", "researcher", "/catalogue", "zh"),
+    Shot("data-set", "researcher", "/data-sets/{data_set:str}"),
+    Shot("study", "researcher", "/studies/{study:str}", "zh"),
+    Shot("apply", "researcher", "/apply/{draft:str}/{step:str}"),
+    Shot("workbench", "researcher", "/workbench", theme="dark"),
+    Shot("run", "researcher", "/runs/{run:str}"),
+    Shot("evidence", "regulator", "/evidence"),
+    Shot("chain", "regulator", "/evidence/chain/{subject:str}", "zh"),
+    Shot("oversight", "regulator", "/oversight"),
+    Shot("hub", "operator", "/hub", theme="dark"),
+    Shot("choices", "patient", "/my/choices", "zh", width=390),
+    Shot("looks", "patient", "/my/looks", width=390),
+    Shot("sign-in", "", "/sign-in", "zh", width=390),
+)
+
+
+@pytest.mark.parametrize("shot", SHOTS, ids=lambda one: one.name)
+def test_a_picture_of_each_screen(
+    page_as: PageAs,
+    screens: Callable[[str], tuple[Found, ...]],
+    shot: Shot,
+    screenshots: bool,
+    tmp_path: Path,
+) -> None:
+    page = page_as(shot.who, shot.language, shot.theme, shot.width)
+    path = next((one.path for one in screens(shot.who) if shot.route in (one.template, one.path)), "")
+    assert path, f"no page of {shot.route} was found"
+    page.goto(path)
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(500)  # live parts
+    if shot.to:
+        page.locator(shot.to).first.scroll_into_view_if_needed()
+    assert page.locator("h1").inner_text()
+    folder = IMAGES if screenshots else tmp_path
+    folder.mkdir(exist_ok=True)
+    file = folder / f"console-{shot.name}.png"
+    page.screenshot(path=file, animations="disabled", caret="hide")
+    data = file.read_bytes()
+    assert struct.unpack(">II", data[16:24]) == (shot.width, HEIGHTS[shot.width])
+    assert LEAST_BYTES < len(data) < MOST_BYTES, f"{len(data):,} bytes"
+
+
+def test_every_picture_of_the_documents_is_taken_here() -> None:
+    assert len(SHOTS) <= 20 and len({one.name for one in SHOTS}) == len(SHOTS)
+    kept = {path.name for path in IMAGES.glob("console-*.png")}
+    assert kept == {f"console-{one.name}.png" for one in SHOTS}
+    assert all(path.stat().st_size < MOST_BYTES for path in IMAGES.glob("console-*.png"))
