@@ -20,6 +20,7 @@ from litestar.response import Stream
 from xinglin.console.assets import Assets
 from xinglin.console.calls import calls_of
 from xinglin.console.calls.base import SeatCalls
+from xinglin.console.calls.public import NOBODY, PublicCalls
 from xinglin.console.errors import ConsoleError, Forged, NotSignedIn, NotYours, ProveAgain
 from xinglin.console.frame import ANYBODY, STREAM_S, Done, File, Page, Route
 from xinglin.console.headers import page_headers
@@ -63,6 +64,13 @@ class Console(msgspec.Struct, frozen=True):
     clock: Clock
     made: dict[tuple[str, str], SeatCalls]
     streams: list[int]
+
+    def public(self) -> PublicCalls:
+        """The calls that need no seat, made once."""
+        found = self.made.get(("", ""))
+        if not isinstance(found, PublicCalls):
+            found = self.made[("", "")] = PublicCalls(next(iter(self.seats.values()), NOBODY), self.lines)
+        return found
 
     def calls(self, seat: Seat, subject: str) -> SeatCalls:
         """The calls of a seat, made once; a patient's are bound to the person."""
@@ -116,6 +124,7 @@ def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
         calls=console.calls(seat, session.subject) if seat is not None and session is not None else None,
         address=request.client.host if request.client else "",
         headers=request.headers,
+        public=console.public(),
     )
 
 

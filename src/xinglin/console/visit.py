@@ -41,12 +41,15 @@ class Visit:
         calls: Any = None,
         address: str = "",
         headers: Mapping[str, str] | None = None,
+        public: Any = None,
     ) -> None:
         self.path, self.query, self.words, self.theme, self.now = path, query, words, theme, now
         self.settings, self.people, self.seats = settings, people, seats
         self.session, self.token, self.address = session, token, address
         self.headers = headers or {}
         self._calls = calls
+        self.public = public
+        """What everybody may ask: ``calls.public.PublicCalls``."""
         self.nav: tuple[Nav, ...] = ()
 
     @property

@@ -47,11 +47,12 @@ class HallHub(FakeHub):
 class Hall:
     """A console with one seat of each role named; ``get`` and ``post`` as that seat's person, "" as nobody."""
 
-    def __init__(self, folder: Path, *roles: str, hub: HallHub | None = None) -> None:
+    def __init__(self, folder: Path, *roles: str, hub: Any = None, at: dict[str, Path] | None = None) -> None:
         self.hub = hub or HallHub()
-        seats = tuple(Seat(role, role, f"Seat of {role}", folder / role) for role in roles)
+        places = at or {}
+        seats = tuple(Seat(role, role, f"Seat of {role}", places.get(role, folder / role)) for role in roles)
         for seat in seats:
-            seat.folder.mkdir(parents=True)
+            seat.folder.mkdir(parents=True, exist_ok=True)
             (seat.folder / "space.json").write_bytes(msgspec.json.encode(self.hub.space))
         write_seats(folder, seats)
         made = build_console(folder, ConsoleSettings(public_url="http://127.0.0.1:8480"), system_clock)
@@ -61,11 +62,12 @@ class Hall:
             made, people=open_people(folder, settings=made.settings, passwords=quick)
         )
         for seat in seats:
-            self.console.lines._opens[seat.folder] = self.hub  # type: ignore[assignment]
+            self.console.lines._opens[seat.folder] = self.hub
         self.client = TestClient(console_app(self.console, discovered()[1]), base_url="http://127.0.0.1:8480")
         self._tokens = {seat.id: self._signed_in(seat) for seat in seats}
 
     def close(self) -> None:
+        self.console.lines._opens.clear()  # the hub is the test's own to close
         self.console.lines.close()
         self.console.people.close()
 

@@ -76,10 +76,11 @@ class OperatorCalls(WatchingCalls):
         status = self.status()
         if status.log_trouble:
             title = N_("The log does not reach its witnesses")
-            items.insert(0, Item("log", "word.log", title, "/hub", words=status.log_trouble))
+            items.insert(0, Item("log", "item.health", title, "/hub", words=status.log_trouble))
         away = [one for one in status.nodes if not one.connected]
         items += [
-            Item(f"away-{one.did}", "word.node", N_("A hospital's line is down"), "/hub", who=one.name) for one in away
+            Item(f"away-{one.did}", "item.health", N_("A hospital's line is down"), "/hub", who=one.name)
+            for one in away
         ]
         return tuple(items)
 
@@ -180,7 +181,7 @@ def _waiting(view: ApplicationView) -> Item:
         acts = (ItemAct(N_("Accept as complete"), f"{path}/accept", "a", "primary"),)
     return Item(
         found.id,
-        "word.application",
+        "item.admission",
         found.form.project.title,
         path,
         words=found.form.project.plain_summary,

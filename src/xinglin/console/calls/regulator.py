@@ -41,7 +41,7 @@ class RegulatorCalls(WatchingCalls):
         if not policies.same:
             title = N_("The quorum policy no longer names all witnesses")
             words = N_("Members changed since it was signed. Sign the one that today's members make.")
-            items.append(Item("policy", "kind.policy", title, "/oversight/policy", words=words))
+            items.append(Item("policy", "item.policy", title, "/oversight/policy", words=words))
         return tuple(items)
 
     # --- orders --------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def _item(one: Trouble) -> Item:
     path = f"/evidence/{one.index}" if one.index >= 0 else "/evidence/checkpoint"
     if one.kind == "checkpoint":
         words = N_("No quorum of witnesses attested the log for more than five minutes.")
-        return Item("checkpoint", "word.checkpoint", N_("The newest checkpoint is old"), path, words, since=one.at)
+        return Item("checkpoint", "item.health", N_("The newest checkpoint is old"), path, words, since=one.at)
     title = N_("A notice of breach was not answered in time")
-    return Item(f"breach-{one.index}", "kind.agreement-breach", title, path, one.subject, one.who, one.at,
+    return Item(f"breach-{one.index}", "item.incident", title, path, one.subject, one.who, one.at,
                 one.at + ANSWER_DAYS * DAY_MS)  # fmt: skip

@@ -78,7 +78,7 @@ class WatchingCalls(SeatCalls):
         """Participants by name, and anything the log names."""
         low = text.casefold()
         named = [one for one in self.book.record.directory.participants.values() if low in one.name.casefold()]
-        hits = [Hit(one.name, "word.participant", f"{self.PARTICIPANT_PATH}/{one.did}") for one in named[:most]]
+        hits = [Hit(one.name, "object.participant", f"{self.PARTICIPANT_PATH}/{one.did}") for one in named[:most]]
         found = self.book.search(text=text, limit=most).found
         hits += [
             Hit(f"{one.index} {one.entry.subject}", f"kind.{one.entry.kind}", f"/evidence/{one.index}") for one in found

@@ -26,6 +26,7 @@ from xinglin.words import N_
 NAV = (Nav(roles=ROLES, path="/evidence", label=N_("Evidence"), order=80),)
 CSS = ("screens/evidence.css",)
 PAGE, EXPORT = 50, 10_000
+_OBJECTS = {"study": "object.study", "run": "object.run", "product": "object.product"}
 _STEPS = {"refused": "state.refused", "stopped": "state.suspended", "ended": "state.ended"}
 
 
@@ -104,7 +105,7 @@ def chain(visit: Visit, subject: str) -> Page:
         "evidence/chain.html",
         title=_("From request to release"),
         crumbs=(Step(_("Evidence"), "/evidence"),),
-        head=Head(kind="word.evidence", id=subject),
+        head=Head(kind=_OBJECTS.get(subject.partition("-")[0], "word.evidence"), id=subject),
         values={"chain": found, "steps": steps, "subject": subject, "also": ",".join(also)},
         data=steps,
         css=CSS,
@@ -130,7 +131,7 @@ def entry(visit: Visit, index: str) -> Page:
         "evidence/entry.html",
         title=_("Entry %(index)s: %(kind)s", index=found.index, kind=visit.words.term(f"kind.{said.kind}")),
         crumbs=(Step(_("Evidence"), "/evidence"),),
-        head=Head(kind="word.leaf,-entry", id=str(found.index), since=said.at),
+        head=Head(kind="object.entry", id=str(found.index), since=said.at),
         values={
             "found": found,
             "said": said,

@@ -25,7 +25,7 @@ NAV = (
 )
 CSS = ("screens/evidence.css", "screens/charts.css")
 WATCHED = ("admitted", "release-authorised", "delivered", "refused", "break-glass")
-_KINDS = {"agreement": "word.agreement", "study": "word.study", "party": "word.participant"}
+_KINDS = {"agreement": "object.agreement", "study": "object.study", "party": "object.participant"}
 TROUBLES = {
     "breach": N_("Notice of breach"),
     "freeze": N_("Frozen"),
@@ -103,7 +103,7 @@ def participant(visit: Visit, did: str) -> Page:
         "regulator/participant.html",
         title=one.name,
         crumbs=(Step(_("Participants"), "/oversight/participants"),),
-        head=Head(kind="word.participant", id=did, state=_state(one)),
+        head=Head(kind="object.participant", id=did, state=_state(one)),
         rail=Rail(subject=did, receipts=tuple(each.index for each in entries[-5:])),
         values={
             "one": one,
