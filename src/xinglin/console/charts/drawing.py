@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from xinglin.console.charts.model import Chart, ChartError
 
-SHEET = 420.0  # units a chart is wide: text of 12 is still 10 px where 350 px are left of a phone's screen
+SHEET = 380.0  # units a chart is wide: text of 12 is still 10 px where 320 px are left of a phone's screen
 TEXT = 12.0
 SMALL = 11.0
 MARKERS = ("circle", "square", "triangle", "diamond", "cross", "plus")

@@ -6,8 +6,10 @@ import math
 
 import msgspec
 
-from xinglin.console.charts.drawing import SHEET, Sheet, fitted, placed, tag, wide, words
+from xinglin.console.charts.drawing import Sheet, fitted, placed, tag, wide, words
 from xinglin.console.charts.model import Chart, ChartError, Say, english, finite, shown
+
+_WIDE = 340.0
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -35,10 +37,10 @@ def gauge(title: str, budget: Budget, *, unit: str = "", description: str = "", 
     if budget.forecast is not None:
         rows += ((_("forecast"), budget.forecast_text or f"{shown(budget.forecast)} {unit}".strip()),)
     told = description or "; ".join(f"{name} {said}" for name, said in rows)
-    sheet = Sheet(title, told, (_("Part"), _("Amount")), rows, height=76)
+    sheet = Sheet(title, told, (_("Part"), _("Amount")), rows, height=76, width=_WIDE)
     spent, held = _share(budget.spent, budget.cap), _share(budget.reserved, budget.cap)
     held = min(held, 1 - spent)
-    start, room = 4.0, SHEET - 8
+    start, room = 4.0, _WIDE - 8
     look = "bad" if spent >= 0.9 else "warn" if spent + held >= 0.75 else "good"
     sheet.add(tag("rect", x=start, y=24, width=room, height=20, rx=4, class_="trough"))
     if spent:
@@ -49,8 +51,8 @@ def gauge(title: str, budget: Budget, *, unit: str = "", description: str = "", 
     if budget.forecast is not None:
         _forecast(sheet, start + room * _share(budget.forecast, budget.cap), rows[-1][1])
     sheet.add(words(start, 64, f"{_('spent')} {rows[0][1]}", "tick strong"))
-    sheet.add(words(SHEET / 2, 64, f"{_('reserved')} {rows[1][1]}", "tick", "middle"))
-    sheet.add(words(SHEET - 4, 64, f"{_('left')} {rows[2][1]}", "tick strong", "end"))
+    sheet.add(words(_WIDE / 2, 64, f"{_('reserved')} {rows[1][1]}", "tick", "middle"))
+    sheet.add(words(_WIDE - 4, 64, f"{_('left')} {rows[2][1]}", "tick strong", "end"))
     return sheet.done()
 
 
@@ -93,7 +95,7 @@ def _share(part: float, whole: float) -> float:
 
 def _forecast(sheet: Sheet, x: float, said: str) -> None:
     room = wide(said, 11) / 2
-    at = min(max(x, room + 4), SHEET - room - 4)
+    at = min(max(x, room + 4), _WIDE - room - 4)
     sheet.add(tag("path", d=f"M{x:.1f} 20V48", class_="forecast", stroke_dasharray="3 2"))
     sheet.add(tag("path", d=f"M{x - 5:.1f} 16h10l-5 7z", class_="mark"))
-    sheet.add(words(at, 12, fitted(said, SHEET - 8, 11), "tick", "middle"))
+    sheet.add(words(at, 12, fitted(said, _WIDE - 8, 11), "tick", "middle"))
