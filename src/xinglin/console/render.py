@@ -78,6 +78,7 @@ class Renderer:
             percent=words.percent,
             size=words.bytes,
             reason=_reason(words),
+            words=words,
             asset=self._assets.url,
             integrity=self._assets.integrity,
             csrf=_csrf,
