@@ -102,8 +102,10 @@ class Words:
         return self._coded("reason", code, words)
 
     def remedy(self, code: str, remedy: str) -> str:
-        """What would have to change, as ``reason``; empty stays empty."""
-        return self._coded("remedy", code, remedy) if remedy else ""
+        """What would have to change: the Chinese of the text itself, else the code's and the English in brackets."""
+        if not remedy:
+            return ""
+        return self.said("remedy", remedy) or self._coded("remedy", code, remedy)
 
     def error(self, error: XinglinError) -> Told:
         """A typed error in this language, with every reason that it carries."""
