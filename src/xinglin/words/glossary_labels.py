@@ -356,6 +356,11 @@ bad | something is wrong | 出现问题
 away | cannot be reached | 无法连接
 unknown | not known | 未知
 ok | all is well | 一切正常
+live | 实时
+late | lagging behind | 滞后
+lost | no connection | 连接中断
+connected | 已连接
+disconnected | not connected | 未连接
 """
 
 REGIMES = """
