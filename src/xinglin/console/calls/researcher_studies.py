@@ -54,7 +54,10 @@ class RunLine(msgspec.Struct, frozen=True):
 
 
 class StudyShown(msgspec.Struct, frozen=True):
-    """A study whole. ``line``: as lists have it; ``application``: where there is one; ``views``: columns by view."""
+    """A study whole. ``line``: as lists have it; ``application``: where there is one.
+
+    ``approvals``: digest and log index of each; ``entries``: log indexes of its agreements.
+    """
 
     line: StudyLine
     title: str
@@ -63,6 +66,7 @@ class StudyShown(msgspec.Struct, frozen=True):
     runs: tuple[RunLine, ...]
     approvals: tuple[tuple[str, int], ...]
     data_set: str
+    entries: tuple[int, ...] = ()
 
     @property
     def in_force(self) -> bool:
@@ -124,8 +128,10 @@ class StudyCalls:
             logged = space.approvals.logged
             approvals = [(one, logged[one].index) for one in view.approvals if one in logged] if view else []
             runs = self._runs(space, study)
+        book = self._lines.book(self._seat.folder)
+        entries = [one.index for held in agreements for one in book.about(held.id)[:1]]
         data_set = line.data_set
-        return StudyShown(line, line.title, view, agreements, runs, tuple(approvals), data_set)
+        return StudyShown(line, line.title, view, agreements, runs, tuple(approvals), data_set, tuple(entries))
 
     def title(self, study: str) -> str:
         """A study's title; raises ``NotThere`` for anybody else's."""

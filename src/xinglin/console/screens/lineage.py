@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xinglin.catalogue.lineage import HOW, LAYERS, Edge, Field, LineageGraph
-from xinglin.console.calls.lineage import StudyLineage, TableLineage, Traced
+from xinglin.console.calls.lineage import AGREEMENT, StudyLineage, TableLineage, Traced
 from xinglin.console.charts import Link, Node, graph
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Page, Same, Step, screen
@@ -72,7 +72,11 @@ def _study(visit: Visit) -> Page:
 
 def _drawn(visit: Visit, traced: Traced, title: str) -> object:
     _ = visit.words.text
-    nodes = [Node(one.id, one.label, one.note, one.path, one.kind) for one in traced.pieces]
+    term = visit.words.term
+    nodes = [
+        Node(one.id, one.label, term(f"state.{one.note}") if one.kind == AGREEMENT else one.note, one.path, one.kind)
+        for one in traced.pieces
+    ]
     links = [Link(source, target, _(EDGES[how])) for source, target, how in traced.edges]
     return graph(_("Lineage of %(title)s", title=title), nodes, links, say=visit.words.text)
 

@@ -15,6 +15,7 @@ NAV = (Nav(roles=("researcher",), path="/studies", label=N_("Studies"), order=10
 RESEARCHER = ("researcher",)
 STATE = "study-state."
 DESKS = {"applicant": N_("Applicant"), "operator": N_("Operator"), "ethics": N_("Ethics"), "hospital": N_("Hospital")}
+_RECEIPTS_SHOWN = 4
 _NEXT = {
     "applied": N_("Nothing to do for you now."),
     "asked": N_("Answer the question below: the clock stands until then."),
@@ -80,7 +81,7 @@ def study_page(visit: Visit, study: str) -> Page:
         due=line.due,
         waiting=(line.waiting_zh if zh else line.waiting),
     )
-    receipts = tuple(index for _digest, index in shown.approvals if index >= 0)
+    receipts = (*(index for _digest, index in shown.approvals if index >= 0), *shown.entries)[:_RECEIPTS_SHOWN]
     same = Same(
         python=f"study = space.study_by_id({study!r})\nAccess(space).application({line.application!r})",
         cli=f"xinglin access status {line.application}" if line.application else "xinglin study list",

@@ -10,7 +10,7 @@ import msgspec
 from xinglin.access.clocks import DECISION_DAYS, HOSPITAL_DAYS, SCREENING_DAYS, VOTE_DAYS
 from xinglin.access.form import ENVIRONMENTS, OUTPUT_TYPES, Gap, Member, SafeData, SafeProject
 from xinglin.access.form import Form as Application
-from xinglin.catalogue.eligible import OPEN, YES
+from xinglin.catalogue.eligible import ASK, NO, OPEN, YES
 from xinglin.catalogue.search import Hit
 from xinglin.console.calls.researcher_catalogue import facts_of_form, path_of
 from xinglin.console.errors import NotThere
@@ -188,6 +188,8 @@ def _beside(visit: Visit, kept: DraftView, step: str, wrong: Mapping[str, str]) 
     lacking: dict[str, list[str]] = {name: [] for name in STEPS}
     for gap in kept.gaps:
         said = gap.words_zh if zh else gap.words
+        if gap.field == "purpose" and not kept.form.project.purpose:
+            said = _("No purpose is chosen.")
         place = _place(gap)
         if said not in lacking[place]:
             lacking[place].append(said)
@@ -202,7 +204,9 @@ def _beside(visit: Visit, kept: DraftView, step: str, wrong: Mapping[str, str]) 
         "lacking": lacking,
         "labels": {name: _(label) for name, label in LABELS.items()},
         "hits": hits,
-        "usable": _usable(hits),
+        "usable": _having(hits, YES, OPEN),
+        "to_ask": _having(hits, ASK),
+        "conflicting": _having(hits, NO),
         "conflicts": _conflicts(hits),
         "waits": _waits(visit, kept.form),
         "fees": _fees(visit, hits),
@@ -214,13 +218,13 @@ def _place(gap: Gap) -> str:
     return section if section in STEPS else "project"
 
 
-def _usable(hits: tuple[Hit, ...]) -> int:
-    return sum(one.standing is not None and one.standing.answer in (YES, OPEN) for one in hits)
+def _having(hits: tuple[Hit, ...], *answers: str) -> int:
+    return sum(one.standing is not None and one.standing.answer in answers for one in hits)
 
 
 def _conflicts(hits: tuple[Hit, ...]) -> list[str]:
     codes = {
-        reason.code.rpartition(".")[2] for one in hits if one.standing and one.standing.answer == "no"
+        reason.code.rpartition(".")[2] for one in hits if one.standing and one.standing.answer == NO
         for reason in one.standing.reasons
     }  # fmt: skip
     return sorted({_CONFLICTS.get(one, one.replace("_", " ")) for one in codes})
