@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(420, func_only=True)]
 Axe = Callable[..., list[dict[str, Any]]]
 ROLES = ("", "researcher", "university", "ethics", "reviewer", "operator", "regulator", "patient")
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+EVERYBODYS = ("/account", "/evidence")
+"""Pages that are the same for every role: looked at once."""
 THEMED = ("color-contrast", "link-in-text-block")
 """The rules that a theme can break."""
 BAD = """<!doctype html><html lang="en"><head><title>Bad</title></head><body><main><h1>Bad</h1>
@@ -51,7 +53,10 @@ def test_no_screen_breaks_a_rule(
     page.on("console", lambda said: noise.append(f"{page.url}: {said.text}") if said.type == "error" else None)
     page.on("pageerror", lambda error: noise.append(f"{page.url}: {error}"))
     wrong, looked = [], screens(who)
+    assert len(looked) >= 2
     for found in looked:
+        if who not in ("", "regulator") and found.template.startswith(EVERYBODYS):
+            continue
         page.goto(found.path, wait_until="load")
         for theme, rules in (("light", ()), ("dark", THEMED)):
             page.emulate_media(color_scheme=theme)
@@ -60,4 +65,3 @@ def test_no_screen_breaks_a_rule(
         page.emulate_media(color_scheme="light")
     assert not wrong, "\n\n".join(wrong)
     assert not noise, "\n".join(dict.fromkeys(noise))
-    assert len(looked) >= 2

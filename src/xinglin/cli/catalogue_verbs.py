@@ -91,7 +91,7 @@ def statement(
     ask_passphrase: AskPassphrase = False,
 ) -> None:
     """What may be said of a data set: variables, distributions, coverage, quality, grades with reasons."""
-    said = _statement(folder, name, title, words, confirmed_by, passphrase(passphrase_file, ask_passphrase))
+    said = statement_of(folder, name, title, words, confirmed_by, passphrase(passphrase_file, ask_passphrase))
     value = msgspec.to_builtins(said)
     if out is not None:
         out.write_bytes(msgspec.json.format(msgspec.json.encode(said), indent=2))
@@ -124,10 +124,10 @@ def export(
     secret = passphrase(passphrase_file, ask_passphrase)
     if form == "national":
         offer = _stated(holder, "national", NationalOffer)
-        text = _json(national_record(_statement(folder, name, title, words, confirmed_by, secret), offer))
+        text = _json(national_record(statement_of(folder, name, title, words, confirmed_by, secret), offer))
     else:
         stated = _stated(holder, "healthdcat", Holder)
-        document = health_dcat(_statement(folder, name, title, words, confirmed_by, secret), stated)
+        document = health_dcat(statement_of(folder, name, title, words, confirmed_by, secret), stated)
         text = turtle(document) if form == "turtle" else _json(document)
     _put(text, out)
 
@@ -227,7 +227,8 @@ def _described(folder: Path, name: str, title: str, secret: str) -> tuple[str, D
     return did, found or describe(node_lake(folder), name, title or name, did, persons=persons)
 
 
-def _statement(folder: Path, name: str, title: str, words: str, confirmed_by: str, secret: str) -> Any:
+def statement_of(folder: Path, name: str, title: str, words: str, confirmed_by: str, secret: str) -> Any:
+    """What may be said of a data set now; with ``confirmed_by`` its suggested grades are confirmed first."""
     from xinglin.kernel.instants import system_clock
     from xinglin.node.consent import published_persons
     from xinglin.node.intake.grading import keep_grades, settled_now

@@ -2,17 +2,21 @@
 
 1. an application that the operator has not looked at; 2. one with a question to the researcher; 3. one that the
 committee votes on, with one vote in; 4. one that is approved and offered: agreements wait for hospitals; 5. a result
-that two persons of the university hospital look at before it leaves; 6. a draft.
+that two persons of the university hospital look at before it leaves; 6. a draft. Beside these, what hospitals say of
+their data: how good they are, and their terms.
 """
 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from xinglin.access.form import Form, Member, SafeData, SafeOutputs, SafePeople, SafeProject, SafeSettings
+from xinglin.catalogue.entry import Listing
+from xinglin.cli.catalogue_verbs import statement_of
 from xinglin.cli.demo_people import COMMITTEE, MEMBERS, REVIEWERS, People
 from xinglin.kernel.instants import system_clock
 from xinglin.sdk.access import Access
@@ -49,6 +53,7 @@ source = "the hospital's committee (fictional)"
 value = 2
 source = "the hospital's committee (fictional)"
 """
+_RESEARCH = Constraint("purpose", "isA", "health-research")
 _DAY_MS = 24 * 3600 * 1000
 
 
@@ -61,8 +66,8 @@ def give_pack(demo: Demo) -> None:
 
 def fill_inboxes(demo: Demo, people: People) -> None:
     """All six; what was asked for is signed and sent as each person's own tool does it."""
-    space = demo.space
-    assert space is not None
+    say_of_data(demo)
+    space = _space(demo)
     mine, desk = Access(space), demo.local.hub_folder
     mine.apply(form_of(demo, NEW))
     asked = mine.apply(form_of(demo, ASKED)).application.id
@@ -77,10 +82,33 @@ def fill_inboxes(demo: Demo, people: People) -> None:
         people.access(person).vote(motion, "approve", "Sound.")
     people.access(chair).resolve(motion)
     mine.offer(offered)
-    mine.save(msgspec.structs.replace(form_of(demo, DRAFT), committees=()))
+    study = study_id(DRAFT, space.account.did)
+    mine.save(msgspec.structs.replace(form_of(demo, DRAFT), study=study, committees=()))
     demo.step("inboxes filled: two applications, a vote, agreements to sign, a draft")
     held = hold_result(demo)
     demo.step(f"a result waits for two reviewers of {PACK_HOSPITAL}: {held.id}")
+
+
+def say_of_data(demo: Demo) -> None:
+    """Every hospital says how good its data are, and all but the last under which terms they may be asked for."""
+    names = list(demo.local.dids)
+
+    def say(name: str) -> None:
+        folder = demo.local.node_folder(name)
+        statement = statement_of(folder, demo.data_set, "", f"Cardiology work-up of {name}. 心血管检查数据。", "", "")
+        listing = Listing(
+            demo.data_set,
+            words="Findings of a work-up, coded in LOINC and SNOMED CT; diagnoses in ICD-10.",
+            region="CN-36",
+            keywords=("cardiology", "心血管", "blood pressure", "血压"),
+            policy=Policy((Permission("use", (_RESEARCH,)),)) if name != names[-1] else None,
+            statement=statement,
+        )
+        ask_desk(folder, DeskCall("list", {"listing": msgspec.json.encode(listing).decode()}))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(say, names))
+    demo.step("said of the data: distributions, coverage, quality, terms")
 
 
 def form_of(demo: Demo, title: str, *, days: int = 365) -> Form:
