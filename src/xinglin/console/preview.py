@@ -187,7 +187,7 @@ def _stays(words: Words, reads: Sequence[str]) -> tuple[Fact, ...]:
     _ = words.text
     tables = sorted({one.partition(".")[0] for one in reads})
     return (
-        Fact(_("Rows"), _("every row, in the hospital's own tables"), ", ".join(tables)),
+        Fact(_("Rows of data"), _("every row, in the hospital's own tables"), ", ".join(tables)),
         Fact(_("Who is who"), _("names, numbers of records and keys of persons"), _("no query can spell them")),
         Fact(_("Own part"), _("each hospital's own sums"), _("only the total of all is ever opened")),
     )
@@ -402,7 +402,7 @@ def told_plan(words: Words, plan: Plan, names: Mapping[str, str]) -> dict[str, s
     _ = words.text
     rules = msgspec.structs.asdict(plan.rules)
     return {
-        "SQL": plan.sql,
+        "SQL": " ".join(plan.sql.split()),
         _("Statistic"): operation_words(words, plan.algorithm),
         **{name: _flat(value) for name, value in sorted(plan.params.items())},
         _("Hospitals"): ", ".join(sorted(names.get(did, did) for did in plan.roster)),

@@ -53,7 +53,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 _GROUPS = Field("by", N_("By groups of"), "level", many=True, needed=False)
-_NUMBER = Field("column", N_("Number"), "number")
+_NUMBER = Field("column", N_("Which number"), "number")
 _BY = Field("by", N_("Groups"), "level")
 FAMILIES = ("gaussian", "binomial", "poisson", "gamma")
 ASKED = {
@@ -61,7 +61,11 @@ ASKED = {
     for one in (
         Operation("describe", (Field("columns", N_("Numbers"), "number", many=True), _GROUPS), "may"),
         Operation("histogram", (_NUMBER, Field("bins", N_("Bins"), "whole", default="20")), "may"),
-        Operation("crosstab", (Field("rows", N_("Rows"), "level"), Field("columns", N_("Columns"), "level")), "may"),
+        Operation(
+            "crosstab",
+            (Field("rows", N_("Rows of the table"), "level"), Field("columns", N_("Columns of the table"), "level")),
+            "may",
+        ),
         Operation("table1", (_BY, Field("columns", N_("Describe"), "any", many=True))),
         Operation(
             "quantiles", (_NUMBER, Field("probabilities", N_("Shares"), "list", default="0.25, 0.5, 0.75")), "may"

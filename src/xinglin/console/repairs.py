@@ -115,7 +115,7 @@ def _blunter(words: Words, question: Question, reason: Reason, _columns: Columns
         return [Repair(label, _with_field(question, "formula", (shorter,)))]
     if reason.code not in _SMALL:
         return []
-    edits = []
+    edits = _without_levels(words, question, reason)
     if question.operation == "histogram" and question.first("bins").isdigit():
         bins = max(2, int(question.first("bins")) // _FEWER_BINS)
         edits.append(Repair(words.text("%(n)s bins", n=bins), _with_field(question, "bins", (str(bins),))))
@@ -125,6 +125,20 @@ def _blunter(words: Words, question: Question, reason: Reason, _columns: Columns
     if wider != question.sql:
         edits.append(Repair(words.text("Everybody: without the last WHERE"), _with_sql(question, wider)))
     return edits
+
+
+def _without_levels(words: Words, question: Question, reason: Reason) -> list[Repair]:
+    """Groups that are too small by name are left out."""
+    named = [one.partition("=") for one in _QUOTED.findall(reason.words) if one.count("=") == 1 and " & " not in one]
+    if not named or len({column for column, _sign, _level in named}) != 1:
+        return []
+    column = named[0][0]
+    if not column.isidentifier():
+        return []
+    levels = ", ".join(f"'{level}'" for _column, _sign, level in named)
+    joint = "AND" if re.search(r"\bWHERE\b", question.sql.rpartition(")")[2], re.IGNORECASE) else "WHERE"
+    label = words.text("Leave out %(column)s: %(levels)s", column=column, levels=levels)
+    return [Repair(label, _with_sql(question, f"{question.sql.rstrip()}\n{joint} {column} NOT IN ({levels})"))]
 
 
 def _cheaper(words: Words, question: Question, reason: Reason, _columns: Columns, _views: Views) -> list[Repair]:

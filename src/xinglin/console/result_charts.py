@@ -47,9 +47,7 @@ def _model(found: StudyResult, _: Say) -> list[Chart]:
     bent = [(name, *(_exp(value) for value in values)) for name, *values in rows]
     if any(value is None for _name, *values in bent for value in values):
         return [_forest(_("Coefficients with 95 % intervals"), rows, _, log=False)]
-    title = {"logit": _("Odds ratios with 95 % intervals"), "log": _("Rate ratios with 95 % intervals")}[
-        payload["link"]
-    ]
+    title = _("Odds ratios with 95 % intervals") if payload["link"] == "logit" else _("Ratios with 95 % intervals")
     return [_forest(title, bent, _, log=True)]
 
 
@@ -59,7 +57,7 @@ def _forest(title: str, rows: Sequence[Sequence[Any]], _: Say, *, log: bool) -> 
         for name, value, low, high in rows
         if all(isinstance(one, int | float) and math.isfinite(one) for one in (value, low, high))
     ]
-    return forest(title, found, log=log, named=_("Term"), say=_)
+    return forest(title, found, log=log, named=_("Term of the model"), say=_)
 
 
 def _exp(value: float) -> float | None:

@@ -115,8 +115,10 @@ class RunCalls:
             view = self._view(space, run)
             away = {} if view.state in FINAL else {one.did: one.away_ms for one in space.participants()}
             title = self._titles(space).get(plan.study, plan.study)
-            about = space.log.about(run) if view.state in FINAL else []
-            entries = tuple(one.index for one in about if one.entry.kind in _TELLING)[-_ENTRIES:]
+            entries = _telling(space, run) if view.state in FINAL else ()
+            if view.state in FINAL and not entries:
+                space.log.refresh()  # it ended just now
+                entries = _telling(space, run)
         return RunShown(view, plan, title, at, entries, away, self._usual(plan, view))
 
     def cancel(self, run: str) -> None:
@@ -291,3 +293,7 @@ class RunCalls:
             self._results[found.run_id] = found
             while len(self._results) > _RESULTS_KEPT:
                 self._results.popitem(last=False)
+
+
+def _telling(space: Space, run: str) -> tuple[int, ...]:
+    return tuple(one.index for one in space.log.about(run) if one.entry.kind in _TELLING)[-_ENTRIES:]

@@ -32,6 +32,7 @@ NODE = {
     "in review": N_("two persons of the hospital look at the answer"),
     "waiting": N_("waits for something of its own"),
     "released": N_("signed the answer"),
+    "nothing": N_("signed that nothing leaves"),
     "refused": N_("said no"),
     "stopped": N_("stopped it"),
     "left out": N_("was left out: it was away too long"),
@@ -58,7 +59,7 @@ def runs(visit: Visit) -> Page:
         visit,
         "runs",
         (
-            Column("what", _("Asked for"), link="/runs/{id}"),
+            Column("what", _("What it asks"), link="/runs/{id}"),
             Column("title", _("Study")),
             Column("state", _("State"), "state"),
             Column("at", _("Asked"), "instant"),
@@ -79,13 +80,13 @@ def run(visit: Visit, run: str) -> Page:
     _ = visit.words.text
     shown = visit.calls.work.run(run)
     what = operation_words(visit.words, shown.plan.algorithm)
-    owner, waiting = _waiting(visit, shown)
+    owner, _why = _waiting(visit, shown)
     return Page(
         "runs/run.html",
         title=what,
         values=_values(visit, shown),
         crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{shown.plan.study}")),
-        head=Head("word.run", run, f"state.{shown.view.state}", owner, shown.at, waiting=waiting),
+        head=Head("word.run", run, f"state.{shown.view.state}", owner, shown.at),
         rail=Rail(run, shown.entries, shown.plan.digest()),
         same=Same(
             f"run = space.run({run!r})\nprint(run.view())\nresult = run.result()", f"xinglin run result {run}"
@@ -150,7 +151,9 @@ def _lane(visit: Visit, shown: RunShown, node: NodeProgress) -> Lane:
     stations = []
     for number, name in enumerate(STATIONS):
         told = f"{node.name}: {_(name)}"
-        if number < at or (node.state == "released" and number == at):
+        if shown.over and state != "done" and number == len(STATIONS) - 1:
+            stations.append(Station("skipped", told))
+        elif number < at or (node.state == "released" and number == at):
             stations.append(Station("done", told))
         elif number == at and bad:
             stations.append(Station("skipped" if node.state == "left out" else "failed", told))
@@ -164,7 +167,8 @@ def _lane(visit: Visit, shown: RunShown, node: NodeProgress) -> Lane:
 def _note(visit: Visit, shown: RunShown, node: NodeProgress) -> str:
     """What a hospital does, and when it was last seen."""
     _ = visit.words.text
-    does = _(NODE.get(node.state, node.state))
+    nothing = node.state == "released" and shown.over and shown.view.state != "done"
+    does = _(NODE.get("nothing" if nothing else node.state, node.state))
     if shown.over or node.connected:
         return does if shown.over else _("%(does)s; connected", does=does)
     away = shown.away_ms.get(node.did, 0)

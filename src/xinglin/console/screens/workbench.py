@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xinglin.console.errors import NotThere
-from xinglin.console.frame import Done, Nav, Page, Same, Step, act, screen
+from xinglin.console.frame import Done, Nav, Page, Step, act, screen
 from xinglin.console.questions import ASKED, FIELD_PREFIX, Field, Question, fitting, question_of
 from xinglin.console.visit import Form, Visit
 from xinglin.kernel.errors import XinglinError
@@ -92,7 +92,6 @@ def _page(visit: Visit, bench: Bench, looked: Looked, status: int = 200) -> Page
         title=_("Ask: %(study)s", study=bench.title),
         values={"bench": bench, "completions": words, **_values(visit, looked)},
         crumbs=(Step(_("Studies"), "/studies"), Step(bench.title, f"/studies/{bench.id}")),
-        same=Same(looked.python, looked.cli),
         css=CSS,
         js=("screens/workbench.js",),
         wide=True,
