@@ -74,6 +74,7 @@ def looks(visit: Visit) -> Page:
     values = {
         "found": found,
         "research": sum(row["group"] == "research" for row in told.every()),
+        "waiting": [(one.at, sentence(visit, one)) for one in reversed(found.waiting)],
         "complaints": visit.calls.complaints(),
     }
     rail = Rail(receipts=(found.verified.entry.index,), digest=found.proof.pages[-1].digest())
