@@ -1,0 +1,267 @@
+"""Console: server time of every page over 1,000 studies, 10,000 data sets and 1,000,000 log entries; its memory."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import gzip
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from argon2 import PasswordHasher
+from bench._console_space import Country, Sizes
+from bench._report import quantile, quick, row, say
+
+from xinglin.console.app import console_app, discovered
+from xinglin.console.book import Book
+from xinglin.console.lines import Lines
+from xinglin.console.people.cookies import cookie_name
+from xinglin.console.people.model import Grant
+from xinglin.console.people.passwords import Passwords
+from xinglin.console.people.wiring import open_people
+from xinglin.console.seats import Seat, write_seats
+from xinglin.console.settings import ConsoleSettings
+from xinglin.console.wiring import build_console
+from xinglin.sdk.space import Space
+from xinglin.testing.hub_line import HubLine
+
+WHOLE, SMALL = Sizes(1_000, 10_000, 1_000_000), Sizes(20, 80, 5_000)
+TIMES, QUICK_TIMES = 25, 3
+OF_A_ROUTE = 2
+"""Pages of one route that are measured."""
+PROMISE_MS = 150
+FIRST_LOAD_BYTES = 250_000
+PASSWORD = "correct horse battery staple apricot"
+ROLES = ("researcher", "ethics", "operator", "regulator", "")
+_LINK = re.compile(r'(?:href|data-live)="(/[^"#]*)"')
+_ASSET = re.compile(r'(?:href|src)="(/assets/[^"]+)"')
+
+
+class Bridge(httpx.BaseTransport):
+    """An account's line to the hub of this process, without a socket."""
+
+    def __init__(self, line: HubLine) -> None:
+        self._line = line
+        self._inner = httpx.ASGITransport(app=line.open_hub.parts.app, raise_app_exceptions=False)  # type: ignore[arg-type]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """See ``httpx.BaseTransport``."""
+        data = request.read()
+
+        async def asked() -> httpx.Response:
+            sent = httpx.Request(request.method, request.url, headers=request.headers, content=data)
+            answer = await self._inner.handle_async_request(sent)
+            body = await answer.aread()
+            return httpx.Response(answer.status_code, headers=answer.headers, content=body)
+
+        return self._line.do(asked())
+
+
+class BenchLines(Lines):
+    """The console's lines, to the hub of this process."""
+
+    line: HubLine
+
+    def open(self, folder: Path) -> Any:
+        """The hub's open calls."""
+        return self.line
+
+    def _opened(self, folder: Path) -> Space:
+        space = super()._opened(folder)
+        space.client._http = httpx.Client(transport=Bridge(self.line), base_url=self.line.space.hub_url)
+        return space
+
+
+class Bench:
+    """A console over a country's first year, and one signed-in person a role."""
+
+    def __init__(self, folder: Path, line: HubLine, country: Country) -> None:
+        write_seats(
+            folder,
+            (
+                Seat("researcher", "researcher", "Institute", country.account("researcher", country.researcher)),
+                Seat("ethics", "ethics", "Board", country.account("ethics", country.committee[0])),
+                Seat("operator", "operator", "Hub", line.folder / "hub"),
+                Seat("regulator", "regulator", "Regulator", line.folder / "witness"),
+            ),
+        )
+        made = build_console(folder, ConsoleSettings(public_url="http://127.0.0.1:8480"))
+        made.people.close()
+        people = open_people(folder, passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)))
+        lines = BenchLines(folder)
+        lines.line = line
+        self.console, self.line = msgspec.structs.replace(made, people=people, lines=lines), line
+        self.routes = discovered()[1]
+        self.app = console_app(self.console, self.routes)
+        self.tokens = {"": ""}
+        for seat in self.console.seats.values():
+            people.accounts.add(seat.id, seat.label, PASSWORD, (Grant(seat.id),))
+            self.tokens[seat.id] = people.sign_in(people.begin(), seat.id, PASSWORD, from_="127.0.0.1").token
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://127.0.0.1:8480")  # type: ignore[arg-type]
+        self._loop = asyncio.new_event_loop()
+
+    def get(self, who: str, path: str) -> httpx.Response:
+        """One page as that person."""
+        cookie = {"cookie": f"{cookie_name(self.console.settings)}={self.tokens[who]}"} if who else {}
+        return self._loop.run_until_complete(self.http.get(path, headers=cookie, follow_redirects=False))
+
+    def book(self) -> Book:
+        """The console's copy of the log."""
+        return self.console.lines.book(self.console.seats["regulator"].folder)
+
+    def template_of(self, path: str) -> str:
+        """Which route a path belongs to."""
+        bare = path.partition("?")[0]
+        for route in sorted(self.routes, key=lambda one: one.path.count("{")):
+            if route.kind == "screen" and re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", route.path), bare):
+                return route.path
+        return ""
+
+    def screens(self, who: str) -> Iterator[str]:
+        """Pages that this person reaches by links from the first one, at most two of a route."""
+        waiting, seen, counted = ["/inbox" if who else "/public"], set(), dict[str, int]()
+        while waiting:
+            path = waiting.pop(0)
+            route = self.template_of(path)
+            skipped = path.startswith("/language") or "as=" in path or path == "/"  # an export is a file, not a page
+            if path in seen or skipped or not route or counted.get(route, 0) >= OF_A_ROUTE:
+                continue
+            seen.add(path)
+            answer = self.get(who, path)
+            if answer.status_code != 200:
+                row(left_out=f"{who or 'public'} {path}", why=f"status {answer.status_code}")
+                continue
+            counted[route] = counted.get(route, 0) + 1
+            yield path
+            if answer.headers.get("content-type", "").startswith("text/html"):
+                waiting += [unescape(found) for found in _LINK.findall(answer.text)]
+
+    def close(self) -> None:
+        """End it."""
+        self.console.lines.close()
+        self.console.people.close()
+
+
+def measure(bench: Bench, times: int) -> None:
+    """Every page of every role, several times; the slowest page decides."""
+    worst, worst_page, pages, worst_busy = 0.0, "", 0, 0.0
+    for who in ROLES:
+        for path in list(bench.screens(who)):
+            spent, busy = [], []
+            for _ in range(times):
+                wall, used = time.perf_counter(), time.process_time()
+                bench.get(who, path)
+                spent.append(1e3 * (time.perf_counter() - wall))
+                busy.append(1e3 * (time.process_time() - used))
+            pages += 1
+            p95 = quantile(spent, 0.95)
+            shown = re.sub(r"[A-Za-z0-9%:.-]{24,}", "…", path)
+            row(
+                role=who or "public",
+                page=shown,
+                p50_ms=quantile(spent, 0.5),
+                p95_ms=p95,
+                processor_ms=quantile(busy, 0.5),
+            )
+            worst_busy = max(worst_busy, quantile(busy, 0.95))
+            if p95 > worst:
+                worst, worst_page = p95, f"{who or 'public'} {shown}"
+    say("console.pages", "pages measured, of five roles without a hospital's own node", pages, "pages")
+    what = "server time of the slowest page, p95"
+    say("console.page_p95", what, worst, "ms", f"<= {PROMISE_MS}", f"{worst_page}; hub and console in one process")
+    what = "processor time of the slowest page, p95, the hub's with it"
+    say("console.page_processor_p95", what, worst_busy, "ms", f"<= {PROMISE_MS}")
+
+
+def first_load(bench: Bench) -> None:
+    """What a browser fetches for the first page, packed as it is sent."""
+    worst, at = 0, ""
+    for who, path in (("", "/sign-in"), ("", "/public"), ("researcher", "/inbox"), ("regulator", "/oversight")):
+        page = bench.get(who, path)
+        total = len(gzip.compress(page.content))
+        for asset in dict.fromkeys(_ASSET.findall(page.text)):
+            total += len(gzip.compress(bench.get(who, asset).content))
+        if total > worst:
+            worst, at = total, path
+    say("console.first_load", "bytes of a first load, packed", worst, "bytes", f"<= {FIRST_LOAD_BYTES}", at)
+
+
+def memory_mb() -> float:
+    """Resident memory of this process in MB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1000
+    return 0.0
+
+
+@contextmanager
+def opened(folder: Path, sizes: Sizes) -> Iterator[Bench]:
+    """The space written, the console over it."""
+    with HubLine(folder / "space") as line:
+        country = Country(line, folder, sizes)
+        country.write()
+        line.do(_published(line, sizes.entries))
+        (folder / "console").mkdir()
+        bench = Bench(folder / "console", line, country)
+        try:
+            yield bench
+        finally:
+            bench.close()
+
+
+async def _published(line: HubLine, size: int) -> None:
+    """Wait until the regulator's witness cosigned all of it."""
+    log = line.open_hub.hub.log
+    log.set_policy(log.policy)
+    for _ in range(6000):
+        text = log.latest_with_quorum()
+        if text and int(text.split("\n")[1]) >= size:
+            return
+        await asyncio.sleep(0.1)
+    raise SystemExit("the witness did not cosign the log in time")
+
+
+def main(arguments: list[str]) -> None:
+    """Run it."""
+    small = quick(arguments)
+    sizes = SMALL if small else WHOLE
+    with tempfile.TemporaryDirectory() as name, opened(Path(name), sizes) as bench:
+        gc.collect()
+        before = memory_mb()
+        began = time.perf_counter()
+        book = bench.book()
+        while book.size < sizes.entries:
+            time.sleep(0.05)
+            if book.trouble:
+                raise SystemExit(book.trouble)
+        took = time.perf_counter() - began
+        say("console.follow", "entries read, verified and indexed at the first start", sizes.entries / took, "/s")
+        size_mb = sum(one.stat().st_size for one in (Path(name) / "console" / "books").iterdir()) / 1e6
+        say("console.book_disk", "the console's copy of the log with its index", size_mb, "MB")
+        began = time.perf_counter()
+        again = Book(
+            bench.console.lines.line.space,
+            bench.console.lines.line,
+            next((Path(name) / "console" / "books").glob("*.db")),
+        )  # type: ignore[attr-defined]
+        say("console.reopen", "opening the verified copy again", time.perf_counter() - began, "s")
+        again.store.close()
+        measure(bench, QUICK_TIMES if small else TIMES)
+        first_load(bench)
+        gc.collect()
+        what = "memory of the console over that log, the hub's in the same process taken off"
+        say("console.memory", what, memory_mb() - before, "MB", "<= 400", f"threads: {threading.active_count()}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
