@@ -92,10 +92,9 @@ class Country:
             self.hub.log.store.append_batch(entries)
 
     def _members(self) -> Iterator[bytes]:
-        named = [
-            (keys, f"Hospital {number} (made up)", ("provider", "witness"))
-            for number, keys in enumerate(self.hospitals)
-        ]
+        provides: tuple[str, ...] = ("provider", "witness")
+        asks: tuple[str, ...] = ("consumer",)
+        named = [(keys, f"Hospital {number} (made up)", provides) for number, keys in enumerate(self.hospitals)]
         named += [(keys, f"Institute {number} (made up)", asks) for number, keys in enumerate(self.committee)]
         named.append((self.researcher, "Institute of the benchmark", asks))
         for keys, name, roles in named:

@@ -36,7 +36,7 @@ from xinglin.sdk.space import Space
 from xinglin.testing.hub_line import HubLine
 
 WHOLE, SMALL = Sizes(1_000, 10_000, 1_000_000), Sizes(20, 80, 5_000)
-TIMES, QUICK_TIMES = 25, 3
+TIMES, QUICK_TIMES = 12, 3
 OF_A_ROUTE = 2
 """Pages of one route that are measured."""
 PROMISE_MS = 150
