@@ -110,7 +110,7 @@ def test_two_reviewers_release_a_result_and_neither_sees_the_others_vote(space: 
         page.click("button[value=release]")
         page.wait_for_selector(".said")
     found = space.sdk.run(run)
-    found.wait(60)
+    found.wait()
     assert space.sdk.study(LOOKED_AT)
     first.goto("/reviews")
     assert run not in first.inner_text("main"), "what left waits no more"
