@@ -118,7 +118,8 @@ class Session:
         """
         views = self.client.get("/v1/agreements", list[AgreementView], **({"study": study} if study else {}))
         self.log.refresh()
-        return [self._held(view) for view in views if view.offered.signer == self.account.did]
+        held = [self._held(view) for view in views if view.offered.signer == self.account.did]
+        return [one for one in held if study in ("", one.agreement.study)]  # the hub's word is not taken for it
 
     def _held(self, view: AgreementView) -> Held:
         directory = self.log.record.directory
