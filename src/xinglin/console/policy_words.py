@@ -8,7 +8,7 @@ import msgspec
 
 from xinglin.terms.policy import Constraint, Duty, Logical, Permission, Policy, Prohibition
 from xinglin.terms.reading import shown
-from xinglin.terms.vocabulary import ACTIONS, DUTIES, OPERANDS, OPERATORS
+from xinglin.terms.vocabulary import ACTIONS, DUTIES, OPERANDS, OPERATORS, SET_OPERATORS
 from xinglin.terms.wording import constraint_text
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def constraint_sentence(part: Constraint | Logical, words: Words) -> str:
     operator = OPERATORS.get(part.operator, ("", part.operator))[1]
     unit = part.unit or (operand.unit if operand else "")
     named = operand.words_zh if operand else part.operand[:80]
-    return f"{named}{operator}{_value(part, words)}" + (f" {unit}" if unit else "")
+    colon = "：" if part.operator in SET_OPERATORS else ""
+    return f"{named}{operator}{colon}{_value(part, words)}" + (f" {unit}" if unit else "")
 
 
 def _limits(parts: tuple[Constraint | Logical, ...], words: Words) -> str:
