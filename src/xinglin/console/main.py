@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from granian.constants import Interfaces
@@ -20,6 +21,8 @@ from xinglin.stores.desk import serve_desk
 from xinglin.wire.desk import DeskAnswer, DeskCall
 
 log = logging.getLogger("xinglin.console")
+THREADS = 48
+"""Requests that are answered, and live parts that are drawn, at one time."""
 
 
 async def run_console(folder: Path, settings: ConsoleSettings, stop: asyncio.Event | None = None) -> None:
@@ -27,6 +30,9 @@ async def run_console(folder: Path, settings: ConsoleSettings, stop: asyncio.Eve
     settings.check()
     console = build_console(folder, settings)
     stop = stop or asyncio.Event()
+    # Handlers wait for hub and nodes more than they compute: the default of a few threads would hold everybody up.
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="console")
+    asyncio.get_running_loop().set_default_executor(threads)
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     server = Server(

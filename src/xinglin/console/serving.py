@@ -21,7 +21,7 @@ from xinglin.console.assets import Assets
 from xinglin.console.calls import calls_of
 from xinglin.console.calls.base import SeatCalls
 from xinglin.console.calls.public import NOBODY, PublicCalls
-from xinglin.console.errors import ConsoleError, Forged, NotSignedIn, NotYours, ProveAgain
+from xinglin.console.errors import ConsoleError, Forged, NotSignedIn, NotYours, ProveAgain, TooMany
 from xinglin.console.frame import ANYBODY, STREAM_S, Done, File, Page, Route
 from xinglin.console.headers import page_headers
 from xinglin.console.lines import Lines
@@ -33,7 +33,7 @@ from xinglin.console.render import Renderer
 from xinglin.console.seats import Seat
 from xinglin.console.settings import ConsoleSettings
 from xinglin.console.visit import Form, Visit
-from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.words import LANGUAGES, Words
@@ -256,7 +256,8 @@ def _keep_token(console: Console, answer: Answer, token: str | None) -> None:
 
 
 def _streamed(console: Console, route: Route, visit: Visit, request: Asked) -> Answer:
-    STREAMS.check(console.streams[0] + 1)
+    if console.streams[0] >= STREAMS.value:
+        raise TooMany("The console serves as many live parts as it can.", remedy="Load the page again in a moment.")
     headers = page_headers(console.settings) | {"x-accel-buffering": "no"}
     body = _events(console, route, visit, dict(request.path_params))
     return Stream(body, media_type="text/event-stream", headers=headers)
@@ -315,6 +316,8 @@ def _event(html: str) -> bytes:
 def _status_of(error: XinglinError) -> int:
     if isinstance(error, ConsoleError):
         return error.status
+    if isinstance(error, LimitExceeded):
+        return 413
     if error.code in ("stores.not_running", "stores.no_answer", "sdk.unreachable"):
         return 503
     status = getattr(error, "status", 0)
