@@ -264,7 +264,7 @@ def cli_of(question: Question, title: str) -> str:
             flags += [part for value in values for part in (f"--{field.name}", value)]
         else:
             words += list(values)
-    words += [*flags, "--study", title, "--sql", question.sql]
+    words += [*flags, "--account", "ACCOUNT-FOLDER", "--study", title, "--sql", question.sql]
     words += [part for one in question.hospitals for part in ("--hospital", one)]
     if question.epsilon:
         words += ["--epsilon", question.epsilon]
