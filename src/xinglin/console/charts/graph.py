@@ -180,8 +180,5 @@ def _node(node: Node, x: float, y: float) -> str:
     told = tag("title", escaped(f"{node.label} {node.note}".strip()))
     if not node.href:
         return tag("g", told, drawn)
-    whole = f"{node.label} {node.note}".strip()
-    shown = f"{fitted(node.label, _BOX - 20)} {fitted(node.note, _BOX - 20, 11)}".strip()
-    # What is seen is part of the name, as it is seen: who speaks to the page says what they read.
-    name = whole if shown == whole else f"{shown} ({whole})"
-    return tag("a", told, drawn, href=node.href, class_="node-link", aria_label=name)
+    # Named by what is seen, so that who speaks to the page says what they read; the title has all of it.
+    return tag("a", told, drawn, href=node.href, class_="node-link")
