@@ -185,7 +185,7 @@ admitted | run admitted | 运行准入
 release-authorised | release authorised | 授权放行
 delivered | result delivered | 结果送达
 ended | ended without a release | 未放行而结束
-lookup | look-up in care | 诊疗调阅
+lookup | record of looks | 调阅记录
 break-glass | emergency look-up | 紧急调阅
 consent | consent or objection | 同意或反对
 review | 审查
