@@ -13,7 +13,7 @@ import msgspec
 from xinglin.cli.demo_console import PATIENT_AT, DemoConsole, Sample
 from xinglin.cli.demo_people import REVIEWERS, People
 from xinglin.cli.demo_space import COMPLETE, FORMULA, Demo
-from xinglin.cli.demo_waiting import fill_inboxes, give_pack
+from xinglin.cli.demo_waiting import fill_inboxes, form_of, give_pack
 from xinglin.cli.local_space import LocalSpace
 from xinglin.console.seats import Seat
 from xinglin.sdk.enrolment import enrol
@@ -71,8 +71,19 @@ class ConsoleSpace:
         ]
 
     def own_words(self) -> tuple[str, ...]:
-        """Texts that people wrote here beside those of the demo."""
-        return tuple(one.label for one in self.console.samples) + SEAT_LABELS
+        """Texts that people wrote here, and what their tables call things."""
+        found = {one.label for one in self.console.samples} | set(self.sdk.names().values()) | set(SEAT_LABELS)
+        for data_set in self.sdk.data_sets().values():
+            for one in data_set.values():
+                found |= {one.title, one.name}
+                for table in one.tables:
+                    found.add(table.name)
+                    found |= {column.name for column in table.columns}
+                    found |= {level for column in table.columns for level in map(str, column.levels or ())}
+        form = form_of(self.demo, "")
+        for part in (form.project, form.people, form.data, form.settings, form.outputs):
+            found |= {value for value in msgspec.structs.asdict(part).values() if isinstance(value, str)}
+        return tuple(one for one in found if len(one) > 1)
 
     def close(self) -> None:
         """End every process."""

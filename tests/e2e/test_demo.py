@@ -98,6 +98,8 @@ def test_generated_hospitals_and_what_must_not_work(tmp_path: Path) -> None:
     assert "privacy.small_cell" in codes["forty readings of one person"]
     assert len(codes) == 8
     assert found["memory_bytes"] < 1_500_000_000
+    assert found["console"].startswith("http://127.0.0.1:")
+    assert f"the console answers at {found['console']}, and lets its researcher in" in printed
     for term in ("age", "sex[male]", "thalach"):
         assert term in printed
     for kind in ("x-application/hl7-v2+er7", "application/dicom", "text/csv", "application/fhir+ndjson"):
