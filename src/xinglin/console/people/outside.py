@@ -98,7 +98,8 @@ class Outside:
         if found.stage == "in":
             if found.person != person.id:
                 raise _refused("sub", "Somebody else signed in there.")
-            return self._people.proved(token, found, person, from_)
+            step = self._people.proved(token, found, person, from_)
+            return msgspec.structs.replace(step, return_to=found.return_to)
         return self._people.passed(token, person, from_, found.return_to, proved=_seconds(claims, "auth_time") * 1000)
 
     def _check(self, claims: Mapping[str, Any], out: Outgoing) -> None:

@@ -327,8 +327,9 @@ def test_whoever_is_signed_in_proves_it_there_anew(
     with pytest.raises(OutsideRefused, match="anew"):
         outside.came_back(token, given, from_=HERE)
     issuer.says |= {"auth_time": clock() // 1000}
-    asked = sent(outside, issuer, token)
+    asked = sent(outside, issuer, token, "/account/code")
     step = outside.came_back(token, given | {"state": asked["state"]}, from_=HERE)
+    assert step.return_to == "/account/code"
     session = people.session(step.token)
     assert session is not None and people.fresh(session, 1) and people.session(token) is None
 
