@@ -8,6 +8,7 @@ of a code is known at run time only, its beginning is a *family*, written with a
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -37,6 +38,17 @@ class Module:
     name: str
     tree: ast.Module
     constants: dict[str, str] = field(default_factory=dict)
+    says: bool = False
+
+    @functools.cached_property
+    def functions(self) -> list[tuple[str, list[str], list[ast.Call]]]:
+        """Every function's name, its arguments without ``self``, and the calls in it."""
+        found = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names = [one.arg for one in node.args.args if one.arg not in ("self", "cls")]
+                found.append((node.name, names, [one for one in ast.walk(node) if isinstance(one, ast.Call)]))
+        return found
 
 
 @dataclass(frozen=True)
@@ -50,19 +62,20 @@ class Wrapper:
 
 def codes(sources: Path) -> dict[str, list[Use]]:
     """Every code with its uses; ``sources`` is the folder of the package."""
-    modules = [_module(path, sources) for path in sorted(sources.rglob("*.py")) if "words" not in path.parts]
+    modules = _modules(sources)
+    saying = [module for module in modules if module.says]
     found: dict[str, list[Use]] = defaultdict(list)
     for module in modules:
         for code, use in _of_classes(module):
             found[code].append(use)
-    wrappers: dict[str, dict[str, list[Wrapper]]] = {module.name: {} for module in modules}
+    wrappers: dict[str, dict[str, list[Wrapper]]] = {module.name: {} for module in saying}
     for _ in range(ROUNDS):
-        for module in modules:
+        for module in saying:
             for name, wrapper in _wrappers(module, wrappers[module.name]):
                 known = wrappers[module.name].setdefault(name, [])
                 if wrapper not in known:
                     known.append(wrapper)
-    for module in modules:
+    for module in saying:
         for code, use in _of_calls(module, wrappers[module.name]):
             found[code].append(use)
     known = {code.split(".")[0] for code in found}
@@ -75,7 +88,7 @@ def codes(sources: Path) -> dict[str, list[Use]]:
 
 def raised(sources: Path) -> dict[str, list[Use]]:
     """Codes of error classes with the words of every ``raise``."""
-    trees = [_module(path, sources) for path in sorted(sources.rglob("*.py"))]
+    trees = _modules(sources)
     by_class = {name: code for module in trees for name, code in _class_codes(module.tree)}
     found: dict[str, list[Use]] = defaultdict(list)
     for module in trees:
@@ -90,9 +103,15 @@ def raised(sources: Path) -> dict[str, list[Use]]:
     return dict(found)
 
 
+@functools.cache
+def _modules(sources: Path) -> tuple[Module, ...]:
+    return tuple(_module(path, sources) for path in sorted(sources.rglob("*.py")) if "words" not in path.parts)
+
+
 def _module(path: Path, sources: Path) -> Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    module = Module(path, str(path.relative_to(sources)), tree)
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    module = Module(path, str(path.relative_to(sources)), tree, says=any(f"{name}(" in text for name in SAYERS))
     for node in tree.body:
         for target, value in _assigned(node):
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -158,20 +177,12 @@ def _argument(node: ast.Call, at: int, keyword: str) -> ast.expr | None:
     return named or (node.args[at] if len(node.args) > at else None)
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node, bool(node.args.args) and node.args.args[0].arg in {"self", "cls"}
-
-
 def _wrappers(module: Module, known: dict[str, list[Wrapper]]) -> Iterator[tuple[str, Wrapper]]:
-    for function, method in _functions(module.tree):
-        names = [one.arg for one in function.args.args][1 if method else 0 :]
-        for call in ast.walk(function):
-            if isinstance(call, ast.Call):
-                for head, hole in _said(call, module, known):
-                    if hole in names:
-                        yield function.name, Wrapper(head, names.index(hole), hole)
+    for function, names, calls in module.functions:
+        for call in calls:
+            for head, hole in _said(call, module, known):
+                if hole in names:
+                    yield function, Wrapper(head, names.index(hole), hole)
 
 
 def _said(call: ast.Call, module: Module, known: dict[str, list[Wrapper]]) -> Iterator[tuple[str, str]]:
@@ -192,11 +203,7 @@ def _sayers(call: ast.Call, known: dict[str, list[Wrapper]]) -> list[Wrapper]:
 
 
 def _of_calls(module: Module, known: dict[str, list[Wrapper]]) -> Iterator[tuple[str, Use]]:
-    parameters = {
-        id(inner): {one.arg for one in function.args.args}
-        for function, _ in _functions(module.tree)
-        for inner in ast.walk(function)
-    }
+    parameters = {id(call): set(names) for _, names, calls in module.functions for call in calls}
     for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
         for wrapper in _sayers(call, known):
             said = _argument(call, wrapper.at, wrapper.keyword)

@@ -15,10 +15,11 @@ VISIBLE = frozenset({"title", "aria-label", "aria-description", "aria-roledescri
 UNREAD = frozenset({"code", "kbd", "pre", "script", "style", "samp"})
 VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 TRANSLATORS = frozenset({"_", "gettext", "ngettext", "N_", "term", "asset", "integrity", "fresh_id"})
-_NAMES = "Xinglin 杏林 Python CLI JSON CSV SVG PDF QR DID ID UTC English 中文 DUO ODRL FHIR DCAT TOTP"
+_NAMES = "Xinglin 杏林 Python CLI JSON CSV SVG PDF QR DID ID UTC English 中文 DUO ODRL FHIR DCAT TOTP LD"
 NAMES = frozenset(_NAMES.split())
 """Proper names and notations: the same in both languages."""
 _HOLE = "\ue000"
+_FILE = re.compile(r"\b[\w-]+\.(?:txt|json|csv|zip|toml|po)\b")
 _LETTERS = re.compile(r"[A-Za-z]{2,}|[\u4e00-\u9fff]+")
 _SENTENCE = re.compile(r"^[A-Z][a-z]+|[\u4e00-\u9fff]")
 
@@ -63,7 +64,9 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         for name, value in attrs:
-            shown = name in VISIBLE or (name == "value" and given.get("type") in ("submit", "button"))
+            shown = name in VISIBLE or (
+                name == "value" and tag == "input" and given.get("type") in ("submit", "button")
+            )
             if shown and value and _reads(value):
                 self.found.append((self.getpos()[0], f'{name}="{value.replace(_HOLE, "…")}"'))
         if tag not in VOID:
@@ -84,7 +87,7 @@ class _Reader(HTMLParser):
 
 
 def _reads(text: str) -> bool:
-    return bool(set(_LETTERS.findall(text)) - NAMES)
+    return bool(set(_LETTERS.findall(_FILE.sub("", text))) - NAMES)
 
 
 def _spoken(tree: nodes.Node) -> Iterator[Found]:

@@ -107,6 +107,26 @@ withdrawn | 已撤回
 withheld | 已扣留
 working | 进行中
 written | 已写入
+draft | 草稿
+queued | 排队中
+checking | 检查中
+running | 运行中
+finished | 已完成
+live | 实时
+connected | 已连接
+lost | 已断开
+late | 已迟
+overdue | 已逾期
+in-force | in force | 生效中
+reviewing | 审查中
+needs-votes | needs votes | 待表决
+denied | 已拒绝
+positive | 同意
+negative | 不同意
+unknown | not known | 未知
+good | 良好
+warn | needs attention | 需注意
+bad | something is wrong | 有问题
 """
 
 EVENTS = """
