@@ -45,13 +45,13 @@ from xinglin.kernel.verdict import Denied
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.approvals import NodeApprovals
 from xinglin.node.blast import blast_radius
-from xinglin.node.computer import cells_file
 from xinglin.node.decider import NodeDecider
 from xinglin.node.engine_sets import write_sets
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.halting import STALE
 from xinglin.node.law import NodeLaw
 from xinglin.node.logview import LogView, Trusted
+from xinglin.node.looks_counted import cells_file
 from xinglin.node.outbox import Outbox
 from xinglin.node.pilots import NodePilots
 from xinglin.node.release import NodeLedger, NodeReleaser, NodeReleaseStore

@@ -22,6 +22,7 @@ from xinglin.kernel.states import IllegalMove
 from xinglin.kernel.verdict import Denied
 from xinglin.node.budgets import NodeBudgets
 from xinglin.node.comparing import Comparison, Conclusion, Layout, finer_names
+from xinglin.node.looks_counted import cells_file, place_for
 from xinglin.node.outbox import Outbox
 from xinglin.node.prepared import Preparations, Prepared
 from xinglin.node.vault import Vault
@@ -354,7 +355,6 @@ class Computation:
     async def _keep_counted(self) -> None:
         """A noised answer keeps no cells: who was counted is kept for the persons themselves."""
         from xinglin.node import engine_messages as em
-        from xinglin.node.looks_counted import place_for
 
         kept = place_for(self._desk.folder, self._use.run)
         await self._desk.engine.cells(em.Cells(self._use.run, counted=kept))
@@ -446,8 +446,3 @@ def _parts(algorithm: Algorithm, state: State) -> list[object]:
 def cell_rows(use: Use, cells: tuple[str, ...]) -> tuple[CellRow, ...]:
     """The rows by which a run's released cells are found again."""
     return tuple(CellRow(use.plan.data_set, use.run, cell, cells_file(use.run)) for cell in cells)
-
-
-def cells_file(run: str) -> str:
-    """Where the persons of a run's cells lie, relative to the node's folder."""
-    return f"releases/{run}.cells"

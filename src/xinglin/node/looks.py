@@ -21,9 +21,8 @@ from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import deny
 from xinglin.node.joining import SALT_FILE
 from xinglin.node.looks_counted import code_of, codes_of
-from xinglin.node.looks_keeper import open_look_book
 from xinglin.node.settings import NodeSettings
-from xinglin.node.wiring import open_node_database
+from xinglin.node.wiring import open_look_book, open_node_database
 from xinglin.stores.look_book import Complaint, LookBook
 from xinglin.wire.errors import Refused
 

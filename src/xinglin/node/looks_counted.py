@@ -6,12 +6,16 @@ from pathlib import Path
 
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.lake.persons import person_code
-from xinglin.node.computer import cells_file
 from xinglin.node.joining import SALT_FILE
 from xinglin.node.settings import NodeSettings
 
 CODE_BYTES = 8
 COUNTED_FOLDER = "counted"
+
+
+def cells_file(run: str) -> str:
+    """Where the persons of a run's cells lie, relative to the node's folder."""
+    return f"releases/{run}.cells"
 
 
 def counted_file(run: str) -> str:

@@ -24,7 +24,6 @@ from xinglin.node.joining import SALT_FILE
 from xinglin.node.logview import LogView
 from xinglin.node.looks_counted import code_of, counted
 from xinglin.node.runs import use_of
-from xinglin.node.settings import NodeSettings
 from xinglin.stores.look_book import LookBook
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.extracts import is_extract
@@ -174,8 +173,3 @@ def _kind(use: Use) -> LookKind:
     if is_extract(use.plan):
         return "extract"
     return "noised" if is_noisy(use.plan.algorithm) else "run"
-
-
-def open_look_book(folder: Path, settings: NodeSettings) -> LookBook:
-    """The book of looks, wherever the node's settings put its database."""
-    return LookBook(settings.database_url) if settings.database_url else LookBook.in_folder(folder)

@@ -15,8 +15,9 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict, deny
 from xinglin.node.agreements import NodeAgreements
 from xinglin.node.budgets import NodeBudgets
 from xinglin.node.chains import chain_of
-from xinglin.node.computer import cell_rows, cells_file
+from xinglin.node.computer import cell_rows
 from xinglin.node.logview import LogView
+from xinglin.node.looks_counted import cells_file
 from xinglin.node.outbox import Outbox
 from xinglin.privacy.differencing import ReleasedCell
 from xinglin.privacy.noise.reserving import Waits

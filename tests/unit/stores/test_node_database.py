@@ -23,8 +23,8 @@ from xinglin.gate.model import Record
 from xinglin.gate.ports import Ledger, ReleaseStore
 from xinglin.kernel.states import IllegalMove
 from xinglin.kernel.verdict import Allowed, Denied
-from xinglin.node.computer import cells_file
 from xinglin.node.engine_sets import write_sets
+from xinglin.node.looks_counted import cells_file
 from xinglin.node.release import NodeLedger, NodeReleaseStore
 from xinglin.privacy.differencing import ReleasedCell
 from xinglin.stores.database_errors import StoreError
