@@ -11,7 +11,6 @@ from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 
 if TYPE_CHECKING:
-    from xinglin.console.frame import Nav
     from xinglin.console.people.model import Person, Session
     from xinglin.console.people.service import People
     from xinglin.console.seats import Seat
@@ -50,7 +49,7 @@ class Visit:
         self._calls = calls
         self.public = public
         """What everybody may ask: ``calls.public.PublicCalls``."""
-        self.nav: tuple[Nav, ...] = ()
+        self.nav: tuple[Any, ...] = ()
 
     @property
     def person(self) -> Person | None:
