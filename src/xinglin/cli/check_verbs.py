@@ -98,12 +98,12 @@ def verify(
     A bundle (zip), as the console's evidence pages give it, is verified whole: every entry by its receipt.
     A proof of looks (xinglin patients looks --proof) too: that no look was left out, changed or moved.
     """
-    from xinglin.evidence.archive import is_archive
     from xinglin.evidence.policy import parse_policy
     from xinglin.evidence.receipt import verify_receipt
     from xinglin.kernel.codec import decode_json
     from xinglin.kernel.instants import to_text
     from xinglin.sdk.results import OPENING_SUFFIX, POLICY_SUFFIX, Opening, proof_of
+    from xinglin.stores.evidence_archive import is_archive
 
     if is_archive(receipt.read_bytes()):
         _verify_bundle(receipt, policy)
@@ -142,9 +142,9 @@ def verify(
 def _verify_bundle(bundle: Path, policy: Path | None) -> None:
     import hashlib
 
-    from xinglin.evidence.archive import verify_archive
     from xinglin.evidence.policy import parse_policy
     from xinglin.kernel.instants import to_text
+    from xinglin.stores.evidence_archive import verify_archive
 
     verified = verify_archive(bundle.read_bytes(), parse_policy(policy.read_bytes()) if policy is not None else None)
     checkpoint, names = verified.checkpoint, verified.manifest.names

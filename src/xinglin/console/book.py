@@ -19,7 +19,6 @@ from xinglin.console.book_chain import CHAIN_ENTRIES, Chain, chain_of
 from xinglin.console.book_readme import read_me
 from xinglin.console.book_words import line_of
 from xinglin.console.errors import ConsoleError, NotThere
-from xinglin.evidence.archive import README, Manifest, Proved, write_archive
 from xinglin.evidence.checkpoint import parse_checkpoint
 from xinglin.evidence.entry import Entry, decode_entry
 from xinglin.evidence.errors import EvidenceError, QuorumMissed
@@ -33,6 +32,7 @@ from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.sdk.errors import NotVerified
 from xinglin.sdk.logbook import Found, Reader
 from xinglin.stores.console_book import BookStore, Line, Wanted
+from xinglin.stores.evidence_archive import README, Manifest, Proved, write_archive
 from xinglin.stores.log_errors import LogCorrupt
 from xinglin.wire.approvals import APPROVAL_KIND, END_KIND, ApprovalRecord
 from xinglin.wire.record import RECORD_KINDS, SpaceRecord

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xinglin.evidence.archive import Manifest
 from xinglin.kernel.instants import to_text
+from xinglin.stores.evidence_archive import Manifest
 
 _TEXT = """# Evidence of “{space}”
 

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from xinglin.cli.app import app
 from xinglin.console.book import Book
 from xinglin.console.errors import NotThere
-from xinglin.evidence.archive import verify_archive
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.policy import parse_policy
 from xinglin.evidence.receipt import verify_receipt
 from xinglin.sdk.errors import NotVerified
 from xinglin.sdk.logbook import Logbook
 from xinglin.sdk.space import Space
+from xinglin.stores.evidence_archive import verify_archive
 from xinglin.stores.log_errors import LogCorrupt
 from xinglin.wire.endings import sign_ending
 

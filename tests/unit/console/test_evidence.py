@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from tests.unit.console.hall import Hall
 
-from xinglin.evidence.archive import verify_archive
 from xinglin.evidence.compact import COMPACT_BYTES, check_compact, compact_receipt
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.errors import MalformedReceipt
 from xinglin.evidence.policy import parse_policy
 from xinglin.evidence.receipt import verify_receipt
+from xinglin.stores.evidence_archive import verify_archive
 
 RUN = "run-" + "a" * 26
 

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 from tests.unit.sdk.fake_hub import FakeHub
 
-from xinglin.evidence.archive import Manifest, Proved, is_archive, verify_archive, write_archive
 from xinglin.evidence.errors import EvidenceError, MalformedArchive
 from xinglin.evidence.policy import parse_policy
 from xinglin.evidence.receipt import build_receipt
 from xinglin.evidence.tiles import TileReader
 from xinglin.kernel.errors import LimitExceeded, XinglinError
+from xinglin.stores.evidence_archive import Manifest, Proved, is_archive, verify_archive, write_archive
 
 HUB = FakeHub()
 NOTE = HUB._note()
