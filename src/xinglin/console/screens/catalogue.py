@@ -286,8 +286,9 @@ def _understood(visit: Visit, found: Found) -> list[tuple[str, str]]:
     told = []
     for part in found.understood:
         concept = next((term[1:] for term in part.terms if term.startswith("#") and term[1:] in known.concepts), "")
-        if concept:
-            told.append((part.text, known.label(concept)[1 if zh else 0]))
+        label = known.label(concept)[1 if zh else 0] if concept else ""
+        if label and label.casefold() != part.text.casefold():
+            told.append((part.text, label))
     return told
 
 
