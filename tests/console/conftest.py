@@ -77,7 +77,7 @@ def launch(chromium: str) -> Iterator[Callable[..., Browser]]:
 
     with sync_playwright() as playwright:
         yield lambda **options: playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"], **options
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"], **options
         )
 
 
