@@ -17,7 +17,7 @@ NAV = (
     Nav(roles=HOSPITAL, path="/budgets", label=N_("Budgets"), order=65),
     Nav(roles=RESEARCHER, path="/study-budgets", label=N_("Budgets"), order=60),
 )
-CSS = ("screens/charts.css",)
+CSS = ("screens/charts.css", "screens/hospital.css")
 AHEAD_DAYS = 30
 """So many days ahead a gauge's forecast looks, at the pace of the last thirty."""
 UNITS = 10**12
