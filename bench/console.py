@@ -235,6 +235,10 @@ def main(arguments: list[str]) -> None:
     """Run it."""
     small = quick(arguments)
     sizes = SMALL if small else WHOLE
+    fewer = next((one.removeprefix("--entries=") for one in arguments if one.startswith("--entries=")), "")
+    if fewer:  # for a machine that is shared: figures are then of a shorter log
+        sizes = msgspec.structs.replace(sizes, entries=int(fewer))
+    row(studies=sizes.studies, data_sets=sizes.data_sets, log_entries=sizes.entries)
     with tempfile.TemporaryDirectory() as name, opened(Path(name), sizes) as bench:
         gc.collect()
         before = memory_mb()

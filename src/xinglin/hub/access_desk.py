@@ -70,6 +70,7 @@ class AccessDesk:
         self._members, self.approvals, self.access, self._store = members, approvals, access, store
         self.keys, self._clock = keys, clock
         self._folded: dict[str, Application] = {}
+        self._resolved: dict[str, tuple[str, str, Form]] = {}
         self._known: dict[str, None] | None = None
         self.offers = AgreementIndex(store)
         self.changed = asyncio.Condition()
@@ -223,13 +224,21 @@ class AccessDesk:
         for row in self.access.motions():
             if not row.resolution:
                 continue
-            content = self.motion_of(row)
-            for logged in (self.approvals.logged.get(digest) for digest in self.approvals.reviewed.get(row.study, ())):
-                if logged is not None and logged.notice.approval == self.resolution_digest(row):
-                    form = self.form_of(row.application, content.form)
-                    committee = self.approvals.charters[content.committee].charter.name
-                    entries.append(permit_entry(logged, form, names, committee, now))
+            approval, committee, form = self._approved(row)
+            logged = self.approvals.logged.get(approval)
+            if logged is not None and approval in self.approvals.reviewed.get(row.study, ()):
+                entries.append(permit_entry(logged, form, names, committee, now))
         return tuple(sorted(entries, key=lambda entry: entry.log_index))
+
+    def _approved(self, row: MotionRow) -> tuple[str, str, Form]:
+        """Digest of a motion's resolution, its committee's name and its form, which never change: read once."""
+        if row.motion not in self._resolved:
+            content = self.motion_of(row)
+            committee = self.approvals.charters[content.committee].charter.name
+            self._resolved[row.motion] = (
+                self.resolution_digest(row), committee, self.form_of(row.application, content.form)
+            )  # fmt: skip
+        return self._resolved[row.motion]
 
     def committees(self) -> tuple[CommitteeView, ...]:
         """Committees in force."""

@@ -37,6 +37,29 @@ def study_page(
     return StudiesPage(lines, len(kept))
 
 
+def operator_page(
+    desk: AccessDesk, *, text: str = "", states: Sequence[str] = (), offset: int = 0, most: int = 50, due: bool = False
+) -> StudiesPage:
+    """Applications as the operator sees them, newest first; with ``due`` those that wait for it, oldest first.
+
+    Raises ``LimitExceeded`` for more than a page. Who has one until when is worked out for the page alone.
+    """
+    STUDIES_PAGE.check(most)
+    wanted, offers = text.casefold(), desk.offers.by_study()
+    kept = [
+        (line, one)
+        for one in desk.every()
+        for line in (_line(one.form.study, offers.get(one.form.study, []), one),)
+        if (not due or (one.state != "WITHDRAWN" and not one.outcome))
+        and (not states or line.state in states)
+        and (wanted in line.title.casefold() or wanted in line.application)
+    ]
+    kept.sort(key=lambda pair: pair[1].since if due else -pair[1].since)
+    page = kept[max(0, offset) : max(0, offset) + max(0, most)]
+    lines = tuple(_waiting(desk, line, one, offers.get(line.study, ())) for line, one in page)
+    return StudiesPage(lines, len(kept))
+
+
 def _studies(
     desk: AccessDesk, asker: str, offers: Mapping[str, Sequence[Indexed]]
 ) -> Iterator[tuple[StudyLine, Application | None]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.unit.console.hall import Hall
 
+from xinglin.kernel.errors import XinglinError
 from xinglin.testing.hub_line import HubLine
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.space import parse_invite
@@ -96,3 +97,11 @@ def test_a_hub_that_is_away_is_told_and_nothing_breaks(tmp_path: Path) -> None:
         assert answer.status_code == 503 and "No process runs" in answer.text
     finally:
         hall.close()
+
+
+def test_applications_are_told_in_pages(hall: Hall) -> None:
+    page = hall.console.calls(hall.console.seats["operator"], "").applications(due=True)
+    assert (page.total, page.lines) == (0, ())
+    for words in ({"offset": "x"}, {"most": "2000"}, {"most": "-1"}):
+        with pytest.raises(XinglinError):
+            hall.console.lines.desk(hall.console.seats["operator"].folder, "access-lines", **words)

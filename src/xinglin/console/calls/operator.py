@@ -10,12 +10,16 @@ from xinglin.console.calls.base import Item, ItemAct, Pulse
 from xinglin.console.calls.watching import WatchingCalls
 from xinglin.console.errors import BadField, NotThere
 from xinglin.wire.access import ApplicationView
+from xinglin.wire.errors import Refused
+from xinglin.wire.studies import StudiesPage, StudyLine
 from xinglin.words import N_
 
 INVITED = ("provider", "consumer", "service", "person", "workspace")
 """Roles that an invite may name."""
 INVITE_DAYS = 7
 OUTCOMES = ("positive", "negative")
+INBOX_APPLICATIONS = 50
+"""So many applications the inbox shows; the list has the rest."""
 
 
 class Witnessing(msgspec.Struct, frozen=True):
@@ -72,7 +76,7 @@ class OperatorCalls(WatchingCalls):
 
     def inbox(self) -> tuple[Item, ...]:
         """What waits for the operator: applications to accept or to decide, and what is wrong at the hub."""
-        items = [_waiting(view) for view in self.applications() if _of_operator(view)]
+        items = [_waiting(line) for line in self.applications(due=True, most=INBOX_APPLICATIONS).lines]
         status = self.status()
         if status.log_trouble:
             title = N_("The log does not reach its witnesses")
@@ -104,17 +108,26 @@ class OperatorCalls(WatchingCalls):
 
     # --- applications --------------------------------------------------------------------------
 
-    def applications(self) -> tuple[ApplicationView, ...]:
-        """Every application, oldest first."""
-        told = self.lines.desk(self.seat.folder, "access-applications")
-        return msgspec.convert(told, tuple[ApplicationView, ...])
+    def applications(
+        self, *, text: str = "", states: str = "", offset: int = 0, most: int = 50, due: bool = False
+    ) -> StudiesPage:
+        """Applications in lines, newest first; with ``due`` those that wait for the operator, oldest first."""
+        given = {
+            "text": text,
+            "standing": states,
+            "offset": str(offset),
+            "most": str(most),
+            "due": "yes" if due else "",
+        }
+        return msgspec.convert(self.lines.desk(self.seat.folder, "access-lines", **given), StudiesPage)  # type: ignore[arg-type]
 
     def application(self, application: str) -> ApplicationView:
         """One of them; raises ``NotThere``."""
-        found = next((one for one in self.applications() if one.application.id == application), None)
-        if found is None:
-            raise NotThere("There is no such application.", remedy="Look at the list of applications.")
-        return found
+        try:
+            told = self.lines.desk(self.seat.folder, "access-application", id=application)
+        except Refused as refused:
+            raise NotThere("There is no such application.", remedy="Look at the list of applications.") from refused
+        return msgspec.convert(told, ApplicationView)
 
     def accept(self, application: str, *, fast: bool = False) -> None:
         """Take the application as complete: the clocks run."""
@@ -159,8 +172,6 @@ class OperatorCalls(WatchingCalls):
 
     def negotiations(self) -> list[dict[str, Any]]:
         """Processes of the Dataspace Protocol that the hub takes part in; none where it does not speak it."""
-        from xinglin.wire.errors import Refused
-
         try:
             found: list[dict[str, Any]] = self.lines.desk(self.seat.folder, "dsp-list")
         except Refused:
@@ -168,25 +179,8 @@ class OperatorCalls(WatchingCalls):
         return found
 
 
-def _of_operator(view: ApplicationView) -> bool:
-    return any(task.desk == "operator" and not task.done and task.due is not None for task in view.tasks)
-
-
-def _waiting(view: ApplicationView) -> Item:
-    found = view.application
-    task = next(task for task in view.tasks if task.desk == "operator" and not task.done)
-    path = f"/applications/{found.id}"
-    acts: tuple[ItemAct, ...] = ()
-    if not found.accepted:
-        acts = (ItemAct(N_("Accept as complete"), f"{path}/accept", "a", "primary"),)
-    return Item(
-        found.id,
-        "item.admission",
-        found.form.project.title,
-        path,
-        words=found.form.project.plain_summary,
-        who=task.name,
-        since=task.since,
-        due=task.due or 0,
-        acts=acts,
-    )
+def _waiting(line: StudyLine) -> Item:
+    path = f"/hub/applications/{line.application}"
+    acts = (ItemAct(N_("Accept as complete"), f"{path}/accept", "a", "primary"),) if line.state == "applied" else ()
+    return Item(line.application, "item.admission", line.title, path, line.data_set, line.owner, line.since, line.due,
+                acts=acts)  # fmt: skip

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
 from xinglin.access.register import PermitEntry
 from xinglin.console.calls.base import Hit, Pulse, SeatCalls
+from xinglin.console.calls.public import REGISTER_S
 from xinglin.console.errors import NotThere
+from xinglin.console.lines import Lines
+from xinglin.console.seats import Seat
 from xinglin.contract.replay import History
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Instant
@@ -66,6 +71,11 @@ class WatchingCalls(SeatCalls):
     """Calls of a seat that watches over a space; ``PARTICIPANT_PATH`` leads to the role's page of a participant."""
 
     PARTICIPANT_PATH = ""
+
+    def __init__(self, seat: Seat, lines: Lines) -> None:
+        super().__init__(seat, lines)
+        self._register: tuple[PermitEntry, ...] = ()
+        self._register_until = 0.0
 
     def pulse(self) -> Pulse:
         """Whether the log is followed."""
@@ -132,8 +142,11 @@ class WatchingCalls(SeatCalls):
         )
 
     def register(self) -> tuple[PermitEntry, ...]:
-        """The public register of permits, as the hub serves it."""
-        return self.lines.open(self.seat.folder).get("/v1/access/register", tuple[PermitEntry, ...])
+        """The public register of permits, as the hub serves it; at most half a minute old."""
+        if time.monotonic() > self._register_until:
+            found = self.lines.open(self.seat.folder).get("/v1/access/register", tuple[PermitEntry, ...])
+            self._register, self._register_until = found, time.monotonic() + REGISTER_S
+        return self._register
 
     def agreements(self) -> tuple[tuple[str, History], ...]:
         """Every agreement of the log with its history, newest first."""

@@ -9,9 +9,10 @@ from xinglin.console.calls.watching import DAY_MS, WATCHED_DAYS
 from xinglin.console.charts import Bar, bars
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
-from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.listing import PAGE_ROWS, Column, Empty, Filter, listing
 from xinglin.console.screens.regulator import TROUBLES
 from xinglin.console.visit import Form, Visit
+from xinglin.wire.studies import STATES, StudyLine
 from xinglin.words import N_
 
 ROLES = ("operator",)
@@ -129,26 +130,26 @@ def participant(visit: Visit, did: str) -> Page:
 def applications(visit: Visit) -> Page:
     """Every application, and who has it."""
     _, calls = visit.words.text, _calls(visit)
-    rows: list[dict[str, Any]] = [
-        {
-            "id": one.application.id,
-            "title": one.application.form.project.title,
-            "state": f"state.{one.application.state}",
-            "since": one.application.since,
-            "waiting": one.waiting_zh if visit.words.language == "zh" else one.waiting,
-        }
-        for one in reversed(calls.applications())
-    ]
+    query = visit.query
+    text, states = query.get("q", "").strip()[:200], query.get("state", "").removeprefix("study-state.")
+    page = visit.number("page", 1, least=1)
+    told = calls.applications(text=text, states=states, offset=(page - 1) * PAGE_ROWS, most=PAGE_ROWS)
     columns = (
-        Column("title", _("Study"), "text", "/hub/applications/{id}"),
-        Column("state", _("State"), "state"),
-        Column("since", _("Since"), "date"),
-        Column("waiting", _("Why it waits")),
+        Column("title", _("Study"), "text", "/hub/applications/{id}", sort=False),
+        Column("state", _("State"), "state", sort=False),
+        Column("owner", _("Who has it"), sort=False),
+        Column("since", _("Since"), "date", sort=False),
+        Column("waiting", _("Why it waits"), sort=False),
     )
-    states = {row["state"]: visit.words.term(row["state"]) for row in rows}
+
+    def every() -> list[dict[str, Any]]:
+        return [_line(visit, one) for one in calls.applications(text=text, states=states, most=1_000).lines]
+
     found = listing(
-        visit, "applications", columns, rows, empty=Empty(_("Nobody applied yet.")),
-        filters=(Filter("state", _("State"), states),),
+        visit, "applications", columns, [_line(visit, one) for one in told.lines],
+        total=told.total, every=every, empty=Empty(_("Nobody applied yet.")),
+        filters=(Filter("state", _("State"), {f"study-state.{key}": visit.words.term(f"study-state.{key}")
+                                               for key in STATES}),),
     )  # fmt: skip
     return Page(
         "regulator/list.html",
@@ -296,6 +297,17 @@ ROUTES = (
     federation,
     federate,
 )
+
+
+def _line(visit: Visit, one: StudyLine) -> dict[str, Any]:
+    return {
+        "id": one.application,
+        "title": one.title,
+        "state": f"study-state.{one.state}",
+        "owner": one.owner,
+        "since": one.since,
+        "waiting": one.waiting_zh if visit.words.language == "zh" else one.waiting,
+    }
 
 
 def _calls(visit: Visit) -> OperatorCalls:
