@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from xinglin.access.complaint import Complaint
 from xinglin.evidence.looks import Look, LookProof, PlaceProof, VerifiedLooks, verify_looks
 from xinglin.evidence.policy import parse_policy
 from xinglin.kernel.errors import XinglinError
@@ -23,7 +24,7 @@ from xinglin.node.joining import SALT_FILE
 from xinglin.node.looks_counted import code_of, codes_of
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import open_look_book, open_node_database
-from xinglin.stores.look_book import Complaint, LookBook
+from xinglin.stores.look_book import LookBook
 from xinglin.wire.errors import Refused
 
 COMPLAINT_WORDS = Limit("words of a complaint", 2_000, "characters")

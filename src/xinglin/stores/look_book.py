@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import URL
 
+from xinglin.access.complaint import Complaint
 from xinglin.evidence.commitments import commit, derive_salt
 from xinglin.evidence.looks import Look, Opening, OpenLook, Page, PlaceProof, chain
 from xinglin.evidence.looks_tree import BLOCK, PageTree, is_marked, marked, root_of_level
@@ -29,24 +30,6 @@ PLACES_TIMES = 4
 LOOKS_AT_ONCE = Limit("looks on one page", 10_000, "looks")
 _REST_S = 0.0005
 """Between blocks of a page: whoever answers a run's round in this process goes first."""
-
-
-class Complaint(msgspec.Struct, frozen=True):
-    """What a patient says is wrong about a look (``about``: its use, or empty). ``answered_at`` -1: it waits."""
-
-    id: str
-    person: str
-    at: Instant
-    about: str
-    words: str
-    answer: str = ""
-    answered_at: Instant = -1
-    answered_by: str = ""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nobody has answered it."""
-        return self.answered_at < 0
 
 
 class PageRow(msgspec.Struct, frozen=True):

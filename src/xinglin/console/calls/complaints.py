@@ -10,7 +10,7 @@ from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 
 if TYPE_CHECKING:
-    from xinglin.stores.look_book import Complaint
+    from xinglin.access.complaint import Complaint
 
 ANSWER_MS = 15 * 86_400_000
 """Within this time a person who asks about their data is answered (PIPL, Article 50; 15 working days at most)."""

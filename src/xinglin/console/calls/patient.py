@@ -16,11 +16,11 @@ from xinglin.terms.consent import CATEGORIES, EVERYTHING, Where
 from xinglin.words import N_
 
 if TYPE_CHECKING:
+    from xinglin.access.complaint import Complaint
     from xinglin.evidence.looks import Look, LookProof, Numbered, VerifiedLooks
     from xinglin.node.consent_preview import Touched
     from xinglin.node.settings import NodeSettings
     from xinglin.stores.consent_register import ChoiceReceipt
-    from xinglin.stores.look_book import Complaint
     from xinglin.terms.consent import Choice
 
 SOURCE = "the person, in the console"
