@@ -3,6 +3,8 @@
 No script, no inline style: colours are classes (``assets/screens/charts.css``), and nothing is told by colour alone.
 """
 
+from __future__ import annotations
+
 from xinglin.console.charts.bars import Bar, Bin, Group, bars, columns, histogram
 from xinglin.console.charts.curves import Line, Mark, Step, lines, spark, survival
 from xinglin.console.charts.forest import Estimate, forest
