@@ -9,7 +9,6 @@ and the catalogues themselves (placeholders, one text with two translations). En
 from __future__ import annotations
 
 import ast
-import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -181,10 +180,8 @@ def codes() -> Iterator[Finding]:
             yield Finding("src/xinglin/words/zh/errors.po", 0, "whole, though its English words vary", code)
 
 
-@functools.cache
-def _modules() -> tuple[tuple[str, ast.Module], ...]:
-    paths = (path for path in sorted(SOURCES.rglob("*.py")) if "words" not in path.parts)
-    return tuple((_short(path), ast.parse(path.read_text(encoding="utf-8"))) for path in paths)
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    yield from ((_short(module.path), module.tree) for module in words_codes.modules_of(SOURCES))
 
 
 def _short(path: Path) -> str:

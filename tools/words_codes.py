@@ -62,7 +62,7 @@ class Wrapper:
 
 def codes(sources: Path) -> dict[str, list[Use]]:
     """Every code with its uses; ``sources`` is the folder of the package."""
-    modules = _modules(sources)
+    modules = modules_of(sources)
     saying = [module for module in modules if module.says]
     found: dict[str, list[Use]] = defaultdict(list)
     for module in modules:
@@ -88,7 +88,7 @@ def codes(sources: Path) -> dict[str, list[Use]]:
 
 def raised(sources: Path) -> dict[str, list[Use]]:
     """Codes of error classes with the words of every ``raise``."""
-    trees = _modules(sources)
+    trees = modules_of(sources)
     by_class = {name: code for module in trees for name, code in _class_codes(module.tree)}
     found: dict[str, list[Use]] = defaultdict(list)
     for module in trees:
@@ -104,7 +104,8 @@ def raised(sources: Path) -> dict[str, list[Use]]:
 
 
 @functools.cache
-def _modules(sources: Path) -> tuple[Module, ...]:
+def modules_of(sources: Path) -> tuple[Module, ...]:
+    """Every module of a package but its catalogues' room, read once."""
     return tuple(_module(path, sources) for path in sorted(sources.rglob("*.py")) if "words" not in path.parts)
 
 

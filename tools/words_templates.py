@@ -15,7 +15,7 @@ VISIBLE = frozenset({"title", "aria-label", "aria-description", "aria-roledescri
 UNREAD = frozenset({"code", "kbd", "pre", "script", "style", "samp"})
 VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 TRANSLATORS = frozenset({"_", "gettext", "ngettext", "N_", "term", "asset", "integrity", "fresh_id"})
-_NAMES = "Xinglin 杏林 Python CLI JSON CSV SVG PDF QR DID ID UTC English 中文 DUO ODRL FHIR DCAT TOTP LD"
+_NAMES = "Xinglin 杏林 Python CLI JSON CSV SVG PDF QR DID ID UTC English 中文 DUO ODRL FHIR DCAT TOTP LD Ctrl"
 NAMES = frozenset(_NAMES.split())
 """Proper names and notations: the same in both languages."""
 _HOLE = "\ue000"
