@@ -31,6 +31,8 @@ def test_words_that_are_none_of_ours_are_left_out() -> None:
     found = asked_of({"q": "x" * 1_000, "colour": "red", "answers": "yes,maybe", "study": "", "grade": ","})
     assert len(found.text) == 400 and found.chosen == {} and found.answers == ()
     assert asked_of({"answers": "yes,maybe", "study": "s"}).answers == ("yes",)
+    months = asked_of({"from": "2024-13", "to": "2024-02"})
+    assert (months.from_month, months.to_month) == ("", "2024-02")
 
 
 def test_a_value_is_chosen_and_no_longer_chosen() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlencode
 
@@ -11,6 +12,7 @@ from xinglin.catalogue.eligible import ANSWERS
 from xinglin.catalogue.search_index import FACETS
 
 PATH = "/catalogue"
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])\Z")
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -52,8 +54,8 @@ def asked_of(query: Mapping[str, str]) -> Asked:
     return Asked(
         query.get("q", "").strip()[:400],
         {name: values for name, values in chosen.items() if values},
-        query.get("from", ""),
-        query.get("to", ""),
+        _month(query.get("from", "")),
+        _month(query.get("to", "")),
         study,
         answers if study else (),
         query.get("after", ""),
@@ -78,6 +80,11 @@ def address(asked: Asked, **more: str) -> str:
     }
     told = {name: value for name, value in words.items() if value}
     return PATH + ("?" + urlencode(told) if told else "")
+
+
+def _month(text: str) -> str:
+    """A month as the catalogue reads it; empty for anything else."""
+    return text if _MONTH.match(text) else ""
 
 
 def _values(text: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from xinglin.console.listing import Column, Empty, Filter, listing
 from xinglin.console.policy_words import sentences
 from xinglin.console.screens.catalogue_parts import coverage, duo_codes, quality_chart, shares
 from xinglin.console.visit import Visit
+from xinglin.wire.errors import Refused
 from xinglin.words import N_
 
 NAV = (Nav(roles=("researcher",), path="/catalogue", label=N_("Catalogue"), order=20),)
@@ -51,7 +52,13 @@ def catalogue(visit: Visit) -> Page:
     calls = visit.calls.catalogue
     facts, mine = _matched(visit, asked.study)
     months = {"from_month": asked.from_month, "to_month": asked.to_month, "answers": asked.answers}
-    found: Found = calls.search(asked.text, asked.chosen, facts, cursor=asked.cursor, **months)
+    try:
+        found: Found = calls.search(asked.text, asked.chosen, facts, cursor=asked.cursor, **months)
+    except Refused as refused:
+        if not asked.cursor or "catalogue.bad_search" not in refused.codes:
+            raise
+        asked = msgspec.structs.replace(asked, cursor="")  # a page of another search: begin at the first
+        found = calls.search(asked.text, asked.chosen, facts, **months)
 
     def every() -> list[dict[str, Any]]:
         return [_row(one) for one in calls.every(asked.text, asked.chosen, facts, **months)]

@@ -49,6 +49,7 @@ def studies(visit: Visit) -> Page:
             Column("due", _("Due"), "date", sort=False),
             Column("data_set", _("Data set"), sort=False),
             Column("hospitals", _("Hospitals in force"), sort=False),
+            Column("study", _("Id"), "id", sort=False),
         ),
         [_row(one) for one in page.lines],
         filters=(Filter("state", _("State"), {one: visit.words.term(STATE + one) for one in STATES}),),
