@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 OBJECTS = """
+pair-of-records | pair of records | 成对记录
+policy-proposal | proposal for the policy | 策略提案
 study | 研究
 application | 申请
 agreement | 协议

@@ -267,7 +267,9 @@ def test_a_change_takes_four_eyes_and_the_simulation_that_they_saw(
 def test_a_proposal_is_taken_back_or_refused(hall: Hall, ward: Ward) -> None:
     other = LIMITED | {"rule-0-limit-0-value": "education"}
     path = hall.post("/policy/draft", "hospital", do="propose", **other).headers["location"]
+    assert path in hall.get("/inbox", "hospital").text, "it waits for another officer"
     assert hall.post(f"{path}/refuse", "hospital", words="a mistake").status_code == 303
+    assert path not in hall.get("/inbox", "hospital").text
     assert not ward.house.house().open
 
 

@@ -29,7 +29,7 @@ class HospitalCalls(SeatCalls):
 
     def inbox(self) -> tuple[Item, ...]:
         """What waits for the hospital's officers."""
-        return (*self.agreements.inbox(), *self.complaints.inbox())
+        return (*self.agreements.inbox(), *self.complaints.inbox(), *self.policy.inbox())
 
     def pulse(self) -> Pulse:
         """Whether the node runs and hears the hub."""

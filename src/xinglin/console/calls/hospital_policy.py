@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.calls.base import Item
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 from xinglin.kernel.codec import decode_json
@@ -18,6 +19,7 @@ from xinglin.terms.policy import Policy
 if TYPE_CHECKING:
     from xinglin.terms.simulate import RuleFinding
 
+PROPOSAL = "item.policy"
 SIMULATED = 1_000
 """So many of the newest decisions a proposal is run over."""
 
@@ -73,6 +75,13 @@ class PolicyCalls:
 
     def __init__(self, seat: Seat, lines: Lines) -> None:
         self._folder, self._lines = seat.folder, lines
+
+    def inbox(self) -> tuple[Item, ...]:
+        """Proposals that wait for a second person."""
+        return tuple(
+            Item(one.digest, PROPOSAL, one.words or one.by, f"/policy/proposals/{one.digest}", who=one.by, since=one.at)
+            for one in self.house().open
+        )
 
     def house(self) -> House:
         """What is in force, and proposals that wait for a second person."""

@@ -86,7 +86,7 @@ def pair(visit: Visit, number: str) -> Page:
         values={"found": found, "one": one, "other": other, "waits": review.waits},
         crumbs=(Step(_("Record links"), "/links"),),
         head=Head(
-            kind="pair-of-records",
+            kind="object.pair-of-records",
             id=str(review.number),
             state=f"state.{review.state}",
             owner=_("a clerk of this hospital") if review.waits else "",

@@ -214,7 +214,7 @@ def _proposed(visit: Visit, house: House, digest: str, run: Run | None) -> Page:
         },
         crumbs=(Step(_("Policy"), "/policy"),),
         head=Head(
-            kind="policy-proposal",
+            kind="object.policy-proposal",
             id=digest,
             state="state.waiting",
             owner=_("another officer than %(name)s", name=found.by),
