@@ -12,7 +12,9 @@ import msgspec
 import pytest
 import pytest_asyncio
 from tests.unit.evidence.space import OTHER_DID
+from typer.testing import CliRunner
 
+from xinglin.cli.app import app
 from xinglin.evidence.looks import BadLooks, against_log, verify_looks
 from xinglin.evidence.policy import parse_policy
 from xinglin.lake.delta import Lake
@@ -294,3 +296,22 @@ def facts_of(node: str, requester: str) -> CareFacts:
         now=2_000, node=node, signer=requester, key_status="active", nonce_seen=False, institution=requester,
         authorised=True, treating=True, restricted=False, match_confirmed=True, checkpoint_age_ms=0,
     )  # fmt: skip
+
+
+async def test_the_verbs_say_the_same_and_verify_what_was_taken_home(space: HostileHub, tmp_path: Path) -> None:
+    hospital = space.hospitals["a"]
+    person, _ = two(hospital)
+    enrol(hospital.folder, SETTINGS, person)
+    kept = keeper(hospital)
+    await kept.turn()
+    kept.close()
+    file = tmp_path / "mine.json"
+    asked = ["--json", "patients", "looks", person, "--folder", str(hospital.folder), "--proof", str(file)]
+    shown_now = await asyncio.to_thread(CliRunner().invoke, app, asked)
+    assert shown_now.exit_code == 0, shown_now.output
+    said = msgspec.json.decode(shown_now.stdout)
+    assert said["against"] == [] and said["person"] == person
+    again = await asyncio.to_thread(CliRunner().invoke, app, ["--json", "verify", str(file), "--before", str(file)])
+    assert again.exit_code == 0 and msgspec.json.decode(again.stdout)["looks"] == said["looks"]
+    file.write_bytes(file.read_bytes().replace(b'"number": 1', b'"number": 2', 1))
+    assert (await asyncio.to_thread(CliRunner().invoke, app, ["--json", "verify", str(file)])).exit_code == 4
