@@ -111,7 +111,7 @@ def _tables(visit: Visit) -> Page:
         [_edge_row(visit, one) for one in _about(whole, table).edges],
         empty=Empty(_("Nothing was taken in yet."), _("Home"), "/home"),
     )
-    values = {"drawn": drawn, "table": table, "layers": [_(LAYER_LABELS[one]) for one in LAYERS], "found": found}
+    values = {"drawn": drawn, "table_of": table, "layers": [_(LAYER_LABELS[one]) for one in LAYERS], "found": found}
     command = f"xinglin catalogue lineage{f' --column {table}' if table else ''} --format svg"
     return Page(
         "lineage/tables.html", title=_("Where columns come from"), values=values, listing=found, wide=True,
