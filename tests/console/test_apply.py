@@ -17,7 +17,7 @@ from xinglin.wire.desk import DeskCall
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420, func_only=True)]
 TITLE = "Walked through: sex and year of birth"
 CLICKS_TO_ASK = 5
 """Sign in, studies, the study, ask; the run itself is the fifth of at most seven."""
