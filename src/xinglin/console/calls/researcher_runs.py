@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from xinglin.terms.request import Plan
     from xinglin.wire.calls import RunView
 
-ITEM_RESULT = "item.result"
+ITEM_RESULT = "object.result"
 RELEASED = "release-authorised"
 SEEN_RUNS = 200
 """Runs, newest first, whose state is asked of the hub for a list; of older ones the log tells."""
@@ -188,7 +188,7 @@ class RunCalls:
                 if state in ("cancelled", ""):
                     continue
                 path = f"/results/{run}" if state in FINAL else f"/runs/{run}"
-                kind = ITEM_RESULT if state == "done" else "word.run"
+                kind = ITEM_RESULT if state == "done" else "object.run"
                 title = titles.get(plan.study, plan.study)
                 items.append(
                     Item(run, kind, title, path, words=plan.algorithm, since=at, who="" if state == "done" else state)
@@ -199,7 +199,7 @@ class RunCalls:
         """Runs whose id or statistic holds the text."""
         needle = text.casefold()
         return tuple(
-            Hit(f"{self._plans[run][0].algorithm} · {run[:12]}", "word.run", f"/runs/{run}")
+            Hit(f"{self._plans[run][0].algorithm} · {run[:12]}", "object.run", f"/runs/{run}")
             for run in self._own_runs()
             if needle in run or needle in self._plans[run][0].algorithm
         )[:most]

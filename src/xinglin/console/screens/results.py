@@ -60,7 +60,7 @@ def result(visit: Visit, run: str) -> Page:
             "python": _python(shown),
         },
         crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{shown.plan.study}")),
-        head=Head("word.result", run, "state.released", since=shown.at),
+        head=Head("object.result", run, "state.released", since=shown.at),
         rail=Rail(run, (shown.index,), shown.plan.digest()),
         same=Same(f"result = space.run({run!r}).result()\nprint(result)\nprint(result.receipt.verify())",
                   f"xinglin run result {run}"),
@@ -97,7 +97,7 @@ def _none(visit: Visit, run: str, error: Refused | RunEnded) -> Page:
         title=operation_words(visit.words, shown.plan.algorithm),
         values={"shown": shown, "told": told, "reasons": reasons, "looked": looked, "run": run},
         crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{shown.plan.study}")),
-        head=Head("word.run", run, f"state.{shown.view.state}", since=shown.at),
+        head=Head("object.run", run, f"state.{shown.view.state}", since=shown.at),
         rail=Rail(run, shown.entries, shown.plan.digest()),
         css=(*CSS, "screens/workbench.css"),
     )

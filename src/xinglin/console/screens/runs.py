@@ -86,7 +86,7 @@ def run(visit: Visit, run: str) -> Page:
         title=what,
         values=_values(visit, shown),
         crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{shown.plan.study}")),
-        head=Head("word.run", run, f"state.{shown.view.state}", owner, shown.at),
+        head=Head("object.run", run, f"state.{shown.view.state}", owner, shown.at),
         rail=Rail(run, shown.entries, shown.plan.digest()),
         same=Same(
             f"run = space.run({run!r})\nprint(run.view())\nresult = run.result()", f"xinglin run result {run}"
