@@ -62,7 +62,7 @@ def how_many(
         if not chosen or not set(chosen) <= set(publishing):
             raise NoAgreement(f"No chosen hospital publishes {data_set!r}.", remedy="Search the catalogue.")
         _offer(space, study, data_set, cohort, variables, purpose, chosen, minimum, round_to)
-        held = [one for one in space.agreements() if one.agreement.study == study]
+        held = space.agreements(study)
         from xinglin.sdk.study import Study
 
         asked = Study(space, "how many", study, held).wait(timeout_s)

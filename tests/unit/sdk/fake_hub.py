@@ -47,6 +47,7 @@ from xinglin.wire.errors import Refused
 from xinglin.wire.policy import cosigner, cosigning_key
 from xinglin.wire.runs import run_id_of
 from xinglin.wire.space import Space
+from xinglin.wire.studies import StudiesPage, StudyLine
 
 NAMES = ("north", "south", "west")
 SALT = b"s" * 32
@@ -164,6 +165,8 @@ class FakeHub:
             return [DataSetListing(did, msgspec.json.encode((one,))) for did, one in self.published.items()]
         if path == "/v1/agreements":
             return list(self.agreements.values())
+        if path == "/v1/access/studies":
+            return self._studies(params)
         if path.startswith("/v1/agreements/"):
             time.sleep(min(params.get("wait", 0), 0.02))
             return self.agreements[path.rpartition("/")[2]]
@@ -194,6 +197,16 @@ class FakeHub:
 
     def posted(self) -> list[str]:
         return [path for method, path in self.calls if method == "POST"]
+
+    def _studies(self, params: dict[str, Any]) -> StudiesPage:
+        wanted, found = str(params.get("standing", "")).split(","), {}
+        for view in self.agreements.values():
+            said = msgspec.json.decode(view.offered.payload, type=Agreement)
+            state = {"active": "in-force", "offered": "offered"}.get(view.state, "ended")
+            active = int(view.state == "active")
+            found[said.study] = StudyLine(said.study, state, data_set=said.data_set, active=active)
+        lines = tuple(one for one in found.values() if wanted == [""] or one.state in wanted)
+        return StudiesPage(lines, len(lines))
 
     # --- inside ----------------------------------------------------------------------------------
 

@@ -109,21 +109,29 @@ class StudyBudget(msgspec.Struct, frozen=True):
     head: str
 
 
+NEWEST_STUDIES = 50
+"""So many studies are offered to choose from."""
+
+
 class StudyBudgetCalls:
     """Budgets as hospitals tell them to a researcher; each statement's signature was verified."""
 
     def __init__(self, seat: Seat, lines: Lines) -> None:
         self._folder, self._lines = seat.folder, lines
 
-    def studies(self) -> tuple[tuple[str, str], ...]:
-        """Studies of this account with their data set, the newest first."""
+    def studies(self, also: str = "") -> tuple[tuple[str, str], ...]:
+        """The newest studies of this account with their data set, and the one with the id ``also``."""
+        from xinglin.sdk.access import Access
+
         with self._lines.space(self._folder) as space:
-            held = sorted(space.agreements(), key=lambda one: one.agreement.made, reverse=True)
-        return tuple(dict.fromkeys((one.agreement.study, one.agreement.data_set) for one in held))
+            found = Access(space).studies(most=NEWEST_STUDIES).lines
+            if also and also not in {one.study for one in found}:
+                found += tuple(one for one in Access(space).studies(also, most=2).lines if one.study == also)
+        return tuple((one.study, one.data_set) for one in found if one.active)
 
     def of(self, study: str) -> tuple[StudyBudget, ...]:
         """What each hospital says about one of this account's studies; nothing about another's."""
         with self._lines.space(self._folder) as space:
-            sets = [one.agreement.data_set for one in space.agreements() if one.agreement.study == study]
+            sets = [one.agreement.data_set for one in space.agreements(study)]
             told = [one for name in dict.fromkeys(sets) for one in space.budget(name, study)]
         return tuple(msgspec.convert(one.to_dict(), StudyBudget) for one in told)

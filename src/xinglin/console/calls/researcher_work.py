@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _SIMILAR, _PUBLISHED_MS, _VIEWS_TRIED = 5, 300_000, 4
 
 
+NEWEST, FEW = 12, 4
+"""How many studies are offered to ask under; of no more than a few, each one's hospitals are told too."""
+
+
 class Bench(msgspec.Struct, frozen=True):
     """A study to ask under: its title, views with their columns, and the hospitals in force, by label."""
 
@@ -74,14 +78,14 @@ class WorkCalls(RunCalls):
     # --- the workbench ---------------------------------------------------------------------------
 
     def studies(self) -> tuple[Bench, ...]:
-        """Studies with an agreement in force, the newest first."""
+        """Studies with an agreement in force, the newest first; of many, the newest dozen, found at the hub."""
+        from xinglin.sdk.access import Access
+
         with self._space() as space:
-            ids = dict.fromkeys(
-                held.agreement.study
-                for held in sorted(space.agreements(), key=lambda one: -one.agreement.made)
-                if held.view.state == "active"
-            )
-            studies = [space.study_by_id(one) for one in ids]
+            found = Access(space).studies("", ("in-force",), most=NEWEST)
+            if found.total > FEW:
+                return tuple(Bench(one.study, one.title or one.study, one.data_set, {}, ()) for one in found.lines)
+            studies = [space.study_by_id(one.study) for one in found.lines]
             return tuple(_bench(space, one, views=False) for one in studies if _active(one))
 
     def bench(self, study: str) -> Bench:

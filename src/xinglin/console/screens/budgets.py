@@ -101,7 +101,7 @@ def cap(visit: Visit, form: Form, data_set: str) -> Done:
 @screen("/study-budgets", roles=RESEARCHER)
 def study_budgets(visit: Visit) -> Page:
     """What each hospital says is left for each study of this account."""
-    studies = visit.calls.budgets.studies()
+    studies = visit.calls.budgets.studies(visit.query.get("study", ""))
     chosen = visit.query.get("study", "") or (studies[0][0] if studies else "")
     if chosen and chosen not in {one for one, _data_set in studies}:
         raise NotThere("There is no such study of yours.", remedy="Choose one of the list.")
