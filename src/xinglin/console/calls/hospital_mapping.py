@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 UNMAPPED_SHOWN = 200
 FRESH_MS = 300_000
-"""So long the shares of mapped codes stand before they are counted again."""
+"""So long what was counted in the lake stands before it is counted again."""
 QUEUE = ("open", "supported", "deferred", "confirmed", "rejected", "withdrawn")
 
 
@@ -55,6 +55,7 @@ class MappingCalls:
         self._folder, self._lines = seat.folder, lines
         self._lock = threading.Lock()
         self._mapped: Mapped | None = None
+        self._unmapped: tuple[Instant, tuple[Unmapped, ...]] | None = None
 
     def mapped(self) -> Mapped:
         """Shares of mapped codes in the lake, counted at most every five minutes."""
@@ -66,12 +67,16 @@ class MappingCalls:
             return self._mapped
 
     def unmapped(self) -> tuple[Unmapped, ...]:
-        """Local codes that nobody decided about, the most frequent first."""
+        """Local codes that nobody decided about, the most frequent first; counted at most every five minutes."""
         from xinglin.node.intake.local_codes import open_terms, unmapped_codes
         from xinglin.records.terminology.unmapped import undecided
 
+        with self._lock:
+            if self._unmapped is None or self._lines.clock() - self._unmapped[0] > FRESH_MS:
+                self._unmapped = (self._lines.clock(), unmapped_codes(self._folder, UNMAPPED_SHOWN))
+            counted = self._unmapped[1]
         with open_terms(self._folder) as store:
-            return undecided(unmapped_codes(self._folder, UNMAPPED_SHOWN), store.local())
+            return undecided(counted, store.local())
 
     def codes(self) -> tuple[LocalCode, ...]:
         """Every local code that was proposed, accepted or rejected."""
