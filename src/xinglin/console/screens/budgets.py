@@ -174,7 +174,8 @@ def _burn(visit: Visit, found: DataSetBudget) -> Chart:
     paid = [one for one in found.history if one.kind == "charge"]
     points = [Mark(-(visit.now - one.at) / DAY_MS, cap_ - one.all_spent / UNITS) for one in paid]
     if points:
-        points = [Mark(points[0].x, cap_), *points, Mark(0.0, points[-1].y)]
+        first = min(points[0].x, -1.0)  # a day at least: an axis of seconds would say nothing
+        points = [Mark(first, cap_), Mark(points[0].x, cap_), *points, Mark(0.0, points[-1].y)]
     drawn = (Line(_("left"), tuple(points)),) if points else ()
     return lines(_("What was left"), drawn, across=_("days from now"), counted="ρ", zero=True, say=_)
 
