@@ -10,7 +10,10 @@ from tests.unit.console.hall import Hall, HallHub
 from tests.unit.sdk.conftest import VARIABLES, VIEW
 
 from xinglin.catalogue.entry import CatalogueEntry
+from xinglin.contract.agreement import Agreement
+from xinglin.kernel.codec import decode_json
 from xinglin.wire.catalogue import EntryCall, EntryView
+from xinglin.wire.studies import StudiesPage, StudyLine
 
 TITLE = "Heart"
 SQL = "SELECT age, sex, disease FROM cardiac"
@@ -22,6 +25,14 @@ class WorkHub(HallHub):
     def __init__(self) -> None:
         super().__init__()
         self.persons = 0
+
+    def get(self, path: str, kind: type[Any], **params: Any) -> Any:
+        if path == "/v1/access/studies":
+            ids = dict.fromkeys(decode_json(one.offered.payload, Agreement).study for one in self.agreements.values())
+            return StudiesPage(
+                tuple(StudyLine(one, "in-force", data_set="cardiology", active=3) for one in ids), len(ids)
+            )
+        return super().get(path, kind, **params)
 
     def post(self, path: str, value: Any, kind: type[Any]) -> Any:
         if isinstance(value, EntryCall):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from xinglin.terms.request import Plan
     from xinglin.words import Words
 
+STUDIES_SHOWN = 100
 _SIMILAR, _PUBLISHED_MS, _VIEWS_TRIED = 5, 300_000, 4
 
 
@@ -39,7 +40,10 @@ NEWEST, FEW = 12, 4
 
 
 class Bench(msgspec.Struct, frozen=True):
-    """A study to ask under: its title, views with their columns, and the hospitals in force, by label."""
+    """A study to ask under: its title, views with their columns, and the hospitals in force, by label.
+
+    ``active``: how many are in force; a list names none of them, and no view.
+    """
 
     id: str
     title: str
@@ -47,6 +51,7 @@ class Bench(msgspec.Struct, frozen=True):
     views: dict[str, tuple[str, ...]]
     hospitals: tuple[str, ...]
     trouble: tuple[Reason, ...] = ()
+    active: int = 0
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -78,15 +83,16 @@ class WorkCalls(RunCalls):
     # --- the workbench ---------------------------------------------------------------------------
 
     def studies(self) -> tuple[Bench, ...]:
-        """Studies with an agreement in force, the newest first; of many, the newest dozen, found at the hub."""
+        """Studies with an agreement in force, the newest change first, ``STUDIES_SHOWN`` at most; found at the hub."""
         from xinglin.sdk.access import Access
 
         with self._space() as space:
-            found = Access(space).studies("", ("in-force",), most=NEWEST)
-            if found.total > FEW:
-                return tuple(Bench(one.study, one.title or one.study, one.data_set, {}, ()) for one in found.lines)
-            studies = [space.study_by_id(one.study) for one in found.lines]
-            return tuple(_bench(space, one, views=False) for one in studies if _active(one))
+            titles = self._titles(space)
+            lines = Access(space).studies(states=("in-force",), most=STUDIES_SHOWN).lines
+            return tuple(
+                Bench(one.study, one.title or titles.get(one.study, one.study), one.data_set, {}, (), active=one.active)
+                for one in lines
+            )
 
     def bench(self, study: str) -> Bench:
         """A study to ask under; raises ``NotThere`` for anybody else's."""
@@ -226,23 +232,14 @@ class WorkCalls(RunCalls):
         return study.sql(question.sql, hospitals=list(question.hospitals) or None)
 
 
-def _active(study: Study) -> bool:
-    return any(study.state_of(one) == "active" for one in study.agreements.values())
-
-
-def _bench(space: Space, study: Study, *, views: bool = True) -> Bench:
+def _bench(space: Space, study: Study) -> Bench:
     names = space.names()
-    hospitals = tuple(
-        names.get(did, did) for did, one in sorted(study.agreements.items()) if study.state_of(one) == "active"
-    )
-    shown: dict[str, tuple[str, ...]] = {}
-    trouble: tuple[Reason, ...] = ()
-    if views:
-        try:
-            shown = study.views()
-        except XinglinError as error:
-            trouble = _reasons_of(error)
-    return Bench(study.id, study.title, study.data_set, shown, hospitals, trouble)
+    held = sorted(study.agreements.items())
+    hospitals = tuple(names.get(did, did) for did, one in held if study.state_of(one) == "active")
+    try:
+        return Bench(study.id, study.title, study.data_set, study.views(), hospitals, active=len(hospitals))
+    except XinglinError as error:
+        return Bench(study.id, study.title, study.data_set, {}, hospitals, _reasons_of(error), len(hospitals))
 
 
 def _reasons_of(error: XinglinError) -> tuple[Reason, ...]:
