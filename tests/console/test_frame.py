@@ -113,8 +113,11 @@ def test_without_scripts_people_sign_in_look_and_approve(page_as: PageAs, space:
     page.goto("/inbox")
     assert page.locator("[data-item]").count() == before - 1, title
     page.goto("/agreements")
-    assert "active" in page.locator("main").inner_text()
-    assert page.get_by_role("button", name="Sign out").count() == 1
+    assert title in page.locator("main").inner_text()
+    assert page.locator("tr", has_text=title).get_by_text("in force").count() == 1
+    page.locator("details[data-menu]").last.locator("summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
