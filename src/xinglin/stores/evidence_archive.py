@@ -117,7 +117,7 @@ def _unpacked(data: bytes) -> dict[str, bytes]:
             if len({one.filename for one in listed}) != len(listed):
                 raise MalformedArchive("A file is in the bundle twice.")
             return {one.filename: archive.read(one) for one in listed}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise MalformedArchive("The file is no readable bundle.", why=str(error)) from error
 
 
