@@ -19,7 +19,8 @@ Term = Callable[[str], str]
 
 
 class Duo(msgspec.Struct, frozen=True):
-    """A code of the Data Use Ontology that the terms come to; ``words`` in English, translated when shown."""
+    """A code of the Data Use Ontology that the terms come to; ``words``: English, translated when shown, or a purpose's
+    key in the glossary."""
 
     short: str
     code: str
@@ -52,7 +53,7 @@ def duo_codes(policy: Policy | None) -> tuple[Duo, ...]:
     if policy is None:
         return ()
     allowed = [code for code in purposes_of(policy, PURPOSES) if PURPOSES[code].duo and not PURPOSES[code].prohibited]
-    found = [Duo("", PURPOSES[code].duo, PURPOSES[code].words) for code in allowed]
+    found = [Duo("", PURPOSES[code].duo, f"purpose.{code}") for code in allowed]
     found = [msgspec.structs.replace(one, short=_SHORT.get(one.code, one.code)) for one in found]
     owed = [duty.action for rule in policy.permissions for duty in rule.duties] + [one.action for one in policy.duties]
     found += [_DUTIES[one] for one in owed if one in _DUTIES]
@@ -97,7 +98,7 @@ def shares(entry: CatalogueEntry, say: Say, term: Term) -> list[Chart]:
     for name, found in entry.population.items():
         labels = {one: f"{one}–{int(one) + 9}" if name == "age" and one.isdigit() else one for one in found}
         drawn = [Bar(labels[one], percent, f"{percent} %") for one, percent in found.items()]
-        charts.append(bars(titles.get(name, term(name)), drawn, counted=say("Share"), named=term(name), say=say))
+        charts.append(bars(titles.get(name, term(name)), drawn, counted=say("Share"), named=say("Group"), say=say))
     return charts
 
 

@@ -16,6 +16,18 @@ RESEARCHER = ("researcher",)
 STATE = "study-state."
 DESKS = {"applicant": N_("Applicant"), "operator": N_("Operator"), "ethics": N_("Ethics"), "hospital": N_("Hospital")}
 _RECEIPTS_SHOWN = 4
+_DONE = {
+    "submit": N_("Handed in"),
+    "screen": N_("Taken up"),
+    "accept": N_("Accepted for decision"),
+    "ask": N_("A question was asked"),
+    "answer": N_("A question was answered"),
+    "complete": N_("A question was answered"),
+    "extend": N_("The term was extended"),
+    "withdraw": N_("Withdrawn"),
+    "lapse": N_("Lapsed: no answer came in time"),
+    "decide": N_("Decided"),
+}
 _NEXT = {
     "applied": N_("Nothing to do for you now."),
     "asked": N_("Answer the question below: the clock stands until then."),
@@ -174,7 +186,12 @@ def _history(visit: Visit, shown: StudyShown, names: Any) -> list[tuple[str, str
     if shown.application is None:
         return []
     return [
-        (visit.words.term(f"act.{step.what}"), names.get(step.by, step.by), f"state.{step.state.lower()}", step.at)
+        (
+            visit.words.text(_DONE.get(step.what, step.what)),
+            names.get(step.by, step.by),
+            f"state.{step.state.lower()}",
+            step.at,
+        )
         for step in shown.application.application.history
     ]
 
