@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import msgspec
 from argon2 import PasswordHasher
-from bench._console_space import Country, Sizes
+from bench._console_space import STEPS, Country, Sizes
 from bench._report import quantile, quick, row, say
 
 from xinglin.console.app import console_app, discovered
@@ -33,6 +33,7 @@ from xinglin.console.seats import Seat, write_seats
 from xinglin.console.settings import ConsoleSettings
 from xinglin.console.wiring import build_console
 from xinglin.sdk.space import Space
+from xinglin.stores.console_book import PARTY, SUBJECT, BookStore, Line, Wanted
 from xinglin.testing.hub_line import HubLine
 
 WHOLE, SMALL = Sizes(1_000, 10_000, 1_000_000), Sizes(20, 80, 5_000)
@@ -196,6 +197,51 @@ def first_load(bench: Bench) -> None:
     say("console.first_load", "bytes of a first load, packed", worst, "bytes", f"<= {FIRST_LOAD_BYTES}", at)
 
 
+def searches(folder: Path, count: int) -> None:
+    """The index of ``count`` entries by itself: how long it takes to write, and the slowest of nine kinds of search."""
+    store, body = BookStore(folder / "index.db", "bench"), b"x" * 350
+    began = time.process_time()
+    for first in range(0, count, 8192):
+        places = range(first, min(first + 8192, count))
+        store.stage([body + str(place).encode() for place in places], [_line(place) for place in places])
+    store.confirm("")
+    say("console.index", "entries written to the index", count / (time.process_time() - began), "/s of processor")
+    hospital, since = f"did:{3:030d}", 31 * (count // 3)
+    asked = (
+        Wanted(),
+        Wanted(kind="delivered"),
+        Wanted(kind="policy"),
+        Wanted(party="did:researcher"),
+        Wanted(party="did:researcher", after=count // 2),
+        Wanted(party=hospital, kind="delivered"),
+        Wanted(since=since, until=since + 5_000),
+        Wanted(subject=f"run-{7:026d}", party="did:researcher"),
+        Wanted(words=tuple(store.words_like("run-00000000000000000000000"))),
+    )
+    slowest = 0.0
+    for wanted in asked:
+        spent = []
+        for _ in range(9):
+            began = time.process_time()
+            store.found(wanted)
+            spent.append(1e3 * (time.process_time() - began))
+        slowest = max(slowest, quantile(spent, 0.95))
+    say(
+        "console.search", f"slowest of {len(asked)} kinds of search over {count:,} entries, p95", slowest, "ms", "<= 20"
+    )
+    store.close()
+
+
+def _line(place: int) -> Line:
+    run = place // 12
+    words = (
+        (SUBJECT, f"run-{run:026d}", False),
+        (PARTY, f"did:{(run * 7 + place % 4) % 40:030d}", False),
+        (PARTY, "did:researcher", False),
+    )
+    return Line(place, STEPS[place % 12 // 4], 31 * place, words)
+
+
 def memory_mb() -> float:
     """Resident memory of this process in MB."""
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -239,6 +285,8 @@ def main(arguments: list[str]) -> None:
     if fewer:  # for a machine that is shared: figures are then of a shorter log
         sizes = msgspec.structs.replace(sizes, entries=int(fewer))
     row(studies=sizes.studies, data_sets=sizes.data_sets, log_entries=sizes.entries)
+    with tempfile.TemporaryDirectory() as name:
+        searches(Path(name), sizes.entries)
     with tempfile.TemporaryDirectory() as name, opened(Path(name), sizes) as bench:
         gc.collect()
         before = memory_mb()
