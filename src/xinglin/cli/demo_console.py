@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,14 +103,19 @@ class DemoConsole:
 
 
 def patients_of(node_folder: Path) -> list[str]:
-    """Persons of a hospital's canonical tables, as its index knows them, sorted; none where it has no such table."""
+    """Persons of a hospital's canonical tables, as its index knows them; those of whom most was observed come first.
+
+    None where there is no such table.
+    """
     from xinglin.lake.delta import Lake
 
     lake = Lake(node_folder / "lake")
-    if "patient" not in lake.names():
+    if not {"patient", "observation"} <= set(lake.names()):
         return []
-    rows = lake.datasets(lake.current(["patient"]))["patient"].to_table(columns=["patient"])
-    return sorted(set(map(str, rows.column("patient").to_pylist())))
+    tables = lake.datasets(lake.current(["patient", "observation"]))
+    seen = Counter(map(str, tables["observation"].to_table(columns=["patient"]).column("patient").to_pylist()))
+    persons = set(map(str, tables["patient"].to_table(columns=["patient"]).column("patient").to_pylist()))
+    return sorted(persons, key=lambda one: (-seen[one], one))
 
 
 def new_password() -> str:

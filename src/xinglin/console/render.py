@@ -71,6 +71,7 @@ class Renderer:
         )
         made.globals.update(
             term=words.term,
+            translated=words.text,
             date=words.date,
             instant=words.instant,
             ago=lambda at: words.ago(at, _visit.get().now),
