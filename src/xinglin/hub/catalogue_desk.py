@@ -46,6 +46,7 @@ class CatalogueDesk:
         self.changes = 0
         self._lock = threading.Lock()
         self._index: SearchIndex | None = None
+        self._decoded: dict[str, tuple[bytes, tuple[DataSetDescription, ...]]] = {}
 
     def warm(self) -> None:
         """Build the index, where nobody has yet: at the start, in a thread of its own."""
@@ -104,18 +105,26 @@ class CatalogueDesk:
 
     def listings(self, publications: Iterable[tuple[str, bytes]], asker: str, name: str = "") -> list[DataSetListing]:
         """What every provider publishes, without data sets that ``asker`` may not know of; of one ``name`` alone."""
-        shown = {one.entry_id: one for one in self.visible(asker)}
+        shown = {one.entry_id: one for one in self.visible(asker) if name in ("", one.name)}
         found = []
         for provider, descriptions in publications:
             if name and name.encode() not in descriptions:
                 continue
-            published = decode_json(descriptions, tuple[DataSetDescription, ...])  # type: ignore[arg-type]
+            published = self._read(provider, descriptions)
             seen = tuple(one for one in published if entry_id(provider, one.name) in shown and name in ("", one.name))
             if seen or not published:
                 entries = [shown[entry_id(provider, one.name)] for one in seen]
                 packs = {e.name: PacksSaid(e.packs_asked, e.packs) for e in entries if e.packs or e.packs_asked}
                 found.append(DataSetListing(provider, msgspec.json.encode(seen), packs))
         return found
+
+    def _read(self, provider: str, descriptions: bytes) -> tuple[DataSetDescription, ...]:
+        """What a provider published, decoded once for as long as it stays the same."""
+        kept = self._decoded.get(provider)
+        if kept is None or kept[0] != descriptions:
+            decoded = decode_json(descriptions, tuple[DataSetDescription, ...])  # type: ignore[arg-type]
+            kept = self._decoded[provider] = (descriptions, decoded)
+        return kept[1]
 
     def search(self, asked: Search, asker: str) -> Found:
         """A page as ``asker`` sees it, with some variables of each entry."""

@@ -57,7 +57,7 @@ def how_many(
     study = study_of(data_set, cohort, round_to)
     run = _asked(space, study)
     if run is None:
-        publishing = space.data_sets().get(data_set, {})
+        publishing = space.data_sets(data_set).get(data_set, {})
         chosen = sorted(publishing if hospitals is None else hospitals)
         if not chosen or not set(chosen) <= set(publishing):
             raise NoAgreement(f"No chosen hospital publishes {data_set!r}.", remedy="Search the catalogue.")

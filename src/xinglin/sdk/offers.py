@@ -58,7 +58,7 @@ class Proposal(msgspec.Struct, frozen=True):
 
         ``own``: offers of hospitals (DIDs) that are offered something else.
         """
-        publishing = space.data_sets().get(self.data_set, {})
+        publishing = space.data_sets(self.data_set).get(self.data_set, {})
         chosen = sorted(publishing if hospitals is None else hospitals)
         if not chosen or not set(chosen) <= set(publishing):
             raise NoAgreement(

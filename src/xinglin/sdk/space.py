@@ -126,7 +126,7 @@ class Space(Session):
         """A stand-in for every table of a published data set, from the catalogue alone: no permission, no cost."""
         from xinglin.sdk.twins import published, twins_of
 
-        return twins_of(published(self.data_sets(), data_set, hospital, self.names()), persons)
+        return twins_of(published(self.data_sets(data_set), data_set, hospital, self.names()), persons)
 
     def scores(self) -> list[str]:
         """Sessions of encrypted scores that hospitals opened for models of this account."""
