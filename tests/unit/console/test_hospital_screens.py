@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 from tests.unit.console.hall import PASSWORD, Hall
@@ -81,9 +82,9 @@ def test_the_home_page_tells_how_the_node_stands(hall: Hall) -> None:
 
 @pytest.mark.usefixtures("away")
 def test_a_node_that_is_away_is_the_first_thing_to_mend(hall: Hall) -> None:
-    page = hall.get("/hospital", "hospital").text
+    page = unescape(hall.get("/hospital", "hospital").text)
     assert page.index("Fix this next") < page.index("The node's process is not running.")
-    assert "The node's process is not running." in hall.get("/hospital/joining", "hospital").text
+    assert "The node's process is not running." in unescape(hall.get("/hospital/joining", "hospital").text)
 
 
 def test_what_comes_in_is_told_by_the_ledger_while_the_intake_is_away(hall: Hall, ward: Ward) -> None:
