@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from xinglin.catalogue.canonical_tables import CANONICAL_TABLES
 from xinglin.cli.demo_console import PATIENT_AT, DemoConsole, Sample
 from xinglin.cli.demo_people import REVIEWERS, People
 from xinglin.cli.demo_space import COMPLETE, FORMULA, Demo
@@ -24,6 +25,9 @@ from xinglin.sdk.study import Study
 STRANGER, OUTSIDER, NEIGHBOUR = "stranger", "outsider", "neighbour"
 """Sample users who share a role with others and nothing else."""
 SEAT_LABELS = ("Another institute", "Of no committee", "Another patient")
+SOURCES = ("his", "pacs", "fhir", "persons", "results", "diagnoses", "Cardiac work-up", "looked-at")
+METHODS = ("describe", "glm", "binomial", "logit", "Intercept", "all")
+"""Names that are the same in every language here: of sources, of methods, of terms of a model."""
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -80,6 +84,9 @@ class ConsoleSpace:
                     found.add(table.name)
                     found |= {column.name for column in table.columns}
                     found |= {level for column in table.columns for level in map(str, column.levels or ())}
+        for kind in CANONICAL_TABLES:
+            found |= {kind.words, *(column.words for column in kind.columns)}
+        found |= {self.local.name, *SOURCES, *METHODS}
         form = form_of(self.demo, "")
         for part in (form.project, form.people, form.data, form.settings, form.outputs):
             found |= {value for value in msgspec.structs.asdict(part).values() if isinstance(value, str)}

@@ -37,6 +37,7 @@ def own_words() -> tuple[str, ...]:
     found |= {one.name for one in (*demo_people.MEMBERS, *demo_people.REVIEWERS)}
     found |= {demo_people.COMMITTEE, demo_people.COMMITTEE_NAME, demo_space.TITLE, demo_space.DATA_SET}
     found |= {value for name, value in vars(demo_waiting).items() if name.isupper() and isinstance(value, str)}
+    found |= {demo_waiting.ASKED_OF_RESEARCHER, demo_waiting.WORDS_OF_DATA, "Publish within 18 months."}
     found |= set(demo_space.NAMES) | set(demo_space.COLUMNS) | set(demo_space.CANONICAL)
     found |= {column for columns in demo_space.CANONICAL.values() for column in columns}
     return tuple(found)

@@ -40,6 +40,8 @@ NEW, ASKED, VOTED, OFFERED, DRAFT, LOOKED_AT = (
     "Rehabilitation after infarction",
     "经人工审查的结果 Results that people look at",
 )
+ASKED_OF_RESEARCHER = "Which follow-up do you compare with?"
+WORDS_OF_DATA = "Findings of a work-up, coded in LOINC and SNOMED CT; diagnoses in ICD-10."
 PACK_HOSPITAL = REVIEWERS[0].hospital
 PACK = """version = 1
 name = "looked-at"
@@ -71,7 +73,7 @@ def fill_inboxes(demo: Demo, people: People) -> None:
     mine, desk = Access(space), demo.local.hub_folder
     mine.apply(form_of(demo, NEW))
     asked = mine.apply(form_of(demo, ASKED)).application.id
-    ask_desk(desk, DeskCall("access-ask", {"id": asked, "text": "Which follow-up do you compare with?"}))
+    ask_desk(desk, DeskCall("access-ask", {"id": asked, "text": ASKED_OF_RESEARCHER}))
     voted = _accepted(demo, mine, VOTED)
     chair, second, third = MEMBERS
     motion = people.access(chair).put(voted, COMMITTEE, conditions=("Publish within 18 months.",)).motion
@@ -98,7 +100,7 @@ def say_of_data(demo: Demo) -> None:
         statement = statement_of(folder, demo.data_set, "", f"Cardiology work-up of {name}. 心血管检查数据。", "", "")
         listing = Listing(
             demo.data_set,
-            words="Findings of a work-up, coded in LOINC and SNOMED CT; diagnoses in ICD-10.",
+            words=WORDS_OF_DATA,
             region="CN-36",
             keywords=("cardiology", "心血管", "blood pressure", "血压"),
             policy=Policy((Permission("use", (_RESEARCH,)),)) if name != names[-1] else None,
