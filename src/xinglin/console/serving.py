@@ -19,8 +19,8 @@ from litestar.response import Stream
 
 from xinglin.console.assets import Assets
 from xinglin.console.calls import calls_of
-from xinglin.console.calls.base import SeatCalls
 from xinglin.console.calls.public import NOBODY, PublicCalls
+from xinglin.console.calls.seat_calls import SeatCalls
 from xinglin.console.errors import ConsoleError, Forged, NotSignedIn, NotYours, ProveAgain, TooMany
 from xinglin.console.frame import ANYBODY, STREAM_S, Done, File, Page, Route
 from xinglin.console.headers import page_headers

@@ -108,6 +108,13 @@ def test_published_persons_make_a_prediction(work: Work) -> None:
     assert "60" in answer.text and "An estimate from what is published" in answer.text
 
 
+def test_a_count_that_hospitals_refuse_is_told_and_holds_up_nobody(work: Work) -> None:
+    answer = work.post("/workbench/count", sql=SQL, operation="describe", view="cardiac")
+    assert answer.status_code == 200
+    assert "being asked" in answer.text or "Not told" in answer.text
+    assert work.post("/workbench/count", sql=SQL, operation="describe", view="patient").status_code == 404
+
+
 def test_fewer_persons_than_entries_can_hold_must_hide_some() -> None:
     domain = (Column("sex", "category", levels=("f", "m")), Column("site", "category", levels=tuple("abcdefghij")))
     built = build(AlgorithmSpec("crosstab", {"rows": "sex", "columns": "site"}), domain, DisclosureRules())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from xinglin.console.calls.base import SeatCalls
+from xinglin.console.calls.seat_calls import SeatCalls
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 

@@ -9,7 +9,7 @@ import msgspec
 from xinglin.access.approval import Resolution
 from xinglin.access.committee import Charter
 from xinglin.access.register import PermitEntry
-from xinglin.console.calls.base import Hit, Item, ItemAct, Pulse, SeatCalls
+from xinglin.console.calls.seat_calls import Hit, Item, ItemAct, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.sdk.access import Access
 from xinglin.sdk.errors import Refused

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from xinglin.console.calls.base import Hit, Item, Pulse, SeatCalls
 from xinglin.console.calls.budgets import NodeBudgetCalls
 from xinglin.console.calls.complaints import ComplaintCalls
 from xinglin.console.calls.hospital_agreements import AgreementCalls
@@ -10,6 +9,7 @@ from xinglin.console.calls.hospital_home import HomeCalls
 from xinglin.console.calls.hospital_mapping import LinkCalls, MappingCalls
 from xinglin.console.calls.hospital_policy import PolicyCalls
 from xinglin.console.calls.joining import JoiningCalls
+from xinglin.console.calls.seat_calls import Hit, Item, Pulse, SeatCalls
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 from xinglin.words import N_

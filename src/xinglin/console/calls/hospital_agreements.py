@@ -9,7 +9,7 @@ import msgspec
 
 from xinglin.access.register import PermitEntry
 from xinglin.catalogue.model import DataSetDescription
-from xinglin.console.calls.base import Hit, Item, ItemAct
+from xinglin.console.calls.seat_calls import Hit, Item, ItemAct
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.preview import Leaves, leaves_of_offer

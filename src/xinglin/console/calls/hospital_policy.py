@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from xinglin.console.calls.base import Item
+from xinglin.console.calls.seat_calls import Item
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 from xinglin.kernel.codec import decode_json

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from xinglin.console.calls.base import Item, ItemAct, Pulse
+from xinglin.console.calls.seat_calls import Item, ItemAct, Pulse
 from xinglin.console.calls.watching import WatchingCalls
 from xinglin.console.errors import BadField, NotThere
 from xinglin.wire.access import ApplicationView

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from xinglin.console.calls.base import Item, Pulse, SeatCalls
 from xinglin.console.calls.hospital_agreements import AgreementCalls
+from xinglin.console.calls.seat_calls import Item, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat

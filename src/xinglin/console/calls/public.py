@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from xinglin.access.register import PermitEntry
-from xinglin.console.calls.base import SeatCalls
+from xinglin.console.calls.seat_calls import SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from xinglin.console.calls.base import Item
+from xinglin.console.calls.seat_calls import Item
 from xinglin.console.calls.watching import ANSWER_DAYS, DAY_MS, Trouble, WatchingCalls
 from xinglin.console.errors import NotThere
 from xinglin.contract.replay import History

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from xinglin.console.calls.base import Hit, Item, Pulse, SeatCalls
 from xinglin.console.calls.budgets import StudyBudgetCalls
 from xinglin.console.calls.researcher_catalogue import CatalogueCalls
 from xinglin.console.calls.researcher_studies import StudyCalls
 from xinglin.console.calls.researcher_work import WorkCalls
+from xinglin.console.calls.seat_calls import Hit, Item, Pulse, SeatCalls
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from xinglin.catalogue.eligible import StudyFacts
-from xinglin.console.calls.base import Hit
+from xinglin.console.calls.seat_calls import Hit
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from xinglin.console.calls.base import Hit, Item
+from xinglin.console.calls.seat_calls import Hit, Item
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.questions import Question, question_of_plan

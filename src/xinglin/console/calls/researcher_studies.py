@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from xinglin.console.calls.base import Hit, Item, ItemAct
+from xinglin.console.calls.seat_calls import Hit, Item, ItemAct
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat

@@ -6,11 +6,13 @@ comes back: the run goes on whether or not anybody looks, and is found again by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.calls.researcher_counts import Counts
 from xinglin.console.calls.researcher_runs import RunCalls
 from xinglin.console.hidden import Known, Prediction, predicted
 from xinglin.console.lines import Lines
@@ -78,6 +80,7 @@ class WorkCalls(RunCalls):
 
     def __init__(self, seat: Seat, lines: Lines) -> None:
         super().__init__(seat, lines)
+        self.counts = Counts(seat, lines)
         self._persons: dict[tuple[str, str], tuple[Instant, int]] = {}
 
     # --- the workbench ---------------------------------------------------------------------------
@@ -191,6 +194,9 @@ class WorkCalls(RunCalls):
             shares |= _shares_told(one.payload)
         if persons is not None:
             return Known(persons, "earlier", shares)
+        for view, count in self.counts.of(data.study.id).items():
+            if count.persons and re.search(rf"\b{re.escape(view)}\b", data.sql):
+                return Known(count.persons, "count", shares)
         published = self._published(space, data)
         return Known(published or None, "published" if published else "", shares)
 

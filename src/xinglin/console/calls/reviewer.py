@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from xinglin.access.output_review import VOTES_ASKED, cast_output_vote
-from xinglin.console.calls.base import Hit, Item, ItemAct, Pulse, SeatCalls
+from xinglin.console.calls.seat_calls import Hit, Item, ItemAct, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.wire.errors import Refused
 from xinglin.words import N_

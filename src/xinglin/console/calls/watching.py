@@ -7,8 +7,8 @@ import time
 import msgspec
 
 from xinglin.access.register import PermitEntry
-from xinglin.console.calls.base import Hit, Pulse, SeatCalls
 from xinglin.console.calls.public import REGISTER_S
+from xinglin.console.calls.seat_calls import Hit, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.console.calls.base import Pulse
+from xinglin.console.calls.seat_calls import Pulse
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Nav, Page, Same, act, live, screen
 from xinglin.console.people.model import THEMES

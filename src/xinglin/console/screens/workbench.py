@@ -79,6 +79,17 @@ def run(visit: Visit, form: Form) -> Done | Page:
     return Done(f"/runs/{started}", visit.words.text("Asked. You may leave: the run goes on."))
 
 
+@act("/workbench/count", roles=RESEARCHER)
+def count(visit: Visit, form: Form) -> Page:
+    """Ask the hospitals how many persons a view has, rounded; the page does not wait for them."""
+    work, question = visit.calls.work, question_of(form)
+    bench = work.bench(question.study)
+    if form.text("view") not in bench.views:
+        raise NotThere("The study has no such view.", remedy="Choose one of its views.")
+    work.counts.ask(question.study, form.text("view"))
+    return _page(visit, bench, work.look(visit.words, question))
+
+
 def _choose(visit: Visit, benches: Sequence[Bench]) -> Page:
     _ = visit.words.text
     return Page("workbench/choose.html", title=_("Workbench"), values={"benches": benches}, css=CSS)
@@ -87,10 +98,16 @@ def _choose(visit: Visit, benches: Sequence[Bench]) -> Page:
 def _page(visit: Visit, bench: Bench, looked: Looked, status: int = 200) -> Page:
     _ = visit.words.text
     words = [*bench.views, *dict.fromkeys(name for columns in bench.views.values() for name in columns), *SQL_WORDS]
+    counts = visit.calls.work.counts.of(bench.id)
     return Page(
         "workbench/workbench.html",
         title=_("Ask: %(study)s", study=bench.title),
-        values={"bench": bench, "completions": words, **_values(visit, looked)},
+        values={
+            "bench": bench,
+            "completions": words,
+            "counts": counts,
+            **_values(visit, looked),
+        },
         crumbs=(Step(_("Studies"), "/studies"), Step(bench.title, f"/studies/{bench.id}")),
         css=CSS,
         js=("screens/workbench.js",),
@@ -122,4 +139,4 @@ def _chosen(question: Question, name: str) -> tuple[str, ...]:
     return given or ((question.first(name),) if question.first(name) else ())
 
 
-ROUTES = (workbench, check, repair, run)
+ROUTES = (workbench, check, repair, run, count)
