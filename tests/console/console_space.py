@@ -28,6 +28,9 @@ SEAT_LABELS = ("Another institute", "Of no committee", "Another patient")
 SOURCES = ("his", "pacs", "fhir", "persons", "results", "diagnoses", "Cardiac work-up", "looked-at")
 METHODS = ("describe", "glm", "binomial", "logit", "Intercept", "all")
 """Names that are the same in every language here: of sources, of methods, of terms of a model."""
+MARK = "pwned"
+HOSTILE = f"""'"><img src=x onerror={MARK}()><svg onload={MARK}()><script>{MARK}()</script>{{{{7*7}}}}${{7*7}}"""
+"""Words that want to be markup, as titles and descriptions."""
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 

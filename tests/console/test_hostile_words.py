@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.console.conftest import PageAs
-from tests.console.console_space import ConsoleSpace
+from tests.console.console_space import HOSTILE, MARK, ConsoleSpace
 from tests.console.crawl import routes, screens_of
 from tests.console.test_security import filled
 
@@ -24,8 +24,6 @@ from xinglin.wire.desk import DeskCall
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
-MARK = "pwned"
-HOSTILE = f"""'"><img src=x onerror={MARK}()><svg onload={MARK}()><script>{MARK}()</script>{{{{7*7}}}}${{7*7}}"""
 IN_URL = f"""'"><img src=x onerror={MARK}()><script>{MARK}()</script>"""
 ROLES = ("", "researcher", "university", "ethics", "operator", "regulator", "patient")
 GREETS = """() => { window.pwned = () => { document.title = "PWNED" } }"""
