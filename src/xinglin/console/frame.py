@@ -16,8 +16,15 @@ STREAM_S = 600.0
 """A stream ends after so long; the browser opens it again."""
 
 
+BESIDE = 100
+"""The order from which on an entry stands in the command palette alone."""
+
+
 class Nav(msgspec.Struct, frozen=True):
-    """An entry of the navigation: whose, where, what it is called (English, translated when shown), in which order."""
+    """An entry of the navigation: whose, where, what it is called (English, translated when shown), in which order.
+
+    From ``BESIDE`` on it stands in the command palette alone: a page leads there.
+    """
 
     roles: tuple[str, ...]
     path: str

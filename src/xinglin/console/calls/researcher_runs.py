@@ -33,6 +33,8 @@ ITEM_RESULT = "object.result"
 RELEASED = "release-authorised"
 SEEN_RUNS = 200
 """Runs, newest first, whose state is asked of the hub for a list; of older ones the log tells."""
+ENDED_TOLD = 3
+"""So many ended runs stand in the inbox, the newest; all of them are on their own page."""
 _RESULTS_KEPT, _SOON_MS = 64, 3 * 24 * 3600 * 1000
 _TELLING, _ENTRIES = frozenset({RELEASED, "refused", "ended"}), 3
 """Kinds of entries whose receipts are worth keeping, and how many of them a page offers."""
@@ -179,20 +181,19 @@ class RunCalls:
         """Results that came in the last days, and runs that wait for people."""
         now = self._lines.clock()
         recent = [run for run in self._own_runs() if now - self._plans[run][1] < _SOON_MS][:10]
-        items = []
+        items, told = [], 0
         with self._space() as space:
             titles = self._titles(space)
             for run in recent:
                 plan, at = self._plans[run]
                 state = self._state(space, run)
-                if state in ("cancelled", ""):
+                ended = state in FINAL
+                told += ended
+                if state in ("cancelled", "") or (ended and told > ENDED_TOLD):
                     continue
-                path = f"/results/{run}" if state in FINAL else f"/runs/{run}"
-                kind = ITEM_RESULT if state == "done" else "object.run"
-                title = titles.get(plan.study, plan.study)
-                items.append(
-                    Item(run, kind, title, path, words=plan.algorithm, since=at, who="" if state == "done" else state)
-                )
+                path = f"/results/{run}" if ended else f"/runs/{run}"
+                kind = ITEM_RESULT if state == "done" else f"state.{state}"
+                items.append(Item(run, kind, titles.get(plan.study, plan.study), path, words=plan.algorithm, since=at))
         return tuple(items)
 
     def find(self, text: str, most: int = 8) -> tuple[Hit, ...]:

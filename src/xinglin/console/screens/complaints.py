@@ -9,7 +9,7 @@ from xinglin.console.visit import Form, Visit
 from xinglin.words import N_
 
 ROLE = ("hospital",)
-NAV = (Nav(roles=ROLE, path="/complaints", label=N_("Complaints"), order=70),)
+NAV = (Nav(roles=ROLE, path="/complaints", label=N_("Complaints"), order=103),)
 
 
 @screen("/complaints", roles=ROLE)

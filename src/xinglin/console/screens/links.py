@@ -11,7 +11,7 @@ from xinglin.console.visit import Form, Visit
 from xinglin.words import N_
 
 ROLE = ("hospital",)
-NAV = (Nav(roles=ROLE, path="/links", label=N_("Record links"), order=46),)
+NAV = (Nav(roles=ROLE, path="/links", label=N_("Record links"), order=102),)
 CSS = ("screens/charts.css", "screens/hospital.css")
 SHOWN = 200
 DEEDS = {

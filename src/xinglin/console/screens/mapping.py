@@ -14,7 +14,7 @@ from xinglin.records.terminology.model import EQUIVALENCES, Equivalence
 from xinglin.words import N_
 
 ROLE = ("hospital",)
-NAV = (Nav(roles=ROLE, path="/mapping", label=N_("Local codes"), order=45),)
+NAV = (Nav(roles=ROLE, path="/mapping", label=N_("Local codes"), order=101),)
 CSS = ("screens/charts.css", "screens/hospital.css")
 STATES = ("proposed", "accepted", "rejected")
 LOINC = "http://loinc.org"
