@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey
 from typer.testing import CliRunner
 
 from xinglin.cli.app import app
-from xinglin.cli.local_space import _free_ports
+from xinglin.cli.local_space import free_ports
 from xinglin.feeds.fhir_errors import ServerRefused
 from xinglin.feeds.fhir_export import BulkExport, ExportState
 from xinglin.feeds.fhir_session import BackendService, FhirServer, FhirSession, public_key_set
@@ -212,7 +212,7 @@ async def test_a_platform_inside_reads_by_bulk_export_and_a_leak_names_the_works
 @contextmanager
 def platform_of(home: ExtractSpace, folder: Path) -> Iterator[tuple[str, str, Callable[[], dict[str, bytes]]]]:
     """A platform enrolled at the running workspace: its address, the id of its key, and its export by type."""
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     pem = ECKey.generate_key("P-384", private=True).as_pem(private=True).decode()
     jwks = folder / "jwks.json"
     jwks.write_text(json.dumps(public_key_set(pem, "ES384")))
