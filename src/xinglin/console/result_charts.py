@@ -7,20 +7,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xinglin.console.charts import Bar, Bin, Cell, Chart, Estimate, Line, Mark, bars, forest, heat, histogram, lines
 
 if TYPE_CHECKING:
     from xinglin.console.charts.model import Say
-    from xinglin.sdk.results import StudyResult
+
+
+class Answered(Protocol):
+    """A result, released or held: its kind, its payload, and the rows of its table."""
+
+    @property
+    def kind(self) -> str:
+        """Of the statistic."""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """Plain values; ``None`` is what the rules hide."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """As rows of one table."""
+
 
 _Z = 1.959964
 _MOST_ROWS, _MOST_COLUMNS = 30, 12
 MIN_CELL = "min_cell"
 
 
-def charts_of(found: StudyResult, say: Say) -> tuple[Chart, ...]:
+def charts_of(found: Answered, say: Say) -> tuple[Chart, ...]:
     """The pictures of a result; none for a kind that is best read as a table."""
     draw = _DRAWN.get(found.kind.removeprefix("dp_"))
     return tuple(draw(found, say)) if draw is not None else ()
@@ -33,7 +48,7 @@ def rule_of(payload: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, rules)) or MIN_CELL
 
 
-def _model(found: StudyResult, _: Say) -> list[Chart]:
+def _model(found: Answered, _: Say) -> list[Chart]:
     """Coefficients; as ratios on a logarithmic axis where the link is a logit or a logarithm."""
     payload = found.payload
     if found.kind != "glm":
@@ -68,14 +83,14 @@ def _exp(value: float) -> float | None:
     return bent if 0 < bent < 1e12 else None
 
 
-def _histogram(found: StudyResult, _: Say) -> list[Chart]:
+def _histogram(found: Answered, _: Say) -> list[Chart]:
     payload = found.payload
     edges = payload["edges"]
     bins = [Bin(low, high, count) for low, high, count in zip(edges[:-1], edges[1:], payload["counts"], strict=True)]
     return [histogram(_("Histogram of %(column)s", column=payload["column"]), bins, say=_)]
 
 
-def _crosstab(found: StudyResult, _: Say) -> list[Chart]:
+def _crosstab(found: Answered, _: Say) -> list[Chart]:
     payload = found.payload
     rows, columns = payload["row_levels"], payload["column_levels"]
     if len(rows) > _MOST_ROWS or len(columns) > _MOST_COLUMNS:
@@ -86,7 +101,7 @@ def _crosstab(found: StudyResult, _: Say) -> list[Chart]:
     return [heat(title, rows, columns, cells, named=payload["rows"], say=_)]
 
 
-def _groups(found: StudyResult, _: Say) -> list[Chart]:
+def _groups(found: Answered, _: Say) -> list[Chart]:
     """Means with their intervals, one picture for each column that has several groups."""
     payload, charts = found.payload, []
     cells = payload.get("cells") or [
@@ -113,7 +128,7 @@ def _mean(cell: Mapping[str, Any]) -> tuple[str, float, float, float] | None:
     return str(cell["group"]), mean, mean - half, mean + half
 
 
-def _quantiles(found: StudyResult, _: Say) -> list[Chart]:
+def _quantiles(found: Answered, _: Say) -> list[Chart]:
     payload = found.payload
     points = tuple(Mark(one["probability"], one["value"]) for one in payload["quantiles"] if one["value"] is not None)
     if len(points) < 2:
@@ -122,7 +137,7 @@ def _quantiles(found: StudyResult, _: Say) -> list[Chart]:
     return [lines(_("Quantiles of %(column)s", column=payload["column"]), [line], across=_("Share of rows"), say=_)]
 
 
-def _flow(found: StudyResult, _: Say) -> list[Chart]:
+def _flow(found: Answered, _: Say) -> list[Chart]:
     steps = [
         Bar(str(one.get("step") or one.get("name") or number), float(count or 0), hidden=count is None)
         for number, one in enumerate(found.payload["steps"], 1)
@@ -131,7 +146,7 @@ def _flow(found: StudyResult, _: Say) -> list[Chart]:
     return [bars(_("Persons after each filter"), steps, counted=_("Persons"), say=_)]
 
 
-def _counts(found: StudyResult, _: Say) -> list[Chart]:
+def _counts(found: Answered, _: Say) -> list[Chart]:
     told = [
         Bar(str(one["group"]), max(0.0, float(one["count"] or 0)), hidden=one["count"] is None)
         for one in found.payload["cells"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from xinglin.access.output_review import VOTES_ASKED, cast_output_vote
+from xinglin.console.calls.hospital_agreements import AgreementCalls
 from xinglin.console.calls.seat_calls import Hit, Item, ItemAct, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
+from xinglin.console.lines import Lines
+from xinglin.console.seats import Seat
 from xinglin.wire.errors import Refused
 from xinglin.words import N_
 
@@ -24,6 +28,10 @@ KINDS = {
 class ReviewerCalls(SeatCalls):
     """Calls of a person whom a hospital appointed to look at what would leave."""
 
+    def __init__(self, seat: Seat, lines: Lines) -> None:
+        super().__init__(seat, lines)
+        self._register = AgreementCalls(seat, lines)
+
     @property
     def node(self) -> Path:
         """The folder of the node whose results are looked at."""
@@ -33,7 +41,8 @@ class ReviewerCalls(SeatCalls):
 
     def inbox(self) -> tuple[Item, ...]:
         """What waits for votes."""
-        return tuple(_item(one) for one in self.held())
+        titles = self.titles()
+        return tuple(_item({**one, "study": titles.get(one["study"], one["study"])}) for one in self.held())
 
     def pulse(self) -> Pulse:
         """Whether the node runs and hears the hub."""
@@ -51,6 +60,15 @@ class ReviewerCalls(SeatCalls):
         if not self._appointed():
             return []
         return [{**one, "held": kind} for kind, verbs in KINDS.items() for one in self.lines.desk(self.node, verbs[0])]
+
+    def titles(self) -> dict[str, str]:
+        """Study to title, as the public register has them."""
+        return self._register.titles()
+
+    def names(self, page: Mapping[str, Any]) -> list[str]:
+        """Who would receive it, by name."""
+        book = self.lines.book(self.seat.folder)
+        return [book.name(did) for did in str(page.get("recipient", "")).split(", ") if did]
 
     def page(self, kind: str, run: str) -> dict[str, Any]:
         """What would leave, and which rule hid what; raises ``NotThere`` where nothing is held."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from xinglin.access.output_review import OUTPUT_CHOICES, VOTES_ASKED
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, listing
+from xinglin.console.result_charts import charts_of
 from xinglin.console.visit import Form, Visit
 from xinglin.words import N_
 
@@ -20,10 +23,8 @@ NAV = (Nav(roles=REVIEWER, path="/reviews", label=N_("Output reviews"), order=10
 def reviews(visit: Visit) -> Page:
     """Results and extracts that wait for the hospital's people."""
     _ = visit.words.text
-    rows = [
-        {**one, "shown": f"object.{one['held']}", "votes": f"{one['votes_in']} / {VOTES_ASKED}"}
-        for one in visit.calls.held()
-    ]
+    titles = visit.calls.titles()
+    rows = [_row(one, titles) for one in visit.calls.held()]
     found = listing(
         visit,
         "reviews",
@@ -46,14 +47,18 @@ def review_page(visit: Visit, held: str, run: str) -> Page:
     """One of them as it would leave."""
     _ = visit.words.text
     page = visit.calls.page(held, run)
+    result = _result(page)
+    title = visit.calls.titles().get(page.get("study", ""), page.get("study", run))
     return Page(
         "reviews/review.html",
-        title=_("Before it leaves: %(study)s", study=page.get("study", run)),
+        title=_("Before it leaves: %(study)s", study=title),
         values={
             "page_": page,
             "rules": _rules(page),
             "asks": _asks(page),
-            "summary": _summary(page),
+            "charts": charts_of(result, _) if result else (),
+            "rows": result.rows() if result else [],
+            "names": visit.calls.names(page),
             "held": held,
             "path": visit.path,
         },
@@ -63,7 +68,7 @@ def review_page(visit: Visit, held: str, run: str) -> Page:
         same=Same(
             cli=f"xinglin node review look {run}\nxinglin node review vote {run} --vote release --account FOLDER"
         ),
-        css=("screens/agreements.css",),
+        css=("screens/agreements.css", "screens/charts.css", "screens/results.css"),
         wide=True,
         data={key: page[key] for key in ("run", "study", "shown") if key in page},
     )
@@ -78,6 +83,15 @@ def vote(visit: Visit, form: Form, held: str, run: str) -> Done:
     found = visit.calls.vote(held, run, form.needed("shown"), choice, form.text("words"))
     said = visit.words.text("Your vote is in, blind: %(n)s of %(all)s.", n=found["votes_in"], all=VOTES_ASKED)
     return Done("/inbox", said)
+
+
+def _row(one: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        **one,
+        "study": titles.get(one["study"], one["study"]),
+        "shown": f"object.{one['held']}",
+        "votes": f"{one['votes_in']} / {VOTES_ASKED}",
+    }
 
 
 def _tables(page: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -95,13 +109,24 @@ def _asks(page: Mapping[str, Any]) -> list[str]:
     return [str(ask["words"]) for one in _tables(page) for ask in one.get("asks", ())]
 
 
-def _summary(page: Mapping[str, Any]) -> str:
-    """The result as it would leave, in text; empty for an extract."""
-    from xinglin.analysis.algorithm import Result
-    from xinglin.analysis.render import summary
+class _Held(msgspec.Struct, frozen=True):
+    """A result that did not leave yet, as charts read it."""
 
+    kind: str
+    payload: dict[str, Any]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """As rows of one table."""
+        from xinglin.analysis.algorithm import Result
+        from xinglin.analysis.render import rows_of
+
+        return rows_of(Result(self.kind, self.payload))
+
+
+def _result(page: Mapping[str, Any]) -> _Held | None:
+    """The result as it would leave; None for an extract."""
     found = page.get("result")
-    return summary(Result(found["kind"], found["payload"])) if found else ""
+    return _Held(found["kind"], found["payload"]) if found else None
 
 
 ROUTES = (reviews, review_page, vote)
