@@ -42,6 +42,22 @@ class PageAs(Protocol):
     ) -> Page: ...
 
 
+LOOKS = ("test_words_shown", "test_axe", "test_glyphs", "test_weight", "test_screens", "test_frame")
+"""Files whose tests look at every screen: they come first, before others write studies and choices of their own."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of this folder's tests, those that only look come first."""
+    mine = [at for at, one in enumerate(items) if one.path.parent == HERE]
+    ordered = sorted((items[at] for at in mine), key=lambda one: (one.path.stem not in LOOKS, _place(one)))
+    for at, one in zip(mine, ordered, strict=True):
+        items[at] = one
+
+
+def _place(one: pytest.Item) -> int:
+    return LOOKS.index(one.path.stem) if one.path.stem in LOOKS else 0
+
+
 @pytest.fixture(scope="package")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSpace]:
     """The space behind the console."""

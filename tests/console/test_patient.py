@@ -12,7 +12,7 @@ import pytest
 from tests.console.conftest import PageAs, told
 from tests.console.console_space import NEIGHBOUR, ConsoleSpace
 
-from xinglin.cli.demo_console import PATIENT_AT
+from xinglin.cli.demo_console import PATIENT_AT, patients_of
 from xinglin.cli.demo_space import COMPLETE, FORMULA
 from xinglin.evidence.looks import parse_proof, verify_looks
 from xinglin.evidence.policy import parse_policy
@@ -57,7 +57,7 @@ def covered(page: Page, run: str) -> None:
 
 def person(space: ConsoleSpace) -> str:
     """Whose seat the neighbour's is: somebody whom the study counted."""
-    return "Patient/clinic-000001"
+    return patients_of(space.local.node_folder(PATIENT_AT))[1]
 
 
 def is_counted(space: ConsoleSpace, run: str) -> bool:
