@@ -24,7 +24,7 @@ from xinglin.sdk.study import Study
 
 STRANGER, OUTSIDER, NEIGHBOUR = "stranger", "outsider", "neighbour"
 """Sample users who share a role with others and nothing else."""
-SEAT_LABELS = ("Another institute", "Of no committee", "Another patient")
+SEAT_LABELS = ("Another institute (fictional)", "Another institute", "Of no committee", "Another patient")
 SOURCES = ("his", "pacs", "fhir", "persons", "results", "diagnoses", "Cardiac work-up", "looked-at")
 METHODS = ("describe", "glm", "binomial", "logit", "Intercept", "all")
 """Names that are the same in every language here: of sources, of methods, of terms of a model."""

@@ -48,6 +48,8 @@ STREAMS = Limit("streams at once", 256, "streams")
 LANGUAGE_COOKIE, THEME_COOKIE = "xinglin_language", "xinglin_theme"
 HTML = "text/html"
 _YEAR_S = 31_536_000
+_PATH = "/:@-._~!$&'()*+,;="
+"""What stands in a path as it is (RFC 3986, section 3.3)."""
 Answer = Response[Any]
 Asked = Request[Any, Any, Any]
 
@@ -111,7 +113,7 @@ def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
     # A browser writes a query as UTF-8; the last of several values counts.
     query = dict(parse_qsl(request.scope["query_string"].decode("ascii", "replace"), max_num_fields=100))
     return Visit(
-        path=request.url.path,
+        path=_path_of(request),
         query=query,
         words=Words.of(language, settings.zone),
         theme=theme if theme in THEMES else "auto",
@@ -126,6 +128,13 @@ def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
         headers=request.headers,
         public=console.public(),
     )
+
+
+def _path_of(request: Asked) -> str:
+    """The path as the browser wrote it, so that a link back to it is the same; quoted in any case."""
+    raw = request.scope.get("raw_path") or b""
+    written = raw.partition(b"?")[0].decode("ascii", "replace")
+    return written if written.startswith("/") else quote(request.scope["path"], safe=_PATH)
 
 
 def refusal(console: Console, visit: Visit, error: XinglinError) -> Answer:

@@ -22,7 +22,10 @@ FORM_FIELDS = Limit("fields of a form", 2_000, "fields")
 
 
 class Visit:
-    """What a screen is handed; made anew for each request. ``session`` is None for whoever is not signed in."""
+    """What a screen is handed; made anew for each request. ``session`` is None for whoever is not signed in.
+
+    ``path``: as the browser wrote it, quoted.
+    """
 
     def __init__(
         self,

@@ -105,7 +105,7 @@ class StudyCalls:
         items = [_item(one) for one in found if one.state != "in-force" or now - one.changed < _SOON_MS]
         items.sort(key=lambda one: (not one.due, one.due, -one.since))
         drafts = [
-            Item(one.draft, DRAFT, one.form.project.title or "…", f"/apply/{one.draft}", since=one.changed)
+            Item(one.draft, DRAFT, one.form.project.title or "…", f"/apply/{one.draft}/project", since=one.changed)
             for one in self.drafts()[:5]
         ]
         return (*items, *drafts)

@@ -225,7 +225,7 @@ class WorkCalls(RunCalls):
         similar = [
             Similar(
                 f"{operation_words(words, self._plans[run][0].algorithm)} · {run[:12]}",
-                f"/results/{run}",
+                f"/runs/{run}",
                 self._plans[run][1],
                 _question(self._plans[run][0]) == _question(plan),
             )
