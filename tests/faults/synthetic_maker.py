@@ -107,7 +107,8 @@ def opened(folder: Path, child: Child, runs: tuple[str, ...], now: Callable[[], 
 
     preparations = SimpleNamespace(of=prepared, engine_of=lambda _use: child)
     view = SimpleNamespace(on_trusted=[])
-    desk = SimpleNamespace(keys=SimpleNamespace(did=HERE), view=view, preparations=preparations, budgets=budgets)
+    mine = SimpleNamespace(did=HERE)
+    desk = SimpleNamespace(folder=folder, keys=mine, view=view, preparations=preparations, budgets=budgets)
     vault = ExtractVault(keys, folder / "extracts")
     return NodeSynthetic(cast(Any, desk), NodeExtractStore.in_folder(folder), vault, now)
 
