@@ -140,7 +140,7 @@ class Bench:
             seen.add(path)
             answer = self.get(who, path)
             if answer.status_code != 200:
-                row(left_out=f"{who or 'public'} {path}", why=f"status {answer.status_code}")
+                row(name=f"left out: {who or 'public'} {path}", why=f"status {answer.status_code}")
                 continue
             counted[route] = counted.get(route, 0) + 1
             yield path
@@ -168,6 +168,7 @@ def measure(bench: Bench, times: int) -> None:
             p95 = quantile(spent, 0.95)
             shown = re.sub(r"[A-Za-z0-9%:.-]{24,}", "…", path)
             row(
+                name=f"page {pages}",
                 role=who or "public",
                 page=shown,
                 p50_ms=quantile(spent, 0.5),
@@ -284,7 +285,7 @@ def main(arguments: list[str]) -> None:
     fewer = next((one.removeprefix("--entries=") for one in arguments if one.startswith("--entries=")), "")
     if fewer:  # for a machine that is shared: figures are then of a shorter log
         sizes = msgspec.structs.replace(sizes, entries=int(fewer))
-    row(studies=sizes.studies, data_sets=sizes.data_sets, log_entries=sizes.entries)
+    row(name="size", studies=sizes.studies, data_sets=sizes.data_sets, log_entries=sizes.entries)
     with tempfile.TemporaryDirectory() as name:
         searches(Path(name), sizes.entries)
     with tempfile.TemporaryDirectory() as name, opened(Path(name), sizes) as bench:

@@ -174,10 +174,12 @@ def _verify_bundle(bundle: Path, policy: Path | None) -> None:
 
     def text() -> str:
         head = {name: found for name, found in value.items() if name != "entries"}
-        head["cosigned_by"] = ", ".join(names.get(each, each) for each in value["cosigned_by"])
         head["fork_protection"] = "yes" if checkpoint.fork_protection else "no fork protection"
-        shown = columns(rows, ("index", "at", "kind", "label", "subject"))
-        return f"verified: {len(rows)} entries\n{facts(head)}\n\n{shown}"
+        head["cosigned_by"] = ", ".join(f"{each} ({names.get(each, '')})" for each in value["cosigned_by"])
+        shown = columns(rows, ("index", "at", "kind", "submitter", "label", "subject"))
+        trusted = "" if policy is not None else " by the bundle's own policy, which proves nothing until you compare it"
+        note = "Labels, and which entries are in it, are the word of who made the bundle."
+        return f"verified{trusted}: {len(rows)} entries\n{facts(head)}\n\n{shown}\n\n{note}"
 
     printer.value(value, text)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xinglin.console.errors import TooMany
+from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.stores.desk import ask_desk
 from xinglin.wire.desk import DeskCall
@@ -78,10 +79,12 @@ class Lines:
         from xinglin.console.book import Book
 
         card, client = self.card(folder), self.open(folder)
+        # Not by the log's name alone: another descriptor is another trust anchor.
+        anchor = canonical_digest(card)
         with self._lock:
-            if card.origin not in self._books:
-                self._books[card.origin] = Book.in_folder(self.folder, card, client, self.clock)
-            return self._books[card.origin]
+            if anchor not in self._books:
+                self._books[anchor] = Book.in_folder(self.folder, card, client, self.clock)
+            return self._books[anchor]
 
     def close(self) -> None:
         """Close every line."""

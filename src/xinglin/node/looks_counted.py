@@ -51,7 +51,7 @@ def counted(folder: Path, run: str) -> frozenset[bytes] | None:
 
 
 def codes_of(folder: Path, settings: NodeSettings, person: str) -> tuple[bytes, ...]:
-    """Every code by which a person was ever counted: their own, and those of each record that is linked to them."""
+    """Every code by which a person was counted: their own, and those of each record that is linked to them now."""
     salt = (folder / SALT_FILE).read_bytes()
     return tuple(code_of(key, salt) for key in sorted({person, *_linked(folder, settings, person)}))
 
@@ -62,7 +62,10 @@ def code_of(key: str, salt: bytes) -> bytes:
 
 
 def _linked(folder: Path, settings: NodeSettings, person: str) -> set[str]:
-    """Keys of records that are, or once were, said to be of the person, and persons that these were said to be of."""
+    """Keys of records that are of the person by the links in force, and the person that their own record is of.
+
+    A link that was taken back tells nobody anything: it was somebody else's record.
+    """
     from xinglin.lake.current import PERSON_LINK
     from xinglin.lake.delta import Lake
 
@@ -70,8 +73,9 @@ def _linked(folder: Path, settings: NodeSettings, person: str) -> set[str]:
     lake = Lake(place)
     if not place.is_dir() or PERSON_LINK not in lake.names():
         return set()
-    rows = lake.open(PERSON_LINK).to_pyarrow_table(columns=["patient", "person"]).to_pylist()
-    records = {row["patient"] for row in rows if row["person"] == person}
-    own = {row["patient"] for row in rows if row["patient"] == person}
-    said = {row["person"] for row in rows if row["patient"] in own and row["person"]}
-    return records | said
+    columns = ["patient", "person", "version_at", "recorded_at"]
+    rows = lake.open(PERSON_LINK).to_pyarrow_table(columns=columns).to_pylist()
+    rows.sort(key=lambda row: (row["version_at"], row["recorded_at"]))
+    now = {row["patient"]: row["person"] for row in rows}
+    records = {record for record, said in now.items() if said == person}
+    return records | ({now[person]} if now.get(person) else set())

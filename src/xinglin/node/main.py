@@ -67,9 +67,10 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
     book = open_look_book(folder, settings)
     keeper = LookKeeper(node.keys.did, folder, book, node.database, node.view, node.evidence, node.clock)
     keeping = asyncio.create_task(keeper.keep())
+    keeping.add_done_callback(partial(_told, what="nobody keeps the book of looks any more"))
     child = IntakeChild(folder, passphrase)
     looking = asyncio.create_task(node.overdue.keep_looking())
-    looking.add_done_callback(_told)
+    looking.add_done_callback(partial(_told, what="nobody looks for missed dates any more"))
     feeding = asyncio.create_task(child.run()) if settings.intake == "auto" else None
     channel.report(Listings(folder, node.tables, node.house).publication())
     node.desk.budgets.tell(node.tables.published)
@@ -102,10 +103,10 @@ async def run_node(folder: Path, settings: NodeSettings, passphrase: str = "") -
         talking.result()
 
 
-def _told(looking: asyncio.Task[None]) -> None:
-    """A defect that ends the look-out for missed dates is not quiet."""
-    if not looking.cancelled() and looking.exception() is not None:
-        log.error("nobody looks for missed dates any more", exc_info=looking.exception())
+def _told(task: asyncio.Task[None], what: str) -> None:
+    """A defect that ends something that should never end is not quiet."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error(what, exc_info=task.exception())
 
 
 class Dispatch:

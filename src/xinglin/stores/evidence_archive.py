@@ -116,9 +116,20 @@ def _unpacked(data: bytes) -> dict[str, bytes]:
             ARCHIVE_BYTES.check(sum(one.file_size for one in listed))
             if len({one.filename for one in listed}) != len(listed):
                 raise MalformedArchive("A file is in the bundle twice.")
-            return {one.filename: archive.read(one) for one in listed}
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+            if any(one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for one in listed):
+                raise MalformedArchive("A file is packed in a way that bundles are not.")
+            return {one.filename: _inflated(archive, one) for one in listed}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise MalformedArchive("The file is no readable bundle.", why=str(error)) from error
+
+
+def _inflated(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> bytes:
+    """A file of the bundle, unpacked no further than it says of itself."""
+    with archive.open(one) as file:
+        data = file.read(one.file_size + 1)
+    if len(data) != one.file_size:
+        raise MalformedArchive("A file of the bundle is not as long as it says.")
+    return data
 
 
 def _manifest(files: Mapping[str, bytes]) -> Manifest:

@@ -279,7 +279,7 @@ def test_the_command_verifies_a_bundle_and_refuses_a_changed_one(hub: FakeHub, b
     file = tmp_path / "evidence.zip"
     file.write_bytes(book.bundle(RUN))
     told = CliRunner().invoke(app, ["verify", str(file)])
-    assert told.exit_code == 0 and "verified: 1 entries" in told.output
+    assert told.exit_code == 0 and "verified" in told.output and ": 1 entries" in told.output
     other = tmp_path / "other.policy"
     other.write_text(FakeHub().space.policy)
     assert CliRunner().invoke(app, ["verify", str(file), "--policy", str(other)]).exit_code == 4

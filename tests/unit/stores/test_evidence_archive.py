@@ -105,3 +105,22 @@ def test_a_bundle_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() ->
     assert len(bomb) < 1_000_000
     with pytest.raises(LimitExceeded):
         verify_archive(bomb)
+
+
+def test_a_file_that_says_less_than_it_holds_is_read_no_further_than_it_says() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bundle.json", b"0" * 50_000_000)
+    data = bytearray(out.getvalue())
+    listed = data.rindex(b"PK\x01\x02")
+    data[listed + 24 : listed + 28] = (10).to_bytes(4, "little")  # what the list of contents says of its length
+    with pytest.raises(MalformedArchive):
+        verify_archive(bytes(data))
+
+
+def test_a_file_that_is_packed_in_another_way_is_refused() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("bundle.json", b"{}")
+    with pytest.raises(MalformedArchive, match="packed"):
+        verify_archive(out.getvalue())
