@@ -229,6 +229,8 @@ def verify_looks(proof: LookProof, policy: Policy, before: LookProof | None = No
     last = proof.pages[-1]
     unknown = tuple(subject for page in proof.pages for subject in page.unknown)
     ordered = tuple(sorted(links, key=lambda link: (link.look.at, link.place, link.number)))
+    if last.upto > entry.index:
+        raise BadLooks("A page says that it covers entries which came after it.")
     return VerifiedLooks(proof.person, proof.node, ordered, len(proof.pages), last.upto, last.at, since, unknown, entry)
 
 
