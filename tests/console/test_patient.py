@@ -55,6 +55,17 @@ def covered(page: Page, run: str) -> None:
     raise AssertionError(f"{run} is in no page")
 
 
+def listed(page: Page, words: str) -> None:
+    """Look until the list says it: the node notes a choice within some seconds."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        page.goto("/my/looks")
+        if words in page.inner_text("main"):
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"{words!r} is not in the list")
+
+
 def person(space: ConsoleSpace) -> str:
     """Whose seat the neighbour's is: somebody whom the study counted."""
     return patients_of(space.local.node_folder(PATIENT_AT))[1]
@@ -105,8 +116,7 @@ def test_two_clicks_and_the_next_run_leaves_them_out(space: ConsoleSpace, page_a
     assert not is_counted(space, later.id) and is_counted(space, space.run.id)
     view = later.view()
     assert "privacy.differencing" in {reason.code for reason in view.reasons}
-    said = page.goto("/my/looks")
-    assert said is not None and "You made a choice" in said.text()  # at once, if not on a page yet
+    listed(page, "You made a choice")  # within seconds, if not on a page yet
     covered(page, later.id)
     assert page.locator(".look-research").count() == 1  # the run before, and no later one
     page.goto("/my/choices")
