@@ -106,12 +106,13 @@ def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
     token = request.cookies.get(cookie_name(settings), "")
     session = console.people.session(token, used=used) if token else None
     seat = console.seats.get(session.seat) if session is not None else None
+    if seat is not None and session is not None and seat.role == "patient" and not session.subject:
+        seat, session = None, None  # a patient's seat without a person would be everybody's
     person = session.person if session is not None else None
     wish = (person.language if person else "") or request.cookies.get(LANGUAGE_COOKIE, "")
     language = wish if wish in LANGUAGES else _accepted(request.headers.get("accept-language", ""), settings.language)
     theme = (person.theme if person else "") or request.cookies.get(THEME_COOKIE, "")
-    # A browser writes a query as UTF-8; the last of several values counts.
-    query = dict(parse_qsl(request.scope["query_string"].decode("ascii", "replace"), max_num_fields=100))
+    query = _query_of(request)
     return Visit(
         path=_path_of(request),
         query=query,
@@ -130,11 +131,20 @@ def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
     )
 
 
+def _query_of(request: Asked) -> dict[str, str]:
+    """The address's words; the last of several values counts, and more than a hundred are none."""
+    try:
+        return dict(parse_qsl(request.scope["query_string"].decode("ascii", "replace"), max_num_fields=100))
+    except ValueError:
+        return {}
+
+
 def _path_of(request: Asked) -> str:
     """The path as the browser wrote it, so that a link back to it is the same; quoted in any case."""
     raw = request.scope.get("raw_path") or b""
     written = raw.partition(b"?")[0].decode("ascii", "replace")
-    return written if written.startswith("/") else quote(request.scope["path"], safe=_PATH)
+    path = written if written.startswith("/") else quote(request.scope["path"], safe=_PATH)
+    return "/" + path.lstrip("/")  # two slashes at the start would name another host in a link
 
 
 def refusal(console: Console, visit: Visit, error: XinglinError) -> Answer:
@@ -319,7 +329,7 @@ def _still_in(console: Console, visit: Visit) -> bool:
 
 
 def _event(html: str) -> bytes:
-    return b"".join(b"data: " + line.encode() + b"\n" for line in html.split("\n")) + b"\n"
+    return b"".join(b"data: " + line.encode() + b"\n" for line in html.splitlines()) + b"\n"
 
 
 def _status_of(error: XinglinError) -> int:

@@ -89,7 +89,9 @@ class Visit:
     def number(self, name: str, default: int, *, least: int = 0, most: int = 1_000_000_000) -> int:
         """A whole number of the address, or the default where it is none or out of range."""
         text = self.query.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() and least <= int(text) <= most else default
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+            return default
+        return int(text) if least <= int(text) <= most else default
 
 
 class Form:

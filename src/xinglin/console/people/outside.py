@@ -98,6 +98,8 @@ class Outside:
         if found.stage == "in":
             if found.person != person.id:
                 raise _refused("sub", "Somebody else signed in there.")
+            if person.second_factor:
+                raise _refused("factor", "This account proves itself by its second factor.")
             step = self._people.proved(token, found, person, from_)
             return msgspec.structs.replace(step, return_to=found.return_to)
         return self._people.passed(token, person, from_, found.return_to, proved=_seconds(claims, "auth_time") * 1000)

@@ -44,7 +44,7 @@ def agreements(visit: Visit) -> Page:
         empty=Empty(
             _("Nobody offered this hospital an agreement yet. Publish a data set, so that it is found."),
             _("Publish a data set"),
-            "/data",
+            "/publish",
         ),
     )
     same = Same(cli="xinglin node agreements")
@@ -77,7 +77,7 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
         head=Head("object.agreement", agreement, f"state.{one['state']}", owner, one.get("since", 0)),
         rail=Rail(agreement, (one["index"],) if one["index"] >= 0 else (), agreement),
         same=Same(
-            python=f'study = space.study("{title}")\nstudy.agreements',
+            python=f"study = space.study({title!r})\nstudy.agreements",
             cli=f"xinglin node agreements show {short}\nxinglin node approve {short}",
         ),
         css=("screens/agreements.css", "screens/leaves.css"),
@@ -126,7 +126,7 @@ def radius(visit: Visit, agreement: str) -> Page:
     )
 
 
-@act("/agreements/{agreement:str}/change", roles=HOSPITAL)
+@act("/agreements/{agreement:str}/change", roles=HOSPITAL, fresh_s=1800.0)
 def change(visit: Visit, form: Form, agreement: str) -> Done:
     """Suspend, resume or end an agreement in force."""
     verb = form.needed("verb")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +16,7 @@ from xinglin.console.calls.researcher_catalogue import DataSetShown, facts_of_fo
 from xinglin.console.calls.search_address import Asked, address, asked_of
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import File, Head, Nav, Page, Rail, Same, Step, screen
-from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.listing import Column, Empty, Filter, csv_of, listing
 from xinglin.console.policy_words import sentences
 from xinglin.console.screens.catalogue_parts import coverage, duo_codes, quality_chart, shares
 from xinglin.console.visit import Visit
@@ -326,8 +324,4 @@ def _cited(entry: CatalogueEntry) -> str:
 
 
 def _csv(rows: Any) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(rows.column_names)
-    writer.writerows([one.values() for one in rows.to_pylist()])
-    return out.getvalue().encode("utf-8-sig")
+    return csv_of(rows.column_names, [list(one.values()) for one in rows.to_pylist()])

@@ -109,7 +109,7 @@ def _tables(visit: Visit) -> Page:
             Column("by", _("By")),
         ),
         [_edge_row(visit, one) for one in _about(whole, table).edges],
-        empty=Empty(_("Nothing was taken in yet."), _("Home"), "/home"),
+        empty=Empty(_("Nothing was taken in yet."), _("Home"), "/hospital"),
     )
     values = {"drawn": drawn, "table_of": table, "layers": [_(LAYER_LABELS[one]) for one in LAYERS], "found": found}
     command = f"xinglin catalogue lineage{f' --column {table}' if table else ''} --format svg"

@@ -23,6 +23,8 @@ NAV = (
     Nav(roles=ETHICS, path="/approvals", label=N_("Approvals"), order=20),
 )
 VOTE_DAYS_MOST = 90
+FRESH_S = 1800.0
+"""So long ago at most a person proved who they are, who does what cannot be undone."""
 
 
 @screen("/applications", roles=ETHICS)
@@ -231,7 +233,7 @@ def approval_page(visit: Visit, approval: str) -> Page:
     )
 
 
-@act("/approvals/{approval:str}/revoke", roles=ETHICS)
+@act("/approvals/{approval:str}/revoke", roles=ETHICS, fresh_s=FRESH_S)
 def revoke(visit: Visit, form: Form, approval: str) -> Done:
     """As a chair: revoke an approval; it cannot be undone."""
     done = visit.calls.revoke(approval)
