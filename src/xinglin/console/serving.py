@@ -45,7 +45,7 @@ log = logging.getLogger("xinglin.console")
 
 FORM_BYTES = Limit("size of a form", 2 * 1024 * 1024, "bytes")
 STREAMS = Limit("streams at once", 256, "streams")
-LANGUAGE_COOKIE, THEME_COOKIE = "xinglin_language", "xinglin_theme"
+LANGUAGE_COOKIE = "xinglin_language"
 HTML = "text/html"
 _YEAR_S = 31_536_000
 _PATH = "/:@-._~!$&'()*+,;="
@@ -111,7 +111,7 @@ def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
     person = session.person if session is not None else None
     wish = (person.language if person else "") or request.cookies.get(LANGUAGE_COOKIE, "")
     language = wish if wish in LANGUAGES else _accepted(request.headers.get("accept-language", ""), settings.language)
-    theme = (person.theme if person else "") or request.cookies.get(THEME_COOKIE, "")
+    theme = person.theme if person else ""
     query = _query_of(request)
     return Visit(
         path=_path_of(request),

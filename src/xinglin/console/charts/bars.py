@@ -82,7 +82,7 @@ def columns(
     description: str = "",
     say: Say = english,
 ) -> Chart:
-    """Columns in groups, a colour and a texture for each series; a value not told is a hatched stub."""
+    """Columns in groups, a colour and a texture for each series; a value not told is hatched."""
     _ = say
     CHART_SERIES.check(len(series))
     CHART_MARKS.check(len(groups) * len(series))

@@ -226,7 +226,7 @@ def _prove(visit: Visit, back: str, wrong: str = "") -> Page:
             "by_code": bool(record.totp_secret or record.recovery),
             "by_password": bool(record.password) and not record.second_factor,
             "question": passkey_question(visit) if record.passkeys else "",
-            "outside": label if door.outside is not None and all(record.outside) else "",
+            "outside": label if door.outside is not None and all(record.outside) and not record.second_factor else "",
             "outside_path": f"/sign-in/institution?return_to={quote(back, safe='')}",
         },
         crumbs=_crumbs(visit.words),

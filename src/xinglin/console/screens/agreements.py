@@ -9,6 +9,7 @@ from xinglin.console.calls.hospital_agreements import countersigned
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 from xinglin.contract.breach import BREACHES
 from xinglin.kernel.instants import from_text
@@ -126,7 +127,7 @@ def radius(visit: Visit, agreement: str) -> Page:
     )
 
 
-@act("/agreements/{agreement:str}/change", roles=HOSPITAL, fresh_s=1800.0)
+@act("/agreements/{agreement:str}/change", roles=HOSPITAL, fresh_s=FRESH_S)
 def change(visit: Visit, form: Form, agreement: str) -> Done:
     """Suspend, resume or end an agreement in force."""
     verb = form.needed("verb")

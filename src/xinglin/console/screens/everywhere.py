@@ -8,12 +8,12 @@ from xinglin.console.frame import Done, Nav, Page, Same, act, live, screen
 from xinglin.console.people.model import THEMES
 from xinglin.console.people.return_to import local_path
 from xinglin.console.seats import ROLES
+from xinglin.console.serving import LANGUAGE_COOKIE
 from xinglin.console.visit import Form, Visit
 from xinglin.kernel.errors import XinglinError
 from xinglin.words import LANGUAGES, N_
 
 NAV = (Nav(roles=ROLES, path="/inbox", label=N_("Inbox"), order=0),)
-LANGUAGE_COOKIE = "xinglin_language"
 _CLI = {
     "hospital": "xinglin node agreements",
     "researcher": "xinglin access status",

@@ -13,6 +13,7 @@ from xinglin.console.calls.ethics import Reviewed
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 from xinglin.terms.grades import REQUIREMENTS
 from xinglin.words import N_
@@ -23,8 +24,6 @@ NAV = (
     Nav(roles=ETHICS, path="/approvals", label=N_("Approvals"), order=20),
 )
 VOTE_DAYS_MOST = 90
-FRESH_S = 1800.0
-"""So long ago at most a person proved who they are, who does what cannot be undone."""
 
 
 @screen("/applications", roles=ETHICS)

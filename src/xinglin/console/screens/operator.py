@@ -10,6 +10,7 @@ from xinglin.console.charts import Bar, bars
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import PAGE_ROWS, Column, Empty, Filter, listing
+from xinglin.console.members_shown import member_row, member_state
 from xinglin.console.screens.regulator import TROUBLES
 from xinglin.console.visit import Form, Visit
 from xinglin.wire.studies import STATES, StudyLine
@@ -63,7 +64,7 @@ def hub(visit: Visit) -> Page:
 def participants(visit: Visit) -> Page:
     """Everybody who ever joined, and how to let somebody in."""
     _, calls = visit.words.text, _calls(visit)
-    rows = [_row(visit, one) for one in calls.members()]
+    rows = [member_row(visit, one) for one in calls.members()]
     columns = (
         Column("name", _("Name"), "text", "/participants/{did}"),
         Column("roles", _("Roles")),
@@ -114,7 +115,7 @@ def participant(visit: Visit, did: str) -> Page:
         "operator/participant.html",
         title=one.name,
         crumbs=(Step(_("Participants"), "/participants"),),
-        head=Head(kind="object.participant", id=did, state=_state(one)),
+        head=Head(kind="object.participant", id=did, state=member_state(one)),
         rail=Rail(subject=did, receipts=tuple(each.index for each in entries[-5:])),
         values={
             "one": one,
@@ -313,22 +314,6 @@ def _line(visit: Visit, one: StudyLine) -> dict[str, Any]:
 def _calls(visit: Visit) -> OperatorCalls:
     found: OperatorCalls = visit.calls
     return found
-
-
-def _state(one: Any) -> str:
-    return "state.revoked" if one.revoked else "revocation.frozen" if one.frozen else "state.active"
-
-
-def _row(visit: Visit, one: Any) -> dict[str, Any]:
-    line = "pulse.connected" if one.connected else "pulse.disconnected" if "provider" in one.roles else ""
-    return {
-        "name": one.name,
-        "roles": [visit.words.term(f"role.{role}") for role in one.roles] or [visit.words.term("role.person")],
-        "state": _state(one),
-        "connected": line,
-        "in_force": one.in_force,
-        "did": one.did,
-    }
 
 
 def _negotiation(one: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from xinglin.console.charts import Bar, bars
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.members_shown import member_row, member_state
 from xinglin.console.visit import Form, Visit
 from xinglin.trust.leaves import REASONS
 from xinglin.wire.product_orders import ORDER_REASONS
@@ -68,7 +69,7 @@ def oversight(visit: Visit) -> Page:
 def participants(visit: Visit) -> Page:
     """Everybody who ever joined."""
     _ = visit.words.text
-    rows = [_member_row(visit, one) for one in _calls(visit).members()]
+    rows = [member_row(visit, one) for one in _calls(visit).members()]
     columns = (
         Column("name", _("Name"), "text", "/oversight/participants/{did}"),
         Column("roles", _("Roles")),
@@ -103,7 +104,7 @@ def participant(visit: Visit, did: str) -> Page:
         "regulator/participant.html",
         title=one.name,
         crumbs=(Step(_("Participants"), "/oversight/participants"),),
-        head=Head(kind="object.participant", id=did, state=_state(one)),
+        head=Head(kind="object.participant", id=did, state=member_state(one)),
         rail=Rail(subject=did, receipts=tuple(each.index for each in entries[-5:])),
         values={
             "one": one,
@@ -257,23 +258,6 @@ ROUTES = (
 def _calls(visit: Visit) -> RegulatorCalls:
     found: RegulatorCalls = visit.calls
     return found
-
-
-def _state(one: Any) -> str:
-    return "state.revoked" if one.revoked else "revocation.frozen" if one.frozen else "state.active"
-
-
-def _member_row(visit: Visit, one: Any) -> dict[str, Any]:
-    line = "pulse.connected" if one.connected else "pulse.disconnected" if "provider" in one.roles else ""
-    return {
-        "name": one.name,
-        "roles": [visit.words.term(f"role.{role}") for role in one.roles] or [visit.words.term("role.person")],
-        "state": _state(one),
-        "connected": line,
-        "in_force": one.in_force,
-        "since": one.since,
-        "did": one.did,
-    }
 
 
 def _trouble(visit: Visit, one: Trouble) -> dict[str, Any]:
