@@ -22,6 +22,7 @@ from xinglin.console.people.errors import OutsideRefused
 from xinglin.console.people.issuer import ANSWER_BYTES, Issuer
 from xinglin.console.people.model import Step
 from xinglin.console.people.outside import CALLBACK, Outside
+from xinglin.console.people.totp import code_at
 from xinglin.console.settings import ConsoleSettings
 from xinglin.kernel.errors import LimitExceeded
 
@@ -332,6 +333,20 @@ def test_whoever_is_signed_in_proves_it_there_anew(
     assert step.return_to == "/account/code"
     session = people.session(step.token)
     assert session is not None and people.fresh(session, 1) and people.session(token) is None
+
+
+def test_a_sign_in_elsewhere_does_not_stand_for_the_second_factor(
+    people: Entrance, outside: Outside, issuer: LyingIssuer, clock: HandedClock
+) -> None:
+    token = signed_in(people)
+    token, _codes = people.confirm_totp(token, code_at(people.begin_totp(token), clock()))
+    clock.forward(1000)
+    issuer.says = {"exp": clock() // 1000 + 300, "auth_time": clock() // 1000}
+    asked = sent(outside, issuer, token, "/account/code")
+    with pytest.raises(OutsideRefused, match="second factor"):
+        outside.came_back(token, {"code": "the-code", "state": asked["state"]}, from_=HERE)
+    session = people.session(token)
+    assert session is not None and not people.fresh(session, 600)
 
 
 def test_nobody_proves_there_who_somebody_else_is(people: Entrance, outside: Outside, issuer: LyingIssuer) -> None:
