@@ -166,7 +166,7 @@ class AccessDesk:
         if not self._parts(found, found.form, asker):
             raise _unknown()
         now = self._clock()
-        shown, waiting, waiting_zh = self.waiting(found, offers)
+        shown, waiting, waiting_zh = self.waiting(found, self.offered(found, offers, asker))
         return ApplicationView(
             found,
             shown,
@@ -196,12 +196,23 @@ class AccessDesk:
     def waiting(self, found: Application, offers: Sequence[Indexed] | None = None) -> tuple[tuple[Task, ...], str, str]:
         """Every desk's task of an application, and why it waits, in both languages.
 
-        ``offers``: agreements of its study where somebody has them already.
+        ``offers``: agreements of its study that may be told, where somebody has them already; else ``offered``.
         """
-        now, offers = self._clock(), self.offers.of_study(found.form.study) if offers is None else offers
+        now, offers = self._clock(), self.offered(found) if offers is None else offers
         agreements = {one.line.provider: (one.line.state, one.made) for one in offers}
         shown = tasks(found, self.reviews(found), agreements, self._members.names(), self.keys.did, now)
         return (shown, *why_waiting(found, shown, now))
+
+    def offered(
+        self, found: Application, offers: Sequence[Indexed] | None = None, asker: str = ""
+    ) -> tuple[Indexed, ...]:
+        """Agreements of the study that its applicant, that one's institution or ``asker`` offered.
+
+        Those of others are not told: a form may name any study. ``offers``: where somebody has them already.
+        """
+        known = self.offers.of_study(found.form.study) if offers is None else offers
+        own = {found.applicant, institution_of(self._members.directory, found.applicant), asker}
+        return tuple(one for one in known if one.line.consumer in own)
 
     async def follow(self, application: str, asker: str, after: int, hold_s: float) -> ApplicationView:
         """The view, waiting up to ``hold_s`` seconds while its newest act is number ``after``."""

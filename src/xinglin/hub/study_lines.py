@@ -45,18 +45,19 @@ def operator_page(
     Raises ``LimitExceeded`` for more than a page. Who has one until when is worked out for the page alone.
     """
     STUDIES_PAGE.check(most)
-    wanted, offers = text.casefold(), desk.offers.by_study()
+    wanted, by_study = text.casefold(), desk.offers.by_study()
+    offers = {one.id: desk.offered(one, by_study.get(one.form.study, ())) for one in desk.every()}
     kept = [
         (line, one)
         for one in desk.every()
-        for line in (_line(one.form.study, offers.get(one.form.study, []), one),)
+        for line in (_line(one.form.study, offers[one.id], one),)
         if (not due or (one.state != "WITHDRAWN" and not one.outcome))
         and (not states or line.state in states)
         and (wanted in line.title.casefold() or wanted in line.application)
     ]
     kept.sort(key=lambda pair: pair[1].since if due else -pair[1].since)
     page = kept[max(0, offset) : max(0, offset) + max(0, most)]
-    lines = tuple(_waiting(desk, line, one, offers.get(line.study, ())) for line, one in page)
+    lines = tuple(_waiting(desk, line, one, offers[one.id]) for line, one in page)
     return StudiesPage(lines, len(kept))
 
 
