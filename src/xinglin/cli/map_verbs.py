@@ -9,7 +9,6 @@ import msgspec
 import typer
 
 from xinglin.cli.output import ends, printer
-from xinglin.kernel.errors import XinglinError
 
 if TYPE_CHECKING:
     from xinglin.node.intake.looking import Looking
@@ -69,14 +68,10 @@ def check(
 
 
 def _proposed(file: Path, table: str, looking: Looking) -> Suggestion:
-    """The shipped mapping of one table of OMOP, else a proposal; a database of them has one for each of its tables."""
-    omop, found = looking.proposed(file, sheet=table)
+    """A proposal; a database of OMOP's tables has one for each of its tables."""
+    omop, found = looking.suggested(file, table)
     if omop == "database":
         printer.note("It holds tables of OMOP CDM: connect takes it as it is. Of one table: --table NAME.")
-    if found is None:
-        _, found = looking.proposed(file, sheet=table, omop=False)
-    if found is None:
-        raise XinglinError("Nothing was proposed.", remedy="Name a sheet with --table.")
     return found
 
 

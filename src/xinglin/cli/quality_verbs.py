@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from xinglin.intake.reconcile import SourceCount
     from xinglin.lake.delta import Lake
     from xinglin.node.intake.wiring import Reading
-    from xinglin.trust.keys import PrivateKeys
 
 quality = typer.Typer(no_args_is_help=True, help="Quality of a hospital's own data: checks, reconciliation, drift.")
 
@@ -41,12 +39,9 @@ def run(
 ) -> None:
     """Check the current views of all canonical tables, keep the result, show what failed."""
     from xinglin.kernel.instants import system_clock
-    from xinglin.lake.quality import keep_run, run_quality
+    from xinglin.lake.quality import checked
 
-    lake = node_lake(folder)
-    card = run_quality(lake, system_clock(), tables=table)
-    if not table:
-        keep_run(lake, card)
+    card = checked(node_lake(folder), system_clock(), table or ())
     failed = card.failed()
     value = {"checks": len(card.results), "failed": len(failed), "digest": card.digest(), "results": failed}
     printer.value(msgspec.to_builtins(value), lambda: _shown(failed, len(card.results)))
@@ -104,13 +99,11 @@ def reconcile_verb(
 ) -> None:
     """What a source counts against what is here: the difference record by record, with reasons."""
     from xinglin.intake.reconcile import alarms_of
-    from xinglin.node.intake.quality import reconcile_counts
+    from xinglin.node.intake.quality import reconciled
     from xinglin.node.joining import open_node_keys
 
     asked = _counts(counts, source, day, kind, count, keys)
-    node_keys = open_node_keys(folder, passphrase(passphrase_file, ask_passphrase)) if _keyed(asked) else None
-    with node_reading(folder, node_keys) as reading:
-        done = reconcile_counts(asked, reading.lake, reading.accounts, reading.raw, reading.objects_since)
+    done = reconciled(folder, asked, lambda: open_node_keys(folder, passphrase(passphrase_file, ask_passphrase)))
     value = [
         {
             "source": one.theirs.source,
@@ -140,11 +133,9 @@ def drift_verb(
 ) -> None:
     """Sum up a day and compare it with those before: new codes and units, frequencies, volumes, gaps."""
     from xinglin.kernel.instants import system_clock
-    from xinglin.node.intake.quality import drift_alarms, frozen_days
+    from xinglin.node.intake.quality import drifted
 
-    lake = node_lake(folder)
-    new = frozen_days(lake, _day(day), system_clock(), back_days=back)
-    alarms = drift_alarms(lake, day, source)
+    new, alarms = drifted(node_lake(folder), _day(day), system_clock(), source, back)
     rows = [msgspec.to_builtins(one) for one in alarms]
     printer.note(f"{new} days of tables were summed up.")
     printer.value(rows, lambda: columns(rows, ("kind", "source", "day", "words", "score")))
@@ -221,30 +212,18 @@ def impute(
     printer.value({"product": name, "version": version}, f"{name}, version {version}")
 
 
-@contextmanager
-def node_reading(folder: Path, keys: PrivateKeys | None = None) -> Iterator[Reading]:
-    """A node's lake, ledger and, with its keys, raw store; closed at the end."""
-    from xinglin.node.intake.wiring import open_reading
-    from xinglin.node.settings import node_settings
+def node_reading(folder: Path) -> AbstractContextManager[Reading]:
+    """A node's lake and ledger; closed at the end."""
+    from xinglin.node.intake import wiring
 
-    reading = open_reading(folder, node_settings(folder).settings, keys)
-    try:
-        yield reading
-    finally:
-        reading.close()
-
-
-def _keyed(counts: tuple[SourceCount, ...]) -> bool:
-    """Whether there are keys to look for: only then are raw objects opened."""
-    return any(one.keys for one in counts)
+    return wiring.node_reading(folder)
 
 
 def node_lake(folder: Path) -> Lake:
     """The node's tables."""
-    from xinglin.node.intake.wiring import open_lake
-    from xinglin.node.settings import node_settings
+    from xinglin.node.intake import wiring
 
-    return open_lake(folder, node_settings(folder).settings)
+    return wiring.node_lake(folder)
 
 
 def _decided(folder: Path, id_: str, by: str, verb: str) -> None:

@@ -6,7 +6,7 @@ Runs are rows of the lake's table ``quality_run``: no key of a person is in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,13 @@ from xinglin.lake.reading import read_current
 
 QUALITY_RUN = "quality_run"
 SHOWN_ROWS = Limit("failing rows shown", 1_000, "rows")
+RUNS_SHOWN = Limit("kept runs shown", 400, "runs")
+Tell = Callable[[int, int], None]
+"""Told after each read of a table how many checks are done, and of how many; what it raises ends the run."""
+
+
+def quiet(_done: int, _all: int) -> None:
+    """A ``Tell`` that nobody listens to."""
 
 
 class UnknownCheck(LakeError):
@@ -52,7 +59,12 @@ class FailingRow(msgspec.Struct, frozen=True):
 
 
 def run_quality(
-    lake: Lake, at: Instant, *, tables: Iterable[str] | None = None, limits: QueryLimits | None = None
+    lake: Lake,
+    at: Instant,
+    *,
+    tables: Iterable[str] | None = None,
+    limits: QueryLimits | None = None,
+    tell: Tell = quiet,
 ) -> Scorecard:
     """Every check of the canonical tables that exist (or of ``tables`` alone), over their newest versions.
 
@@ -63,20 +75,30 @@ def run_quality(
         known = known_columns(session, snapshot)
         wanted = set(known if tables is None else tables)
         chosen = [one for one in quality_checks() if one.table in wanted and able(one, known)]
-        results = run_checks(session, chosen, known)
+        results = run_checks(session, chosen, known, tell)
     return Scorecard(at, snapshot.digest(), results)
 
 
+def checked(lake: Lake, at: Instant, tables: Sequence[str] = (), *, tell: Tell = quiet) -> Scorecard:
+    """Run the checks of ``tables`` (none named: of all); only a run of all of them is kept."""
+    card = run_quality(lake, at, tables=tables or None, tell=tell)
+    if not tables and card.results:
+        keep_run(lake, card)
+    return card
+
+
 def run_checks(
-    session: QuerySession, checks: Sequence[QualityCheck], known: Mapping[str, Sequence[str]]
+    session: QuerySession, checks: Sequence[QualityCheck], known: Mapping[str, Sequence[str]], tell: Tell = quiet
 ) -> tuple[CheckResult, ...]:
     """Results in the order of ``checks``; a table is read once for all checks of the same join."""
     found: dict[str, CheckResult] = {}
+    tell(0, len(checks))
     for group in grouped(checks):
         (row,) = session.run(counts_select(group, known)).to_pylist()
         counts = list(row.values())
         for number, check in enumerate(group):
             found[check.id] = judge(check, *(int(one) for one in counts[4 * number : 4 * number + 4]))
+        tell(len(found), len(checks))
     return tuple(found[check.id] for check in checks)
 
 
@@ -121,18 +143,29 @@ def keep_run(lake: Lake, card: Scorecard) -> int:
 
 def last_run(lake: Lake) -> Scorecard | None:
     """The newest scorecard that was kept; ``None`` where there is none."""
+    found = kept_runs(lake, 1)
+    return found[0] if found else None
+
+
+def kept_runs(lake: Lake, most: int = 60) -> tuple[Scorecard, ...]:
+    """The newest kept scorecards, oldest first. Raises ``LimitExceeded`` beyond ``RUNS_SHOWN``."""
     import pyarrow.compute as pc
 
+    RUNS_SHOWN.check(most)
     if QUALITY_RUN not in lake.names():
-        return None
+        return ()
     table = lake.open(QUALITY_RUN).to_pyarrow_table()
-    if not table.num_rows:
-        return None
-    newest = pc.max(table.column("at")).as_py()
-    rows = table.filter(pc.equal(table.column("at"), newest)).to_pylist()
+    newest = sorted(pc.unique(table.column("at")).to_pylist())[-most:]
     names = [field.name for field in msgspec.structs.fields(CheckResult)]
+    rows: dict[int, list[dict[str, Any]]] = {}
+    for row in table.filter(pc.greater_equal(table.column("at"), newest[0])).to_pylist() if newest else ():
+        rows.setdefault(row["at"], []).append(row)
+    return tuple(_scorecard(at, of, names) for at, of in sorted(rows.items()))
+
+
+def _scorecard(at: Instant, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Scorecard:
     results = tuple(CheckResult(**{name: row[name] for name in names}) for row in rows)
-    return Scorecard(newest, rows[0]["snapshot"], results, rows[0]["rules"])
+    return Scorecard(at, rows[0]["snapshot"], results, rows[0]["rules"])
 
 
 def _pinned(lake: Lake) -> Snapshot:

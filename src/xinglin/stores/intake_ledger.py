@@ -229,6 +229,10 @@ class IntakeLedger:
         """See the port."""
         return tuple(map(_object_of, self.database.rows(sql.OBJECTS_OF, key=source, after=after, limit=limit)))
 
+    def newest_of(self, source: str, limit: int) -> tuple[ObjectRow, ...]:
+        """A source's objects, newest first."""
+        return tuple(map(_object_of, self.database.rows(sql.NEWEST_OF, key=source, limit=limit)))
+
     def object_at(self, sequence: int) -> ObjectRow | None:
         """See the port."""
         found = self.database.one(sql.OBJECT_AT, key=sequence)

@@ -240,6 +240,12 @@ OBJECTS_OF = (
     .order_by(object_.c.sequence)
     .limit(bindparam("limit"))
 )
+NEWEST_OF = (
+    select(object_)
+    .where(object_.c.source == bindparam("key"))
+    .order_by(object_.c.sequence.desc())
+    .limit(bindparam("limit"))
+)
 INTERRUPTED = select(object_.c.sequence).where(object_.c.state == "read").order_by(object_.c.sequence)
 NEWEST_OBJECTS = (
     select(object_.c.received_at, object_.c.settled_at, object_.c.received)

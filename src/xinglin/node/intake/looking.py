@@ -6,7 +6,9 @@ pages lie) costs its own look: an error that names the file, and never a value o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from xinglin.records.tabular.trial import Trial
 
 _TASKS = "xinglin.node.intake.looks"
+NOBODY_SAID: Mapping[str, str] = MappingProxyType({})
 T = TypeVar("T")
 
 
@@ -66,17 +69,40 @@ class Looking:
         asked = Propose(packed_path(path), name or path.name, sheet, omop)
         return self._look("proposed", asked, tuple[Omop, Suggestion | None], path)  # type: ignore[arg-type]
 
-    def proposed_bytes(self, body: bytes, name: str) -> Suggestion:
-        """The mapping of rows that a database gave, as Parquet: OMOP's own, else proposed; errors say ``name``."""
+    def suggested(self, path: Path, sheet: str = "") -> tuple[Omop, Suggestion]:
+        """A mapping of one table of the file in any case: the shipped one of a table of OMOP CDM, else a proposal.
+
+        The first value says what the whole file is of OMOP.
+        """
+        kind, found = self.proposed(path, sheet=sheet)
+        if found is None:
+            _, found = self.proposed(path, sheet=sheet, omop=False)
+        if found is None:
+            raise LookDied("Nothing was proposed.", remedy="Name a sheet.")
+        return kind, found
+
+    def suggested_bytes(
+        self, body: bytes, name: str, sheet: str = "", said: Mapping[str, str] = NOBODY_SAID
+    ) -> tuple[Omop, Suggestion]:
+        """The same of an object's bytes; errors say ``name``. ``said``: column to what a person says it is about.
+
+        Where somebody said so, a mapping is made of the columns' meanings, of OMOP or not.
+        """
         from xinglin.records.tabular.suggestion import Suggestion
 
-        for omop in (True, False):
-            asked = encode_msgpack(Propose(b"", name, omop=omop))
+        first: Omop = ""
+        for omop in (False,) if said else (True, False):
+            asked = encode_msgpack(Propose(b"", name, sheet, omop, dict(said)))
             packed = self._looker.look(f"{_TASKS}:proposed", asked, body, name=name)
-            found: Suggestion | None = _unpacked(packed, tuple[Omop, Suggestion | None], name)[1]  # type: ignore[arg-type,index]
-            if found is not None:
-                return found
+            kind, found = _unpacked(packed, tuple[Omop, Suggestion | None], name)  # type: ignore[arg-type,misc]
+            first = first or kind  # type: ignore[has-type]
+            if found is not None:  # type: ignore[has-type]
+                return first, found  # type: ignore[has-type]
         raise LookDied(f"'{printable(name)}': nothing was proposed.", remedy="Name another table.")
+
+    def proposed_bytes(self, body: bytes, name: str) -> Suggestion:
+        """The mapping of rows that a database gave, as Parquet: OMOP's own, else proposed; errors say ``name``."""
+        return self.suggested_bytes(body, name)[1]
 
     def tried(self, path: Path, source: Source, media_type: str, at: Instant) -> Sample | None:
         """The rows that the file's first part makes; None where it has no reader or no record."""
@@ -98,6 +124,13 @@ class Looking:
         from xinglin.records.tabular.trial import Trial
 
         return self._look("followed", Follow(packed_path(path), mapping, zone, rows), Trial, path)
+
+    def followed_bytes(self, body: bytes, name: str, mapping: str, zone: str, rows: int) -> Trial:
+        """The same of an object's bytes; errors say ``name``."""
+        from xinglin.records.tabular.trial import Trial
+
+        asked = encode_msgpack(Follow(b"", mapping, zone, rows))
+        return _unpacked(self._looker.look(f"{_TASKS}:followed", asked, body, name=name), Trial, name)
 
     def _look(self, task: str, asked: msgspec.Struct, kind: type[T], path: Path) -> T:
         with open_file(path):

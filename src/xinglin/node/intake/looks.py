@@ -44,13 +44,14 @@ class Sniff(msgspec.Struct, frozen=True):
 class Propose(msgspec.Struct, frozen=True):
     """Which mapping fits the file at ``path``? ``omop``: whether OMOP's columns are looked for first.
 
-    ``path`` is empty where the bytes come along.
+    ``path`` is empty where the bytes come along. ``said``: what a person says that columns are about.
     """
 
     path: bytes
     name: str
     sheet: str = ""
     omop: bool = True
+    said: dict[str, str] = {}
 
 
 class Try(msgspec.Struct, frozen=True):
@@ -69,7 +70,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Follow(msgspec.Struct, frozen=True):
-    """What does a mapping (TOML text) make of the file?"""
+    """What does a mapping (TOML text) make of the file? ``path`` is empty where the bytes come along."""
 
     path: bytes
     mapping: str
@@ -170,7 +171,7 @@ def proposed(given: bytes, body: bytes) -> bytes:
         raise Unreadable("The Parquet file is cut off.", remedy="Send it again.")
     kind, suggestion = _of_omop(body, asked) if asked.omop else ("", None)
     if not kind:
-        suggestion = suggest(body, asked.name, asked.sheet)
+        suggestion = suggest(body, asked.name, asked.sheet, asked.said)
     return encode_msgpack((kind, suggestion))
 
 
@@ -271,12 +272,13 @@ def tried(given: bytes, body: bytes) -> bytes:
     return encode_msgpack(msgspec.to_builtins(found))
 
 
-def followed(given: bytes, _nothing: bytes) -> bytes:
+def followed(given: bytes, body: bytes) -> bytes:
     """Answers ``Follow`` with a ``Trial``."""
     from xinglin.records.tabular.trial import try_mapping
 
     asked = decode_msgpack(given, Follow)
-    found = try_mapping(asked.mapping, _body(asked.path), asked.zone, asked.rows)
+    body = _body(asked.path) if asked.path else body
+    found = try_mapping(asked.mapping, body, asked.zone, asked.rows)
     return encode_msgpack(msgspec.to_builtins(found))
 
 

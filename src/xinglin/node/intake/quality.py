@@ -5,8 +5,9 @@ Reads the lake, the ledger and the raw store beside a running intake; writes onl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -29,7 +30,9 @@ from xinglin.lake.quality import last_run
 from xinglin.lake.quality_coverage import count_for_statement
 from xinglin.lake.quality_days import CHINA, DayRow, day_profiles, keep_days, kept_days
 from xinglin.node.intake.comparing import Since, compare
+from xinglin.node.intake.wiring import node_reading
 from xinglin.terms.consent import PersonFilter
+from xinglin.trust.keys import PrivateKeys
 
 HELD_PAGE = 1_000
 BACK_DAYS = 60
@@ -54,6 +57,22 @@ def reconcile_counts(
     """Each count against the lake; reasons from the ledger and, where ``raw`` is there, from the raw objects."""
     held = tuple(_every_held(accounts)) if accounts is not None else ()
     return tuple(compare(theirs, lake, held, raw, objects) for theirs in counts)
+
+
+def reconciled(
+    folder: Path, counts: tuple[SourceCount, ...], keys: Callable[[], PrivateKeys]
+) -> tuple[Reconciled, ...]:
+    """The same over a node's folder; raw objects are opened, with ``keys``, only where records are named."""
+    given = keys() if any(one.keys for one in counts) else None
+    with node_reading(folder, given) as reading:
+        return reconcile_counts(counts, reading.lake, reading.accounts, reading.raw, reading.objects_since)
+
+
+def drifted(
+    lake: Lake, day: str, at: Instant, source: str = "", back_days: int = BACK_DAYS
+) -> tuple[int, tuple[Alarm, ...]]:
+    """Freeze the days up to ``day`` and compare it with those before: how many days of tables were new, and alarms."""
+    return frozen_days(lake, day, at, back_days=back_days), drift_alarms(lake, day, source)
 
 
 def frozen_days(lake: Lake, last: str, at: Instant, *, back_days: int = BACK_DAYS, zone_minutes: int = CHINA) -> int:

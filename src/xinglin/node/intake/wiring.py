@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from xinglin.lake.delta import Lake
 from xinglin.node.consent_intake import ConsentIntake, search_with
 from xinglin.node.intake.keys import open_ring
 from xinglin.node.intake.persons import ErasableIndex, NodePersons, Outbox, WatchedTables, open_key, read_policy
-from xinglin.node.settings import NodeSettings
+from xinglin.node.settings import NodeSettings, node_settings
 from xinglin.node.vault import Vault
 from xinglin.stores.assessment_register import AssessmentRegister
 from xinglin.stores.consent_arrivals import ConsentArrivals, Unheard
@@ -145,6 +145,11 @@ def open_lake(folder: Path, settings: NodeSettings) -> Lake:
     return Lake(Path(settings.lake) if settings.lake else folder / "lake")
 
 
+def node_lake(folder: Path) -> Lake:
+    """The node's tables, by the settings in its folder."""
+    return open_lake(folder, node_settings(folder).settings)
+
+
 def open_ledger(folder: Path) -> IntakeLedger | None:
     """The ledger of a node that takes data in, for the process that posts its entries; None where there is none."""
     return IntakeLedger.in_folder(folder) if (folder / LEDGER_FILE).exists() else None
@@ -236,3 +241,13 @@ def open_reading(folder: Path, settings: NodeSettings, keys: PrivateKeys | None 
     if keys is not None and (folder / RAW_FOLDER).is_dir():
         raw = open_raw_reader(folder / RAW_FOLDER, open_ring(folder, Vault(keys)))
     return Reading(open_lake(folder, settings), ledger, IntakeAccounts(ledger) if ledger else None, raw)
+
+
+@contextlib.contextmanager
+def node_reading(folder: Path, keys: PrivateKeys | None = None) -> Iterator[Reading]:
+    """A node's lake, ledger and, with its keys, raw store, by the settings in its folder; closed at the end."""
+    reading = open_reading(folder, node_settings(folder).settings, keys)
+    try:
+        yield reading
+    finally:
+        reading.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -12,7 +13,9 @@ from xinglin.records.errors import Unreadable
 from xinglin.records.tabular.assemble import COUNT, MEASURE, MEDICINE, Assembly
 from xinglin.records.tabular.behind import behind, people
 from xinglin.records.tabular.describe import Published, publish
+from xinglin.records.tabular.errors import BadMapping
 from xinglin.records.tabular.guess import Alternative, guesses, is_count, normalised
+from xinglin.records.tabular.mapping import nearest
 from xinglin.records.tabular.measures import MEDICINE_WORDS, measures, medicines
 from xinglin.records.tabular.model import FORMAT, LINE, SYSTEM, Mapping, Product, ProductColumn, SourceOptions
 from xinglin.records.tabular.patterns import names_persons
@@ -21,9 +24,12 @@ from xinglin.records.tabular.rows import Chunk
 from xinglin.records.tabular.sheets import open_sheets
 from xinglin.records.tabular.suggestion import ColumnGuess, Suggestion
 from xinglin.records.tabular.toml_text import write_toml
+from xinglin.records.tabular.words import meanings
 
 _NULL_WORDS = ("?", "NULL", "null", "N/A", "n/a", "NA", "#N/A", "-", "--", "—", "无数据", "\\N", "(null)")
 _DEFAULT_NULL = ("", "NULL", "null", "\\N")
+SAID = "a person said so"
+NOBODY_SAID: Dict[str, str] = MappingProxyType({})
 _MEDICINE = ("the name is a medicine's", "its values say whether it is given")
 _ONE_COLUMN = frozenset({"lab.result", "person.sex", "person.birth_date", "person.age", "visit.days", "visit.class"})
 _HEAD = """\
@@ -34,10 +40,12 @@ Read it, correct it, and see what it makes: xinglin map check MAPPING FILE.
 Sheets = dict[str, list[Chunk]]
 
 
-def suggest(body: bytes, name: str, sheet: str = "") -> Suggestion:
+def suggest(body: bytes, name: str, sheet: str = "", said: Dict[str, str] = NOBODY_SAID) -> Suggestion:
     """The proposed mapping of a file. ``name``: the file's; ``sheet``: pattern of the sheet, else the largest.
 
-    Raises ``Unreadable`` where there is no row to learn from.
+    ``said``: column to what a person says that it is about, a meaning of ``words.meanings`` or empty for nothing; that
+    stands before any guess. Raises ``Unreadable`` where there is no row to learn from, ``BadMapping`` for a column or
+    meaning that is not there.
     """
     sheets = _sheets(body, SourceOptions(null=("",)), sheet)
     chosen = max(sheets, key=lambda one: sum(chunk.size * len(chunk.names) for chunk in sheets[one]), default="")
@@ -47,7 +55,7 @@ def suggest(body: bytes, name: str, sheet: str = "") -> Suggestion:
     chunks = [chunk.reading(frozenset(null)) for chunk in sheets[chosen]]
     profiles = {column: profile(chunks, column) for column in chunks[0].names}
     ranked = {column: guesses(one) for column, one in profiles.items()}
-    named = _settled(profiles, ranked)
+    named = _decided(_settled(profiles, ranked), said, profiles)
     labels = _labels(sheets, chosen, profiles)
     assembly = Assembly(profiles, named, labels)
     assembly.build()
@@ -111,6 +119,22 @@ def _settled(profiles: Dict[str, Profile], ranked: Dict[str, list[Alternative]])
         for column in same[1:]:
             del named[column]
     return named
+
+
+def _decided(
+    named: dict[str, Alternative], said: Dict[str, str], profiles: Dict[str, Profile]
+) -> dict[str, Alternative]:
+    """A person's word before the guesses; of a meaning that one column can have, theirs has it."""
+    known = {one.key for one in meanings()}
+    for column, meaning in said.items():
+        if column not in profiles:
+            raise BadMapping("A column that was decided about is not in this table.", remedy="Decide anew.")
+        if meaning and meaning not in known:
+            raise BadMapping(f"'{meaning[:60]}' is not known.", remedy=nearest(meaning, known))
+    only = {meaning for meaning in said.values() if meaning in _ONE_COLUMN}
+    found = {name: one for name, one in named.items() if name not in said and one.meaning not in only}
+    found |= {name: Alternative(meaning, 1.0, (SAID,)) for name, meaning in said.items() if meaning}
+    return {name: found[name] for name in profiles if name in found}
 
 
 def _medicine_words(one: Profile) -> bool:
