@@ -248,7 +248,8 @@ def python_of(question: Question, title: str) -> str:
 
 
 def _long(sql: str) -> str:
-    return repr(sql) if "\n" not in sql or '"""' in sql else f'"""{sql}"""'
+    plain = "\n" in sql and '"' not in sql and "\\" not in sql and sql.replace("\n", "").isprintable()
+    return f'"""{sql}"""' if plain else repr(sql)
 
 
 def cli_of(question: Question, title: str) -> str:

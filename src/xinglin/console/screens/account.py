@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Page, Same, Step, act, screen
 from xinglin.console.people.errors import NotProved, PasskeyRefused, WeakPassword
@@ -47,30 +48,21 @@ def account(visit: Visit) -> Page:
             "missing": visit.words.error(missing) if missing is not None else None,
             "seat_labels": {seat.id: seat.label for seat in visit.seats.values()},
         },
-        same=Same(cli=f"xinglin console account list --name {record.name}"),
+        same=Same(cli=in_shell("xinglin console account list --name {}", record.name)),
         css=_CSS,
     )
 
 
 @screen("/account/password")
-def password_form(visit: Visit) -> Page:
-    """The form for another password."""
-    return _password(visit)
+def password_form(visit: Visit) -> Page | Done:
+    """The form for another password; where there is a second factor, the proof by it first."""
+    return _by_factor_first(visit, lambda: _password(visit))
 
 
 @act("/account/password")
 def password(visit: Visit, form: Form) -> Page | Done:
     """Another password; every other session ends."""
-    new = form.secret("new")
-    if new != form.secret("again"):
-        return _password(visit, "again", visit.words.text("The two new passwords are not the same."))
-    try:
-        token = visit.people.change_password(visit.token, form.secret("old"), new, from_=visit.address)
-    except WeakPassword as error:
-        return _password(visit, "new", visit.words.text(_WEAK.get(error.reason, error.what)))
-    except NotProved as error:
-        return _password(visit, "old", _told(visit.words, error))
-    return Done(_HOME, visit.words.text("The password is changed. Every other session is over."), token=token)
+    return _by_factor_first(visit, lambda: _changed(visit, form))
 
 
 @screen("/account/prove")
@@ -189,6 +181,25 @@ def _fresh(visit: Visit) -> bool:
 def _proved_first(visit: Visit, path: str, work: Callable[[], Page | Done]) -> Page | Done:
     """What asks for a fresh proof: the proof first, then back to ``path``."""
     return work() if _fresh(visit) else Done(f"/account/prove?return_to={quote(path, safe='/')}")
+
+
+def _by_factor_first(visit: Visit, work: Callable[[], Page | Done]) -> Page | Done:
+    """Of whoever has a second factor a fresh proof by it; of whoever has none the password is proof enough."""
+    has_one = visit.person is not None and visit.person.second_factor
+    return _proved_first(visit, "/account/password", work) if has_one else work()
+
+
+def _changed(visit: Visit, form: Form) -> Page | Done:
+    new = form.secret("new")
+    if new != form.secret("again"):
+        return _password(visit, "again", visit.words.text("The two new passwords are not the same."))
+    try:
+        token = visit.people.change_password(visit.token, form.secret("old"), new, from_=visit.address)
+    except WeakPassword as error:
+        return _password(visit, "new", visit.words.text(_WEAK.get(error.reason, error.what)))
+    except NotProved as error:
+        return _password(visit, "old", _told(visit.words, error))
+    return Done(_HOME, visit.words.text("The password is changed. Every other session is over."), token=token)
 
 
 def _told(words: Words, error: XinglinError) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xinglin.console.calls.hospital_agreements import countersigned
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
@@ -78,8 +79,8 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
         head=Head("object.agreement", agreement, f"state.{one['state']}", owner, one.get("since", 0)),
         rail=Rail(agreement, (one["index"],) if one["index"] >= 0 else (), agreement),
         same=Same(
-            python=f"study = space.study({title!r})\nstudy.agreements",
-            cli=f"xinglin node agreements show {short}\nxinglin node approve {short}",
+            python=in_python("study = space.study({})\nstudy.agreements", title),
+            cli=in_shell("xinglin node agreements show {0}\nxinglin node approve {0}", short),
         ),
         css=("screens/agreements.css", "screens/leaves.css"),
         data=one,
@@ -123,7 +124,7 @@ def radius(visit: Visit, agreement: str) -> Page:
             Step(visit.calls.agreements.title(one), f"/agreements/{agreement}"),
         ),
         head=Head("object.agreement", agreement, f"state.{one['state']}"),
-        same=Same(cli=f"xinglin node end {agreement.removeprefix('sha256:')[:12]} --preview"),
+        same=Same(cli=in_shell("xinglin node end {} --preview", agreement.removeprefix("sha256:")[:12])),
     )
 
 

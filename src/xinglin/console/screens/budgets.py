@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from xinglin.console.calls.budgets import DAY_MS, DataSetBudget, Scope, StudyBudget
 from xinglin.console.charts import Bar, Budget, Chart, Line, Mark, bars, gauge, lines
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, listing
@@ -79,7 +80,7 @@ def budget(visit: Visit, data_set: str) -> Page:
             rows,
             empty=Empty(_("Nothing was set or spent yet: exact answers cost nothing, answers with noise do.")),
         ),
-        same=Same(cli=f"xinglin node budget --data-set {data_set} --entries"),
+        same=Same(cli=in_shell("xinglin node budget --data-set {} --entries", data_set)),
         css=CSS,
     )
 
@@ -117,7 +118,9 @@ def study_budgets(visit: Visit) -> Page:
             "found": [(one, _told_gauge(visit, one)) for one in told],
             "least": min(told, key=lambda one: Decimal(one.left_rho), default=None),
         },
-        same=Same(python=f'space.budget("{dict(studies).get(chosen, "")}", "{chosen}")', cli="xinglin budget TITLE"),
+        same=Same(
+            python=in_python("space.budget({}, {})", dict(studies).get(chosen, ""), chosen), cli="xinglin budget TITLE"
+        ),
         css=CSS,
         data=[{"hospital": one.hospital, "left_rho": one.left_rho} for one in told],
     )

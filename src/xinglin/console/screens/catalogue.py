@@ -14,6 +14,7 @@ from xinglin.catalogue.search import FacetValue, Found
 from xinglin.catalogue.search_words import synonyms
 from xinglin.console.calls.researcher_catalogue import DataSetShown, facts_of_form, id_of, path_of
 from xinglin.console.calls.search_address import Asked, address, asked_of
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import File, Head, Nav, Page, Rail, Same, Step, screen
 from xinglin.console.listing import Column, Empty, Filter, csv_of, listing
@@ -78,8 +79,10 @@ def catalogue(visit: Visit) -> Page:
         "path_of": path_of,
     }
     same = Same(
-        python=f"Catalogue(space).search({asked.text!r}, { ({k: list(v) for k, v in asked.chosen.items()})!r})",
-        cli=f"xinglin catalogue search '{asked.text}'" if asked.text.isprintable() else "",
+        python=in_python(
+            "Catalogue(space).search({}, {})", asked.text, {key: list(one) for key, one in asked.chosen.items()}
+        ),
+        cli=in_shell("xinglin catalogue search {}", asked.text),
     )
     return Page(
         "catalogue/search.html", title=_("Catalogue"), values=values, listing=export, same=same, css=CSS, wide=True
@@ -99,7 +102,10 @@ def compare(visit: Visit) -> Page:
         return Page("catalogue/compare.html", title=title, values={"found": None}, crumbs=crumbs, css=CSS)
     found = visit.calls.catalogue.compare(ids, facts)
     values = {"found": found, "path_of": path_of, "zh": visit.words.language == "zh"}
-    same = Same(python=f"Catalogue(space).compare({ids!r})", cli=f"xinglin catalogue compare {' '.join(ids)}")
+    same = Same(
+        python=in_python("Catalogue(space).compare({})", ids),
+        cli=in_shell("xinglin catalogue compare " + " ".join(["{}"] * len(ids)), *ids),
+    )
     return Page(
         "catalogue/compare.html", title=title, values=values, crumbs=crumbs, same=same, css=CSS, wide=True,
         data=msgspec.to_builtins(found),
@@ -235,8 +241,8 @@ def _page(
         kind="object.data-set", id=entry.entry_id, tabs=tuple((said, _as_asked(visit, one)) for said, one in tabs)
     )
     same = Same(
-        python=f"Catalogue(space).entry({entry.entry_id!r})\nspace.twin({entry.name!r})",
-        cli=f"xinglin catalogue entry '{entry.entry_id}'",
+        python=in_python("Catalogue(space).entry({})\nspace.twin({})", entry.entry_id, entry.name),
+        cli=in_shell("xinglin catalogue entry {}", entry.entry_id),
     )
     return Page(
         template, title=entry.title, values=values, crumbs=(Step(_("Catalogue"), "/catalogue"),), head=head, rail=rail,

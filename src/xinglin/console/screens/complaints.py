@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xinglin.console.calls.complaints import ANSWER_MS
+from xinglin.console.code_shown import in_shell
 from xinglin.console.frame import Done, Head, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
 from xinglin.console.visit import Form, Visit
@@ -63,7 +64,7 @@ def complaint_page(visit: Visit, complaint: str) -> Page:
             since=found.at,
             due=found.at + ANSWER_MS if found.is_open else 0,
         ),
-        same=Same(cli=f"xinglin patients answer {found.id} --words … --by …"),
+        same=Same(cli=in_shell("xinglin patients answer {} --words … --by …", found.id)),
     )
 
 

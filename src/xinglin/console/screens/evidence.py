@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from xinglin.console.book import Book
 from xinglin.console.charts import qr
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, File, Head, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, Listing, listing
@@ -143,7 +144,10 @@ def entry(visit: Visit, index: str) -> Page:
             "checks": _checks(visit, book, found) if visit.query.get("verified") == "1" else (),
             "public": KINDS[said.kind].public,
         },
-        same=Same(python=f"space.log.about({said.subject!r})", cli=f"xinglin verify {found.index}.tlog-proof"),
+        same=Same(
+            python=in_python("space.log.about({})", said.subject),
+            cli=in_shell("xinglin verify {}.tlog-proof", str(found.index)),
+        ),
         data={"index": found.index, "entry": json.loads(data)},
         css=CSS,
     )

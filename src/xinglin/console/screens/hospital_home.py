@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinglin.console.calls.hospital_home import CERTIFICATE_DAYS, CLOCK_OFF_MS, SELF_TEST_CHECKS, STALE_S, Standing
 from xinglin.console.charts import Bar, bars
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, live, screen
 from xinglin.console.listing import Column, Empty, listing
@@ -169,7 +170,7 @@ def publish_one(visit: Visit, data_set: str) -> Page:
             "ranges": _ranges(described),
         },
         crumbs=(Step(_("Publish"), "/publish"),),
-        same=Same(cli=f"xinglin catalogue grades {data_set}\nxinglin catalogue grades {data_set} --all --publish"),
+        same=Same(cli=in_shell("xinglin catalogue grades {0}\nxinglin catalogue grades {0} --all --publish", data_set)),
         css=CSS,
         wide=True,
     )

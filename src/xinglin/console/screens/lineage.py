@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from xinglin.catalogue.lineage import HOW, LAYERS, Edge, Field, LineageGraph
 from xinglin.console.calls.lineage import AGREEMENT, StudyLineage, TableLineage, Traced
 from xinglin.console.charts import Link, Node, graph
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Page, Same, Step, screen
 from xinglin.console.listing import Column, Empty, listing
@@ -66,7 +67,9 @@ def _study(visit: Visit) -> Page:
     return Page(
         "lineage/study.html", title=_("Where results come from"), values=values, listing=found, wide=True,
         crumbs=(Step(_("Studies"), "/studies"),), css=("screens/catalogue.css", "screens/charts.css"),
-        same=Same(python=f"space.log.about({study!r})", cli=f"xinglin evidence about {study}"),
+        same=Same(
+            python=in_python("space.log.about({})", study), cli=in_shell("xinglin evidence about {}", study)
+        ),
     )  # fmt: skip
 
 
@@ -112,7 +115,8 @@ def _tables(visit: Visit) -> Page:
         empty=Empty(_("Nothing was taken in yet."), _("Home"), "/hospital"),
     )
     values = {"drawn": drawn, "table_of": table, "layers": [_(LAYER_LABELS[one]) for one in LAYERS], "found": found}
-    command = f"xinglin catalogue lineage{f' --column {table}' if table else ''} --format svg"
+    narrowed = in_shell("xinglin catalogue lineage --column {} --format svg", table)
+    command = narrowed if table else "xinglin catalogue lineage --format svg"
     return Page(
         "lineage/tables.html", title=_("Where columns come from"), values=values, listing=found, wide=True,
         same=Same(cli=command), css=("screens/catalogue.css", "screens/charts.css"),

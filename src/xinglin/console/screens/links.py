@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xinglin.console.calls.hospital_mapping import QUEUE
 from xinglin.console.charts import Bar, bars
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
@@ -93,7 +94,9 @@ def pair(visit: Visit, number: str) -> Page:
             since=review.opened_at if review.waits else 0,
         ),
         same=Same(
-            cli=f"xinglin patients confirm {review.number} --by NAME\nxinglin patients reject {review.number} --by NAME"
+            cli=in_shell(
+                "xinglin patients confirm {0} --by NAME\nxinglin patients reject {0} --by NAME", str(review.number)
+            )
         ),
         css=CSS,
     )

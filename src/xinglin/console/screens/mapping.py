@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 from xinglin.console.charts import Bar, bars
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
@@ -143,7 +144,7 @@ def code(visit: Visit, key: str) -> Page:
             "loinc": LOINC,
         },
         crumbs=(Step(_("Local codes"), "/mapping"),),
-        same=Same(cli=f"xinglin terms suggest --text {_quoted(text)}\nxinglin terms accept CODE TARGET --by NAME"),
+        same=Same(cli=in_shell("xinglin terms suggest --text {}\nxinglin terms accept CODE TARGET --by NAME", text)),
         css=CSS,
     )
 
@@ -207,12 +208,6 @@ def _equivalence(text: str) -> Equivalence:
 
 def _by(visit: Visit) -> str:
     return visit.person.label if visit.person is not None else ""
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
 
 
 ROUTES = (unmapped, decided, suggest, code, decide)

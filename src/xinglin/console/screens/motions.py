@@ -10,6 +10,7 @@ from xinglin.access.register import PermitEntry
 from xinglin.access.review import CHOICES
 from xinglin.access.screening import Screening
 from xinglin.console.calls.ethics import Reviewed
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
@@ -96,7 +97,10 @@ def application_page(visit: Visit, application: str) -> Page:
             view.waiting_zh if visit.words.language == "zh" else view.waiting,
         ),
         rail=Rail(found.id, (), found.form.digest()),
-        same=Same(python=f'Access(space).application("{found.id}")', cli=f"xinglin access status {found.id}"),
+        same=Same(
+            python=in_python("Access(space).application({})", found.id),
+            cli=in_shell("xinglin access status {}", found.id),
+        ),
         css=("screens/agreements.css",),
     )
 
@@ -151,8 +155,8 @@ def motion_page(visit: Visit, motion: str) -> Page:
         ),
         rail=Rail(motion, (), view.content.form),
         same=Same(
-            python=f'Access(space).vote("{motion}", "approve", reason="…")',
-            cli=f"xinglin access vote {motion} approve --reason '…'",
+            python=in_python('Access(space).vote({}, "approve", reason="…")', motion),
+            cli=in_shell("xinglin access vote {} approve --reason '…'", motion),
         ),
         css=("screens/agreements.css",),
         js=("review.js",),
@@ -227,7 +231,10 @@ def approval_page(visit: Visit, approval: str) -> Page:
             "object.approval", approval, f"state.{entry.status}" if entry is not None else "", since=resolution.made
         ),
         rail=Rail(approval, (entry.log_index,) if entry is not None and entry.log_index >= 0 else (), approval),
-        same=Same(python=f'Access(space).approval("{approval}")', cli=f"xinglin access approval {approval}"),
+        same=Same(
+            python=in_python("Access(space).approval({})", approval),
+            cli=in_shell("xinglin access approval {}", approval),
+        ),
         css=("screens/agreements.css",),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 from xinglin.console.calls.operator import INVITE_DAYS, INVITED, OUTCOMES, OperatorCalls
 from xinglin.console.calls.watching import DAY_MS, WATCHED_DAYS
 from xinglin.console.charts import Bar, bars
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import PAGE_ROWS, Column, Empty, Filter, listing
@@ -193,7 +194,7 @@ def application(visit: Visit, application: str) -> Page:
             "screenings": [(name(one.hospital), one) for one in view.screenings],
             "outcomes": {one: visit.words.term(f"verdict.{one}") for one in OUTCOMES},
         },
-        same=Same(cli=f"xinglin access accept {found.id}\nxinglin access decide {found.id} positive"),
+        same=Same(cli=in_shell("xinglin access accept {0}\nxinglin access decide {0} positive", found.id)),
     )
 
 

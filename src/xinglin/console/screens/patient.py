@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from xinglin.console.calls.patient import SWITCHES, Effect, MyLooks, Said, id_of, where_of
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, File, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, Listing, listing
@@ -211,7 +212,8 @@ def _row(visit: Visit, link: Numbered) -> dict[str, Any]:
 
 
 def _same(visit: Visit) -> Same:
-    return Same(cli=f"xinglin patients looks {visit.subject} --proof who-looked.json\nxinglin verify who-looked.json")
+    said = "xinglin patients looks {} --proof who-looked.json\nxinglin verify who-looked.json"
+    return Same(cli=in_shell(said, visit.subject))
 
 
 # --- my choices ----------------------------------------------------------------------------------
@@ -236,7 +238,7 @@ def choices(visit: Visit) -> Page:
         "categories": _categories(visit),
         "complaints": [one for one in visit.calls.complaints() if one.about.startswith("choice:")],
     }
-    cli = f"xinglin consent preview deny {visit.subject}\nxinglin consent withdraw {visit.subject}"
+    cli = in_shell("xinglin consent preview deny {0}\nxinglin consent withdraw {0}", visit.subject)
     receipts = tuple(one.leaf for one in said if one.leaf >= 0)[:5]
     return Page(
         "patient/choices.html", title=_("My choices"), values=values, css=CSS, same=Same(cli=cli),

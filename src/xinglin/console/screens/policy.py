@@ -8,6 +8,7 @@ import msgspec
 
 from xinglin.console.calls.hospital_policy import House, Run, read_policy, unknown_words, written
 from xinglin.console.charts import Bar, bars
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
@@ -158,7 +159,7 @@ def tightened(visit: Visit, agreement: str) -> Page:
         title=visit.words.text("Terms that the hospital would accept"),
         values={"said": sentences(policy, visit.words), "text": written(policy)},
         crumbs=(Step(visit.words.text("Policy"), "/policy"),),
-        same=Same(cli=f"xinglin node policy tightened {agreement}"),
+        same=Same(cli=in_shell("xinglin node policy tightened {}", agreement)),
         css=CSS,
     )
 
@@ -250,7 +251,8 @@ def _why(visit: Visit, one: Changed) -> str:
 
 def _four_eyes(found: Act) -> str:
     short = found.digest[:19]
-    return f"xinglin node policy simulate {short} --by NAME\nxinglin node policy confirm {short} SIMULATION --by NAME"
+    said = "xinglin node policy simulate {0} --by NAME\nxinglin node policy confirm {0} SIMULATION --by NAME"
+    return in_shell(said, short)
 
 
 def _read(form: Form) -> Policy:

@@ -7,6 +7,7 @@ from typing import Any
 from xinglin.console.calls.regulator import RegulatorCalls
 from xinglin.console.calls.watching import WATCHED_DAYS, Trouble
 from xinglin.console.charts import Bar, bars
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
@@ -111,7 +112,7 @@ def participant(visit: Visit, did: str) -> Page:
             "rests": calls.rests_on(did),
             "reasons": {reason: visit.words.term(f"revocation.{reason}") for reason in sorted(REASONS)},
         },
-        same=Same(cli=f"xinglin witness revoke {did} --reason left\nxinglin witness freeze {did}"),
+        same=Same(cli=in_shell("xinglin witness revoke {0} --reason left\nxinglin witness freeze {0}", did)),
     )
 
 
@@ -184,7 +185,7 @@ def look_before(visit: Visit) -> Page:
         head=Head(kind=_KINDS[rests.kind], id=subject),
         rail=Rail(subject=subject, receipts=tuple(each.index for each in _calls(visit).book.about(subject)[-5:])),
         values={"rests": rests, "subject": subject},
-        same=Same(cli=f"xinglin witness freeze {subject}"),
+        same=Same(cli=in_shell("xinglin witness freeze {}", subject)),
     )  # fmt: skip
 
 

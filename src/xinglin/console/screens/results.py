@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import File, Head, Page, Rail, Same, Step, screen
 from xinglin.console.listing import csv_of
@@ -62,8 +63,8 @@ def result(visit: Visit, run: str) -> Page:
         crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{shown.plan.study}")),
         head=Head("object.result", run, "state.released", since=shown.at),
         rail=Rail(run, (shown.index,), shown.plan.digest()),
-        same=Same(f"result = space.run({run!r}).result()\nprint(result)\nprint(result.receipt.verify())",
-                  f"xinglin run result {run}"),
+        same=Same(in_python("result = space.run({}).result()\nprint(result)\nprint(result.receipt.verify())", run),
+                  in_shell("xinglin run result {}", run)),
         css=CSS,
         data=shown.found.to_dict(),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from xinglin.access.output_review import OUTPUT_CHOICES, VOTES_ASKED
+from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, listing
@@ -66,7 +67,9 @@ def review_page(visit: Visit, held: str, run: str) -> Page:
         head=Head("object.run", run, "state.held", _("two persons of the hospital, blind to each other")),
         rail=Rail(run, (), str(page["shown"])),
         same=Same(
-            cli=f"xinglin node review look {run}\nxinglin node review vote {run} --vote release --account FOLDER"
+            cli=in_shell(
+                "xinglin node review look {0}\nxinglin node review vote {0} --vote release --account FOLDER", run
+            )
         ),
         css=("screens/agreements.css", "screens/charts.css", "screens/results.css"),
         wide=True,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinglin.console.calls.researcher_runs import FINAL
 from xinglin.console.charts import Lane, Station, lanes
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, live, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
 from xinglin.console.preview import operation_words
@@ -89,7 +90,8 @@ def run(visit: Visit, run: str) -> Page:
         head=Head("object.run", run, f"state.{shown.view.state}", owner, shown.at),
         rail=Rail(run, shown.entries, shown.plan.digest()),
         same=Same(
-            f"run = space.run({run!r})\nprint(run.view())\nresult = run.result()", f"xinglin run result {run}"
+            in_python("run = space.run({})\nprint(run.view())\nresult = run.result()", run),
+            in_shell("xinglin run result {}", run),
         ),
         css=CSS,
         data={"run": run, "state": shown.view.state, "hospitals": [(n.name, n.state) for n in shown.view.nodes]},

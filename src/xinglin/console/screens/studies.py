@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xinglin.console.calls.researcher_studies import StudyShown
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.frame import Done, File, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import PAGE_ROWS, Column, Empty, Filter, listing
 from xinglin.console.visit import Form, Visit
@@ -96,8 +97,8 @@ def study_page(visit: Visit, study: str) -> Page:
     )
     receipts = (*(index for _digest, index in shown.approvals if index >= 0), *shown.entries)[:_RECEIPTS_SHOWN]
     same = Same(
-        python=f"study = space.study_by_id({study!r})\nAccess(space).application({line.application!r})",
-        cli=f"xinglin access status {line.application}" if line.application else "xinglin study list",
+        python=in_python("study = space.study_by_id({})\nAccess(space).application({})", study, line.application),
+        cli=in_shell("xinglin access status {}", line.application) if line.application else "xinglin study list",
     )
     values = {
         "shown": shown,

@@ -13,6 +13,7 @@ from xinglin.access.form import Form as Application
 from xinglin.catalogue.eligible import ASK, NO, OPEN, YES
 from xinglin.catalogue.search import Hit
 from xinglin.console.calls.researcher_catalogue import facts_of_form, path_of
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Same, Step, act, screen
 from xinglin.console.policy_words import duty_sentence
@@ -126,7 +127,8 @@ def propose_page(visit: Visit) -> Page:
         "chips": CHIPS,
     }
     same = Same(
-        python=f"space.propose(title, data_set={name!r}, cohort={{...}}, variables=[...])", cli="xinglin study propose"
+        python=in_python("space.propose(title, data_set={}, cohort={{...}}, variables=[...])", name),
+        cli="xinglin study propose",
     )
     return Page("wizard/propose.html", title=_("Ask right away"), values=values, same=same, css=CSS)
 
@@ -173,8 +175,8 @@ def _shown(visit: Visit, kept: DraftView, step: str, wrong: Mapping[str, str]) -
     title = form.project.title or _("New application")
     head = Head(kind="object.application", id=kept.draft, state="state.draft")
     same = Same(
-        python=f"Access(space).save(form, {kept.draft!r})",
-        cli=f"xinglin access apply form.json --draft --draft-id {kept.draft}",
+        python=in_python("Access(space).save(form, {})", kept.draft),
+        cli=in_shell("xinglin access apply form.json --draft --draft-id {}", kept.draft),
     )
     return Page(
         f"wizard/{step}.html", title=title, values=values, head=head, same=same, css=CSS, js=JS,
