@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from xinglin.cli.output import PARTLY, ends, printer
 
 if TYPE_CHECKING:
     from xinglin.node.intake.connecting import Proposal
+    from xinglin.node.intake.loading import Progress
     from xinglin.node.intake.looking import Looking
     from xinglin.node.intake.recognise import Found
     from xinglin.node.intake.servers import Asked
@@ -191,20 +192,13 @@ def _tried(
     """The proposals, a sample of each, and what could not be read; raises where nothing could."""
     import msgspec
 
-    from xinglin.kernel.instants import system_clock
-    from xinglin.node.intake.connecting import mapped_by, plan, try_out
+    from xinglin.node.intake.starting import tried_with
 
-    replace = msgspec.structs.replace
     zone, charset, namespace = given
-    planned = plan(found, looking, watch=watch)
-    proposals = []
-    for one in planned.proposals:
-        source = replace(one.source, zone=zone, charset=charset, namespace=namespace)
-        with_source = replace(one, source=source)
-        if mapping is not None:
-            with_source = mapped_by(with_source, mapping.read_text(encoding="utf-8"))
-        proposals.append(with_source)
-    tried = try_out(found, replace(planned, proposals=tuple(proposals)), system_clock(), looking)
+    own = mapping.read_text(encoding="utf-8") if mapping is not None else None
+    tried = tried_with(
+        found, looking, watch=watch, mapping=own, zone=zone, charset=charset, namespace=namespace
+    )  # fmt: skip
     samples = []
     for proposal, sample in zip(tried.proposals, tried.samples, strict=True):
         if not printer.as_json:
@@ -223,67 +217,18 @@ def _agreed(yes: bool, question: str) -> bool:
 
 
 def _load(folder: Path, proposals: tuple[Proposal, ...], secret: str) -> list[dict[str, Any]]:
-    from xinglin.node.intake.sources import write_source
-    from xinglin.node.joining import joined_space
-
-    joined_space(folder)
-    for proposal in proposals:
-        write_source(folder, proposal.source, proposal.mapping)
-    if _intake_runs(folder):
-        return [_load_there(folder, proposal) for proposal in proposals]
-    return _load_here(folder, proposals, secret)
-
-
-def _intake_runs(folder: Path) -> bool:
-    """Whether an intake runs there; if so it has read ``sources.toml`` again."""
-    from xinglin.cli.intake_desk import asked
-    from xinglin.stores.desk import NotRunning
-
-    try:
-        problems = asked(folder, "reload")["problems"]
-    except (NotRunning, OSError):
-        return False
-    for name, words in problems.items():
-        printer.note(f"{name}: {words}")
-    return True
-
-
-def _load_there(folder: Path, proposal: Proposal) -> dict[str, Any]:
-    import msgspec
-
-    from xinglin.node.intake.main import DESK_FOLDER
-    from xinglin.stores.desk import ask_desk
-    from xinglin.wire.desk import DeskCall
-
-    files = msgspec.json.encode([str(path.resolve()) for path in proposal.files]).decode()
-    call = DeskCall("load", {"source": proposal.source.name, "files": files})
-    found: dict[str, Any] = ask_desk(folder / DESK_FOLDER, call, timeout_s=3600).value
-    return {"source": proposal.source.name, **found}
-
-
-def _load_here(folder: Path, proposals: tuple[Proposal, ...], secret: str) -> list[dict[str, Any]]:
-    import msgspec
-
-    from xinglin.node.intake.loading import Progress, load
-    from xinglin.node.intake.wiring import open_intake
-    from xinglin.node.joining import open_node_keys
-    from xinglin.node.settings import node_settings
+    from xinglin.node.intake.starting import start_sources
 
     def tell(progress: Progress) -> None:
         if sys.stderr.isatty():
             printer.note(f"  {progress.kept} of {progress.files} files kept, {progress.records} records carried")
 
-    opened = open_intake(folder, node_settings(folder).settings, open_node_keys(folder, secret))
-    try:
-        return [
-            {
-                "source": one.source.name,
-                **msgspec.to_builtins(load(opened, one.source.source(folder), one.files, tell=tell)),
-            }
-            for one in proposals
-        ]
-    finally:
-        opened.close()
+    return start_sources(folder, proposals, secret, tell=tell, problems=_note_problems)
+
+
+def _note_problems(problems: Mapping[str, str]) -> None:
+    for name, words in problems.items():
+        printer.note(f"{name}: {words}")
 
 
 def _publish(folder: Path, name: str, title: str, proposals: tuple[Proposal, ...], secret: str) -> dict[str, Any]:
@@ -313,6 +258,7 @@ def _listener(found: Found, zone: str, charset: str, namespace: str) -> SourceFi
 
 def _listen(folder: Path, source: SourceFile, mapping: str = "", now: str = "") -> dict[str, Any]:
     from xinglin.node.intake.sources import write_source
+    from xinglin.node.intake.starting import intake_follows
     from xinglin.node.intake.web import make_secret
     from xinglin.node.joining import joined_space
 
@@ -322,7 +268,9 @@ def _listen(folder: Path, source: SourceFile, mapping: str = "", now: str = "") 
         make_secret(folder, source.web)
         told["secret_file"] = str(folder / source.web.secret_file)
     written = write_source(folder, source, mapping)
-    running = _intake_runs(folder)
+    problems = intake_follows(folder)
+    running = problems is not None
+    _note_problems(problems or {})
     here = f" --folder {folder}"
     then = "it listens now" if not now else f"it is asked at its time; now: {now}{here}"
     if not running:

@@ -15,11 +15,9 @@ LONG_S = 24 * 3600.0
 
 def asked(folder: Path, verb: str, timeout_s: float = 600.0, **arguments: str) -> Any:
     """What the running intake answers; raises ``NotRunning`` or ``Refused``."""
-    from xinglin.node.intake.main import DESK_FOLDER
-    from xinglin.stores.desk import ask_desk
-    from xinglin.wire.desk import DeskCall
+    from xinglin.node.intake.starting import intake_answers
 
-    return ask_desk(folder / DESK_FOLDER, DeskCall(verb, arguments), timeout_s=timeout_s).value
+    return intake_answers(folder, verb, timeout_s, **arguments)
 
 
 def runs(folder: Path) -> bool:

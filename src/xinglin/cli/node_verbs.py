@@ -44,18 +44,12 @@ def join(
     ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Join a space: the node makes its own keys, which never leave the folder, and registers them."""
-    from xinglin.kernel.canonical import canonical_digest
-    from xinglin.node.joining import join_space
-    from xinglin.node.settings import node_settings
-    from xinglin.wire.space import parse_invite
+    from xinglin.node.joining import join_and_keep
 
-    text = invite_text(invite)
-    flags = {"proxy": proxy, "ca_file": str(ca_file.resolve()) if ca_file else None}
-    secret = passphrase(passphrase_file, ask_passphrase, new=True)
-    did = join_space(text, folder, name, node_settings(folder, flags).settings, secret)
-    _keep_flags(folder, flags)
-    space = parse_invite(text).space
-    value = {"did": did, "space": space.name, "hub": space.hub_url, "digest": canonical_digest(space)}
+    text, secret = invite_text(invite), passphrase(passphrase_file, ask_passphrase, new=True)
+    ca = str(ca_file.resolve()) if ca_file else ""
+    joined = join_and_keep(text, folder, name, proxy=proxy or "", ca_file=ca, passphrase=secret)
+    value = {"did": joined.did, "space": joined.space.name, "hub": joined.space.hub_url, "digest": joined.digest}
     printer.value(value, lambda: facts(value))
     printer.note("Compare DID and digest with the operator, then: xinglin node run.")
 
@@ -140,17 +134,6 @@ def invite_text(given: str) -> str:
         return place.read_text(encoding="utf-8").partition("\n")[0].strip() if place.is_file() else given
     except OSError:  # an invite is longer than a file name may be
         return given
-
-
-def _keep_flags(folder: Path, flags: dict[str, str | None]) -> None:
-    import msgspec
-
-    from xinglin.node.settings import SETTINGS_FILE
-
-    given = {name: value for name, value in flags.items() if value}
-    if given:
-        with (folder / SETTINGS_FILE).open("a", encoding="utf-8") as file:
-            file.writelines(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in given.items())
 
 
 def _status(value: dict[str, Any]) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import system_clock
-from xinglin.node.settings import SETTINGS_FILE, NodeSettings
+from xinglin.node.settings import SETTINGS_FILE, NodeSettings, node_settings
 from xinglin.stores.tls import client_context, write_private
 from xinglin.trust.key_file import key_file_bytes, read_key_file
 from xinglin.trust.keys import PrivateKeys
@@ -34,16 +35,46 @@ class NotJoined(XinglinError):
     code = "node.not_joined"
 
 
+class Joined(msgspec.Struct, frozen=True):
+    """A hospital that joined: what both sides compare by telephone."""
+
+    did: str
+    space: Space
+
+    @property
+    def digest(self) -> str:
+        """Digest of the space's descriptor."""
+        return canonical_digest(self.space)
+
+
+def invite_for_hospital(text: str) -> Invite:
+    """The invite, if a hospital can join by it now; raises ``MalformedMessage`` or ``CannotJoin``."""
+    found = parse_invite(text)
+    if found.role != "provider":
+        raise CannotJoin(f"This invite is for a {found.role}.", remedy="Ask the operator for a provider's invite.")
+    if found.expires < system_clock():
+        raise CannotJoin("This invite is too old.", remedy="Ask the operator for a new one.")
+    return found
+
+
+def join_and_keep(
+    invite: str, folder: Path, name: str, *, proxy: str = "", ca_file: str = "", passphrase: str = ""
+) -> Joined:
+    """Join, and keep how the hub is reached in ``node.toml``; raises as ``join_space``."""
+    given = {key: value for key, value in (("proxy", proxy), ("ca_file", ca_file)) if value}
+    did = join_space(invite, folder, name, node_settings(folder, given).settings, passphrase)
+    if given:
+        with (folder / SETTINGS_FILE).open("a", encoding="utf-8") as file:
+            file.writelines(f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in given.items())
+    return Joined(did, joined_space(folder))
+
+
 def join_space(invite: str, folder: Path, name: str, settings: NodeSettings, passphrase: str = "") -> str:
     """Join with an invite; the node's DID. Raises ``CannotJoin`` or ``Refused`` with the hub's reasons.
 
     The keys are kept when the hub refuses, so that the next invite registers the same hospital.
     """
-    found = parse_invite(invite)
-    if found.role != "provider":
-        raise CannotJoin(f"This invite is for a {found.role}.", remedy="Ask the operator for a provider's invite.")
-    if found.expires < system_clock():
-        raise CannotJoin("This invite is too old.", remedy="Ask the operator for a new one.")
+    found = invite_for_hospital(invite)
     if (folder / SPACE_FILE).exists():
         raise CannotJoin(f"{folder} has joined already.", remedy="Start it: xinglin node run --folder FOLDER.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -21,7 +21,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
 
     ``proxy``: URL of a CONNECT proxy. ``ca_file``: PEM file of the site's own CA, where a proxy ends TLS.
     ``database_url``: PostgreSQL by URL, or SQLite in the folder (empty). ``lake``: folder of the tables (empty:
-    ``lake`` in the node's).
+    ``lake`` in the node's). ``drop``: folder out of which a browser may connect files (empty: ``drop`` in the node's).
     ``intake``: ``auto`` runs the feeds of ``sources.toml`` as a child process, ``off`` leaves them to somebody else.
     ``answers_cap``: exact answers a data set gives over all studies. ``rho_study`` and ``rho_everybody``: what noised
     answers may spend of a data set towards one study, and towards all together, where the hospital set no cap by
@@ -38,6 +38,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ca_file: str = ""
     database_url: str = ""
     lake: str = ""
+    drop: str = ""
     intake: Literal["auto", "off"] = "auto"
     answers_cap: int = 200
     rho_study: str = "0.1"
