@@ -14,6 +14,7 @@ from xinglin.access.register import PermitEntry
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.submission import decode_batch
 from xinglin.trust.key_file import key_file_bytes
+from xinglin.wire.endings import sign_ending
 
 AGREEMENT = "sha256:" + "5" * 64
 SCREENS = ("/oversight", "/oversight/participants", "/oversight/agreements", "/oversight/orders", "/oversight/policy")
@@ -72,14 +73,33 @@ def test_a_freeze_shows_first_what_would_stop_and_is_a_leaf_then(hall: Hall) -> 
     book = hall.console.lines.book(hall.console.seats["regulator"].folder)
     assert book.record.revoked == {AGREEMENT}
     assert "frozen already" in hall.get(f"/oversight/freeze?subject={AGREEMENT}", "regulator").text
-    assert hall.post("/oversight/freeze", "regulator", subject="study-" + "z" * 30).status_code == 409  # no id
     assert hall.post("/oversight/freeze", "researcher", subject=did).status_code == 403
 
 
-@pytest.mark.parametrize("subject", ["", "nothing", "did:xinglin:" + "a" * 26, "sha256:" + "0" * 64, "<b>"])
+@pytest.mark.parametrize(
+    "subject",
+    ["", "nothing", "did:xinglin:" + "a" * 26, "sha256:" + "0" * 64, "<b>", "study-" + "b" * 26, "study-" + "z" * 30],
+)
 def test_what_the_log_does_not_know_is_not_frozen(subject: str, hall: Hall) -> None:
     assert hall.get(f"/oversight/freeze?subject={subject}", "regulator").status_code == 404
     assert hall.post("/oversight/freeze", "regulator", subject=subject).status_code in (404, 422)
+
+
+def test_a_study_that_the_register_names_is_frozen_and_one_mistyped_letter_is_none(hall: Hall) -> None:
+    study = "study-" + "a" * 26
+    assert hall.post("/oversight/freeze", "regulator", subject=study).status_code == 303
+    for mistyped in (study[:-1] + "b", study + "a", study.upper()):
+        refused = hall.post("/oversight/freeze", "regulator", subject=mistyped)
+        assert refused.status_code == 404 and "freeze its agreements" in refused.text
+    entries = hall.console.lines.book(hall.console.seats["regulator"].folder).search(kind="freeze").found
+    assert [one.entry.subject for one in entries] == [study]
+
+
+def test_an_earlier_order_makes_no_study_known(hall: Hall) -> None:
+    ghost = "study-" + "c" * 26
+    body = sign_ending("freeze", ghost, hall.hub.regulator)
+    hall.hub.add(Entry(kind="freeze", at=9, submitter=hall.hub.regulator.did, subject=ghost, body=body))
+    assert hall.get(f"/oversight/freeze?subject={ghost}", "regulator").status_code == 404
 
 
 def test_keys_end_for_good_only_with_a_reason_and_the_box_ticked(hall: Hall) -> None:

@@ -63,12 +63,19 @@ class RegulatorCalls(WatchingCalls):
             rows = [self._row(subject, history) for history in histories]
             return Rests("agreement", subject, subject, tuple(rows), frozen=frozen)
         approvals = book.approvals.known(subject)
-        if approvals or subject.startswith("study-"):
+        if approvals or (subject.startswith("study-") and self._names_study(subject)):
             return Rests("study", subject, subject, approvals=approvals, frozen=frozen)
         raise NotThere(
             "The log knows no such agreement, study or party.",
-            remedy="Give an agreement's digest, a study's id or a participant's DID.",
+            remedy="Copy an agreement's digest, a study's id or a participant's DID from a page. A study that was never "
+            "approved is not in the log: freeze its agreements, or who asks.",
         )
+
+    def _names_study(self, study: str) -> bool:
+        """Whether an entry of the log (other than an order to freeze it), or the public register, names a study."""
+        book = self.book
+        told = (*book.about(study), *book.naming(study))
+        return any(one.entry.kind != "freeze" for one in told) or any(one.study == study for one in self.register())
 
     def _row(self, digest: str, history: History) -> tuple[str, str, str, str]:
         name = self.book.name
