@@ -74,20 +74,21 @@ class Country:
 
     def write(self) -> None:
         """Members, a committee, studies with approvals and agreements, runs until the log is long enough, data sets."""
-        self._append(list(self._members()))
-        self._append(list(self._studies()))
+        self.append(list(self._members()))
+        self.append(list(self._studies()))
         left = self.sizes.entries - self.hub.log.store.size()
         batch: list[bytes] = []
         for entry in self._runs(left):
             batch.append(entry)
             if len(batch) == BATCH:
-                self._append(batch)
+                self.append(batch)
                 batch = []
-        self._append(batch)
+        self.append(batch)
         self.hub.members.catch_up()
         self._publish()
 
-    def _append(self, entries: list[bytes]) -> None:
+    def append(self, entries: list[bytes]) -> None:
+        """Put leaves into the hub's log."""
         if entries:
             self.hub.log.store.append_batch(entries)
 
