@@ -19,6 +19,12 @@ class NotThere(ConsoleError):
     status = 404
 
 
+class NotJoinedYet(NotThere):
+    """The seat's folder belongs to no space yet; a hospital's seat goes to the page of joining."""
+
+    code = "console.not_joined_yet"
+
+
 class NotYours(ConsoleError):
     """The page belongs to another role."""
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xinglin.console.errors import TooMany
+from xinglin.console.errors import NotJoinedYet, TooMany
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.instants import Clock, system_clock
 from xinglin.stores.desk import ask_desk
@@ -69,10 +69,22 @@ class Lines:
             return self._opens[folder]
 
     def card(self, folder: Path) -> SpaceCard:
-        """The descriptor of the space that a folder belongs to."""
+        """The descriptor of the space that a folder belongs to; raises ``NotJoinedYet``."""
         from xinglin.wire.space import parse_space
 
+        self.check_joined(folder)
         return parse_space((folder / SPACE_FILE).read_bytes())
+
+    def check_joined(self, folder: Path) -> None:
+        """Raise ``NotJoinedYet`` for a folder that belongs to no space."""
+        if not (folder / SPACE_FILE).exists():
+            what = "What stands behind this seat has joined no space yet."
+            raise NotJoinedYet(what, remedy="Join first: a hospital does so on its page of joining.")
+
+    @property
+    def way(self) -> tuple[str, str]:
+        """How a hub is reached from here: URL of a proxy and PEM file of the site's own CA; empty for none."""
+        return self._proxy, self._ca_file
 
     def book(self, folder: Path) -> Book:
         """The console's verified copy of the log of the space that a folder belongs to; one for each space."""

@@ -244,12 +244,14 @@ class HomeCalls:
         """
         from xinglin.node.consent import published_persons
         from xinglin.node.intake.connecting import describe
+        from xinglin.node.intake.starting import mappings_of
 
         known = {one.name: one for one in self.published()}
         if name in known:
             return known[name]
         persons = published_persons(self._folder, self._lines.clock())
-        return describe(self._lake(), name, title or name, self.line().did, persons=persons)
+        mappings = mappings_of(self._folder)
+        return describe(self._lake(), name, title or name, self.line().did, suggestions=mappings, persons=persons)
 
     def grades(self, description: DataSetDescription) -> tuple[SettledGrade, ...]:
         """The grade of each column: suggested by counting, or a person's word."""

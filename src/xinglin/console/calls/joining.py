@@ -1,16 +1,21 @@
-"""The seven checks of a hospital that joins: each is made anew when it is looked at, from the node itself."""
+"""A hospital that joins: by an invite, and by seven checks, each made anew from the node when it is looked at."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from xinglin.console.calls.hospital_home import HomeCalls, node_did
+from xinglin.console.calls.seat_calls import Item
 from xinglin.console.doctor import key_findings
-from xinglin.console.lines import Lines
+from xinglin.console.lines import SPACE_FILE, Lines
 from xinglin.console.seats import Seat
+from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Instant
+from xinglin.kernel.limits import Limit
 from xinglin.words import N_
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
 Look = Literal["good", "warn", "bad"]
 _MEASURED = ("integer", "number", "real")
+LABEL_CHARACTERS = Limit("public label of a hospital", 200, "characters")
 SMOKE_PERSONS = 100
 """So many made-up persons the smoke test puts into every published table."""
 
@@ -26,7 +32,7 @@ SMOKE_PERSONS = 100
 class Check(msgspec.Struct, frozen=True):
     """One check: its name, what it is about and what was found (English, translated when shown), the command.
 
-    ``told``: what a value is, as the node said it.
+    ``told``: what a value is, as the node said it; ``path`` and ``label``: the page on which it is done.
     """
 
     name: str
@@ -36,14 +42,83 @@ class Check(msgspec.Struct, frozen=True):
     command: str
     values: dict[str, object] = {}
     told: str = ""
+    path: str = ""
+    label: str = ""
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What an invite says before anything is sent: the space, where its hub is, the descriptor's digest, its end."""
+
+    space: str
+    hub: str
+    digest: str
+    expires: Instant
 
 
 class JoiningCalls:
-    """The checks of joining, over the folder, the desk and the lake of a node."""
+    """Joining, and the checks of joining, over the folder, the desk and the lake of a node."""
 
     def __init__(self, seat: Seat, lines: Lines, home: HomeCalls) -> None:
         self._folder, self._lines, self._home = seat.folder, lines, home
         self._smoked: dict[str, tuple[int, list[str]]] = {}
+        self._lock = threading.Lock()
+
+    # --- joining ---------------------------------------------------------------------------------
+
+    @property
+    def joined(self) -> bool:
+        """Whether the folder behind the seat holds a node that joined a space."""
+        return (self._folder / SPACE_FILE).exists()
+
+    def item(self) -> Item:
+        """What the inbox says of a hospital that has not joined."""
+        title = N_("This hospital has joined no space yet")
+        words = N_("Join with the operator's invite; every other page comes after it.")
+        return Item("join", "item.health", title, "/hospital/joining", words=words)
+
+    def facts(self) -> tuple[str, str]:
+        """DID and digest that hospital and operator compare by telephone; empty before joining."""
+        if not self.joined:
+            return "", ""
+        return node_did(self._folder), canonical_digest(self._lines.card(self._folder))
+
+    def offer(self, invite: str) -> Offer:
+        """What an invite says; nothing is sent. Raises ``MalformedMessage`` or ``CannotJoin``."""
+        from xinglin.node.joining import invite_for_hospital
+
+        self._free()
+        found = invite_for_hospital(invite)
+        return Offer(found.space.name, found.space.hub_url, canonical_digest(found.space), found.expires)
+
+    def join(self, invite: str, label: str) -> str:
+        """Join, as ``xinglin node join`` does; the DID. Raises ``CannotJoin``, or ``Refused`` as the hub says."""
+        from xinglin.node.intake.dropping import drop_folder
+        from xinglin.node.joining import join_and_keep
+        from xinglin.node.settings import node_settings
+
+        LABEL_CHARACTERS.check(len(label))
+        proxy, ca_file = self._lines.way
+        with self._lock:
+            self._free()
+            done = join_and_keep(invite, self._folder, label, proxy=proxy, ca_file=ca_file)
+            drop_folder(self._folder, node_settings(self._folder).settings)
+        return done.did
+
+    def _free(self) -> None:
+        """Raise ``CannotJoin`` for a folder that holds more than a joining that was refused leaves behind."""
+        from xinglin.node.intake.dropping import DROP_FOLDER
+        from xinglin.node.joining import KEY_FILE, CannotJoin
+        from xinglin.node.settings import SETTINGS_FILE
+
+        if self.joined:
+            raise CannotJoin("This hospital has joined already.", remedy="Go on with the next step.")
+        if not self._folder.is_dir():
+            return
+        if {one.name for one in self._folder.iterdir()} - {KEY_FILE, SETTINGS_FILE, DROP_FOLDER}:
+            what = "The folder behind this seat is not empty, and holds no node that joined."
+            raise CannotJoin(what, remedy="Whoever keeps the console gives the seat an empty folder.")
+
+    # --- checks ----------------------------------------------------------------------------------
 
     def checks(self) -> tuple[Check, ...]:
         """All seven, in order."""
@@ -83,7 +158,10 @@ class JoiningCalls:
     def _network(self) -> Check:
         line = self._home.line()
         well = line.runs and line.connected
-        about = N_("The node dials out to the hub; no port of the hospital is open to the internet.")
+        about = N_(
+            "The node dials out to the hub; no port of the hospital is open to the internet. "
+            "The console starts no process: whoever keeps the machine does, and this page goes on by itself."
+        )
         if not line.runs:
             return Check(N_("Network"), about, "bad", N_("The node's process is not running."), "xinglin node run")
         return Check(
@@ -110,6 +188,8 @@ class JoiningCalls:
             else N_("Nothing was connected yet."),
             "xinglin connect FILE, FOLDER or ADDRESS",
             {"rows": rows, "held": intake.quarantined} if intake.there else {},
+            path="/hospital/connect" if self.joined else "",
+            label=N_("Connect a source"),
         )
 
     def _smoke(self) -> Check:
@@ -186,6 +266,8 @@ class JoiningCalls:
             else N_("Nothing was signed yet: publish, or countersign an agreement."),
             "xinglin node receipts",
             {"kept": kept, "lost": lost} if receipts else {},
+            path="/publish",
+            label=N_("Publish a data set"),
         )
 
 
