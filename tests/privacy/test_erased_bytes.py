@@ -126,3 +126,40 @@ def test_what_comes_back_of_an_erased_person_leaves_no_trace(opened: OpenIntake)
     opened.intake.drain()
     open_erasure(opened).sweep()
     assert found_in(opened) == set()
+
+
+def test_what_the_person_said_of_looks_goes_and_the_pages_stay(opened: OpenIntake) -> None:
+    """Complaint, answer and enrolment name the person; the digests that others' proofs lead through name nobody."""
+    from xinglin.evidence.looks import Look
+    from xinglin.node.joining import SALT_FILE
+    from xinglin.node.looks import answer, complain, complaints, enrol
+    from xinglin.node.looks_counted import code_of
+    from xinglin.stores.look_book import LookBook
+
+    folder, settings, salt = opened.folder, NodeSettings(), bytes(range(32))
+    (folder / SALT_FILE).write_bytes(salt)
+    going, other = persons(opened), "Patient/other"
+    book = LookBook.in_folder(folder)
+    for person in (*going, other):
+        enrol(folder, settings, person)
+        said = complain(folder, settings, person, "", f"{NOTE} of {person}" if person in going else "mine stays")
+        answer(folder, settings, said.id, f"{NAME}, you were right." if person in going else "so it is", "Dr Wang")
+    codes = {person: code_of(person, salt) for person in (*going, other)}
+    book.note(Look(use="run-1", kind="run", at=1), codes.values())
+    book.write_page("did:web:node", 0, 1)
+    place = book.place(codes[other])
+    complain(folder, settings, going[0], "", NOTE)  # on no page yet
+    assert place is not None
+    proof = book.place_proof(place, 1)
+    where = {file for _, file in found_in(opened)}
+    assert any(file.startswith("looks.db") for file in where), "the test looks where the words are"
+
+    assert erase_persons(opened, going)["left"] == 0
+
+    assert found_in(opened) == set()
+    assert [one.person for one in complaints(folder, settings)] == [other]
+    assert book.mismatches() == () and book.place_proof(place, 1) == proof and len(proof.looks) == 4
+    assert [book.place(codes[person]) for person in going] == [None, None]
+    assert enrol(folder, settings, going[0]) == 1  # who comes again has a new place, and nobody else ever the old one
+    assert book.write_page("did:web:node", 0, 2).number == 2 and book.mismatches() == ()
+    book.close()

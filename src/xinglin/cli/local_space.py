@@ -21,7 +21,7 @@ from xinglin.hub.founding import found_space
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import system_clock
 from xinglin.node.joining import join_space
-from xinglin.node.settings import NodeSettings
+from xinglin.node.settings import SETTINGS_FILE, NodeSettings
 from xinglin.stores.desk import NotRunning, ask_desk
 from xinglin.stores.tls import client_context
 from xinglin.wire.desk import DeskCall
@@ -95,6 +95,9 @@ class LocalSpace:
         with ThreadPoolExecutor(2) as pool:
             joined = pool.map(lambda h: join_space(invites[h], self.node_folder(h), h, NodeSettings()), self.hospitals)
             self.dids = dict(zip(self.hospitals, joined, strict=True))
+        for hospital in self.hospitals:  # nobody here waits hours for a page of the book of looks
+            with (self.node_folder(hospital) / SETTINGS_FILE).open("a", encoding="utf-8") as file:
+                file.write("looks_page_s = 0.0\n")
 
     def start_console(self, url: str) -> None:
         """Start the console whose folder is founded, and wait until it answers at ``url``."""

@@ -10,6 +10,7 @@ from xinglin.evidence.tree import HASH_BYTES, leaf_hash, node_hash
 
 BLOCK = 1024
 """Places under one kept hash: a path costs one block and the hashes above it."""
+PART_BYTES = BLOCK // 8
 
 
 class PageTree:
@@ -30,33 +31,62 @@ class PageTree:
 
     def opening(self, place: int, level: bytes) -> Opening:
         """What the page says of ``place``; ``level``: the kept hashes of its blocks, joined."""
-        block, within = divmod(place, BLOCK)
-        upper = [level[at : at + HASH_BYTES] for at in range(0, len(level), HASH_BYTES)]
-        path = [*_path(self._block(block), within), *_path(upper, block)]
-        return Opening(self._blind(place), self._looks(place), b"".join(path))
+        return opening_of(self._key, place, self._parts(place // BLOCK), level)
 
     def _block(self, block: int) -> list[bytes]:
-        start = block * BLOCK
-        width = BLOCK // 8
-        parts = [mark[start // 8 : start // 8 + width] for mark in self._marks.values()]
-        key, blake2b, sha256 = self._key, hashlib.blake2b, hashlib.sha256
-        if not any(map(any, parts)):  # the usual block of a page about few
-            leaves = []
-            for place in range(start, start + BLOCK):
-                said = place.to_bytes(8, "big")
-                blind = blake2b(said, digest_size=HASH_BYTES, key=key).digest()
-                leaves.append(sha256(b"\x00" + blind + said).digest())
-            return leaves
-        return [
-            leaf_hash(leaf_bytes(self._blind(place), place, self._looks(place)))
-            for place in range(start, start + BLOCK)
-        ]
+        return _hashes(self._key, block, self._parts(block))
 
-    def _blind(self, place: int) -> bytes:
-        return hashlib.blake2b(place.to_bytes(8, "big"), digest_size=HASH_BYTES, key=self._key).digest()
+    def _parts(self, block: int) -> dict[str, bytes]:
+        return {name: part_of(mark, block) for name, mark in self._marks.items()}
 
-    def _looks(self, place: int) -> tuple[str, ...]:
-        return tuple(name for name, mark in self._marks.items() if is_marked(mark, place))
+
+def opening_of(key: bytes, place: int, parts: Mapping[str, bytes], level: bytes) -> Opening:
+    """What a page says of ``place``, from the one block of it that holds the place.
+
+    ``parts``: of each look's mark, in order, what ``part_of`` takes of it for the block ``place // BLOCK``.
+    """
+    block, within = divmod(place, BLOCK)
+    upper = [level[at : at + HASH_BYTES] for at in range(0, len(level), HASH_BYTES)]
+    path = [*_path(_hashes(key, block, parts), within), *_path(upper, block)]
+    looks = tuple(name for name, part in parts.items() if is_marked(part, within))
+    return Opening(_blind(key, place), looks, b"".join(path))
+
+
+def part_of(mark: bytes, block: int) -> bytes:
+    """The bits of one block."""
+    return mark[block * PART_BYTES : (block + 1) * PART_BYTES]
+
+
+def _hashes(key: bytes, block: int, parts: Mapping[str, bytes]) -> list[bytes]:
+    """Leaves of one block; the work grows with the bits that are set, not with looks times places."""
+    start, blake2b, sha256 = block * BLOCK, hashlib.blake2b, hashlib.sha256
+    said = _said(parts)
+    leaves = []
+    for place in range(start, start + BLOCK):
+        looks = said.get(place - start)
+        if looks is not None:
+            leaves.append(leaf_hash(leaf_bytes(_blind(key, place), place, looks)))
+            continue
+        number = place.to_bytes(8, "big")
+        blind = blake2b(number, digest_size=HASH_BYTES, key=key).digest()
+        leaves.append(sha256(b"\x00" + blind + number).digest())
+    return leaves
+
+
+def _said(parts: Mapping[str, bytes]) -> dict[int, list[str]]:
+    """Looks of those places of a block that have one."""
+    said: dict[int, list[str]] = {}
+    for name, part in parts.items():
+        bits = int.from_bytes(part, "little")
+        while bits:
+            lowest = bits & -bits
+            said.setdefault(lowest.bit_length() - 1, []).append(name)
+            bits ^= lowest
+    return said
+
+
+def _blind(key: bytes, place: int) -> bytes:
+    return hashlib.blake2b(place.to_bytes(8, "big"), digest_size=HASH_BYTES, key=key).digest()
 
 
 def root_of_level(level: bytes) -> bytes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,10 +18,12 @@ from xinglin.access.complaint import Complaint
 from xinglin.evidence.looks import Look, LookProof, PlaceProof, VerifiedLooks, verify_looks
 from xinglin.evidence.policy import parse_policy
 from xinglin.kernel.errors import XinglinError
-from xinglin.kernel.instants import Clock, system_clock
+from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import deny
+from xinglin.node.consent import history
 from xinglin.node.joining import SALT_FILE
+from xinglin.node.looks_clock import next_page
 from xinglin.node.looks_counted import code_of, codes_of
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import open_look_book, open_node_database
@@ -29,6 +32,10 @@ from xinglin.wire.errors import Refused
 
 COMPLAINT_WORDS = Limit("words of a complaint", 2_000, "characters")
 COMPLAINTS_OPEN = Limit("complaints of one person that wait", 20, "complaints")
+ABOUT = Limit("name of what a complaint is about", 200, "characters")
+ANSWERED_BY = Limit("name of who answers a complaint", 200, "characters")
+PAGES_SHOWN = Limit("pages times places in one proof of looks", 20_000, "openings")
+"""Each costs some 2 ms and 1 kB: more would be no file to take home, and a minute of a node's time for each visit."""
 _ID_BYTES = 16
 
 
@@ -36,6 +43,18 @@ class NotYet(XinglinError):
     """The person's place is not on a page of the log yet."""
 
     code = "node.looks_not_yet"
+
+
+class PlaceTaken(XinglinError):
+    """A place of the person's in the book became another person's before."""
+
+    code = "node.looks_taken"
+
+
+class ListTooLong(XinglinError):
+    """The book has more pages than a proof can open."""
+
+    code = "node.looks_too_long"
 
 
 class LooksShown(msgspec.Struct, frozen=True):
@@ -56,25 +75,59 @@ def _book(folder: Path, settings: NodeSettings) -> Iterator[LookBook]:
 
 
 def enrol(folder: Path, settings: NodeSettings, person: str, clock: Clock = system_clock) -> int:
-    """Make every place by which the person is known theirs; how many became it now. Again changes nothing."""
+    """Make every place by which the person is known theirs; how many became it now. Again changes nothing.
+
+    Raises ``PlaceTaken`` where one of them became somebody else's: nobody is shown a list that is two persons'.
+    """
     with _book(folder, settings) as book:
-        return sum(book.note(_enrolment(code, person, clock), (code,)) for code in codes_of(folder, settings, person))
+        codes = codes_of(folder, settings, person)
+        _check_taken(book, codes, person)
+        made = sum(book.note(_enrolment(code, person, clock), (code,)) for code in codes)
+        _check_taken(book, codes, person)  # of two who ask at once the later one is told
+        return made
 
 
 def _enrolment(code: bytes, person: str, clock: Clock) -> Look:
-    return Look(use=f"enrolment:{code.hex()}", kind="enrolment", at=clock(), about=person)
+    return Look(use=_place_name(code), kind="enrolment", at=clock(), about=person)
+
+
+def _place_name(code: bytes) -> str:
+    return f"enrolment:{code.hex()}"
+
+
+def _check_taken(book: LookBook, codes: Iterable[bytes], person: str) -> None:
+    for code in codes:
+        known = book.look(_place_name(code))
+        if known is not None and known.about != person:
+            raise PlaceTaken(
+                "A record by which you are known here stands in somebody else's list.",
+                why="It was linked to another person, who asked for their list then.",
+                remedy="Ask the hospital to look at whose record it is.",
+            )
 
 
 def prove(folder: Path, settings: NodeSettings, person: str) -> LookProof:
-    """The proof of a person's whole list, as far as pages are in the log. Raises ``NotYet`` before ``enrol`` is."""
+    """The proof of a person's whole list, as far as pages are in the log.
+
+    Raises ``NotYet`` before ``enrol`` is on a page, ``PlaceTaken`` where a place is somebody else's, and
+    ``ListTooLong`` where the proof would be larger than programs read.
+    """
     with _book(folder, settings) as book:
         until = book.last_posted()
         codes = codes_of(folder, settings, person)
+        _check_taken(book, codes, person)
         places = [place for code in codes if (place := book.place(code)) is not None]
+        if not until or len(places) != len(codes) or not all(book.look(_place_name(code)) for code in codes):
+            raise _not_yet("The hospital is writing the page from which on the list can be proved.", settings)
+        if until * len(places) > PAGES_SHOWN.value:
+            raise ListTooLong(
+                f"The list goes through {until} pages at {len(places)} places, more than one proof holds.",
+                remedy="Keep your last proof, and ask the hospital to open the book for you at its desk.",
+            )
         proofs = tuple(book.place_proof(place, until) for place in places)
+        if not all(_is_enrolled(one, person) for one in proofs):
+            raise _not_yet("The hospital is writing the page from which on the list can be proved.", settings)
         pages = tuple(row.page for row in book.pages(until=until))
-        if not pages or len(places) != len(codes) or not all(map(_is_enrolled, proofs)):
-            raise NotYet("The hospital is writing the page from which on the list can be proved.", remedy=_SOON)
         salt = book.page_salt(until)
     digest = pages[-1].digest()
     database = open_node_database(folder, settings, system_clock)
@@ -83,11 +136,20 @@ def prove(folder: Path, settings: NodeSettings, person: str) -> LookProof:
     finally:
         database.close()
     if not receipt:
-        raise NotYet("The last page is on its way into the log.", remedy=_SOON)
+        raise NotYet("The last page is on its way into the log.", remedy="Ask again in a minute.")
     return LookProof(pages[-1].node, person, pages, proofs, receipt, salt)
 
 
-_SOON = "Ask again in a minute."
+def _not_yet(what: str, settings: NodeSettings) -> NotYet:
+    hours = settings.looks_page_s / 3600
+    soon = f"Ask again after the next page, within {hours:.1f} hours." if hours >= 0.1 else "Ask again in a minute."
+    return NotYet(what, remedy=soon)
+
+
+def page_by(folder: Path, settings: NodeSettings, clock: Clock = system_clock) -> Instant:
+    """When what waits now is on a page of the book, at the latest, as long as the node runs."""
+    with _book(folder, settings) as book:
+        return next_page(book, clock(), round(settings.looks_page_s * 1000))
 
 
 def shown(folder: Path, settings: NodeSettings, person: str, policy: str) -> LooksShown:
@@ -113,18 +175,37 @@ def complain(
 ) -> Complaint:
     """Say that a look (``about``: its use; empty: the list) is wrong; it waits in the hospital's inbox. ``Refused``."""
     said = words.strip()
-    if not said or len(said) > COMPLAINT_WORDS.value:
+    if not _is_said(said, COMPLAINT_WORDS):
         told = f"A complaint says in 1 to {COMPLAINT_WORDS.value} characters what is wrong."
         raise Refused(deny("looks.complaint_words", told, "Say it in some words.").reasons)
     complaint = Complaint(f"complaint:{entropy(_ID_BYTES).hex()}", person, clock(), about, said)
+    look = Look(use=complaint.id, kind="complaint", at=complaint.at, about=about, words=said)
     with _book(folder, settings) as book:
-        if sum(one.is_open for one in book.complaints(person)) >= COMPLAINTS_OPEN.value:
+        codes = codes_of(folder, settings, person)
+        _check_taken(book, codes, person)
+        if about and not _is_own(folder, book, person, codes, about):
+            raise Refused(deny("looks.complaint_about", "There is no such look in the list.", "See the list.").reasons)
+        if not book.complain(complaint, look, codes, COMPLAINTS_OPEN.value):
             told = f"{COMPLAINTS_OPEN.value} complaints wait for an answer already."
             raise Refused(deny("looks.complaints_open", told, "Wait for an answer, or go to the hospital.").reasons)
-        book.complain(complaint)
-        look = Look(use=complaint.id, kind="complaint", at=complaint.at, about=about, words=said)
-        book.note(look, codes_of(folder, settings, person))
     return complaint
+
+
+def _is_said(words: str, limit: Limit) -> bool:
+    """Whether it is something, not too long, and of characters that can be shown and stored."""
+    return 0 < len(words) <= limit.value and not any(
+        unicodedata.category(one) in ("Cc", "Cs") and one not in "\n\r\t" for one in words
+    )
+
+
+def _is_own(folder: Path, book: LookBook, person: str, codes: Iterable[bytes], about: str) -> bool:
+    """Whether a look is one of the person's: it is in their list, or a choice that the node has not noted yet."""
+    if len(about) > ABOUT.value:
+        return False
+    places = [place for code in codes if (place := book.place(code)) is not None]
+    if any(book.concerns(about, place) for place in places):
+        return True
+    return about in {f"choice:{one.id}" for _, one, _ in history(folder, person)}
 
 
 def complaints(folder: Path, settings: NodeSettings, person: str = "") -> tuple[Complaint, ...]:
@@ -138,22 +219,20 @@ def answer(
 ) -> Complaint:
     """The hospital's answer to a complaint, once; ``by``: who gives it. ``Refused`` with every reason."""
     said, who = words.strip(), by.strip()
-    if not (said and who) or len(said) > COMPLAINT_WORDS.value:
+    if not (_is_said(said, COMPLAINT_WORDS) and _is_said(who, ANSWERED_BY)):
         told = f"An answer has 1 to {COMPLAINT_WORDS.value} characters, and the name of who gives it."
         raise Refused(deny("looks.answer_words", told, "Say it in some words, with a name.").reasons)
     with _book(folder, settings) as book:
         known = book.complaint(complaint_id)
         if known is None:
             raise Refused(deny("looks.complaint_unknown", "There is no such complaint.", "See: complaints.").reasons)
-        if not book.answer(complaint_id, said, who, clock()):
+        look = Look(
+            use=f"answer:{complaint_id}", kind="answer", at=clock(), about=complaint_id, words=said, asker_name=who
+        )  # fmt: skip
+        if not book.answer(complaint_id, look, codes_of(folder, settings, known.person)):
             raise Refused(deny("looks.answered", "The complaint was answered before.", "See: complaints.").reasons)
         found = book.complaint(complaint_id)
         assert found is not None
-        look = Look(
-            use=f"answer:{complaint_id}", kind="answer", at=found.answered_at, about=complaint_id, words=said,
-            asker_name=who,
-        )  # fmt: skip
-        book.note(look, codes_of(folder, settings, known.person))
     return found
 
 
@@ -163,5 +242,5 @@ def note_care(folder: Path, settings: NodeSettings, patient: str, look: Look) ->
         book.note(look, (code_of(patient, (folder / SALT_FILE).read_bytes()),))
 
 
-def _is_enrolled(proof: PlaceProof) -> bool:
-    return any(one.look.kind == "enrolment" for one in proof.looks)
+def _is_enrolled(proof: PlaceProof, person: str) -> bool:
+    return any(one.look.kind == "enrolment" and one.look.about == person for one in proof.looks)

@@ -1,9 +1,8 @@
 """Keeps the book of looks beside the runs: what was answered goes onto pages, and pages into the log.
 
 Never on a run's path: a use is found by its record when it is over (or authorised), read from what its child kept, and
-written down; once, whoever crashes where. A page is written when something waits, and once a day in any case, so that a
-patient can be told that the list is complete today. Choices ride along with the next page: no page tells the log that
-somebody chose.
+written down; once, whoever crashes where. When a page is written, ``looks_clock`` says: what persons say rides along,
+and no page tells the log that somebody spoke.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from xinglin.node.consent import known_consent_register
 from xinglin.node.evidence import NodeEvidence
 from xinglin.node.joining import SALT_FILE
 from xinglin.node.logview import LogView
+from xinglin.node.looks_clock import is_due, start_clock
 from xinglin.node.looks_counted import code_of, counted
 from xinglin.node.runs import use_of
 from xinglin.stores.look_book import LookBook
@@ -37,13 +37,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("xinglin.node.looks")
 EVERY_S = 2.0
-DAY_MS = 24 * 3_600_000
 _ANSWERED = ("authorised", "delivered", "settled")
 _OVER = ("withheld", "ended")
 
 
 class LookKeeper:
-    """The one writer of a node's pages. ``did``: the node's."""
+    """The one writer of a node's pages. ``did``: the node's. ``every_ms``: between strikes of the clock of pages."""
 
     def __init__(
         self,
@@ -54,7 +53,10 @@ class LookKeeper:
         view: LogView,
         evidence: NodeEvidence,
         clock: Clock,
+        every_ms: int,
     ) -> None:
+        self._every_ms = every_ms
+        start_clock(book, clock())
         self._did, self._folder, self._book = did, folder, book
         self._database, self._view, self._evidence, self._clock = database, view, evidence, clock
         self._salt = (folder / SALT_FILE).read_bytes()
@@ -80,8 +82,9 @@ class LookKeeper:
         # Whatever was delivered below this index has a record that says so: it was saved before its leaf.
         upto = self._view.trusted.size
         await asyncio.to_thread(self._gather)
-        if await asyncio.to_thread(self._due):
-            await asyncio.to_thread(self._book.write_page, self._did, upto, self._clock())
+        if await asyncio.to_thread(is_due, self._book, self._clock(), self._every_ms):
+            while (await asyncio.to_thread(self._book.write_page, self._did, upto, self._clock())).upto < upto:
+                pass  # more waited than one page holds
         for row in await asyncio.to_thread(self._book.unposted):
             page = row.page
             entry = Entry(
@@ -96,12 +99,6 @@ class LookKeeper:
         if self._register is not None:
             self._register.close()
             self._register = None
-
-    def _due(self) -> bool:
-        if self._book.waiting():
-            return True
-        last = self._book.last_page()
-        return last is not None and self._clock() - last.page.at >= DAY_MS
 
     # --- what is written down ----------------------------------------------------------------
 

@@ -29,7 +29,8 @@ class NodeSettings(msgspec.Struct, frozen=True):
     ``network`` (``10.1.0.0/16``) and ``environment`` in which this node computes, for policies that ask for them; an
     empty one is unknown, and such a policy denies. ``run_limit_s``: from a run's admission to its release, an hour at
     most: so long a run keeps what it read of persons' choices. ``extract_keep_days``: how long an extract that was
-    released and that its workspace has not fetched may be handed over again.
+    released and that its workspace has not fetched may be handed over again. ``looks_page_s``: between regular pages of
+    the book of looks, on which what patients say waits for the log; 0 (trials): a page for whatever waits, at once.
     ``spu`` and ``openfhe``: the interpreters of environments that have SPU (intersections) and OpenFHE (encrypted
     scores with two key holders). Memory in MB, times in seconds.
     """
@@ -59,6 +60,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
     merge_delay_s: float = 60.0
     drain_s: float = 10.0
     extract_keep_days: float = 30.0
+    looks_page_s: float = 6 * 3600.0
     dsp_address: str = ""
     dsp_listen: str = "127.0.0.1"
     dsp_port: int = 8444

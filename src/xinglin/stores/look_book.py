@@ -1,26 +1,37 @@
-"""A hospital's book of looks in its node's database: places, looks, pages, complaints; nothing in it is ever undone."""
+"""A hospital's book of looks in its node's database. Nothing in it is undone; what names a person can be erased."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import URL
+from sqlalchemy import URL, Executable
 
 from xinglin.access.complaint import Complaint
-from xinglin.evidence.commitments import commit, derive_salt
+from xinglin.evidence.commitments import commit, derive_salt, new_salt
 from xinglin.evidence.looks import Look, Opening, OpenLook, Page, PlaceProof, chain
-from xinglin.evidence.looks_tree import BLOCK, PageTree, is_marked, marked, root_of_level
+from xinglin.evidence.looks_tree import (
+    BLOCK,
+    PART_BYTES,
+    PageTree,
+    is_marked,
+    marked,
+    opening_of,
+    part_of,
+    root_of_level,
+)
 from xinglin.kernel.codec import decode_msgpack, encode_msgpack
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.stores import look_tables as sql
-from xinglin.stores.database import Database, Work, sqlite_url
+from xinglin.stores.database import Database, Row, Work, sqlite_url
+from xinglin.stores.database_errors import StoreUnavailable
 
 BOOK_FILE = "looks.db"
 KEY_BYTES = 32
@@ -28,8 +39,13 @@ LEAST_PLACES = 1 << 16
 """A smaller hospital has as many places as this: of how few persons a book is, is not told."""
 PLACES_TIMES = 4
 LOOKS_AT_ONCE = Limit("looks on one page", 10_000, "looks")
+MARKS_AT_ONCE = Limit("marks of a page in memory", 256 * 1024 * 1024, "bytes")
+"""More looks than fit go onto the page after: a page of a large book holds fewer."""
 _REST_S = 0.0005
 """Between blocks of a page: whoever answers a run's round in this process goes first."""
+_ROWS = 64
+_LEAN = 1_000
+"""Rows that are read at once: of what holds marks or levels, and of what a person alone is marked in."""
 
 
 class PageRow(msgspec.Struct, frozen=True):
@@ -38,6 +54,16 @@ class PageRow(msgspec.Struct, frozen=True):
     page: Page
     index: int
     level: bytes
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """A look as the book holds it: ``commitment``: what its page says of it; ``mark``: deflated."""
+
+    number: int
+    look: Look
+    salt: bytes
+    commitment: str
+    mark: bytes
 
 
 class LookBook:
@@ -55,8 +81,10 @@ class LookBook:
         accept_loss: bool = False,
     ) -> None:
         self._database, self._least = Database(url, sql.SCHEMA), max(least, BLOCK)
+        self._entropy = entropy
         self._database.install(sql.meta, sql.SCHEMA_VERSION, accept_loss=accept_loss)
-        self._database.write(sql.PUT_SECRET, name="key", value=entropy(KEY_BYTES))
+        if self._database.one(sql.SECRET, key="key") is None:
+            self._database.write(sql.PUT_SECRET, name="key", value=entropy(KEY_BYTES))
         (found,) = self._database.rows(sql.SECRET, key="key")
         self._key = bytes(found["value"])
 
@@ -74,24 +102,44 @@ class LookBook:
     def note(self, look: Look, codes: Iterable[bytes]) -> bool:
         """Write down a look at the persons of ``codes`` (8 bytes each); False where it is written down already."""
         with self._database.alone() as work:
-            if work.one(sql.KNOWN, key=look.use) is not None:
-                return False
-            places = self._places(work, codes)
-            mark = zlib.compress(marked(iter(places), self._capacity(work)), 1)
-            work.write(sql.ADD_LOOK, use=look.use, value=encode_msgpack(look), mark=mark)
+            return self._note(work, look, codes)
+
+    def _note(self, work: Work, look: Look, codes: Iterable[bytes]) -> bool:
+        if work.one(sql.KNOWN, key=look.use) is not None:
+            return False
+        places = self._places(work, codes)
+        mark = zlib.compress(marked(iter(places), self._capacity(work)), 1)
+        work.write(sql.ADD_LOOK, use=look.use, value=encode_msgpack(look), mark=mark)
+        salt, row = new_salt(self._entropy), work.one(sql.KNOWN, key=look.use)
+        assert row is not None
+        work.write(sql.ADD_SEAL, number=row["number"], salt=salt, commitment=commit(salt, look))
         return True
 
     def knows(self, use: str) -> bool:
         """Whether the use is written down."""
         return self._database.one(sql.KNOWN, key=use) is not None
 
+    def look(self, use: str) -> Look | None:
+        """What is written down of a use."""
+        found = self._database.one(sql.LOOK, key=use)
+        return self._kept(found).look if found else None
+
+    def concerns(self, use: str, place: int) -> bool:
+        """Whether a look is written down that concerns a place."""
+        found = self._database.one(sql.LOOK, key=use)
+        return found is not None and is_marked(zlib.decompress(found["mark"]), place)
+
     def uses(self) -> frozenset[str]:
         """Runs that are written down."""
         return frozenset(row["use"] for row in self._database.rows(sql.USES))
 
     def waiting(self) -> int:
-        """Looks that the next page is written for. A choice waits for another's page, or for the day's."""
+        """Looks that wait for a page; choices, which write none on any clock, are not among them."""
         return int(self._database.rows(sql.COUNT_WAITING)[0]["looks"])
+
+    def waiting_uses(self) -> int:
+        """Uses that wait for a page: the log has a leaf of each, so that a page for them tells nothing new."""
+        return int(self._database.rows(sql.COUNT_USES)[0]["looks"])
 
     def reached(self, name: str) -> int:
         """How far somebody read who reads on from there (0 at first)."""
@@ -143,32 +191,39 @@ class LookBook:
     # --- pages -------------------------------------------------------------------------------
 
     def write_page(self, node: str, upto: int, at: Instant) -> Page:
-        """Put every look that waits on the next page. One writer a book: another's page in between is refused.
+        """Put what waits on the next page. One writer a book: another's page in between is refused.
 
-        The tree is made outside of the transaction: nobody who notes a look waits for it.
+        Where more waits than one page holds, the page covers no more than the one before it: ``upto`` is then that
+        one's, and the call is made again. The tree is made outside of the transaction: nobody who notes a look waits.
         """
-        waiting = self._database.rows(sql.WAITING)[: LOOKS_AT_ONCE.value]
         before = self.last_page()
         found = self._database.one(sql.REACHED, key="capacity")
         capacity = int(found["value"]) if found else self._least
-        number = before.page.number + 1 if before else 1
-        looks = [decode_msgpack(bytes(row["value"]), Look) for row in waiting]
-        marks = {self._commitment(one): zlib.decompress(row["mark"]) for one, row in zip(looks, waiting, strict=True)}
+        waiting, whole = self._next(capacity)
+        number, covered = (before.page.number + 1, before.page.upto) if before else (1, 0)
+        marks = {one.commitment: zlib.decompress(one.mark) for one in waiting}
         level = bytearray()
         for block in PageTree(self._page_key(number), capacity, marks).level():
             level += block
             time.sleep(_REST_S)
+        looks = [one.look for one in waiting]
         page = Page(
-            node=node, number=number, at=at, upto=max(upto, before.page.upto if before else 0), capacity=capacity,
+            node=node, number=number, at=at, upto=max(upto, covered) if whole else covered, capacity=capacity,
             root=root_of_level(bytes(level)).hex(), previous=before.page.digest() if before else "",
             covers=tuple(one.use for one in looks if one.is_covered),
             unknown=tuple(one.use for one in looks if not one.kept),
         )  # fmt: skip
-        last = waiting[-1]["number"] if waiting else 0
+        last = waiting[-1].number if waiting else 0
         with self._database.alone() as work:
             work.write(sql.ADD_PAGE, number=number, value=encode_msgpack(page), level=bytes(level), index=-1)
             work.write(sql.PUT_ON, last=last, onto=number)
         return page
+
+    def _next(self, capacity: int) -> tuple[list[_Kept], bool]:
+        """What goes on the next page, and whether that is all that waits."""
+        most = min(LOOKS_AT_ONCE.value, max(1, MARKS_AT_ONCE.value * 8 // capacity))
+        found = list(itertools.islice(self._walk(sql.WAITING, _ROWS), most + 1))
+        return found[:most], len(found) <= most
 
     def last_page(self) -> PageRow | None:
         """The newest page."""
@@ -177,7 +232,9 @@ class LookBook:
 
     def pages(self, after: int = 0, until: int = 2**62) -> Iterator[PageRow]:
         """Pages in order."""
-        return (_page(row) for row in self._database.rows(sql.PAGES, after=after, until=until))
+        while rows := self._database.rows(sql.PAGES, after=after, until=until, most=_ROWS):
+            yield from map(_page, rows)
+            after = rows[-1]["number"]
 
     def unposted(self) -> tuple[PageRow, ...]:
         """Pages that are not known to be in the log, in order."""
@@ -199,63 +256,101 @@ class LookBook:
     # --- proofs ------------------------------------------------------------------------------
 
     def place_proof(self, place: int, until: int) -> PlaceProof:
-        """Every page up to ``until``, opened for one place."""
-        by_page = self._marks_of(until)
+        """Every page up to ``until``, opened for one place; in memory is one mark at a time, up to the place."""
         openings: list[Opening | None] = []
-        looks: list[tuple[str, Look]] = []
+        looks: list[tuple[str, OpenLook]] = []
         for row in self.pages(until=until):
             if place >= row.page.capacity:
                 openings.append(None)
                 continue
-            marks = by_page.get(row.page.number, {})
-            tree = PageTree(
-                self._page_key(row.page.number), row.page.capacity, {name: mark for name, (_, mark) in marks.items()}
-            )
-            opening = tree.opening(place, row.level)
+            parts, shown = {}, {}
+            for one in self._walk(sql.ON_PAGE, _ROWS, onto=row.page.number):
+                parts[one.commitment] = _part(one.mark, place // BLOCK)
+                if is_marked(parts[one.commitment], place % BLOCK):
+                    shown[one.commitment] = OpenLook(one.look, one.salt)
+            opening = opening_of(self._page_key(row.page.number), place, parts, row.level)
             openings.append(opening)
-            looks += [(name, marks[name][0]) for name in opening.looks]
-        links = tuple(chain(place, looks))
-        shown = tuple(OpenLook(look, self._look_salt(look.use)) for _, look in looks)
-        return PlaceProof(place, tuple(openings), shown, links[-1].digest if links else "")
+            looks += [(name, shown[name]) for name in opening.looks]
+        links = tuple(chain(place, ((name, one.look) for name, one in looks)))
+        return PlaceProof(place, tuple(openings), tuple(one for _, one in looks), links[-1].digest if links else "")
 
     def looks_at(self, place: int) -> tuple[Look, ...]:
         """What concerns a place and is on no page yet, in order."""
-        found = self._database.rows(sql.WAITING)
-        here = (row for row in found if is_marked(zlib.decompress(row["mark"]), place))
-        return tuple(decode_msgpack(bytes(row["value"]), Look) for row in here)
+        waiting = self._walk(sql.WAITING, _ROWS)
+        return tuple(one.look for one in waiting if is_marked(_part(one.mark, place // BLOCK), place % BLOCK))
 
     def mismatches(self) -> tuple[int, ...]:
         """For an auditor at the hospital: pages whose root is not that of the looks and places that the book holds."""
-        by_page = self._marks_of(2**62)
         wrong = []
         for row in self.pages():
-            marks = {name: mark for name, (_, mark) in by_page.get(row.page.number, {}).items()}
+            on_page = self._walk(sql.ON_PAGE, _ROWS, onto=row.page.number)
+            marks = {one.commitment: zlib.decompress(one.mark) for one in on_page}
             level = b"".join(PageTree(self._page_key(row.page.number), row.page.capacity, marks).level())
             if root_of_level(level).hex() != row.page.root:
                 wrong.append(row.page.number)
         return tuple(wrong)
 
-    def _marks_of(self, until: int) -> dict[int, dict[str, tuple[Look, bytes]]]:
-        found: dict[int, dict[str, tuple[Look, bytes]]] = {}
-        for row in self._database.rows(sql.ON_PAGES, after=0, until=until):
-            look = decode_msgpack(bytes(row["value"]), Look)
-            found.setdefault(row["page"], {})[self._commitment(look)] = look, zlib.decompress(row["mark"])
-        return found
+    def _walk(self, statement: Executable, most: int, **values: int) -> Iterator[_Kept]:
+        after = 0
+        while rows := self._database.rows(statement, after=after, most=most, **values):
+            yield from map(self._kept, rows)
+            after = rows[-1]["number"]
 
-    def _commitment(self, look: Look) -> str:
-        return commit(self._look_salt(look.use), look)
-
-    def _look_salt(self, use: str) -> bytes:
-        return derive_salt(self._key, f"look {use}")
+    def _kept(self, row: Row) -> _Kept:
+        look, salt = decode_msgpack(bytes(row["value"]), Look), row["salt"]
+        if salt is None:  # written before looks had salts of their own
+            derived = derive_salt(self._key, f"look {look.use}")
+            return _Kept(row["number"], look, derived, commit(derived, look), bytes(row["mark"]))
+        return _Kept(row["number"], look, bytes(salt), row["commitment"], bytes(row["mark"]))
 
     def _page_key(self, number: int) -> bytes:
         return derive_salt(self._key, f"blinds {number}")
 
+    # --- erasure -----------------------------------------------------------------------------
+
+    def forget(self, persons: Collection[str], codes: Collection[bytes]) -> int:
+        """Take out what names these persons (their keys, and their codes); how many looks and complaints it was.
+
+        Their complaints go; their looks lose their words, their name and the salt that opens what a page says of them:
+        that digest stays, since other persons' proofs lead through it. Their places stay taken, under nobody's code.
+        SQLite's file is written anew; a server's files are for its owner. Done again, it does what is left.
+        """
+        with self._database.alone() as work:
+            rows = [row for code in codes if (row := work.one(sql.PLACE, key=code)) is not None]
+            places = [int(row["place"]) for row in rows]
+            gone = sum(work.write(sql.FORGET_COMPLAINTS, about_person=one) for one in persons)
+            after = 0
+            while found := work.rows(sql.PERSONAL, after=after, most=_LEAN):
+                after = found[-1]["number"]
+                for one in map(self._kept, found):
+                    if _names(one, persons, places):
+                        self._redact(work, one)
+                        gone += 1
+            for code in codes:
+                work.write(sql.FREE_PLACE, key=code, nobody=self._entropy(_NOBODY_BYTES))
+        if self._database.is_sqlite:
+            self._database.write(sql.MAKE_ANEW)
+            if self._database.rows(sql.EMPTY_LOG)[0]["busy"]:
+                raise StoreUnavailable("Somebody reads the book of looks.", remedy="Erase again: the words are gone.")
+        return gone
+
+    def _redact(self, work: Work, one: _Kept) -> None:
+        use = f"erased:{self._entropy(16).hex()}" if one.look.kind == "enrolment" else one.look.use
+        look = msgspec.structs.replace(one.look, use=use, about="", words="")
+        work.write(sql.REDACT, key=one.number, new_use=use, new_value=encode_msgpack(look))
+        work.write(sql.PUT_SEAL, number=one.number, salt=b"", commitment=one.commitment)
+
     # --- complaints --------------------------------------------------------------------------
 
-    def complain(self, complaint: Complaint) -> None:
-        """Keep a complaint; the same again changes nothing."""
-        self._database.write(sql.ADD_COMPLAINT, **msgspec.structs.asdict(complaint))
+    def complain(self, complaint: Complaint, look: Look, codes: Iterable[bytes], most: int) -> bool:
+        """Keep a complaint with its look, both or neither; False where ``most`` of the person's wait already."""
+        with self._database.alone() as work:
+            (found,) = work.rows(sql.COUNT_OPEN, about_person=complaint.person)
+            if found["open"] >= most:
+                return False
+            work.write(sql.ADD_COMPLAINT, **msgspec.structs.asdict(complaint))
+            self._note(work, look, codes)
+        return True
 
     def complaints(self, person: str = "") -> tuple[Complaint, ...]:
         """Complaints, of one person or all, oldest first."""
@@ -271,9 +366,34 @@ class LookBook:
         found = self._database.one(sql.COMPLAINT, key=complaint_id)
         return Complaint(**found) if found else None
 
-    def answer(self, complaint_id: str, answer: str, by: str, at: Instant) -> bool:
-        """Keep the hospital's answer, once; whether this was the one."""
-        return bool(self._database.write(sql.ANSWER, key=complaint_id, said=answer, when=at, whose=by))
+    def answer(self, complaint_id: str, look: Look, codes: Iterable[bytes]) -> bool:
+        """Keep the hospital's answer (``look``) once, and note it, both or neither; whether this was the one."""
+        with self._database.alone() as work:
+            said = {"said": look.words, "when": look.at, "whose": look.asker_name}
+            if not work.write(sql.ANSWER, key=complaint_id, **said):
+                return False
+            self._note(work, look, codes)
+        return True
+
+
+_NOBODY_BYTES = 16
+"""A code of a person has 8: none is ever this."""
+_WORDS_OF = ("complaint", "answer", "lookup", "break-glass")
+
+
+def _names(one: _Kept, persons: Collection[str], places: Collection[int]) -> bool:
+    """Whether a look names one of the persons, or holds words of one of the places."""
+    look = one.look
+    if look.kind == "enrolment" and look.about in persons:
+        return True
+    if look.kind != "enrolment" and not (look.words and look.kind in _WORDS_OF):
+        return False
+    return any(is_marked(_part(one.mark, place // BLOCK), place % BLOCK) for place in places)
+
+
+def _part(mark: bytes, block: int) -> bytes:
+    """One block of a deflated mark; what comes after is not inflated."""
+    return part_of(zlib.decompressobj().decompress(mark, (block + 1) * PART_BYTES), block)
 
 
 def _some(work: Work, codes: Iterable[bytes]) -> dict[bytes, int]:

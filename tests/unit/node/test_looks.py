@@ -22,8 +22,9 @@ from xinglin.node.care import CareDoor
 from xinglin.node.consent import withdraw
 from xinglin.node.joining import SALT_FILE
 from xinglin.node.looks import NotYet, answer, complain, complaints, enrol, note_care, prove, shown
+from xinglin.node.looks_clock import DAY_MS, is_due, next_page
 from xinglin.node.looks_counted import code_of, codes_of, counted, counted_file
-from xinglin.node.looks_keeper import DAY_MS, LookKeeper
+from xinglin.node.looks_keeper import LookKeeper
 from xinglin.node.settings import NodeSettings
 from xinglin.stores.look_book import LookBook
 from xinglin.terms.care import CareFacts, LookupRequest
@@ -46,10 +47,11 @@ async def space(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hosti
         yield hub
 
 
-def keeper(hospital: Hospital, book: LookBook | None = None) -> LookKeeper:
-    node = hospital.node
-    known = book or LookBook.in_folder(hospital.folder)
-    return LookKeeper(node.keys.did, hospital.folder, known, node.database, node.view, node.evidence, hospital.clock)
+def keeper(hospital: Hospital, every_ms: int = 0) -> LookKeeper:
+    node, book = hospital.node, LookBook.in_folder(hospital.folder)
+    return LookKeeper(
+        node.keys.did, hospital.folder, book, node.database, node.view, node.evidence, hospital.clock, every_ms
+    )
 
 
 async def ran(
@@ -204,16 +206,57 @@ async def test_a_choice_alone_writes_no_page_until_the_day_is_over(space: Hostil
     assert before is not None and book.last_page() == before
     hospital.clock.off_ms = DAY_MS + 1
     await asyncio.to_thread(kept._gather)
-    assert kept._due()
+    assert is_due(book, hospital.clock(), 0)
     hospital.clock.off_ms = 0
     kept.close()
     book.close()
 
 
+async def test_pages_are_on_a_clock_and_none_tells_that_somebody_asked(space: HostileHub) -> None:
+    """Asked or not, said or not: the log sees the same pages at the same times; a use has its page at once."""
+    hospital = space.hospitals["c"]
+    every_ms = 3_600_000
+    kept, book = keeper(hospital, every_ms), LookBook.in_folder(hospital.folder)
+    try:
+        await kept.turn()
+        before = book.last_page()
+        person = two(hospital)[1]
+        enrol(hospital.folder, SETTINGS, person)
+        said = complain(hospital.folder, SETTINGS, person, "", "That was not me.")
+        answer(hospital.folder, SETTINGS, said.id, "We look.", "Dr Wang")
+        await kept.turn()
+        assert before is not None and book.last_page() == before  # nothing shows that somebody spoke
+        strikes = next_page(book, hospital.clock(), every_ms)
+        assert 0 < strikes - hospital.clock() <= every_ms
+        for strike in (1, 2):  # the second has nothing to say, and is written all the same
+            assert not is_due(book, strikes - 1, every_ms)
+            hospital.clock.off_ms += next_page(book, hospital.clock(), every_ms) - hospital.clock() + 1
+            await kept.turn()
+            last = book.last_page()
+            assert last is not None and last.page.number == before.page.number + strike and last.page.covers == ()
+            strikes = next_page(book, hospital.clock(), every_ms)
+        looks = verify_looks(prove(hospital.folder, SETTINGS, person), parse_policy(policy_of(hospital))).links
+        assert {"enrolment", "complaint", "answer"} <= {link.look.kind for link in looks}
+        hospital.clock.off_ms = 0
+        _, run = await ran(space, "study-clock", sql="SELECT age, sex FROM cardiac WHERE age >= 35")
+        await kept.turn()
+        last = book.last_page()
+        assert last is not None and last.page.covers == (run,)
+    finally:
+        hospital.clock.off_ms = 0
+        kept.close()
+        book.close()
+
+
+def policy_of(hospital: Hospital) -> str:
+    return hospital.node.view.record.policy_text
+
+
 async def test_a_complaint_is_a_look_of_its_own_and_is_answered_once(space: HostileHub) -> None:
     hospital = space.hospitals["b"]
     person, _ = two(hospital)
-    said = complain(hospital.folder, SETTINGS, person, "run-x", "I was never in a study of hearts.")
+    choice = withdraw(hospital.folder, person, "the person")  # which the node has not noted yet
+    said = complain(hospital.folder, SETTINGS, person, f"choice:{choice.id}", "I was never in a study of hearts.")
     assert complaints(hospital.folder, SETTINGS) == (said,) and said.is_open
     answered = answer(hospital.folder, SETTINGS, said.id, "You objected after it began.", "Dr Wang")
     assert not answered.is_open and complaints(hospital.folder, SETTINGS, person) == (answered,)

@@ -19,6 +19,7 @@ from xinglin.lake.delta import Lake
 from xinglin.node.consent_intake import ConsentIntake, search_with
 from xinglin.node.intake.keys import open_ring
 from xinglin.node.intake.persons import ErasableIndex, NodePersons, Outbox, WatchedTables, open_key, read_policy
+from xinglin.node.looks_erased import ErasableBook
 from xinglin.node.settings import NodeSettings, node_settings
 from xinglin.node.vault import Vault
 from xinglin.stores.assessment_register import AssessmentRegister
@@ -130,8 +131,8 @@ class LedgerOutbox:
 
 
 def open_erasure(opened: OpenIntake, clock: Clock = system_clock) -> Erasure:
-    """Erasures of persons from the raw store, the tables, the patient index and the ledger of an open intake."""
-    lake = ErasableIndex(open_facts(opened), opened.persons)
+    """Erasures of persons from raw store, tables, patient index, ledger and book of looks of an open intake's node."""
+    lake = ErasableBook(ErasableIndex(open_facts(opened), opened.persons), opened.folder)
     return Erasure(opened.intake, opened.raw, opened.ledger, opened.preparer, lake, clock)
 
 
