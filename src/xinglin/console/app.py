@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
@@ -17,8 +16,8 @@ from xinglin.console.assets import Assets
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Nav, Route
 from xinglin.console.headers import asset_headers
-from xinglin.console.serving import FORM_BYTES, Console, answer, refusal, visit_of
-from xinglin.kernel.errors import XinglinError
+from xinglin.console.last_words import on_defect, on_http_error
+from xinglin.console.serving import FORM_BYTES, Console, answer
 
 
 def discovered() -> tuple[tuple[Nav, ...], tuple[Route, ...]]:
@@ -36,7 +35,7 @@ def console_app(console: Console, routes: tuple[Route, ...]) -> Litestar:
     """The ASGI application of a console."""
     return Litestar(
         [_asset_handler(console.assets), _health_handler(), *(_handler(console, route) for route in routes)],
-        exception_handlers={HTTPException: _on_http_error(console), Exception: _on_defect(console)},
+        exception_handlers={HTTPException: on_http_error(console), Exception: on_defect(console)},
         openapi_config=None,
         logging_config=None,
         request_max_body_size=FORM_BYTES.value,
@@ -72,33 +71,3 @@ def _health_handler() -> HTTPRouteHandler:
         return Response(b'{"state":"ready"}', media_type="application/json")
 
     return HTTPRouteHandler("/healthz", http_method=[HttpMethod.GET])(handle)
-
-
-Handled = Callable[[Request[Any, Any, Any], Any], Response[Any] | Awaitable[Response[Any]]]
-
-
-def _on_http_error(console: Console) -> Any:
-    def told(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-        said = NotThere("There is no such page.", remedy="Go back, or start from the first page.")
-        said_status = error.status_code
-        answered = refusal(console, visit_of(console, request), said)
-        if said_status in (400, 405, 413):
-            answered.status_code = said_status
-        return answered
-
-    return told
-
-
-def _on_defect(console: Console) -> Any:
-    import logging
-
-    log = logging.getLogger("xinglin.console")
-
-    def told(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        log.error("a defect at %s", request.scope.get("path_template", "a page"), exc_info=error)
-        said = XinglinError("The console made a mistake.", remedy="Try again; if it stays, tell who runs the console.")
-        answered = refusal(console, visit_of(console, request), said)
-        answered.status_code = 500
-        return answered
-
-    return told

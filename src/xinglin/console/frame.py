@@ -76,6 +76,7 @@ class Page(msgspec.Struct, frozen=True):
 
     ``fragment``: the block alone, without the frame. ``final``: the last one of a stream. ``token``: None leaves the
     session's cookie as it is; empty deletes it. ``data``: what ``?as=json`` gives where there is no listing.
+    ``here``: where the language link of a bare page comes back to, where that is not the address that was asked for.
     """
 
     template: str
@@ -95,6 +96,7 @@ class Page(msgspec.Struct, frozen=True):
     token: str | None = None
     data: Any = None
     wide: bool = False
+    here: str = ""
 
 
 class Done(msgspec.Struct, frozen=True):

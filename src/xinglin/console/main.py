@@ -22,7 +22,7 @@ from xinglin.wire.desk import DeskAnswer, DeskCall
 
 log = logging.getLogger("xinglin.console")
 THREADS = 48
-"""Requests that are answered, and live parts that are drawn, at one time."""
+"""Requests that are answered at one time; live parts have threads of their own."""
 
 
 async def run_console(folder: Path, settings: ConsoleSettings, stop: asyncio.Event | None = None) -> None:
@@ -54,6 +54,7 @@ async def run_console(folder: Path, settings: ConsoleSettings, stop: asyncio.Eve
     stopping.cancel()
     await asyncio.wait((serving, stopping), timeout=5)
     desk.close()
+    console.streams.close()
     await asyncio.to_thread(console.lines.close)
     console.people.close()
     if serving.done() and not serving.cancelled():
@@ -63,7 +64,7 @@ async def run_console(folder: Path, settings: ConsoleSettings, stop: asyncio.Eve
 async def _at_desk(console: Console, call: DeskCall, stop: asyncio.Event) -> DeskAnswer:
     if call.verb == "status":
         seats = [{"id": one.id, "role": one.role, "label": one.label} for one in console.seats.values()]
-        return DeskAnswer({"url": console.settings.url, "seats": seats, "streams": console.streams[0]})
+        return DeskAnswer({"url": console.settings.url, "seats": seats, "streams": console.streams.open})
     if call.verb == "stop":
         stop.set()
         return DeskAnswer({"stopping": True})

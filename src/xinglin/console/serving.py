@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from xinglin.console.assets import Assets
 from xinglin.console.calls import calls_of
 from xinglin.console.calls.public import NOBODY, PublicCalls
 from xinglin.console.calls.seat_calls import SeatCalls
-from xinglin.console.errors import ConsoleError, Forged, NotSignedIn, NotYours, ProveAgain, TooMany
+from xinglin.console.errors import ConsoleError, Forged, NotJoinedYet, NotSignedIn, NotYours, ProveAgain, TooMany
 from xinglin.console.frame import ANYBODY, STREAM_S, Done, File, Page, Route
 from xinglin.console.headers import page_headers
 from xinglin.console.lines import Lines
@@ -32,6 +33,7 @@ from xinglin.console.people.return_to import local_path
 from xinglin.console.render import Renderer
 from xinglin.console.seats import Seat
 from xinglin.console.settings import ConsoleSettings
+from xinglin.console.streams import Streams
 from xinglin.console.visit import Form, Visit
 from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.instants import Clock
@@ -39,14 +41,16 @@ from xinglin.kernel.limits import Limit
 from xinglin.words import LANGUAGES, Words
 
 if TYPE_CHECKING:
+    from xinglin.console.people.model import Session
     from xinglin.console.people.service import People
 
 log = logging.getLogger("xinglin.console")
 
 FORM_BYTES = Limit("size of a form", 2 * 1024 * 1024, "bytes")
-STREAMS = Limit("streams at once", 256, "streams")
 LANGUAGE_COOKIE = "xinglin_language"
 HTML = "text/html"
+JOINING = "/hospital/joining"
+"""Where a hospital's seat leads while its folder holds no node."""
 _YEAR_S = 31_536_000
 _PATH = "/:@-._~!$&'()*+,;="
 """What stands in a path as it is (RFC 3986, section 3.3)."""
@@ -65,7 +69,7 @@ class Console(msgspec.Struct, frozen=True):
     renderer: Renderer
     clock: Clock
     made: dict[tuple[str, str], SeatCalls]
-    streams: list[int]
+    streams: Streams
 
     def public(self) -> PublicCalls:
         """The calls that need no seat, made once."""
@@ -102,20 +106,28 @@ async def answer(console: Console, route: Route, request: Asked) -> Answer:
 
 def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
     """Who comes, in which seat and language; ``used`` False keeps nobody signed in."""
-    settings = console.settings
-    token = request.cookies.get(cookie_name(settings), "")
+    token = request.cookies.get(cookie_name(console.settings), "")
     session = console.people.session(token, used=used) if token else None
     seat = console.seats.get(session.seat) if session is not None else None
     if seat is not None and session is not None and seat.role == "patient" and not session.subject:
         seat, session = None, None  # a patient's seat without a person would be everybody's
+    return _visit(console, request, token, session, seat)
+
+
+def nobody_of(console: Console, request: Asked) -> Visit:
+    """The visit of nobody, with nothing read of people: for a page about what went wrong there."""
+    return _visit(console, request, "", None, None)
+
+
+def _visit(console: Console, request: Asked, token: str, session: Session | None, seat: Seat | None) -> Visit:
+    settings = console.settings
     person = session.person if session is not None else None
     wish = (person.language if person else "") or request.cookies.get(LANGUAGE_COOKIE, "")
     language = wish if wish in LANGUAGES else _accepted(request.headers.get("accept-language", ""), settings.language)
     theme = person.theme if person else ""
-    query = _query_of(request)
     return Visit(
         path=_path_of(request),
-        query=query,
+        query=_query_of(request),
         words=Words.of(language, settings.zone),
         theme=theme if theme in THEMES else "auto",
         now=console.clock(),
@@ -125,10 +137,23 @@ def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
         session=session,
         token=token,
         calls=console.calls(seat, session.subject) if seat is not None and session is not None else None,
-        address=request.client.host if request.client else "",
+        address=_address_of(settings, request),
         headers=request.headers,
         public=console.public(),
     )
+
+
+def _address_of(settings: ConsoleSettings, request: Asked) -> str:
+    """Where the browser is: as the proxy in front says, where that is named in the settings, else the other end."""
+    address = request.client.host if request.client else ""
+    for told in reversed(",".join(request.headers.getall("x-forwarded-for", [])).split(",")):
+        if address not in settings.fronts:
+            break
+        try:
+            address = str(ipaddress.ip_address(told.strip()))
+        except ValueError:
+            break
+    return address
 
 
 def _query_of(request: Asked) -> dict[str, str]:
@@ -151,10 +176,12 @@ def refusal(console: Console, visit: Visit, error: XinglinError) -> Answer:
     """A typed error as a page: every reason, and what would have to change."""
     status = _status_of(error)
     if isinstance(error, NotSignedIn) and visit.headers.get("accept", "").startswith("text/html"):
-        return _redirect(f"/sign-in?return_to={quote(visit.path, safe='/')}")
+        return _redirect(console.settings, f"/sign-in?return_to={quote(visit.here, safe='/')}")
     if isinstance(error, ProveAgain) and visit.headers.get("accept", "").startswith("text/html"):
         back = local_path(urlsplit(visit.headers.get("referer", "")).path or "/")
-        return _redirect(f"/account/prove?return_to={quote(back, safe='/')}")
+        return _redirect(console.settings, f"/account/prove?return_to={quote(back, safe='/')}")
+    if isinstance(error, NotJoinedYet) and visit.role == "hospital" and _gives_way(visit):
+        return _redirect(console.settings, JOINING)
     if status >= 500:
         log.warning("a screen could not be shown: %s", error.code)
     told = visit.words.error(error)
@@ -163,6 +190,11 @@ def refusal(console: Console, visit: Visit, error: XinglinError) -> Answer:
         return Response(body, media_type="application/json", status_code=status, headers=page_headers(console.settings))
     page = Page("frame/refusal.html", title=visit.words.text("Not possible"), values={"told": told}, status=status)
     return _sent(console, page, visit)
+
+
+def _gives_way(visit: Visit) -> bool:
+    """Whether a page of a hospital that joined no space yet gives way to that of joining."""
+    return visit.headers.get("accept", "").startswith("text/html") and not visit.path.startswith(JOINING)
 
 
 def _let_in(route: Route, visit: Visit, request: Asked) -> None:
@@ -174,6 +206,8 @@ def _let_in(route: Route, visit: Visit, request: Asked) -> None:
         raise NotYours(
             "This page belongs to another role.", remedy="Take another seat at the top right, if you have one."
         )
+    if visit.role == "hospital" and route.roles != ANYBODY and not route.path.startswith(JOINING):
+        visit.calls.lines.check_joined(visit.calls.seat.folder)
 
 
 async def _acted(console: Console, route: Route, visit: Visit, request: Asked) -> Answer:
@@ -251,8 +285,7 @@ def _went_on(console: Console, done: Done, visit: Visit) -> Answer:
     token = visit.token if done.token is None else done.token
     if done.said and token:
         console.people.say(token, done.said)
-    answer = _redirect(done.elsewhere or local_path(done.path))
-    answer.headers.update(page_headers(console.settings))
+    answer = _redirect(console.settings, done.elsewhere or local_path(done.path))
     _keep_token(console, answer, done.token)
     for name, value in done.keep.items():
         answer.set_cookie(
@@ -261,8 +294,8 @@ def _went_on(console: Console, done: Done, visit: Visit) -> Answer:
     return answer
 
 
-def _redirect(path: str) -> Answer:
-    return Response(b"", status_code=303, headers={"location": path})
+def _redirect(settings: ConsoleSettings, path: str) -> Answer:
+    return Response(b"", status_code=303, headers={**page_headers(settings), "location": path})
 
 
 def _keep_token(console: Console, answer: Answer, token: str | None) -> None:
@@ -275,22 +308,31 @@ def _keep_token(console: Console, answer: Answer, token: str | None) -> None:
 
 
 def _streamed(console: Console, route: Route, visit: Visit, request: Asked) -> Answer:
-    if console.streams[0] >= STREAMS.value:
-        raise TooMany("The console serves as many live parts as it can.", remedy="Load the page again in a moment.")
+    console.streams.check(_whose(visit))
     headers = page_headers(console.settings) | {"x-accel-buffering": "no"}
     body = _events(console, route, visit, dict(request.path_params))
     return Stream(body, media_type="text/event-stream", headers=headers)
 
 
+def _whose(visit: Visit) -> str:
+    """A person in all their sessions shares the streams of one; so do all who come from one place as nobody."""
+    return f"person {visit.person.id}" if visit.person is not None else f"address {visit.address}"
+
+
 async def _events(console: Console, route: Route, visit: Visit, given: Mapping[str, str]) -> AsyncIterator[bytes]:
     """One event for each change of the page's block, until it is final, the session over or the time up."""
-    console.streams[0] += 1
+    who, streams = _whose(visit), console.streams
+    try:
+        streams.enter(who)
+    except TooMany:
+        return  # others came between the answer's head and its body
     last, ticks = "", max(1, round(STREAM_S / route.every_s))
     try:
         for tick in range(ticks):
-            if tick and visit.session is not None and not await asyncio.to_thread(_still_in, console, visit):
+            drawn = await streams.draw(who, lambda: _drawn_while_in(console, route, visit, given))
+            if drawn is None:
                 break
-            html, final = await asyncio.to_thread(_drawn, console, route, visit, given)
+            html, final = drawn
             if html != last:
                 yield _event(html)
                 last = html
@@ -300,8 +342,18 @@ async def _events(console: Console, route: Route, visit: Visit, given: Mapping[s
                 yield b"event: end\ndata: end\n\n"
                 break
             await asyncio.sleep(route.every_s)
+    except Exception as error:  # the head is sent: all that is left is to tell the log, and to end
+        log.error("a defect in a live part of %s", route.path, exc_info=error)
     finally:
-        console.streams[0] -= 1
+        streams.leave(who)
+
+
+def _drawn_while_in(console: Console, route: Route, visit: Visit, given: Mapping[str, str]) -> tuple[str, bool] | None:
+    """The page's block and whether it is the last; None once the session is over, before or while it was drawn."""
+    if not _still_in(console, visit):
+        return None
+    drawn = _drawn(console, route, visit, given)
+    return drawn if _still_in(console, visit) else None
 
 
 def _drawn(console: Console, route: Route, visit: Visit, given: Mapping[str, str]) -> tuple[str, bool]:
@@ -324,8 +376,11 @@ def visit_again(console: Console, visit: Visit) -> Visit:
 
 
 def _still_in(console: Console, visit: Visit) -> bool:
-    found = console.people.session(visit.token, used=False)
-    return found is not None and visit.session is not None and found.seat == visit.session.seat
+    """Whether the session that asked is alive, in the same seat, for the same person; nobody's never ends."""
+    if visit.session is None:
+        return True
+    found, was = console.people.session(visit.token, used=False), visit.session
+    return found is not None and (found.person.id, found.seat, found.subject) == (was.person.id, was.seat, was.subject)
 
 
 def _event(html: str) -> bytes:

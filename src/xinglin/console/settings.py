@@ -21,9 +21,11 @@ class ConsoleSettings(msgspec.Struct, frozen=True):
 
     ``address`` and ``port``: where it listens. ``public_url``: how browsers reach it (empty: by address and port);
     anything but this machine's loopback has to be https, by ``tls_cert`` and ``tls_key`` (PEM files) or by a proxy in
-    front. ``institution``: whose console it is, on the sign-in page. ``language``: of pages where nobody chose one.
-    ``zone``: in which times are shown. ``proxy`` and ``ca_file``: how the hub is reached. ``demo``: the sign-in page
-    lists the sample users of ``samples.json``; on loopback alone.
+    front. ``front``: addresses of that proxy, by commas; what it says of a browser's address (the last of
+    ``X-Forwarded-For``) is believed, and wrong tries are counted by it. ``institution``: whose console it is, on the
+    sign-in page. ``language``: of pages where nobody chose one. ``zone``: in which times are shown. ``proxy`` and
+    ``ca_file``: how the hub is reached. ``demo``: the sign-in page lists the sample users of ``samples.json``; on
+    loopback alone.
 
     ``oidc_issuer``, ``oidc_client_id``, ``oidc_client_secret_file``, ``oidc_label``: people sign in at their own
     institution too (OpenID Connect); ``oidc_claim``: the claim that names the account.
@@ -32,6 +34,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True):
     address: str = "127.0.0.1"
     port: int = 8480
     public_url: str = ""
+    front: str = ""
     tls_cert: str = ""
     tls_key: str = ""
     institution: str = ""
@@ -57,6 +60,11 @@ class ConsoleSettings(msgspec.Struct, frozen=True):
     def https(self) -> bool:
         """Whether browsers reach it over TLS."""
         return urlsplit(self.url).scheme == "https"
+
+    @property
+    def fronts(self) -> frozenset[str]:
+        """Addresses of the proxy in front."""
+        return frozenset(one.strip() for one in self.front.split(",") if one.strip())
 
     def check(self) -> None:
         """Raise ``SettingsError`` where a password would cross a network in the clear, or a demo be reachable."""

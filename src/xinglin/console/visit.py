@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from xinglin.console.errors import BadField, NotThere
 from xinglin.kernel.instants import Instant
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from xinglin.words import Words
 
 FIELD_CHARACTERS = Limit("text of one field", 100_000, "characters")
+_HERE_CHARACTERS = 1_000
 FORM_FIELDS = Limit("fields of a form", 2_000, "fields")
 
 
@@ -78,6 +80,12 @@ class Visit:
     def csrf(self) -> str:
         """What a form of this session has to carry; a browser in which nobody is signed in may have one too."""
         return self.people.csrf(self.token) if self.token else ""
+
+    @property
+    def here(self) -> str:
+        """The path with its query, to come back to; without where that is long."""
+        whole = f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        return whole if len(whole) <= _HERE_CHARACTERS else self.path
 
     @property
     def calls(self) -> Any:

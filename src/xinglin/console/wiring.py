@@ -12,6 +12,7 @@ from xinglin.console.render import Renderer
 from xinglin.console.seats import read_seats
 from xinglin.console.serving import Console
 from xinglin.console.settings import ConsoleSettings
+from xinglin.console.streams import Streams
 from xinglin.kernel.instants import Clock, system_clock
 
 
@@ -22,4 +23,4 @@ def build_console(folder: Path, settings: ConsoleSettings, clock: Clock = system
     lines = Lines(folder, proxy=settings.proxy, ca_file=settings.ca_file, clock=clock)
     assets = Assets()
     renderer = Renderer(assets, discovered()[0], settings.zone)
-    return Console(settings, seats, people, lines, assets, renderer, clock, {}, [0])
+    return Console(settings, seats, people, lines, assets, renderer, clock, {}, Streams())

@@ -31,7 +31,7 @@ session = Table(
     number("seen", index=True),
     octets("value"),
 )
-"""One row a browser; ``person`` is empty until somebody is signed in there."""
+"""One row a browser; ``person`` is empty until somebody is signed in there, ``used`` once its form has served."""
 
 attempt = Table(
     "attempt",
@@ -60,7 +60,6 @@ _PUT_SESSION = text(
     "INSERT INTO session (digest, person, seen, value) VALUES (:digest, :person, :seen, :value) "
     "ON CONFLICT (digest) DO UPDATE SET person = excluded.person, seen = excluded.seen, value = excluded.value"
 )
-_RENEW_SESSION = text("UPDATE session SET seen = :seen, value = :value WHERE digest = :digest")
 _SESSION = select(session.c.value).where(session.c.digest == bindparam("key"))
 _SESSIONS_OF = (
     select(session.c.digest, session.c.value).where(session.c.person == bindparam("key")).order_by(session.c.seen)
@@ -136,10 +135,6 @@ class PeopleWork:
         """A session's record, new or changed."""
         self._work.write(_PUT_SESSION, digest=digest, person=person_id, seen=seen, value=value)
 
-    def renew_session(self, digest: bytes, seen: Instant, value: bytes) -> None:
-        """A session's new record, unless the session was ended meanwhile."""
-        self._work.write(_RENEW_SESSION, digest=digest, seen=seen, value=value)
-
     def end(self, digest: bytes) -> None:
         """End a session."""
         self._work.write(_DROP_SESSION, digest=digest)
@@ -149,7 +144,7 @@ class PeopleWork:
         self._work.write(_DROP_SESSIONS_OF, person=person_id, kept=kept)
 
     def sweep(self, before: Instant, forms: int) -> None:
-        """Forget what was not seen since, and the oldest sign-in forms beyond so many."""
+        """Forget what was not seen since, and the oldest of sign-in forms beyond so many."""
         self._work.write(_DROP_OLD_SESSIONS, before=before)
         self._work.write(_DROP_FORMS, kept=forms)
 

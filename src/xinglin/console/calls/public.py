@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from xinglin.access.register import PermitEntry
+from xinglin.console.calls.kept import Kept
 from xinglin.console.calls.seat_calls import SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 
+if TYPE_CHECKING:
+    from xinglin.console.book_shown import CheckpointShown
+
 NOBODY = Seat("", "", "", Path("/nonexistent"))
 """In the place of a seat where a console has none."""
 REGISTER_S = 30.0
 """For so long the hub is not asked again for its register."""
+COUNTS_S = 5.0
+"""For so long the log is not counted again."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -37,9 +42,9 @@ class PublicCalls(SeatCalls):
 
     def __init__(self, seat: Seat, lines: Lines) -> None:
         super().__init__(seat, lines)
-        self._lock = threading.Lock()
-        self._register: tuple[PermitEntry, ...] = ()
-        self._until = 0.0
+        self._register: Kept[tuple[PermitEntry, ...]] = Kept(REGISTER_S)
+        self._counts: Kept[Counts] = Kept(COUNTS_S)
+        self._checkpoint: Kept[CheckpointShown] = Kept(COUNTS_S)
 
     @property
     def space_name(self) -> str:
@@ -50,12 +55,7 @@ class PublicCalls(SeatCalls):
 
     def register(self) -> tuple[PermitEntry, ...]:
         """The public register of permits, newest first, at most ``REGISTER_S`` old. Raises as the hub's line does."""
-        with self._lock:
-            if time.monotonic() > self._until:
-                found = self.lines.open(self.seat.folder).get("/v1/access/register", tuple[PermitEntry, ...])
-                self._register = tuple(sorted(found, key=lambda one: -one.log_index))
-                self._until = time.monotonic() + REGISTER_S
-            return self._register
+        return self._register.get(self._asked)
 
     def permit(self, permit: str) -> PermitEntry:
         """One line of the register; raises ``NotThere``."""
@@ -65,7 +65,21 @@ class PublicCalls(SeatCalls):
         return found
 
     def counts(self) -> Counts:
-        """Counts of the verified log."""
+        """Counts of the verified log, at most ``COUNTS_S`` old: however many ask."""
+        return self._counts.get(self._counted)
+
+    def checkpoint(self) -> CheckpointShown:
+        """The newest checkpoint, verified at most ``COUNTS_S`` ago."""
+        return self._checkpoint.get(self._newest)
+
+    def _asked(self) -> tuple[PermitEntry, ...]:
+        found = self.lines.open(self.seat.folder).get("/v1/access/register", tuple[PermitEntry, ...])
+        return tuple(sorted(found, key=lambda one: -one.log_index))
+
+    def _newest(self) -> CheckpointShown:
+        return self.book.checkpoint()
+
+    def _counted(self) -> Counts:
         book = self.book
         record, tally = book.record, book.store.tally()
         institutions = [

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 
 from xinglin.access.register import PermitEntry
+from xinglin.console.calls.kept import Kept
 from xinglin.console.calls.public import REGISTER_S
 from xinglin.console.calls.seat_calls import Hit, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
@@ -74,8 +73,7 @@ class WatchingCalls(SeatCalls):
 
     def __init__(self, seat: Seat, lines: Lines) -> None:
         super().__init__(seat, lines)
-        self._register: tuple[PermitEntry, ...] = ()
-        self._register_until = 0.0
+        self._register: Kept[tuple[PermitEntry, ...]] = Kept(REGISTER_S)
 
     def pulse(self) -> Pulse:
         """Whether the log is followed."""
@@ -143,10 +141,8 @@ class WatchingCalls(SeatCalls):
 
     def register(self) -> tuple[PermitEntry, ...]:
         """The public register of permits, as the hub serves it; at most half a minute old."""
-        if time.monotonic() > self._register_until:
-            found = self.lines.open(self.seat.folder).get("/v1/access/register", tuple[PermitEntry, ...])
-            self._register, self._register_until = found, time.monotonic() + REGISTER_S
-        return self._register
+        client = self.lines.open(self.seat.folder)
+        return self._register.get(lambda: client.get("/v1/access/register", tuple[PermitEntry, ...]))
 
     def agreements(self) -> tuple[tuple[str, History], ...]:
         """Every agreement of the log with its history, newest first."""

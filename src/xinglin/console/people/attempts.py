@@ -6,6 +6,8 @@ disk, so that a restart forgets nothing. Names that do not exist are treated ali
 
 from __future__ import annotations
 
+import ipaddress
+
 from xinglin.console.people.seal import Seal
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
@@ -14,6 +16,7 @@ from xinglin.stores.console_people import ConsolePeople
 OF_NAME = Limit("wrong tries of one name in 15 minutes", 5, "tries")
 FROM_ADDRESS = Limit("wrong tries from one address in 15 minutes", 20, "tries")
 WINDOW_S = 15 * 60
+_NETWORK_BITS = 64
 
 
 class Attempts:
@@ -53,4 +56,16 @@ class Attempts:
         self._store.do(lambda work: work.give_back(who, where))
 
     def _digests(self, name: str, address: str) -> tuple[bytes, bytes]:
-        return self._seal.digest("tried", name), self._seal.digest("from", address)
+        return self._seal.digest("tried", name), self._seal.digest("from", _place(address))
+
+
+def _place(address: str) -> str:
+    """Where somebody comes from: of IPv6 the network, because one browser has as many addresses there as it likes."""
+    try:
+        given = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(given, ipaddress.IPv6Address):
+        mapped = given.ipv4_mapped
+        return str(mapped) if mapped is not None else str(ipaddress.ip_network((given, _NETWORK_BITS), strict=False))
+    return address

@@ -49,11 +49,11 @@ class Entrance(People):
     ) -> None:
         super().__init__(store, seal, clock, entropy, passwords)
         self.settings = settings
-        self.passkeys = Passkeys(self, settings.url, settings.institution, clock, entropy)
+        self.passkeys = Passkeys(self, settings.url, settings.institution, clock)
         self.outside: Outside | None = None
         if settings.oidc_issuer:
             issuer = issuer_of(settings, folder, clock)
-            self.outside = Outside(self, issuer, settings.url, clock, settings.oidc_claim, entropy)
+            self.outside = Outside(self, issuer, settings.url, clock, settings.oidc_claim)
         self.samples = read_samples(folder) if settings.demo else ()
 
 

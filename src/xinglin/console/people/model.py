@@ -19,7 +19,7 @@ PERSONS = Limit("accounts of one console", 10_000, "accounts")
 GRANTS = Limit("seats of one person", 64, "seats")
 PASSKEYS = Limit("passkeys of one person", 10, "passkeys")
 SESSIONS = Limit("sessions of one person", 10, "sessions")
-WAITING = Limit("sign-in forms open", 20_000, "forms")
+WAITING = Limit("sign-in forms of which something is kept", 20_000, "forms")
 NAME_CHARACTERS = Limit("name of an account", 64, "characters")
 LABEL_CHARACTERS = Limit("label of an account", 120, "characters")
 SAID_CHARACTERS = Limit("message after a deed", 2_000, "characters")
@@ -133,23 +133,15 @@ class PersonRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Person(self.id, self.name, self.label, self.grants, self.language, self.theme, self.second_factor)
 
 
-class Outgoing(msgspec.Struct, frozen=True):
-    """A sign-in at an institution that is on its way: what has to come back."""
-
-    state: str
-    nonce: str
-    verifier: str
-    again: bool = False
-
-
 class SessionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that is kept of a browser, under the digest of its token.
 
-    ``stage``: ``before`` (a sign-in form), ``half`` (a second factor is awaited) or ``in``. ``challenge``: of the
-    passkey question that is open. ``pending``: a TOTP secret that no code has proved yet.
+    ``stage``: ``before`` (a sign-in form), ``half`` (a second factor is awaited), ``in``, or ``used`` (a form with
+    which somebody came in). ``pending``: a TOTP secret that no code has proved yet. ``asked``: how many questions, to a
+    passkey or an institution, were answered.
     """
 
-    stage: Literal["before", "half", "in"]
+    stage: Literal["before", "half", "in", "used"]
     csrf: str
     since: Instant
     seen: Instant
@@ -161,8 +153,7 @@ class SessionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str = ""
     theme: str = ""
     said: str = ""
-    challenge: bytes = b""
     pending: bytes = b""
-    outgoing: Outgoing | None = None
     return_to: str = ""
     version: int = VERSION
+    asked: int = 0

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import hmac
 import ipaddress
-import os
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +23,6 @@ from xinglin.kernel.limits import Limit
 
 ANSWER_CHARACTERS = Limit("answer of an authenticator", 20_000, "characters")
 LABEL_CHARACTERS = Limit("label of a passkey", 60, "characters")
-_CHALLENGE_BYTES = 32
 _TIMEOUT_MS = 120_000
 
 
@@ -38,10 +35,9 @@ class Passkeys:
         url: str,
         institution: str,
         clock: Clock,
-        entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         parts = urlsplit(url)
-        self._people, self._clock, self._entropy = people, clock, entropy
+        self._people, self._clock = people, clock
         self._origin, self._host = f"{parts.scheme}://{parts.netloc}", parts.hostname or ""
         self._institution = institution or "Xinglin"
 
@@ -70,7 +66,7 @@ class Passkeys:
 
         found, person = self._here(token)
         PASSKEYS.check(len(person.passkeys) + 1)
-        challenge = self._ask(token, found)
+        challenge = self._challenge(token, found)
         options = generate_registration_options(
             rp_id=self._host,
             rp_name=self._institution,
@@ -97,7 +93,10 @@ class Passkeys:
         found, person = self._here(token)
         ANSWER_CHARACTERS.check(len(answer))
         LABEL_CHARACTERS.check(len(label))
-        challenge = self._spent(token, found)
+        taken = self._people.sessions.take(token)
+        if taken is None:
+            raise _refused()
+        challenge = self._challenge(token, taken)
         try:
             proved = verify_registration_response(
                 credential=answer,
@@ -136,7 +135,7 @@ class Passkeys:
         person = self._people.accounts.held(found.person) if found.person else None
         options = generate_authentication_options(
             rp_id=self._host,
-            challenge=self._ask(token, found),
+            challenge=self._challenge(token, found),
             timeout=_TIMEOUT_MS,
             allow_credentials=[PublicKeyCredentialDescriptor(id=one.id) for one in person.passkeys] if person else None,
             user_verification=UserVerificationRequirement.REQUIRED,
@@ -146,13 +145,12 @@ class Passkeys:
     def answered(self, token: str, answer: str, *, from_: str, return_to: str = "/") -> Step:
         """The answer at a sign-in, or to a fresh proof of whoever is signed in."""
         self._check()
-        found = self._people.sessions.find(token)
-        if found is None or not found.challenge:
-            return Step("refused", code="over")
         ANSWER_CHARACTERS.check(len(answer))
-        challenge = self._spent(token, found)
+        found = self._people.sessions.take(token)
+        if found is None:
+            return Step("refused", code="over")
         try:
-            person = self._signer(found, challenge, answer)
+            person = self._signer(found, self._challenge(token, found), answer)
         except PasskeyRefused:
             return Step("refused", code="passkey")
         if found.stage == "in":
@@ -221,17 +219,9 @@ class Passkeys:
         if missing is not None:
             raise missing
 
-    def _ask(self, token: str, found: SessionRecord) -> bytes:
-        challenge = self._entropy(_CHALLENGE_BYTES)
-        self._people.sessions.keep(token, msgspec.structs.replace(found, challenge=challenge))
-        return challenge
-
-    def _spent(self, token: str, found: SessionRecord) -> bytes:
-        """The session's open question, which is closed by this."""
-        if not found.challenge:
-            raise _refused()
-        self._people.sessions.keep(token, msgspec.structs.replace(found, challenge=b""))
-        return found.challenge
+    def _challenge(self, token: str, found: SessionRecord) -> bytes:
+        """What is asked of a session until it is answered; nobody else can say it, and nothing is kept of it."""
+        return self._people.sessions.word_of("passkey", token, found).encode()
 
 
 def _is_address(host: str) -> bool:

@@ -203,17 +203,15 @@ class People:
 
     def say(self, token: str, text: str) -> None:
         """Keep one message for the next page of this session."""
-        found = self.sessions.find(token)
-        if found is not None:
-            self.sessions.keep(token, msgspec.structs.replace(found, said=text[: SAID_CHARACTERS.value]))
+        self.sessions.change(token, lambda one: msgspec.structs.replace(one, said=text[: SAID_CHARACTERS.value]))
 
     def said(self, token: str) -> str:
         """The message that was kept; told once."""
         found = self.sessions.find(token)
         if found is None or not found.said:
             return ""
-        self.sessions.keep(token, msgspec.structs.replace(found, said=""))
-        return found.said
+        before = self.sessions.change(token, lambda one: msgspec.structs.replace(one, said=""))
+        return before.said if before is not None else ""
 
     def fresh(self, session: Session, within_s: float) -> bool:
         """Whether the person proved who they are within so many seconds, by the best factor that they have."""
@@ -238,8 +236,13 @@ class People:
         return Step("done", self._replaced(token, msgspec.structs.replace(found, proved=self._clock())))
 
     def change_password(self, token: str, old: str, new: str, *, from_: str) -> str:
-        """One's own password: the new token; every other session ends. Raises ``NotProved`` or ``WeakPassword``."""
+        """One's own password: the new token; every other session ends. Raises ``NotProved`` or ``WeakPassword``.
+
+        Where the account has a second factor, the old password alone changes nothing: a fresh proof by it is needed.
+        """
         found, person = self._here(token)
+        if person.second_factor:
+            found, person = self.proved_here(token)
         wait_s = self._attempts.take(folded(person.name), from_)
         if wait_s:
             raise NotProved("Too many wrong tries.", remedy=f"Wait {-(-wait_s // 60)} minutes.")
@@ -265,8 +268,8 @@ class People:
         if found.pending:
             return found.pending
         secret = self.factors.new_secret()
-        self.sessions.keep(token, msgspec.structs.replace(found, pending=secret))
-        return secret
+        before = self.sessions.change(token, lambda one: msgspec.structs.replace(one, pending=one.pending or secret))
+        return before.pending or secret if before is not None else secret
 
     def confirm_totp(self, token: str, code: str) -> tuple[str, tuple[str, ...]]:
         """The first code was typed: the new token, and the recovery codes. Raises ``NotProved``."""
@@ -279,7 +282,7 @@ class People:
     def changed_factor(self, token: str, found: SessionRecord, person: PersonRecord) -> str:
         """How an account signs in was changed: every other session ends; the new token of this one."""
         self.sessions.end_all(person.id, kept_token=token)
-        return self._replaced(token, msgspec.structs.replace(found, pending=b"", challenge=b""))
+        return self._replaced(token, msgspec.structs.replace(found, pending=b""))
 
     def proved_here(self, token: str) -> tuple[SessionRecord, PersonRecord]:
         """Session and account of whoever proved within ``FRESH_S`` who they are; raises ``NotProved``."""

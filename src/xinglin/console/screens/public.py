@@ -45,7 +45,7 @@ def public(visit: Visit) -> Page:
             "found": found,
             "space": calls.space_name,
             "counts": calls.counts(),
-            "checkpoint": calls.book.checkpoint(),
+            "checkpoint": calls.checkpoint(),
         },
         listing=found,
         same=Same(python="", cli="xinglin access register"),
@@ -61,7 +61,7 @@ def checkpoint(visit: Visit) -> Page:
         "public/checkpoint.html",
         title=_("How to check it yourself"),
         crumbs=(Step(_("Studies in this space"), "/public"),),
-        values={"checkpoint": calls.book.checkpoint(), "space": calls.space_name},
+        values={"checkpoint": calls.checkpoint(), "space": calls.space_name},
         css=CSS,
     )
 
@@ -69,7 +69,7 @@ def checkpoint(visit: Visit) -> Page:
 @screen("/public/checkpoint.txt", roles=())
 def checkpoint_file(visit: Visit) -> File:
     """The newest checkpoint with its signatures."""
-    note = _calls(visit).book.checkpoint().note
+    note = _calls(visit).checkpoint().note
     return File(note.encode(), "checkpoint.txt", "text/plain; charset=utf-8")
 
 

@@ -166,6 +166,7 @@ def _form(visit: Visit, back: str, step: Step | None = None, name: str = "") -> 
         js=_JS,
         status=status,
         token=token,
+        here=f"/sign-in?return_to={quote(back, safe='')}",
     )
 
 
@@ -188,6 +189,7 @@ def _second(visit: Visit, step: Step | None = None) -> Page:
         css=_CSS,
         js=_JS,
         status=200 if step is None else 429 if step.code == "wait" else 401,
+        here="/sign-in/second",
     )
 
 

@@ -292,7 +292,7 @@ def test_the_institution_is_offered_where_one_is_configured(door_of: Callable[..
     assert "County 县医院" in other.get("/sign-in").text
     away = other.get("/sign-in/institution")
     assert away.status_code == 403 and "does not answer" in away.text
-    assert other.get("/sign-in/institution/back?code=x&state=y").status_code == 401
+    assert other.get("/sign-in/institution/back?code=x&state=y").status_code == 403
 
 
 def test_secrets_are_in_no_line_of_the_log(door: Door, caplog: pytest.LogCaptureFixture) -> None:

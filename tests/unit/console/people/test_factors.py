@@ -11,6 +11,8 @@ from tests.unit.console.people.conftest import HERE, NAME, PASSWORD, HandedClock
 from xinglin.console.people.attempts import OF_NAME, WINDOW_S
 from xinglin.console.people.entrance import Entrance
 from xinglin.console.people.errors import NotProved
+from xinglin.console.people.model import SESSIONS
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.people.totp import app_address, code_at, matching_step, recovery_typed, secret_text
 
 # RFC 6238, appendix B (SHA-1), the last six of its eight digits.
@@ -188,3 +190,26 @@ def test_without_its_last_factor_an_account_has_no_recovery_codes(
     people.factors.drop_totp(person)
     assert not people.factors.spend(person, codes[0])
     signed_in(people)
+
+
+def test_whoever_knows_the_password_alone_signs_nobody_out(
+    enrolled: tuple[Entrance, bytes, tuple[str, ...]], clock: HandedClock
+) -> None:
+    people, secret, _codes = enrolled
+    mine = signed_in(people, code=code_at(secret, clock()))
+    for _ in range(SESSIONS.value + 2):
+        clock.forward(1)
+        assert people.sign_in(people.begin(), NAME, PASSWORD, from_="198.51.100.1").kind == "needs_totp"
+    assert people.session(mine) is not None
+
+
+def test_the_password_alone_changes_no_password_where_there_is_a_second_factor(
+    enrolled: tuple[Entrance, bytes, tuple[str, ...]], clock: HandedClock
+) -> None:
+    people, secret, _codes = enrolled
+    token = signed_in(people, code=code_at(secret, clock()))
+    clock.forward(FRESH_S + 1)
+    with pytest.raises(NotProved, match="fresh proof"):
+        people.change_password(token, PASSWORD, "two swans cross the lake", from_=HERE)
+    token = people.prove(token, code_at(secret, clock()), from_=HERE).token
+    assert people.session(people.change_password(token, PASSWORD, "two swans cross the lake", from_=HERE)) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.unit.console.people.authenticator import PRESENT, Authenticator
@@ -85,7 +86,37 @@ def test_an_answer_is_good_once(people: Entrance, device: Authenticator, enrolle
     assert people.passkeys.answered(token, answer, from_=HERE).code == "over"
     other, _ = asked(people)
     assert people.passkeys.answered(other, answer, from_=HERE).code == "passkey"
-    assert people.passkeys.answered(other, answer, from_=HERE).code == "over", "a wrong answer closes the question"
+    other, question = asked(people)
+    late = device.sign(question)
+    assert people.passkeys.answered(other, answer, from_=HERE).code == "passkey"
+    assert people.passkeys.answered(other, late, from_=HERE).code == "passkey", "a wrong answer closes the question"
+    assert people.passkeys.answered(other, device.sign(people.passkeys.question(other)), from_=HERE).kind == "done"
+
+
+def test_one_answer_sent_at_once_by_many_proves_once(
+    people: Entrance, device: Authenticator, enrolled: tuple[str, tuple[str, ...]], clock: HandedClock
+) -> None:
+    half = people.sign_in(people.begin(), NAME, PASSWORD, from_=HERE).token
+    for stage in (enrolled[0], half, people.begin()):
+        device.count = -1  # an authenticator that does not count, as most that are kept in a cloud
+        answer = device.sign(people.passkeys.question(stage))
+        with ThreadPoolExecutor(8) as threads:
+            steps = list(
+                threads.map(lambda _, at=stage, given=answer: people.passkeys.answered(at, given, from_=HERE), range(8))
+            )
+        assert sorted(step.kind for step in steps) == ["done", *["refused"] * 7]
+
+
+def test_a_session_seen_meanwhile_opens_no_answered_question(
+    people: Entrance, device: Authenticator, enrolled: tuple[str, tuple[str, ...]], clock: HandedClock
+) -> None:
+    token = enrolled[0]
+    stale = people.sessions.find(token)
+    question = people.passkeys.question(token)
+    assert stale is not None and people.passkeys.answered(token, "{}", from_=HERE).code == "passkey"
+    clock.forward(61)
+    people.sessions.seen(token, stale)
+    assert people.passkeys.answered(token, device.sign(question), from_=HERE).code == "passkey"
 
 
 def bent_origin(device: Authenticator) -> None:

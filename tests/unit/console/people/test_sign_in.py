@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -278,13 +280,68 @@ def test_files_are_their_owners(people: Entrance, tmp_path: Path, name: str) -> 
     assert (tmp_path / "console" / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_old_forms_are_swept_away(people: Entrance, clock: HandedClock, tmp_path: Path) -> None:
-    for _ in range(5):
-        people.begin()
+def stored(folder: Path) -> int:
+    with contextlib.closing(sqlite3.connect(folder / "console" / "people.db")) as rows:
+        return int(rows.execute("SELECT count(*) FROM session").fetchone()[0])
+
+
+def test_a_flood_of_forms_ends_nobody_s_and_is_kept_nowhere(people: Entrance, tmp_path: Path) -> None:
+    mine = people.begin()
+    word = people.csrf(mine)
+    flood = {people.begin() for _ in range(30_000)}
+    assert len(flood) == 30_000 and stored(tmp_path) == 0
+    assert word and people.csrf(mine) == word
+    assert people.sign_in(mine, NAME, PASSWORD, from_=HERE).kind == "done"
+
+
+def test_a_form_is_this_console_s_own_and_whole(people: Entrance) -> None:
+    token = people.begin()
+    word, at, proof = token.split(".")
+    later = f"{int(at, 16) + 1:012x}"
+    bent = (
+        f"{word}.{later}.{proof}",
+        f"{word[:-1]}.{at}.{proof}",
+        f"{word}.{at}.",
+        f"{word}.{at}",
+        f"{token}A",
+        "..",
+        "é.1.2",
+    )
+    for one in bent:
+        assert people.csrf(one) == "" and people.sign_in(one, NAME, PASSWORD, from_=HERE).code == "over", one
+    assert people.csrf(token) not in ("", people.csrf(people.begin()))
+
+
+def test_a_form_holds_for_half_an_hour_and_after_a_restart(
+    people: Entrance, opened: Opened, clock: HandedClock
+) -> None:
+    token = people.begin()
+    clock.forward(IDLE_S - 1)
+    again = opened()
+    assert again.csrf(token) == people.csrf(token) != ""
+    clock.forward(1)
+    assert again.sign_in(token, NAME, PASSWORD, from_=HERE).code == "over"
+
+
+def test_that_a_form_was_used_is_forgotten_no_sooner_than_the_form_is_too_old(
+    people: Entrance, clock: HandedClock, tmp_path: Path
+) -> None:
+    form = people.begin()
+    clock.forward(IDLE_S - 2)
+    assert people.sign_in(form, NAME, PASSWORD, from_=HERE).kind == "done" and stored(tmp_path) == 2
+    clock.forward(1)
+    assert people.sign_in(people.begin(), NAME, PASSWORD, from_=HERE).kind == "done"
+    assert people.sign_in(form, NAME, PASSWORD, from_=HERE).code == "over"
     clock.forward(IDLE_S + 1)
-    people.begin()
-    with sqlite3.connect(tmp_path / "console" / "people.db") as rows:
-        assert rows.execute("SELECT count(*) FROM session").fetchone() == (1,)
+    people.sign_in(people.begin(), NAME, PASSWORD, from_=HERE)
+    assert stored(tmp_path) == 2, "old ones are swept away at a sign-in"
+
+
+def test_a_form_used_by_many_at_once_lets_one_in(people: Entrance) -> None:
+    form = people.begin()
+    with ThreadPoolExecutor(4) as threads:
+        steps = list(threads.map(lambda _: people.sign_in(form, NAME, PASSWORD, from_=HERE), range(4)))
+    assert sorted(step.kind for step in steps) == ["done", "refused", "refused", "refused"]
 
 
 @pytest.mark.parametrize(
