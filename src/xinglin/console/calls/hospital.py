@@ -8,6 +8,8 @@ from xinglin.console.calls.hospital_agreements import AgreementCalls
 from xinglin.console.calls.hospital_home import HomeCalls
 from xinglin.console.calls.hospital_mapping import LinkCalls, MappingCalls
 from xinglin.console.calls.hospital_policy import PolicyCalls
+from xinglin.console.calls.hospital_quality import QualityCalls
+from xinglin.console.calls.hospital_tables import TableCalls
 from xinglin.console.calls.joining import JoiningCalls
 from xinglin.console.calls.seat_calls import Hit, Item, Pulse, SeatCalls
 from xinglin.console.lines import Lines
@@ -23,6 +25,7 @@ class HospitalCalls(SeatCalls):
         self.agreements = AgreementCalls(seat, lines)
         self.home = HomeCalls(seat, lines)
         self.joining = JoiningCalls(seat, lines, self.home)
+        self.tables, self.quality = TableCalls(seat, lines), QualityCalls(seat, lines)
         self.mapping, self.links = MappingCalls(seat, lines), LinkCalls(seat, lines)
         self.complaints = ComplaintCalls(seat, lines)
         self.policy, self.budgets = PolicyCalls(seat, lines), NodeBudgetCalls(seat, lines)

@@ -6,7 +6,7 @@ Reads the lake, the ledger and the raw store beside a running intake; writes onl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from xinglin.intake.model import HeldRow, ObjectRow, Source
 from xinglin.intake.quality import Alarm
 from xinglin.intake.reconcile import Objects as RawObjects
 from xinglin.intake.reconcile import Reconciled, SourceCount
+from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Instant
 from xinglin.lake.delta import Lake
 from xinglin.lake.lineage import product_edges, versions_of_fact
@@ -37,6 +38,12 @@ from xinglin.trust.keys import PrivateKeys
 HELD_PAGE = 1_000
 BACK_DAYS = 60
 """Days that are frozen at the first call."""
+
+
+class DayGoesOn(XinglinError):
+    """A day that is to be summed up, and is not over at the hospital."""
+
+    code = "node.day_goes_on"
 
 
 class Accounts(Protocol):
@@ -71,7 +78,13 @@ def reconciled(
 def drifted(
     lake: Lake, day: str, at: Instant, source: str = "", back_days: int = BACK_DAYS
 ) -> tuple[int, tuple[Alarm, ...]]:
-    """Freeze the days up to ``day`` and compare it with those before: how many days of tables were new, and alarms."""
+    """Freeze the days up to ``day`` and compare it with those before: how many days of tables were new, and alarms.
+
+    Raises ``DayGoesOn``.
+    """
+    here = datetime.fromtimestamp(at / 1000, timezone(timedelta(minutes=CHINA))).date()
+    if date.fromisoformat(day) >= here:
+        raise DayGoesOn("This day is not over: it would be summed up for ever.", remedy="Name an earlier day.")
     return frozen_days(lake, day, at, back_days=back_days), drift_alarms(lake, day, source)
 
 
