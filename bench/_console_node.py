@@ -44,14 +44,14 @@ from xinglin.wire.channel import AgreementOrder, CheckpointOrder
 from xinglin.wire.policy import cosigning_key
 
 WHOLE = Sizes(
-    agreements=1_000, offered=60, data_sets=300, codes=10_000, held=64, receipts=3_000, quarantined=5_000,
+    agreements=1_000, offered=60, data_sets=250, codes=10_000, held=64, receipts=3_000, quarantined=5_000,
     places=100_000, pages=365, complaints=300, pairs=1_000, decisions=1_000, spent=3,
 )  # fmt: skip
 SMALL = Sizes(
     agreements=12, offered=4, data_sets=4, codes=60, held=3, receipts=20, quarantined=40,
     places=200, pages=3, complaints=5, pairs=8, decisions=20, spent=2,
 )  # fmt: skip
-"""``held``: a node holds at most 64 runs while people look at them."""
+"""``held``: a node holds at most 64 runs while people look at them; ``data_sets``: a hub takes 256 of one provider."""
 PATIENT = "Patient/1"
 COLUMNS = ("a", "b", "c", "d")
 AT_ONCE = 64

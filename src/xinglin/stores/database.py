@@ -40,8 +40,13 @@ WAL_TRIES = 100
 """How long a write waits for another process's before it is given up."""
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('xinglin ' || coalesce(current_schema(), ''), 0))"
 
+_NAMES = text("SELECT name FROM sqlite_master")
+_VERSION = text("SELECT version FROM schema_version")
 Row = dict[str, Any]
 _Form = tuple[str, tuple[str, ...] | None, Row]
+FORMS_KEPT = 4_096
+"""So many compiled statements of a process are kept: whoever opens a file for one question does not compile again."""
+_FORMS: dict[tuple[str, Executable], _Form] = {}
 
 
 def sqlite_url(path: Path) -> URL:
@@ -145,8 +150,8 @@ def _make_private(path: Path) -> None:
 class Work:
     """Statements on one connection; ``Database`` hands it out."""
 
-    def __init__(self, forms: dict[Executable, _Form], engine: Engine, connection: Any) -> None:
-        self._forms, self._engine, self._connection = forms, engine, connection
+    def __init__(self, engine: Engine, connection: Any) -> None:
+        self._engine, self._connection = engine, connection
 
     def rows(self, statement: Executable, **values: Any) -> list[Row]:
         """What a query finds, by column name."""
@@ -183,12 +188,15 @@ class Work:
         return cursor
 
     def _form(self, statement: Executable) -> _Form:
-        form = self._forms.get(statement)
+        key = self._engine.dialect.name, statement
+        form = _FORMS.get(key)
         if form is None:
             compiled: Any = statement.compile(dialect=self._engine.dialect)  # type: ignore[attr-defined]
             fixed = {name: value for name, value in compiled.params.items() if value is not None}
             positions = tuple(compiled.positiontup) if compiled.positional else None
-            form = self._forms[statement] = (str(compiled), positions, fixed)
+            form = str(compiled), positions, fixed
+            if len(_FORMS) < FORMS_KEPT:
+                _FORMS[key] = form
         return form
 
 
@@ -204,7 +212,6 @@ class Database:
         self._schema = schema
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         self._first_words = ("BEGIN IMMEDIATE",) if self.is_sqlite else ("BEGIN", _ALONE)
-        self._forms: dict[Executable, _Form] = {}
 
     def install(self, metadata: MetaData, version: int, *, accept_loss: bool = False) -> None:
         """Create what is missing, unless the tables are a newer version's (``DatabaseTooNew``).
@@ -212,6 +219,8 @@ class Database:
         A PostgreSQL server that acknowledges before its disk has the data is refused, unless ``accept_loss``.
         """
         try:
+            if self.is_sqlite and self._installed(metadata, version):
+                return  # no lock is taken: whoever opens a file to read waits for nobody who writes
             with self._work(alone=True) as work:
                 self._check_server(work, accept_loss)
             with self._typed(), self._engine.connect() as connection:
@@ -222,6 +231,17 @@ class Database:
         except StoreError:
             self.close()
             raise
+
+    def _installed(self, metadata: MetaData, version: int) -> bool:
+        """Whether an SQLite file has every table and index already, and is no newer version's."""
+        names = {"schema_version"}
+        for table in metadata.sorted_tables:
+            names |= {table.name, *(str(index.name) for index in table.indexes)}
+        with self._work() as work:
+            if not names <= {row["name"] for row in work.rows(_NAMES)}:
+                return False
+            found = work.one(_VERSION)
+        return found is not None and found["version"] <= version
 
     def rows(self, statement: Executable, **values: Any) -> list[Row]:
         """What a query finds, by column name."""
@@ -254,7 +274,7 @@ class Database:
                 if alone:
                     for words in self._first_words:
                         driver.execute(words)
-                yield Work(self._forms, self._engine, driver)
+                yield Work(self._engine, driver)
                 if alone:
                     driver.execute("COMMIT")
             except BaseException as error:

@@ -58,7 +58,8 @@ class IntakeLedger:
         self.database = Database(url, schema)
         self.database.install(sql.meta, sql.SCHEMA_VERSION, accept_loss=accept_loss)
         self._is_sqlite = self.database.is_sqlite
-        self.database.write(sql.PUT_SECRET, name="key", value=entropy(KEY_BYTES))
+        if self.database.one(sql.SECRET, key="key") is None:
+            self.database.write(sql.PUT_SECRET, name="key", value=entropy(KEY_BYTES))
         (secret,) = self.database.rows(sql.SECRET, key="key")
         self._key = bytes(secret["value"])
 

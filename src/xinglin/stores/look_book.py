@@ -274,9 +274,9 @@ class LookBook:
         links = tuple(chain(place, ((name, one.look) for name, one in looks)))
         return PlaceProof(place, tuple(openings), tuple(one for _, one in looks), links[-1].digest if links else "")
 
-    def looks_at(self, place: int) -> tuple[Look, ...]:
-        """What concerns a place and is on no page yet, in order."""
-        waiting = self._walk(sql.WAITING, _ROWS)
+    def looks_at(self, place: int, after_page: int) -> tuple[Look, ...]:
+        """What concerns a place and is on no page up to ``after_page`` yet, in order."""
+        waiting = self._walk(sql.NOT_SHOWN, _ROWS, shown=after_page)
         return tuple(one.look for one in waiting if is_marked(_part(one.mark, place // BLOCK), place % BLOCK))
 
     def mismatches(self) -> tuple[int, ...]:

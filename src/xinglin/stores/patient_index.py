@@ -55,7 +55,7 @@ class PatientStore:
             raise IndexSealed(f"The key of a patient index has {KEY_BYTES} bytes.")
         self.database = Database(url, schema)
         self.database.install(sql.meta, sql.SCHEMA_VERSION, accept_loss=accept_loss)
-        self._statements = sql.Statements(self.database.is_sqlite)
+        self._statements = sql.statements(self.database.is_sqlite)
         self._secrets = _Secrets(key)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -215,3 +216,9 @@ COUNTS: Any = text(
     "(SELECT count(*) FROM publication WHERE published = 1) AS published, "
     "(SELECT count(*) FROM publication WHERE published = 0) AS waiting"
 )
+
+
+@cache
+def statements(sqlite: bool) -> Statements:
+    """The statements for SQLite, or for PostgreSQL; made once."""
+    return Statements(sqlite)

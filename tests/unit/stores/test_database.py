@@ -257,3 +257,48 @@ def test_a_full_server_is_named() -> None:
     assert isinstance(typed_error(psycopg.errors.AdminShutdown("bye"), psycopg), StoreUnavailable)
     assert typed_error(psycopg.errors.UniqueViolation("twice"), psycopg) is None
     assert typed_error(psycopg.errors.SyntaxError("typo"), psycopg) is None
+
+
+# --- opening a file that has its tables ----------------------------------------------------------
+
+
+def _indexed() -> MetaData:
+    meta = MetaData()
+    Table(
+        "thing", meta, Column("index", String(), primary_key=True), Column("count", Integer), Index("by_count", "count")
+    )
+    return meta
+
+
+def test_a_file_that_has_its_tables_is_opened_while_another_writes(tmp_path: Path) -> None:
+    place = URL.create("sqlite", database=str(tmp_path / "one.db"))
+    first, second = Database(place, "things"), Database(place, "things")
+    first.install(_meta, 1)
+    done = threading.Event()
+
+    def install() -> None:
+        second.install(_meta, 1)
+        done.set()
+
+    with first.alone():
+        opening = threading.Thread(target=install, daemon=True)
+        opening.start()
+        assert done.wait(10), "whoever opens it to read waits for the writer"
+    opening.join()
+    first.close()
+    second.close()
+
+
+def test_what_is_missing_of_a_file_is_made_and_a_newer_one_is_refused(tmp_path: Path) -> None:
+    place = URL.create("sqlite", database=str(tmp_path / "one.db"))
+    names = text("SELECT name FROM sqlite_master")
+    opened = Database(place, "things")
+    opened.install(_meta, 1)
+    opened.install(_indexed(), 1)
+    assert "by_count" in {row["name"] for row in opened.rows(names)}
+    opened.write(text("DELETE FROM schema_version"))
+    opened.install(_indexed(), 1)
+    assert opened.rows(text("SELECT version FROM schema_version")) == [{"version": 1}]
+    opened.write(text("UPDATE schema_version SET version = 2"))
+    with pytest.raises(DatabaseTooNew):
+        opened.install(_indexed(), 1)
