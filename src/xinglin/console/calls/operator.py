@@ -9,6 +9,7 @@ import msgspec
 from xinglin.console.calls.seat_calls import Item, ItemAct, Pulse
 from xinglin.console.calls.watching import WatchingCalls
 from xinglin.console.errors import BadField, NotThere
+from xinglin.kernel.canonical import canonical_digest
 from xinglin.wire.access import ApplicationView
 from xinglin.wire.errors import Refused
 from xinglin.wire.studies import StudiesPage, StudyLine
@@ -105,6 +106,10 @@ class OperatorCalls(WatchingCalls):
             raise BadField("days", "An invite lives 1 to 7 days.", remedy="Choose a number of days.")
         told = self.lines.desk(self.seat.folder, "invite", role=role, life_s=str(days * 86_400))
         return msgspec.convert(told, Invited)
+
+    def space_digest(self) -> str:
+        """Digest of the space's descriptor, which newcomers compare by telephone."""
+        return canonical_digest(self.lines.card(self.seat.folder))
 
     # --- applications --------------------------------------------------------------------------
 

@@ -101,7 +101,7 @@ def invite(visit: Visit, form: Form) -> Page:
         "operator/invite.html",
         title=_("Invite for: %(role)s", role=visit.words.term(f"role.{made.role}")),
         crumbs=(Step(_("Participants"), "/participants"),),
-        values={"made": made},
+        values={"made": made, "digest": _calls(visit).space_digest()},
     )
 
 
