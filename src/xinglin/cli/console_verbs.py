@@ -122,7 +122,10 @@ def add_seat(
     behind: Annotated[Path, typer.Argument(help="Folder of the account, node, hub or witness.", file_okay=False)],
     label: Annotated[str, typer.Option(help="How people read it; its id by default.")] = "",
     beside: Annotated[
-        Path | None, typer.Option(help="Of a reviewer: folder of the node whose results they look at.", file_okay=False)
+        Path | None,
+        typer.Option(
+            help="Of a reviewer: folder of the node. Of a researcher: folder of the workspace.", file_okay=False
+        ),
     ] = None,
     folder: Folder = Path("console"),
 ) -> None:
@@ -132,11 +135,15 @@ def add_seat(
 
     if role not in ROLES:
         raise MalformedMessage(f"{role[:40]!r} is no role.", remedy=f"Choose one of {', '.join(ROLES)}.")
-    if not (behind / _BEHIND[role]).exists():
+    to_join = role == "hospital" and not (behind.exists() and any(behind.iterdir()))
+    if not to_join and not (behind / _BEHIND[role]).exists():
         what = f"{behind} holds no {_BEHIND[role]}."
         raise MalformedMessage(what, remedy=f"Name the folder in which {_BEHIND[role]} lies.")
-    if (role == "reviewer") != (beside is not None):
-        raise MalformedMessage("A reviewer's seat names a node, and no other does.", remedy="Give --beside FOLDER.")
+    if role == "reviewer" and beside is None:
+        raise MalformedMessage("A reviewer's seat names a node.", remedy="Give --beside FOLDER.")
+    if beside is not None and role not in ("reviewer", "researcher"):
+        what = "Only a reviewer's seat names a node, and a researcher's a workspace."
+        raise MalformedMessage(what, remedy="Leave --beside out.")
     kept = read_seats(folder)
     if seat in kept:
         raise MalformedMessage(f"There is a seat {seat[:40]!r}.", remedy="Choose another id, or remove that one.")
@@ -144,6 +151,9 @@ def add_seat(
     write_seats(folder, (*kept.values(), made))
     value = {"seat": seat, "role": role, "label": made.label, "folder": str(made.folder)}
     printer.value(value, lambda: facts(value))
+    if to_join:
+        made.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        printer.note("The folder is empty: the hospital joins a space on its own page.")
 
 
 @seats.command("remove")

@@ -125,14 +125,14 @@ _KEY = re.compile(r"\{(\w+)\}")
 _COLOURS = {
     **dict.fromkeys(
         ("active", "approved", "done", "released", "live", "ok", "yes", "open", "positive", "delivered", "finished",
-         "signed", "allowed", "in-force", "good", "connected", "admitted", "accepted", "true"), "good"
+         "signed", "allowed", "in-force", "good", "connected", "admitted", "accepted", "true", "taken"), "good"
     ),
     **dict.fromkeys(
         ("offered", "waiting", "queued", "checking", "running", "draft", "submitted", "reviewing", "ask", "late",
-         "warn", "suspended", "held", "asked", "needs-votes", "unknown", "deferred"), "warn"
+         "warn", "suspended", "held", "asked", "needs-votes", "unknown", "deferred", "working", "dropped"), "warn"
     ),
     **dict.fromkeys(
         ("refused", "denied", "failed", "ended", "revoked", "lost", "no", "negative", "rejected", "terminated",
-         "cancelled", "bad", "compromised", "breach", "overdue", "expired", "withdrawn"), "bad"
+         "cancelled", "bad", "compromised", "breach", "overdue", "expired", "withdrawn", "withheld", "recalled"), "bad"
     ),
 }  # fmt: skip

@@ -21,7 +21,7 @@ class Seat(msgspec.Struct, frozen=True):
 
     ``folder``: of an account (researcher, ethics, reviewer), a node (hospital, patient), a hub (operator) or a witness
     (regulator); its keys never go through a browser. ``beside``: of a reviewer's seat, the folder of the node whose
-    results they look at.
+    results they look at; of a researcher's, that of a workspace whose extracts they take (or none).
     """
 
     id: str

@@ -17,7 +17,7 @@ from xinglin.kernel.verdict import Denied
 from xinglin.sdk.asked import Asked, keep
 from xinglin.sdk.errors import NotVerified, Refused, RunEnded
 from xinglin.sdk.plans import request_for, snapshot_instant
-from xinglin.terms.extracts import EXTRACT, WHOLE, ExtractAsk, ask_of
+from xinglin.terms.extracts import EXTRACT, WHOLE, ExtractAsk, ask_of, check_groups
 from xinglin.terms.request import USE_REQUEST, Plan, UseRequest, check_plan
 from xinglin.trust.envelope import sign
 from xinglin.wire.calls import RunCall
@@ -97,8 +97,9 @@ class Extraction:
         self.ask_ = ExtractAsk(k=k, quasi=quasi, sensitive=sensitive, formats=formats, resources=resources, **asked)
         for plan in self.plans(0):  # what is wrong in itself is said before anything else
             found = ask_of(plan)
-            if isinstance(found, Denied):
-                raise Refused(found.reasons)
+            reasons = found.reasons if isinstance(found, Denied) else tuple(check_groups(found, plan))
+            if reasons:
+                raise Refused(reasons)
 
     def plans(self, as_of: int) -> tuple[Plan, ...]:
         """One plan a hospital, on the snapshot of that instant."""

@@ -134,7 +134,7 @@ class Synthesis:
         recipient: str = "",
         **more: Any,
     ) -> None:
-        self._data = _chosen(data, columns)
+        self._data = with_columns(data, columns)
         self._space = data.study.space
         units = cost_of(epsilon=epsilon, rho=rho, delta=delta)
         children = tuple(_child(name, one) for name, one in (tables or {}).items())
@@ -146,6 +146,11 @@ class Synthesis:
             if isinstance(found, Denied):
                 raise Refused(found.reasons)
         self._shape()
+
+    @property
+    def data(self) -> Rows:
+        """The rows that it is measured on, with the columns that were chosen."""
+        return self._data
 
     def plans(self, as_of: int) -> tuple[Plan, ...]:
         """One plan a hospital, on the snapshot of that instant."""
@@ -325,8 +330,8 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _chosen(data: Rows, columns: Sequence[str]) -> Rows:
-    """The data with these of its columns."""
+def with_columns(data: Rows, columns: Sequence[str]) -> Rows:
+    """The data with these of its columns; raises ``Refused`` for one that they do not have."""
     if not columns:
         return data
     unknown = [name for name in columns if name not in data.columns]

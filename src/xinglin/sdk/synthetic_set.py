@@ -64,6 +64,13 @@ class SyntheticSet:
         """Names of its tables."""
         return tuple(table.name for table in self.manifest.tables)
 
+    def file(self, name: str) -> bytes:
+        """One of its files as it was handed over, its manifest or its proof; raises ``NotVerified`` for any other."""
+        found = self._everything().get(name)
+        if found is None:
+            raise NotVerified(f"The set has no file {name[:80]!r}.", remedy="Name one of its manifest.")
+        return found
+
     def arrow(self, table: str = "") -> pa.Table:
         """One of its tables (the first unless named) as an Arrow table."""
         import pyarrow.parquet as pq
@@ -85,9 +92,8 @@ class SyntheticSet:
         """Write every file, the manifest and the proof into ``folder``; readable by its owner alone."""
         place = Path(folder).expanduser()
         place.mkdir(parents=True, exist_ok=True)
-        extra = {MANIFEST_FILE: self._manifest, PROOF_FILE: msgspec.json.encode(self.proof)}
         written = []
-        for name, data in sorted((self._files | extra).items()):
+        for name, data in sorted(self._everything().items()):
             write_private(place / name, data)
             written.append(place / name)
         return tuple(written)
@@ -100,6 +106,9 @@ class SyntheticSet:
         _check(self.manifest, said)
         check_files(self.manifest.files, self._files)
         return verified
+
+    def _everything(self) -> dict[str, bytes]:
+        return {**self._files, MANIFEST_FILE: self._manifest, PROOF_FILE: msgspec.json.encode(self.proof)}
 
     def to_bytes(self) -> bytes:
         """All of it as bytes."""

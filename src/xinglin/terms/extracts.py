@@ -106,11 +106,16 @@ def check_extract(request: UseRequest, plan: Plan) -> Iterator[Reason]:
     if isinstance(ask, Denied):
         yield from ask.reasons
         return
+    yield from check_groups(ask, plan)
+    if request.recipients != (ask.workspace,):
+        yield _reason("An extract is sealed to its workspace alone.", "Name the workspace as the only recipient.")
+
+
+def check_groups(ask: ExtractAsk, plan: Plan) -> Iterator[Reason]:
+    """Why its groups are too small for what was agreed; nothing where they are not."""
     if ask.k < plan.min_cell:
         words = f"k of {ask.k} is below the agreed minimum cell of {plan.min_cell} persons."
         yield Reason("terms.k_too_small", words, f"Ask for k of {plan.min_cell} or more.")
-    if request.recipients != (ask.workspace,):
-        yield _reason("An extract is sealed to its workspace alone.", "Name the workspace as the only recipient.")
 
 
 def _faults(ask: ExtractAsk) -> Iterator[Reason]:

@@ -16,6 +16,7 @@ product | 数据产品
 run | 运行
 result | 结果
 extract | 数据提取
+synthetic | synthetic set | 合成数据集
 entry | log entry | 日志条目
 checkpoint | 检查点
 participant | 主体

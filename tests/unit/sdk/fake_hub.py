@@ -167,6 +167,8 @@ class FakeHub:
             return list(self.agreements.values())
         if path == "/v1/access/studies":
             return self._studies(params)
+        if path == "/v1/extracts":
+            return []
         if path.startswith("/v1/agreements/"):
             time.sleep(min(params.get("wait", 0), 0.02))
             return self.agreements[path.rpartition("/")[2]]

@@ -30,7 +30,10 @@ _SOON_MS = 7 * 24 * 3600 * 1000
 
 
 class AgreementLine(msgspec.Struct, frozen=True):
-    """An agreement of a study with one hospital. ``left``: exact answers agreed; ``until``: when it ends."""
+    """An agreement of a study with one hospital. ``left``: exact answers agreed; ``until``: when it ends.
+
+    ``operations``: what it permits.
+    """
 
     id: str
     hospital: str
@@ -43,6 +46,7 @@ class AgreementLine(msgspec.Struct, frozen=True):
     until: Instant
     reasons: tuple[Reason, ...] = ()
     trouble: str = ""
+    operations: tuple[str, ...] = ()
 
 
 class RunLine(msgspec.Struct, frozen=True):
@@ -72,6 +76,11 @@ class StudyShown(msgspec.Struct, frozen=True):
     def in_force(self) -> bool:
         """Whether a question may be asked now."""
         return any(one.state == "active" for one in self.agreements)
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """What the agreements in force permit."""
+        return frozenset(name for one in self.agreements if one.state == "active" for name in one.operations)
 
 
 class StudyCalls:
@@ -307,6 +316,7 @@ def _agreements(space: Space, study: str) -> tuple[AgreementLine, ...]:
                 terms.expires,
                 one.view.reasons,
                 one.trouble,
+                terms.operations,
             )
         )
     return tuple(sorted(shown, key=lambda one: one.hospital))

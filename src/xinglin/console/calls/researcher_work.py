@@ -44,7 +44,7 @@ NEWEST, FEW = 12, 4
 class Bench(msgspec.Struct, frozen=True):
     """A study to ask under: its title, views with their columns, and the hospitals in force, by label.
 
-    ``active``: how many are in force; a list names none of them, and no view.
+    ``active``: how many are in force; a list names none of them, and no view. ``operations``: what they permit.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Bench(msgspec.Struct, frozen=True):
     hospitals: tuple[str, ...]
     trouble: tuple[Reason, ...] = ()
     active: int = 0
+    operations: frozenset[str] = frozenset()
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -240,12 +241,16 @@ class WorkCalls(RunCalls):
 
 def _bench(space: Space, study: Study) -> Bench:
     names = space.names()
-    held = sorted(study.agreements.items())
-    hospitals = tuple(names.get(did, did) for did, one in held if study.state_of(one) == "active")
+    held = {did: one for did, one in sorted(study.agreements.items()) if study.state_of(one) == "active"}
+    operations = frozenset(name for one in held.values() for name in one.agreement.terms.operations)
+    views: dict[str, tuple[str, ...]] = {}
+    trouble: tuple[Reason, ...] = ()
     try:
-        return Bench(study.id, study.title, study.data_set, study.views(), hospitals, active=len(hospitals))
+        views = study.views()
     except XinglinError as error:
-        return Bench(study.id, study.title, study.data_set, {}, hospitals, _reasons_of(error), len(hospitals))
+        trouble = _reasons_of(error)
+    hospitals = tuple(names.get(did, did) for did in held)
+    return Bench(study.id, study.title, study.data_set, views, hospitals, trouble, len(held), operations)
 
 
 def _reasons_of(error: XinglinError) -> tuple[Reason, ...]:

@@ -102,11 +102,15 @@ class Keeper:
         """Fetch a synthetic set that was sealed to this workspace; kept here as an extract is, read by ``set``."""
         from xinglin.sdk.synthetic_set import fetched
 
-        if not self._vault.has(f"{_SETS}/{run_id}/kept"):
+        if not self.has_set(run_id):
             found = fetched(self.session, run_id)
             self._vault.keep(f"{_SETS}/{run_id}/kept", found.to_bytes())
             self.session.client.post(f"/v1/extracts/{run_id}/taken", {}, ExtractView)
         return self.set(run_id)
+
+    def has_set(self, run_id: str) -> bool:
+        """Whether a synthetic set is kept here."""
+        return self._vault.has(f"{_SETS}/{run_id}/kept")
 
     def set(self, run_id: str) -> SyntheticSet:
         """A kept synthetic set; raises ``CannotRead`` where there is none."""
