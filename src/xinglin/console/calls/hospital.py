@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xinglin.console.calls.budgets import NodeBudgetCalls
 from xinglin.console.calls.complaints import ComplaintCalls
+from xinglin.console.calls.connecting import ConnectCalls
 from xinglin.console.calls.hospital_agreements import AgreementCalls
 from xinglin.console.calls.hospital_home import HomeCalls
 from xinglin.console.calls.hospital_mapping import LinkCalls, MappingCalls
@@ -24,7 +25,7 @@ class HospitalCalls(SeatCalls):
         super().__init__(seat, lines)
         self.agreements = AgreementCalls(seat, lines)
         self.home = HomeCalls(seat, lines)
-        self.joining = JoiningCalls(seat, lines, self.home)
+        self.joining, self.connecting = JoiningCalls(seat, lines, self.home), ConnectCalls(seat, lines)
         self.tables, self.quality = TableCalls(seat, lines), QualityCalls(seat, lines)
         self.mapping, self.links = MappingCalls(seat, lines), LinkCalls(seat, lines)
         self.complaints = ComplaintCalls(seat, lines)
@@ -32,13 +33,17 @@ class HospitalCalls(SeatCalls):
 
     def inbox(self) -> tuple[Item, ...]:
         """What waits for the hospital's officers."""
+        if not self.joining.joined:
+            return (self.joining.item(),)
         return (*self.agreements.inbox(), *self.complaints.inbox(), *self.policy.inbox())
 
     def pulse(self) -> Pulse:
         """Whether the node runs and hears the hub."""
+        if not self.joining.joined:
+            return Pulse("late", N_("this hospital has joined no space yet"))
         status = self.lines.desk(self.seat.folder, "status")
         return Pulse("live" if status["connected"] else "late", N_("the node hears the hub"))
 
     def find(self, text: str, most: int = 8) -> tuple[Hit, ...]:
         """Agreements of this hospital."""
-        return self.agreements.find(text, most)
+        return self.agreements.find(text, most) if self.joining.joined else ()
