@@ -15,8 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from xinglin.console.book_bundle import bundle_of
 from xinglin.console.book_chain import CHAIN_ENTRIES, Chain, chain_of
-from xinglin.console.book_readme import read_me
+from xinglin.console.book_check import checked
+from xinglin.console.book_leaves import Leaves
+from xinglin.console.book_shown import CheckpointShown, shown_of
 from xinglin.console.book_words import line_of
 from xinglin.console.errors import ConsoleError, NotThere
 from xinglin.evidence.checkpoint import parse_checkpoint
@@ -26,13 +29,11 @@ from xinglin.evidence.notes import Note, parse_note
 from xinglin.evidence.policy import VerifiedCheckpoint, verify_checkpoint
 from xinglin.evidence.receipt import VerifiedEntry, build_receipt, verify_receipt
 from xinglin.evidence.tiles import TILE_WIDTH, Tile, TileReader, parse_bundle
-from xinglin.evidence.tree import CompactRange
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.sdk.errors import NotVerified
 from xinglin.sdk.logbook import Found, Reader
 from xinglin.stores.console_book import BookStore, Line, Wanted
-from xinglin.stores.evidence_archive import README, Manifest, Proved, write_archive
 from xinglin.stores.log_errors import LogCorrupt
 from xinglin.wire.approvals import APPROVAL_KIND, END_KIND, ApprovalRecord
 from xinglin.wire.record import RECORD_KINDS, SpaceRecord
@@ -41,7 +42,9 @@ from xinglin.wire.space import Space
 log = logging.getLogger("xinglin.console.book")
 FOLDED = tuple(sorted(RECORD_KINDS | {APPROVAL_KIND, END_KIND}))
 """Kinds of entries that are read again at a start; of the others nothing is kept in memory."""
+_FOLDED = frozenset(FOLDED)
 PAGE_MOST = 500
+_INDEX_DIGITS = 19
 _QUORUM_S, _AGAIN_S = 10.0, 0.2
 _BUNDLES_A_STEP = 32
 _LOOKED_AT_S, _SOON_S, _LATER_S, _FIRST_S = 30.0, 2.0, 30.0, 5.0
@@ -61,38 +64,12 @@ class FoundPage(msgspec.Struct, frozen=True):
     after: int | None
 
 
-class Cosigned(msgspec.Struct, frozen=True):
-    """One cosignature that holds: the witness's name in the policy, its participant's label, and when it signed."""
-
-    name: str
-    label: str
-    at: Instant
-
-
-class CheckpointShown(msgspec.Struct, frozen=True):
-    """The newest checkpoint that the policy accepted.
-
-    ``note``: its text with every signature. ``missing``: witnesses of the policy that did not sign it. ``attested``:
-    when a whole quorum had; ``age_ms``: how long ago. ``root``: 64 hexadecimal digits.
-    """
-
-    note: str
-    origin: str
-    size: int
-    root: str
-    cosigned: tuple[Cosigned, ...]
-    missing: tuple[str, ...]
-    attested: Instant
-    age_ms: int
-    fork_protection: bool
-    policy: str
-
-
 class Book:
     """A verified copy of one space's log in a SQLite file; for several threads.
 
-    ``record`` and ``approvals``: folded from its entries. ``trouble``: why the newest refresh failed, or empty.
-    Raises ``LogCorrupt`` where the file is another log's or contradicts itself.
+    ``trouble``: why the newest refresh failed, or empty. A file that was opened again is read and hashed whole before
+    anything of it is told; where it is not what the checkpoint says, it is fetched anew. Raises ``LogCorrupt`` where
+    the file is another log's, and where an entry that is read is not the one that was verified.
     """
 
     def __init__(self, space: Space, client: Reader, path: Path, clock: Clock = system_clock) -> None:
@@ -101,11 +78,13 @@ class Book:
         self._turn = threading.RLock()
         self.store = BookStore(path, space.origin)
         self.hashes = TileReader(self.store.hashes)
-        self.record = SpaceRecord(space)
-        self.approvals = ApprovalRecord(self.record)
+        self._record = SpaceRecord(space)
+        self._approvals = ApprovalRecord(self._record)
         self.trouble = ""
         self._verified: VerifiedCheckpoint | None = None
         self._note: Note | None = None
+        self._leaves: Leaves | None = None
+        self._folded: set[int] = set()
         self._asked = 0.0
         self._looked_at = 0.0
         self._wake, self._over, self._ready = threading.Event(), threading.Event(), threading.Event()
@@ -126,7 +105,19 @@ class Book:
     @property
     def size(self) -> int:
         """How many entries are verified."""
-        return self.record.size
+        return self._record.size
+
+    @property
+    def record(self) -> SpaceRecord:
+        """What the entries fold to: keys, policy, agreements; raises ``NotYet`` while the copy is being checked."""
+        self._trusted()
+        return self._record
+
+    @property
+    def approvals(self) -> ApprovalRecord:
+        """Charters and approvals; raises ``NotYet`` while the copy is being checked."""
+        self._trusted()
+        return self._approvals
 
     def wait(self, timeout_s: float = _FIRST_S) -> None:
         """Wait until the log was verified once; raises ``NotYet`` with how far it is, or why it is not."""
@@ -134,6 +125,8 @@ class Book:
             return
         if self.trouble:
             raise NotYet("The log could not be verified yet.", why=self.trouble, remedy="Ask the operator.")
+        if self._leaves is None:
+            raise _being_checked()
         raise NotYet(
             "The log is being read and verified for the first time.",
             why=f"{self._staged_size} of {self._wanted_size} entries are here.",
@@ -150,20 +143,22 @@ class Book:
         asked = time.monotonic()
         with self._turn:
             if self._asked > asked:
-                return self.record.size
+                return self.size
             began = time.monotonic()
             size = self._refreshed()
             self._asked = began
             return size
 
-    def about(self, subject: str) -> list[Found]:
-        """Entries of one subject (a run's id, an agreement's digest), oldest first."""
-        return [one for one in self._at(self.store.about(subject)) if one.entry.subject == subject]
+    def about(self, subject: str, most: int = -1) -> list[Found]:
+        """Entries of one subject (a run's id, an agreement's digest), oldest first; ``most``: no more, -1 for all."""
+        self._trusted()
+        return [one for one in self._at(self.store.about(subject, most)) if one.entry.subject == subject]
 
     # --- looking -------------------------------------------------------------------------------
 
     def entry(self, index: int) -> Found:
         """The entry at an index; raises ``NotThere``."""
+        self._trusted()
         if not 0 <= index < self.size:
             raise NotThere(f"The log has no entry {index}.", remedy=f"It has {self.size} entries, numbered from 0.")
         (found,) = self._at([index]) or (None,)
@@ -189,9 +184,10 @@ class Book:
         ``text``: an index, the beginning of an id, or part of a participant's, data set's or study's name.
         ``after``: only entries below this index.
         """
+        self._trusted()
         limit = max(1, min(limit, PAGE_MOST))
         text = text.strip()
-        if text.isascii() and text.isdigit() and int(text) < self.size:
+        if _is_index(text) and int(text) < self.size:
             return FoundPage(tuple(self._at([int(text)])), None)
         words = self._words(text) if text else None
         wanted = Wanted(kind, subject, party, since, until, words, after, limit + 1)
@@ -223,66 +219,33 @@ class Book:
     def checkpoint(self) -> CheckpointShown:
         """The newest checkpoint, its cosignatures by name, and its age; raises ``NotVerified`` before the first."""
         note, size = self._standing()
-        verified = verify_checkpoint(self.record.policy, note)
-        times = verified.cosigned_at_s
-        cosigned = (Cosigned(name, self.name(name), at * 1000) for name, at in sorted(times.items()))
-        missing = (each.name for each in self.record.policy.witnesses if each.name not in times)
-        attested = verified.attested_at_s * 1000
-        return CheckpointShown(
-            note=note.to_text(),
-            origin=verified.checkpoint.origin,
-            size=size,
-            root=verified.checkpoint.root.hex(),
-            cosigned=tuple(cosigned),
-            missing=tuple(self.name(name) for name in missing),
-            attested=attested,
-            age_ms=max(0, self.clock() - attested),
-            fork_protection=verified.fork_protection,
-            policy=self.record.policy_text,
-        )
+        return shown_of(self.record, note, size, self.clock())
 
     def chain(self, subject: str, also: Sequence[str] = ()) -> Chain:
         """The use that ``subject`` belongs to, with ``also`` what the asker knows to belong to it."""
-        return chain_of((subject, *also), self.about, self.naming)
+
+        def about(one: str) -> list[Found]:
+            return self.about(one, CHAIN_ENTRIES.value + 1)
+
+        return chain_of((subject, *also), about, self.naming)
 
     def naming(self, word: str) -> list[Found]:
         """Entries whose body names ``word``, oldest first, at most as many as a chain has."""
+        self._trusted()
         found = self._at(self.store.naming(word, CHAIN_ENTRIES.value + 1))
         return [one for one in found if any(text == word for _, text, _ in line_of(one.index, one.entry).words)]
 
     def bundle(self, subject: str, also: Sequence[str] = ()) -> bytes:
         """One file for whoever has no network: the chain's entries (or the one of an index), proved, with the policy.
 
-        Raises ``NotThere`` where the log holds nothing of it.
+        Raises what ``bundle_of`` raises.
         """
-        if subject.isascii() and subject.isdigit():
+        if _is_index(subject):
             found = [self.entry(int(subject))]
         else:
             found = [link.found for link in self.chain(subject, also).links]
         note, size = self._standing()
-        proved = [self._proof(one.index, note) for one in found if one.index < size]
-        if not proved:
-            raise NotThere("The log holds nothing of this.", remedy="Search the evidence for it.")
-        dids = {did for one in found for did in (one.entry.submitter, *one.entry.parties)}
-        manifest = Manifest(
-            subject=subject,
-            origin=self.space.origin,
-            space=self.space.name,
-            made=self.clock(),
-            indices=tuple(one.index for one in proved),
-            names={did: self.name(did) for did in sorted(dids)},
-        )
-        others = {
-            README: read_me(manifest).encode(),
-            "space.json": msgspec.json.format(msgspec.json.encode(self.space)),
-        }
-        return write_archive(manifest, proved, self.record.policy_text, note.to_text(), others)
-
-    def _proof(self, index: int, note: Note) -> Proved:
-        (data,) = self.store.bodies([index])
-        text = build_receipt(data, index, self.hashes, note).to_text()
-        verify_receipt(text, self.record.policy, data)
-        return Proved(index, data, text)
+        return bundle_of(self, subject, found, note, size)
 
     # --- following -----------------------------------------------------------------------------
 
@@ -323,26 +286,66 @@ class Book:
     # --- inside --------------------------------------------------------------------------------
 
     def _reopen(self) -> None:
-        """Fold what was verified before, and hold the copy against the checkpoint that it led to."""
+        """Fold what was verified before, and hold the copy against the checkpoint that it led to.
+
+        Nothing of it is told before ``_check`` read it whole: whoever can write the file could have changed it.
+        """
         head = self.store.head()
-        for index, data in self.store.of_kinds(FOLDED):
-            self.record.skip(index - self.record.size)
-            self.record.take(data)
-        self.record.skip(head.size - self.record.size)
-        if not head.note:
+        if not head.size:
+            self._leaves = Leaves()
             return
-        note = parse_note(head.note)
-        checkpoint = parse_checkpoint(note.text)
-        if checkpoint.size != head.size or checkpoint.root != CompactRange(head.size, head.frontier).root():
-            raise LogCorrupt(
-                "The console's copy of the log is not what its checkpoint says.",
-                remedy="Delete the file: it is fetched and verified again.",
-            )
         try:
-            self._verified, self._note = verify_checkpoint(self.record.policy, note), note
-            self._ready.set()
+            for index, data in self.store.of_kinds(FOLDED):
+                self._record.skip(index - self._record.size)
+                self._record.take(data)
+                self._folded.add(index)
+            self._record.skip(head.size - self._record.size)
+            note = parse_note(head.note)
+            if parse_checkpoint(note.text).size != head.size:
+                raise LogCorrupt("The console's copy of the log is not as long as its checkpoint says.")
+        except (XinglinError, TypeError) as error:  # a body may be of any type that SQLite knows
+            self._begin_anew(error)
+            return
+        try:
+            self._verified, self._note = verify_checkpoint(self._record.policy, note), note
         except EvidenceError:
             log.info("the kept checkpoint waits for a policy that came with it")
+
+    def _trusted(self) -> Leaves:
+        """The leaves of a copy that was checked, here if nobody did yet; raises ``NotYet`` while another does."""
+        if self._leaves is None:
+            if not self._turn.acquire(timeout=_FIRST_S):
+                raise _being_checked()
+            try:
+                self._check()
+            finally:
+                self._turn.release()
+        assert self._leaves is not None
+        return self._leaves
+
+    def _check(self) -> None:
+        """Read every entry again, and begin anew where it is not the log that was verified."""
+        if self._leaves is not None:
+            return
+        leaves = checked(self.store, _FOLDED, self._folded, lambda index, data: _read(index, data) is not None)
+        if leaves is None:
+            self._begin_anew(LogCorrupt("It does not give its checkpoint's root."))
+            return
+        self._leaves, self._folded = leaves, set()
+        if self._verified is not None:
+            self._ready.set()
+
+    def _begin_anew(self, why: Exception) -> None:
+        """Forget the file's content: the next refresh fetches and verifies all of it."""
+        log.warning(
+            "the console's copy of the log is not what was verified (%s): it is fetched anew", type(why).__name__
+        )
+        self.store.forget_everything()
+        self._record = SpaceRecord(self.space)
+        self._approvals = ApprovalRecord(self._record)
+        self._verified = self._note = None
+        self._folded = set()
+        self._leaves = Leaves()
 
     def _refreshed(self) -> int:
         end = time.monotonic() + _QUORUM_S
@@ -366,38 +369,39 @@ class Book:
             time.sleep(_AGAIN_S)
 
     def _accept(self, data: bytes) -> int:
+        self._check()
+        assert self._leaves is not None
         note = parse_note(data)
-        verified = verify_checkpoint(self.record.policy, note)
+        verified = verify_checkpoint(self._record.policy, note)
         size, root = verified.checkpoint.size, verified.checkpoint.root
         head = self.store.head()
         if size < head.size:
             raise _Older("The hub shows an older log than before.", remedy="Tell the regulator.")
-        before = self.record.policy_text
-        if size == head.size:
-            tree = CompactRange(head.size, head.frontier)
-            kept: list[tuple[int, bytes]] = []
-        else:
-            tree, kept = self._staged(head.size, size)
-        if tree.root() != root:
+        before = self._record.policy_text
+        leaves, kept = self._leaves, list[tuple[int, bytes]]()
+        if size != leaves.size:
+            leaves, kept = self._staged(leaves, size)
+        if leaves.root() != root:
             self.store.forget_unconfirmed()
             raise NotVerified("The entries do not give the checkpoint's root.", remedy="Tell the regulator.")
         self.store.confirm(note.to_text())
+        self._leaves = leaves
         for index, leaf in kept:
-            self.record.skip(index - self.record.size)
-            self.record.take(leaf)
-        self.record.skip(size - self.record.size)
+            self._record.skip(index - self._record.size)
+            self._record.take(leaf)
+        self._record.skip(size - self._record.size)
         # A policy that came with these entries judges them too: it may ask for more than the one before.
-        if self.record.policy_text != before:
-            verified = verify_checkpoint(self.record.policy, note)
+        if self._record.policy_text != before:
+            verified = verify_checkpoint(self._record.policy, note)
         self._verified, self._note = verified, note
         self._ready.set()
         return size
 
-    def _staged(self, start: int, end: int) -> tuple[CompactRange, list[tuple[int, bytes]]]:
-        """Fetch the entries between two sizes into the file, unconfirmed: their tree, and those that fold."""
+    def _staged(self, before: Leaves, end: int) -> tuple[Leaves, list[tuple[int, bytes]]]:
+        """Fetch the entries up to a size into the file, unconfirmed: all leaves then, and entries that fold."""
         kept: list[tuple[int, bytes]] = []
         self.store.forget_unconfirmed()
-        size, frontier = start, self.store.head().frontier
+        grown, size = before.grown(()), before.size
         self._wanted_size = end
         while size < end:
             self._staged_size = size
@@ -409,8 +413,9 @@ class Book:
                     lines.append(line_of(index, entry))
                     if entry.kind in FOLDED:
                         kept.append((index, data))
-            size, frontier = self.store.stage(leaves, lines)
-        return CompactRange(size, frontier), kept
+            grown.extend(leaves)
+            size, _frontier = self.store.stage(leaves, lines)
+        return grown, kept
 
     def _fetched(self, start: int, end: int) -> list[bytes]:
         """Entries from ``start`` on, some bundles of them."""
@@ -426,6 +431,7 @@ class Book:
         return leaves
 
     def _standing(self) -> tuple[Note, int]:
+        self._trusted()
         with self._turn:
             if self._note is None or self._verified is None:
                 self.refresh()
@@ -434,9 +440,19 @@ class Book:
             return self._note, self._verified.checkpoint.size
 
     def _at(self, indices: Sequence[int]) -> list[Found]:
-        bodies = zip(indices, self.store.bodies(indices), strict=True)
+        leaves = self._trusted()
+        bodies = list(zip(indices, self.store.bodies(indices), strict=True))
+        for index, data in bodies:
+            if index < leaves.size and not leaves.holds(index, data, self._kept_hashes):
+                raise LogCorrupt(
+                    "The console's copy of the log was changed on its disk.",
+                    remedy="Start the console again: the copy is checked then, and fetched anew.",
+                )
         entries = ((index, _read(index, data)) for index, data in bodies)
         return [Found(index, entry) for index, entry in entries if entry is not None]
+
+    def _kept_hashes(self, start: int, end: int) -> list[bytes]:
+        return self.store.hashes(0, start, end)
 
     def _words(self, text: str) -> tuple[str, ...]:
         low = text.casefold()
@@ -446,6 +462,18 @@ class Book:
 
 class _Older(NotVerified):
     """A checkpoint below what was verified before."""
+
+
+def _being_checked() -> NotYet:
+    return NotYet(
+        "The console's copy of the log is being checked.",
+        why="It is read whole, each time that the console starts.",
+        remedy="Load the page again in a moment.",
+    )
+
+
+def _is_index(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < _INDEX_DIGITS
 
 
 def _read(index: int, data: bytes) -> Entry | None:

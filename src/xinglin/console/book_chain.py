@@ -77,7 +77,7 @@ def chain_of(
     own = dict.fromkeys(
         name for _, one in sorted(found.items()) for name in (one.entry.subject, *ids_named(one.entry)) if name
     )
-    related = [name for name in own if name not in subjects and not name.startswith("did:")]
+    related = [name for name in own if name not in subjects and not name.startswith("did:")][: CHAIN_ENTRIES.value]
     for name in related:
         if len(found) > CHAIN_ENTRIES.value:
             break

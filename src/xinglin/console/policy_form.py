@@ -75,7 +75,7 @@ def policy_of_form(form: Form, deed: str) -> Policy:
     """
     rows = list(_rows(form))
     verb, _dash, rest = deed.partition("-")
-    where = [int(one) for one in rest.split("-") if one.isascii() and one.isdigit()]
+    where = [int(one) for one in rest.split("-") if one.isascii() and one.isdigit() and len(one) < 6]
     if verb == "add" and rest in KINDS:
         rows.append(RuleRow(rest, "log" if rest == "duty" else "statistics"))
     elif verb == "drop" and where and where[0] < len(rows):

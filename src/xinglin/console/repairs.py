@@ -116,8 +116,9 @@ def _blunter(words: Words, question: Question, reason: Reason, _columns: Columns
     if reason.code not in _SMALL:
         return []
     edits = _without_levels(words, question, reason)
-    if question.operation == "histogram" and question.first("bins").isdigit():
-        bins = max(2, int(question.first("bins")) // _FEWER_BINS)
+    asked = question.first("bins")
+    if question.operation == "histogram" and asked.isascii() and asked.isdigit() and len(asked) < 6:
+        bins = max(2, int(asked) // _FEWER_BINS)
         edits.append(Repair(words.text("%(n)s bins", n=bins), _with_field(question, "bins", (str(bins),))))
     if question.operation in ("describe", "count") and question.fields.get("by"):
         edits.append(Repair(words.text("Without groups"), _with_field(question, "by", ())))

@@ -138,6 +138,17 @@ class BookStore(SqliteLogStore):
 
         self._write(drop)
 
+    def forget_everything(self) -> None:
+        """Be a copy of nothing, of the same log."""
+
+        def drop(connection: sqlite3.Connection) -> None:
+            for table in ("entry", "node", "batch", "checkpoint", "kind", "said", "mention", "word", "span", "tally"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 (fixed names)
+            connection.execute("UPDATE head SET size = 0, frontier = x''")
+            connection.execute("UPDATE book SET size = 0, frontier = x'', note = ''")
+
+        self._write(drop)
+
     # --- reading -------------------------------------------------------------------------------
 
     def of_kinds(self, kinds: Sequence[str], batch: int = 2048) -> Iterator[tuple[int, bytes]]:
@@ -156,17 +167,19 @@ class BookStore(SqliteLogStore):
                 return
             at = rows[-1][0]
 
-    def about(self, subject: str) -> list[int]:
-        """Indices of the entries of one subject, oldest first."""
-        query = "SELECT idx FROM mention WHERE word = ? AND role = ? AND idx < (SELECT size FROM book) ORDER BY idx"
-        return [row[0] for row in self._read(lambda c: c.execute(query, (word_key(subject), SUBJECT)).fetchall())]
+    def about(self, subject: str, limit: int = -1) -> list[int]:
+        """Indices of the entries of one subject, oldest first; ``limit`` -1: all."""
+        return self._mentioned(subject, SUBJECT, limit)
 
     def naming(self, word: str, limit: int) -> list[int]:
         """Indices of the entries whose body names ``word``, oldest first."""
+        return self._mentioned(word, NAMED, limit)
+
+    def _mentioned(self, word: str, role: int, limit: int) -> list[int]:
         query = (
             "SELECT idx FROM mention WHERE word = ? AND role = ? AND idx < (SELECT size FROM book) ORDER BY idx LIMIT ?"
         )
-        return [row[0] for row in self._read(lambda c: c.execute(query, (word_key(word), NAMED, limit)).fetchall())]
+        return [row[0] for row in self._read(lambda c: c.execute(query, (word_key(word), role, limit)).fetchall())]
 
     def found(self, wanted: Wanted) -> list[int]:
         """Indices that fit, newest first, at most ``wanted.limit``."""
@@ -175,9 +188,12 @@ class BookStore(SqliteLogStore):
         return self._read(lambda connection: _found(connection, wanted))
 
     def bodies(self, indices: Sequence[int]) -> list[bytes]:
-        """The entries at these indices, in their order."""
-        query = "SELECT body FROM entry WHERE idx = ?"
-        return self._read(lambda c: [c.execute(query, (index,)).fetchone()[0] for index in indices])
+        """The entries at these indices, in their order; raises ``LogCorrupt`` where one is not there."""
+        query = "SELECT CAST(body AS BLOB) FROM entry WHERE idx = ?"
+        rows = self._read(lambda c: [c.execute(query, (index,)).fetchone() for index in indices])
+        if not all(rows):
+            raise LogCorrupt("The console's copy of the log lacks an entry.", remedy="Start the console again.")
+        return [row[0] for row in rows]
 
     def words_like(self, text: str, limit: int = 20) -> list[str]:
         """Ids that begin with ``text``, then labels that hold it, in any case."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,14 +12,20 @@ from tests.unit.sdk.fake_hub import FakeHub
 from typer.testing import CliRunner
 
 from xinglin.cli.app import app
-from xinglin.console.book import Book
-from xinglin.console.errors import NotThere
+from xinglin.console import book_bundle
+from xinglin.console.book import Book, NotYet
+from xinglin.console.book_leaves import Leaves
+from xinglin.console.errors import NotThere, TooMany
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.policy import parse_policy
 from xinglin.evidence.receipt import verify_receipt
+from xinglin.evidence.tree import CompactRange, leaf_hash
+from xinglin.kernel.errors import LimitExceeded
+from xinglin.kernel.limits import Limit
 from xinglin.sdk.errors import NotVerified
 from xinglin.sdk.logbook import Logbook
 from xinglin.sdk.space import Space
+from xinglin.stores.console_book import BookStore
 from xinglin.stores.evidence_archive import verify_archive
 from xinglin.stores.log_errors import LogCorrupt
 from xinglin.wire.endings import sign_ending
@@ -117,13 +124,138 @@ def test_another_start_reads_the_same_without_the_hub(hub: FakeHub, tmp_path: Pa
     again.close()
 
 
-def test_a_start_with_a_changed_tree_is_refused(hub: FakeHub, tmp_path: Path) -> None:
+HIDDEN = "UPDATE said SET kind = (SELECT id FROM kind WHERE name = 'admitted') WHERE kind = "
+CHANGES = {
+    "frontier": "UPDATE book SET frontier = zeroblob(length(frontier))",
+    "note": "UPDATE book SET note = replace(note, char(10), char(10) || ' ')",
+    "shorter": "UPDATE book SET size = size - 1",
+    "no note": "UPDATE book SET note = ''",
+    "body": "UPDATE entry SET body = CAST(replace(CAST(body AS TEXT), 'admitted', 'delivered') AS BLOB) WHERE idx = 9",
+    "another type": "UPDATE entry SET body = CAST(body AS TEXT) WHERE idx = 9",
+    "a member of another type": "UPDATE entry SET body = CAST(body AS TEXT)",
+    "leaf": "UPDATE entry SET hash = zeroblob(32) WHERE idx = 300",
+    "tile": "UPDATE node SET hash = zeroblob(32) WHERE level = 1",
+    "gone": "DELETE FROM entry WHERE idx = 12",
+    "a freeze hidden from the fold": HIDDEN + "(SELECT id FROM kind WHERE name = 'freeze')",
+    "a member changed": "UPDATE entry SET body = CAST(replace(CAST(body AS TEXT), 'north', 'nirth') AS BLOB)",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_a_copy_that_was_changed_on_its_disk_is_fetched_anew(change: str, hub: FakeHub, tmp_path: Path) -> None:
+    fill(hub, 400)
+    frozen = "sha256:" + "4" * 64
+    body = sign_ending("freeze", frozen, hub.regulator)
+    hub.add(Entry(kind="freeze", at=9, submitter=hub.regulator.did, subject=frozen, body=body))
+    book = Book(hub.space, hub, tmp_path / "book.db")
+    size = book.refresh()
+    expected = [(one.index, one.entry) for one in book.search(limit=500).found]
+    book.store._write(lambda c: c.execute(CHANGES[change]))
+    book.close()
+    hub.calls.clear()
+    again = Book(hub.space, hub, tmp_path / "book.db")
+    assert again.search(limit=500).found == ()  # nothing of it is told
+    assert again.refresh() == size and frozen in again.record.revoked
+    assert any("entries" in call for call in map(str, hub.calls))
+    assert [(one.index, one.entry) for one in again.search(limit=500).found] == expected
+    again.close()
+    hub.calls.clear()
+    sound = Book(hub.space, hub, tmp_path / "book.db")
+    assert sound.search(limit=500).found and hub.calls == []
+    sound.close()
+
+
+@pytest.mark.parametrize("index", [20, 390])
+def test_an_entry_that_was_changed_while_the_console_runs_is_not_shown(index: int, hub: FakeHub, book: Book) -> None:
+    fill(hub, 400)
+    book.refresh()
+    assert book.entry(index)
+    other = admitted(hub, RUN, 77).to_bytes()
+
+    def put(connection: sqlite3.Connection) -> None:  # body and leaf hash, so that the file does not contradict itself
+        connection.execute("UPDATE entry SET body = ?, hash = ? WHERE idx = ?", (other, leaf_hash(other), index))
+
+    book.store._write(put)
+    for ask in (lambda: book.entry(index), lambda: book.search(limit=500), lambda: book.search(text=str(index))):
+        with pytest.raises(LogCorrupt, match="changed"):
+            ask()
+    book.store._write(lambda c: c.execute("DELETE FROM entry WHERE idx = ?", (index,)))
+    with pytest.raises(LogCorrupt, match="lacks"):
+        book.entry(index)
+
+
+def test_nothing_is_told_while_the_copy_is_being_checked(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(hub, 300)
     book = Book(hub.space, hub, tmp_path / "book.db")
     book.refresh()
-    book.store._write(lambda c: c.execute("UPDATE book SET frontier = zeroblob(length(frontier))"))
     book.close()
-    with pytest.raises(LogCorrupt):
-        Book(hub.space, hub, tmp_path / "book.db")
+    going, go = threading.Event(), threading.Event()
+    read = BookStore.entries
+
+    def slowly(store: BookStore, start: int, end: int) -> list[bytes]:
+        going.set()
+        assert go.wait(20)
+        return read(store, start, end)
+
+    monkeypatch.setattr(BookStore, "entries", slowly)
+    monkeypatch.setattr("xinglin.console.book._FIRST_S", 0.05)
+    again = Book(hub.space, hub, tmp_path / "book.db")
+    again.follow()
+    assert going.wait(20)
+    for ask in (lambda: again.wait(0.05), lambda: again.record, lambda: again.approvals, again.checkpoint,
+                lambda: again.entry(1), lambda: again.receipt(1), again.search):  # fmt: skip
+        with pytest.raises(NotYet, match="being checked"):
+            ask()
+    go.set()
+    again.wait(20)
+    assert again.entry(1) and again.record.size == again.size
+    again.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 1000])
+def test_leaves_are_the_tree_of_rfc_6962_and_hold_their_own_entries_alone(size: int) -> None:
+    bodies = [str(number).encode() for number in range(size)]
+    tree, leaves = CompactRange(), Leaves()
+    for start in range(0, size, 100):
+        leaves = leaves.grown(bodies[start : start + 100])
+    for body in bodies:
+        tree.append(leaf_hash(body))
+    assert (leaves.size, leaves.root()) == (size, tree.root())
+    kept = [leaf_hash(body) for body in bodies]
+    for index in range(0, size, 51):
+        assert leaves.holds(index, bodies[index], lambda start, end: kept[start:end])
+        assert not leaves.holds(index, b"other", lambda start, end: kept[start:end])
+    assert not leaves.holds(size, b"other", lambda start, end: kept[start:end])
+    assert not leaves.holds(-1, b"other", lambda start, end: kept[start:end])
+    if size >= 256:
+        assert not Leaves().grown(bodies).holds(5, bodies[5], lambda start, end: kept[start : end - 1])
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "9" * 19, "٣" * 4, "0" * 5000])
+def test_a_number_of_any_length_is_no_entry(digits: str, hub: FakeHub, book: Book) -> None:
+    book.refresh()
+    assert book.search(text=digits).found == ()
+    with pytest.raises(NotThere):
+        book.bundle(digits)
+
+
+def test_few_bundles_are_made_at_once_and_none_is_endless(
+    hub: FakeHub, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        hub.add(admitted(hub, RUN, 5))
+    book.refresh()
+    monkeypatch.setattr(book_bundle, "_WAIT_S", 0.05)
+    with book_bundle._one_of_few(), book_bundle._one_of_few(), pytest.raises(TooMany):
+        book.bundle(RUN)
+    assert book.bundle(RUN)
+    monkeypatch.setattr(book_bundle, "BUNDLE_BYTES", Limit("entries of a bundle", 500, "bytes"))
+    with pytest.raises(LimitExceeded):
+        book.bundle(RUN)
+    assert book_bundle._places.acquire(blocking=False)
+    book_bundle._places.release()
 
 
 def test_what_was_fetched_and_never_confirmed_goes_at_the_next_start(hub: FakeHub, tmp_path: Path) -> None:

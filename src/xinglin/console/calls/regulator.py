@@ -67,8 +67,8 @@ class RegulatorCalls(WatchingCalls):
             return Rests("study", subject, subject, approvals=approvals, frozen=frozen)
         raise NotThere(
             "The log knows no such agreement, study or party.",
-            remedy="Copy an agreement's digest, a study's id or a participant's DID from a page. A study that was never "
-            "approved is not in the log: freeze its agreements, or who asks.",
+            remedy="Copy an agreement's digest, a study's id or a participant's DID from a page. A study that was "
+            "never approved is not in the log: freeze its agreements, or who asks.",
         )
 
     def _names_study(self, study: str) -> bool:

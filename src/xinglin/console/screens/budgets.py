@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 from xinglin.console.calls.budgets import DAY_MS, DataSetBudget, Scope, StudyBudget
 from xinglin.console.charts import Bar, Budget, Chart, Line, Mark, bars, gauge, lines
@@ -22,6 +23,7 @@ CSS = ("screens/charts.css", "screens/hospital.css")
 AHEAD_DAYS = 30
 """So many days ahead a gauge's forecast looks, at the pace of the last thirty."""
 UNITS = 10**12
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 TOP = 8
 
 
@@ -88,14 +90,7 @@ def budget(visit: Visit, data_set: str) -> Page:
 @act("/budgets/{data_set:str}/cap", roles=HOSPITAL)
 def cap(visit: Visit, form: Form, data_set: str) -> Done:
     """Set what may be spent of a data set, by everybody or by one study."""
-    rho = form.needed("rho")
-    try:
-        value = Decimal(rho)
-    except InvalidOperation as error:
-        raise BadField("rho", "That is no number.", remedy="Write a decimal such as 0.1.") from error
-    if not value.is_finite() or value < 0:
-        raise BadField("rho", "A cap is a decimal, 0 or more.", remedy="Write a decimal such as 0.1.")
-    visit.calls.budgets.cap(data_set, rho, form.text("study"))
+    visit.calls.budgets.cap(data_set, _cap_of(form.needed("rho")), form.text("study"))
     return Done(f"/budgets/{data_set}", visit.words.text("The cap is set."))
 
 
@@ -181,6 +176,16 @@ def _burn(visit: Visit, found: DataSetBudget) -> Chart:
         points = [Mark(first, cap_), Mark(points[0].x, cap_), *points, Mark(0.0, points[-1].y)]
     drawn = (Line(_("left"), tuple(points)),) if points else ()
     return lines(_("What was left"), drawn, across=_("days from now"), counted="ρ", zero=True, say=_)
+
+
+def _cap_of(text: str) -> str:
+    """A cap as plain digits; raises ``BadField``. Length and form are bounded before anything is counted with it."""
+    if not _DECIMAL.fullmatch(text):
+        raise BadField(
+            "rho", "A cap is a decimal, 0 or more, of at most 12 digits before and after the point.",
+            remedy="Write a decimal such as 0.1.",
+        )  # fmt: skip
+    return text
 
 
 def _rho(units: int) -> str:

@@ -27,6 +27,8 @@ from xinglin.words import N_
 NAV = (Nav(roles=ROLES, path="/evidence", label=N_("Evidence"), order=80),)
 CSS = ("screens/evidence.css",)
 PAGE, EXPORT = 50, 10_000
+BUNDLED = tuple(role for role in ROLES if role != "patient")
+"""Whoever may ask for bundles: each costs as much as a hundred pages. Patients have proofs of their own looks."""
 _OBJECTS = {"study": "object.study", "run": "object.run", "product": "object.product"}
 _STEPS = {"refused": "state.refused", "stopped": "state.suspended", "ended": "state.ended"}
 
@@ -113,7 +115,7 @@ def chain(visit: Visit, subject: str) -> Page:
     )
 
 
-@screen("/evidence/bundle/{subject:str}")
+@screen("/evidence/bundle/{subject:str}", roles=BUNDLED)
 def bundle(visit: Visit, subject: str) -> File:
     """The offline bundle: one file, one command, no network."""
     also = tuple(one for one in visit.query.get("also", "").split(",") if _is_id(one))[:16]

@@ -145,9 +145,9 @@ def publish_list(visit: Visit) -> Page:
 def publish_new(visit: Visit, form: Form) -> Done:
     """Go to the page of a data set that is to be published."""
     name = form.needed("name")
-    if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum() or len(name) > 64:
+    if len(name) > 64 or not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
         raise BadField("name", "A data set's name is letters, digits, - and _.", remedy="Choose a short name.")
-    return Done(f"/publish/{name}?title={_quoted(form.text('title'))}")
+    return Done(f"/publish/{name}?title={_quoted(form.text('title')[:200])}")
 
 
 @screen("/publish/{data_set:str}", roles=ROLE)
@@ -155,7 +155,7 @@ def publish_one(visit: Visit, data_set: str) -> Page:
     """A data set's columns with the grades that are suggested and those that hold."""
     _ = visit.words.text
     home = visit.calls.home
-    described = home.described(data_set, visit.query.get("title", ""))
+    described = home.described(data_set, visit.query.get("title", "")[:200])
     settled = home.grades(described)
     public = any(one.name == data_set for one in home.published())
     return Page(

@@ -19,7 +19,9 @@ NAV = (Nav(roles=ROLE, path="/mapping", label=N_("Local codes"), order=101),)
 CSS = ("screens/charts.css", "screens/hospital.css")
 STATES = ("proposed", "accepted", "rejected")
 LOINC = "http://loinc.org"
-_TOP = 12
+ASKED_CHARACTERS = 200
+"""A longer name is looked for by its beginning."""
+_TOP, _KEY_CHARACTERS = 12, 4_096
 
 
 @screen("/mapping", roles=ROLE)
@@ -129,7 +131,7 @@ def code(visit: Visit, key: str) -> Page:
     if row is None and held is None:
         raise NotThere("There is no such local code.", remedy="Go back to the list.")
     text = (row.text if row else "") or (held.text if held else "") or wanted.code
-    shown = visit.query.get("q", "") or text
+    shown = (visit.query.get("q", "").strip() or text)[:ASKED_CHARACTERS]
     return Page(
         "mapping/code.html",
         title=text,
@@ -192,6 +194,8 @@ def key_text(key: LocalKey) -> str:
 def key_of(text: str) -> LocalKey:
     """The key of that word; raises ``NotThere``."""
     try:
+        if len(text) > _KEY_CHARACTERS:
+            raise ValueError("longer than any code's key")
         parts = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("\x1f")
         source, column, system, code_ = parts
     except (ValueError, UnicodeDecodeError) as error:

@@ -42,7 +42,7 @@ _NEXT = {
 def studies(visit: Visit) -> Page:
     """Every study of this seat: found, narrowed and cut to a page at the hub."""
     _ = visit.words.text
-    text, state = visit.query.get("q", ""), visit.query.get("state", "")
+    text, state = visit.query.get("q", "")[:200], visit.query.get("state", "")
     states = (state,) if state in STATES else ()
     offset = (visit.number("page", 1, least=1) - 1) * PAGE_ROWS
     page = visit.calls.studies.page(text, states, offset=offset, most=PAGE_ROWS)
