@@ -36,6 +36,8 @@ ABOUT = Limit("name of what a complaint is about", 200, "characters")
 ANSWERED_BY = Limit("name of who answers a complaint", 200, "characters")
 PAGES_SHOWN = Limit("pages times places in one proof of looks", 20_000, "openings")
 """Each costs some 2 ms and 1 kB: more would be no file to take home, and a minute of a node's time for each visit."""
+_ON_THEIR_WAY = 20
+"""Pages of which the log may not have told yet."""
 _ID_BYTES = 16
 
 
@@ -113,37 +115,48 @@ def prove(folder: Path, settings: NodeSettings, person: str) -> LookProof:
     ``ListTooLong`` where the proof would be larger than programs read.
     """
     with _book(folder, settings) as book:
-        until = book.last_posted()
         codes = codes_of(folder, settings, person)
         _check_taken(book, codes, person)
         places = [place for code in codes if (place := book.place(code)) is not None]
+        _check_length(book.last_posted(), len(places))
+        until, receipt = _newest(folder, settings, book)
         if not until or len(places) != len(codes) or not all(book.look(_place_name(code)) for code in codes):
-            raise _not_yet("The hospital is writing the page from which on the list can be proved.", settings)
-        if until * len(places) > PAGES_SHOWN.value:
-            raise ListTooLong(
-                f"The list goes through {until} pages at {len(places)} places, more than one proof holds.",
-                remedy="Keep your last proof, and ask the hospital to open the book for you at its desk.",
-            )
+            raise _not_yet(settings)
         proofs = tuple(book.place_proof(place, until) for place in places)
         if not all(_is_enrolled(one, person) for one in proofs):
-            raise _not_yet("The hospital is writing the page from which on the list can be proved.", settings)
+            raise _not_yet(settings)
         pages = tuple(row.page for row in book.pages(until=until))
         salt = book.page_salt(until)
-    digest = pages[-1].digest()
-    database = open_node_database(folder, settings, system_clock)
-    try:
-        receipt = next((row.receipt for row in database.receipts(digest) if row.receipt), "")
-    finally:
-        database.close()
-    if not receipt:
-        raise NotYet("The last page is on its way into the log.", remedy="Ask again in a minute.")
     return LookProof(pages[-1].node, person, pages, proofs, receipt, salt)
 
 
-def _not_yet(what: str, settings: NodeSettings) -> NotYet:
+def _check_length(pages: int, places: int) -> None:
+    if pages * places > PAGES_SHOWN.value:
+        raise ListTooLong(
+            f"The list goes through {pages} pages at {places} places, more than one proof holds.",
+            remedy="Keep your last proof, and ask the hospital to open the book for you at its desk.",
+        )
+
+
+def _newest(folder: Path, settings: NodeSettings, book: LookBook) -> tuple[int, str]:
+    """The newest page whose receipt has come, with it (0: none): the log takes a moment to tell of a new one."""
+    until = book.last_posted()
+    rows = sorted(book.pages(max(0, until - _ON_THEIR_WAY), until), key=lambda row: -row.page.number)
+    database = open_node_database(folder, settings, system_clock)
+    try:
+        for row in rows:
+            for kept in database.receipts(row.page.digest()):
+                if kept.receipt:
+                    return row.page.number, kept.receipt
+    finally:
+        database.close()
+    return 0, ""
+
+
+def _not_yet(settings: NodeSettings) -> NotYet:
     hours = settings.looks_page_s / 3600
     soon = f"Ask again after the next page, within {hours:.1f} hours." if hours >= 0.1 else "Ask again in a minute."
-    return NotYet(what, remedy=soon)
+    return NotYet("The hospital is writing the page from which on the list can be proved.", remedy=soon)
 
 
 def page_by(folder: Path, settings: NodeSettings, clock: Clock = system_clock) -> Instant:
@@ -157,7 +170,7 @@ def shown(folder: Path, settings: NodeSettings, person: str, policy: str) -> Loo
     proof = prove(folder, settings, person)
     verified = verify_looks(proof, parse_policy(policy))
     with _book(folder, settings) as book:
-        waiting = tuple(look for one in proof.places for look in book.looks_at(one.place))
+        waiting = tuple(look for one in proof.places for look in book.looks_at(one.place, len(proof.pages)))
     return LooksShown(verified, proof, waiting)
 
 

@@ -66,6 +66,15 @@ class _Kept(msgspec.Struct, frozen=True):
     mark: bytes
 
 
+class OpenedPage(msgspec.Struct, frozen=True):
+    """A page opened for one place (``opening`` None: it has no such place), and its looks there by commitment."""
+
+    number: int
+    page: Page
+    opening: Opening | None
+    looks: tuple[tuple[str, Look], ...]
+
+
 class LookBook:
     """SQLite in the node's folder, or PostgreSQL by URL; every write is durable when its call returns.
 

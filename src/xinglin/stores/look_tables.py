@@ -70,6 +70,11 @@ WAITING = (
     .order_by(look.c.number)
     .limit(bindparam("most"))
 )
+NOT_SHOWN = (
+    _SEALED.where(((look.c.page == 0) | (look.c.page > bindparam("shown"))) & (look.c.number > bindparam("after")))
+    .order_by(look.c.number)
+    .limit(bindparam("most"))
+)
 _OWN = ("choice:%", "enrolment:%", "complaint:%", "answer:%", "erased:%")
 """Looks that the log has no leaf of its own for: a page for them alone would tell that somebody spoke."""
 _COUNTED = select(func.count().label("looks")).where(look.c.page == 0)

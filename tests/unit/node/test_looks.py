@@ -358,3 +358,23 @@ async def test_the_verbs_say_the_same_and_verify_what_was_taken_home(space: Host
     assert again.exit_code == 0 and msgspec.json.decode(again.stdout)["looks"] == said["looks"]
     file.write_bytes(file.read_bytes().replace(b'"number": 1', b'"number": 2', 1))
     assert (await asyncio.to_thread(CliRunner().invoke, app, ["--json", "verify", str(file)])).exit_code == 4
+
+
+async def test_a_page_of_which_the_log_has_not_told_yet_takes_nothing_away(space: HostileHub) -> None:
+    """The list is proved up to the page before, and what is on the new one is said to be on its way."""
+    hospital = space.hospitals["c"]
+    person, policy = two(hospital)[0], policy_of(hospital)
+    enrol(hospital.folder, SETTINGS, person)
+    kept = keeper(hospital)
+    await kept.turn()
+    kept.close()
+    before = shown(hospital.folder, SETTINGS, person, policy)
+    said = complain(hospital.folder, SETTINGS, person, "", "Not me.")
+    book = LookBook.in_folder(hospital.folder)
+    page = book.write_page(hospital.did, 0, hospital.clock())
+    for index in (-1, 10**6):  # not posted; posted, and its receipt on its way
+        book.posted(page.number, index)
+        found = shown(hospital.folder, SETTINGS, person, policy)
+        assert found.verified.links == before.verified.links and found.verified.pages == page.number - 1
+        assert [one.use for one in found.waiting] == [said.id]
+    book.close()

@@ -45,7 +45,7 @@ def test_a_place_that_is_somebody_elses_is_shown_to_nobody_else(folder: Path) ->
     assert complaints(folder, SETTINGS) == ()
     book = LookBook.in_folder(folder)
     place = book.place(code)
-    assert place is not None and book.looks_at(place) == (theirs,)
+    assert place is not None and book.looks_at(place, 0) == (theirs,)
     book.close()
 
 

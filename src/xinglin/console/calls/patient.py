@@ -133,6 +133,12 @@ class PatientCalls(SeatCalls):
         entries = ((index, decode_entry(data)) for index, data in book.store.of_kinds(_READ))
         return MyLooks(found.verified, found.proof, against_log(found.proof, entries), found.waiting, book.size, policy)
 
+    def page_by(self) -> Instant:
+        """When what is on no page yet is on one, at the latest."""
+        from xinglin.node.looks import page_by
+
+        return page_by(self.seat.folder, self._settings(), self.lines.clock)
+
     def look(self, look_id: str) -> tuple[MyLooks, Numbered]:
         """One look of the person's own list; raises ``NotThere``."""
         found = self.looks()

@@ -26,6 +26,7 @@ NAV = (
     Nav(roles=ROLE, path="/my/looks", label=N_("Who looked"), order=20),
 )
 CSS = ("screens/patient.css",)
+MINUTE_MS = 60_000
 GROUPS = {"research": N_("Research"), "care": N_("Care"), "mine": N_("What I said")}
 TOLD = {
     "released": N_("Your record counted in study %(study)s. Only a sum over many people left; your record did not."),
@@ -68,14 +69,15 @@ def looks(visit: Visit) -> Page:
     title = _("Who looked at my data")
     try:
         found: MyLooks = visit.calls.looks()
-    except NotYet as error:
-        values = {"found": None, "waits": error, "complaints": visit.calls.complaints()}
+    except NotYet:
+        values = {"found": None, "by": _by(visit), "complaints": visit.calls.complaints()}
         return Page("patient/looks.html", title=title, values=values, css=CSS, same=_same(visit))
     told = _listed(visit, found)
     values = {
         "found": found,
         "research": sum(row["group"] == "research" for row in told.every()),
         "waiting": [(one.at, sentence(visit, one)) for one in reversed(found.waiting)],
+        "by": _by(visit) if found.waiting else "",
         "complaints": visit.calls.complaints(),
     }
     rail = Rail(receipts=(found.verified.entry.index,), digest=found.proof.pages[-1].digest())
@@ -166,6 +168,12 @@ def group_of(look: Look) -> str:
     if look.is_research:
         return "research"
     return "care" if look.kind in ("lookup", "break-glass") else "mine"
+
+
+def _by(visit: Visit) -> str:
+    """When the next page is written, at the latest, as an instant; a moment is no instant to tell."""
+    by = visit.calls.page_by()
+    return visit.words.instant(by) if by - visit.now > 2 * MINUTE_MS else ""
 
 
 def _listed(visit: Visit, found: MyLooks) -> Listing:
