@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from xinglin.console.errors import BadField, NotThere
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
@@ -55,6 +57,7 @@ class Visit:
         self.public = public
         """What everybody may ask: ``calls.public.PublicCalls``."""
         self.nav: tuple[Any, ...] = ()
+        self._shown: dict[str, str] = {}
 
     @property
     def person(self) -> Person | None:
@@ -80,6 +83,18 @@ class Visit:
     def csrf(self) -> str:
         """What a form of this session has to carry; a browser in which nobody is signed in may have one too."""
         return self.people.csrf(self.token) if self.token else ""
+
+    @property
+    def by(self) -> str:
+        """Who acts, as it is handed over and kept: the account's name, of which there is one, not what others read."""
+        return self.person.name if self.person is not None else ""
+
+    def named(self, by: str) -> str:
+        """Who acted, as it is shown: what others read, with the account's name; what was kept where there is none."""
+        if by not in self._shown:
+            found = self.people.accounts.named(by) if by else None
+            self._shown[by] = by if found is None or found.label == by else f"{found.label} ({found.name})"
+        return self._shown[by]
 
     @property
     def here(self) -> str:
@@ -111,6 +126,20 @@ class Form:
             for value in values:
                 FIELD_CHARACTERS.check(len(value))
         self._fields = fields
+
+    def kept(self) -> str:
+        """All fields but the session's token as one text, to be handed in again; empty where that is too long."""
+        text = msgspec.json.encode({key: list(one) for key, one in self._fields.items() if key != "csrf"}).decode()
+        return text if len(text) <= FIELD_CHARACTERS.value else ""
+
+    @staticmethod
+    def fields_kept(text: str) -> tuple[tuple[str, str], ...]:
+        """Names and values of such a text; raises ``BadField``."""
+        try:
+            found = msgspec.json.decode(text, type=dict[str, list[str]])
+        except msgspec.DecodeError as error:
+            raise BadField("kept", "The form that was kept cannot be read.", remedy="Fill it in again.") from error
+        return tuple((name, value) for name, values in found.items() for value in values if name != "csrf")
 
     def text(self, name: str, default: str = "") -> str:
         """A field, trimmed; line ends are ``\\n``."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from html import unescape
 
+import msgspec
 import pytest
 from tests.unit.console.hall import PASSWORD, Hall
 from tests.unit.console.ward import HOSTILE, Ward
@@ -256,9 +257,9 @@ def test_a_change_takes_four_eyes_and_the_simulation_that_they_saw(
     found = re.search(r'name="simulation" value="(sha256:[0-9a-f]{64})"', page)
     assert found is not None
     assert hall.post(f"{path}/confirm", "hospital", simulation=found.group(1)).status_code == 303
-    assert ward.house.house().confirmed_by == "Second Officer"
+    assert ward.house.house().confirmed_by == "second"
     shown = hall.get("/policy", "hospital").text
-    assert "Second Officer" in shown and "public-health" in shown
+    assert "Second Officer (second)" in shown and "public-health" in shown
     rows = json.loads(hall.get("/policy/history?as=json", "hospital").content)
     seen_twice = ["saw what it would change"] * 2
     assert [one["kind"] for one in rows][:4] == ["confirmed", *seen_twice, "proposed"]
@@ -272,6 +273,30 @@ def test_a_proposal_is_taken_back_or_refused(hall: Hall, ward: Ward) -> None:
     assert hall.post(f"{path}/refuse", "hospital", words="a mistake").status_code == 303
     assert path not in hall.get("/inbox", "hospital").text
     assert not ward.house.house().open
+
+
+def test_four_eyes_go_by_the_account_whatever_it_is_called(
+    hall: Hall, ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = hall.console.people
+    other = LIMITED | {"rule-0-limit-0-value": "official-statistics"}
+    path = hall.post("/policy/draft", "hospital", do="propose", **other).headers["location"]
+    digest = path.rpartition("/")[2]
+    assert ward.house.house().open[digest].by == "hospital", "the account's name, not what others read"
+    record = people.accounts.needed("hospital")
+    people.accounts.change(record.id, lambda one: msgspec.structs.replace(one, label="Somebody Else"))
+
+    def confirmed() -> int:
+        page = hall.post(f"{path}/simulate", "hospital").text
+        (seen,) = set(re.findall(r"Digest of what you saw.*?(sha256:[0-9a-f]{64})", page, re.DOTALL))
+        return int(hall.post(f"{path}/confirm", "hospital", simulation=seen).status_code)
+
+    assert confirmed() == 403, "another label is no other person"
+    people.accounts.add("third", "Somebody Else", PASSWORD, (Grant("hospital"),))
+    third = people.sign_in(people.begin(), "third", PASSWORD, from_="127.0.0.1").token
+    monkeypatch.setitem(hall._tokens, "hospital", third)
+    assert confirmed() == 303, "the same label is another person"
+    assert ward.house.house().confirmed_by == "third"
 
 
 def second_person(hall: Hall) -> str:

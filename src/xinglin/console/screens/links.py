@@ -39,7 +39,7 @@ def links(visit: Visit) -> Page:
             "probability": one.review.doubtful.probability or None,
             "differ": ", ".join(one.review.doubtful.differ),
             "opened": one.review.opened_at,
-            "by": one.review.by,
+            "by": visit.named(one.review.by),
         }
         for wanted in chosen
         for one in visit.calls.links.pairs(wanted, limit=SHOWN)
@@ -108,7 +108,7 @@ def decide(visit: Visit, form: Form, number: str, verb: str) -> Done:
     _ = visit.words.text
     if verb not in DEEDS:
         raise NotThere("There is no such deed.")
-    decided = visit.calls.links.decide(verb, _number(number), _by(visit), form.text("words"))
+    decided = visit.calls.links.decide(verb, _number(number), visit.by, form.text("words"))
     if decided.state == "supported":
         return Done("/links", _("Supported. Another clerk has to confirm it."))
     return Done("/links", _(DEEDS[verb]))
@@ -119,7 +119,7 @@ def unlink(visit: Visit, form: Form, number: str) -> Done:
     """Part the two records of a pair; no rule links them again."""
     found = visit.calls.links.pair(_number(number))
     one, other = found.review.doubtful.pair
-    visit.calls.links.unlink(one, _by(visit), form.text("words"), other)
+    visit.calls.links.unlink(one, visit.by, form.text("words"), other)
     return Done(f"/links/{number}", visit.words.text("Parted. No rule links them again."))
 
 
@@ -127,10 +127,6 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12):
         raise NotThere("There is no such pair.", remedy="Go back to the list.")
     return int(text)
-
-
-def _by(visit: Visit) -> str:
-    return visit.person.label if visit.person is not None else ""
 
 
 ROUTES = (links, pair, unlink, decide)

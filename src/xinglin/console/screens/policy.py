@@ -79,7 +79,7 @@ def redraft(visit: Visit, form: Form) -> Page | Done:
         reasons = unknown_words(policy)
         if reasons:
             return _drafted(visit, policy, None)
-        proposal = visit.calls.policy.propose(policy, _by(visit), form.text("words"))
+        proposal = visit.calls.policy.propose(policy, visit.by, form.text("words"))
         said = visit.words.text("Proposed. It is in force once another person has seen what it changes, and confirmed.")
         return Done(f"/policy/proposals/{proposal}", said)
     tried = visit.calls.policy.try_out(policy) if deed == "try" and not unknown_words(policy) else None
@@ -89,7 +89,7 @@ def redraft(visit: Visit, form: Form) -> Page | Done:
 @act("/policy/lift", roles=ROLE)
 def lift(visit: Visit, form: Form) -> Done:
     """Propose that the hospital have no policy of its own any more."""
-    proposal = visit.calls.policy.propose(None, _by(visit), form.text("words"))
+    proposal = visit.calls.policy.propose(None, visit.by, form.text("words"))
     return Done(f"/policy/proposals/{proposal}", visit.words.text("Proposed. Another person has to confirm it."))
 
 
@@ -102,20 +102,20 @@ def proposal(visit: Visit, proposal: str) -> Page:
 @act("/policy/proposals/{proposal:str}/simulate", roles=ROLE)
 def simulate(visit: Visit, form: Form, proposal: str) -> Page:
     """What the proposal would have changed; the node keeps that this person saw it."""
-    return _proposed(visit, visit.calls.policy.house(), proposal, visit.calls.policy.simulate(proposal, _by(visit)))
+    return _proposed(visit, visit.calls.policy.house(), proposal, visit.calls.policy.simulate(proposal, visit.by))
 
 
 @act("/policy/proposals/{proposal:str}/confirm", roles=ROLE)
 def confirm(visit: Visit, form: Form, proposal: str) -> Done:
     """Put the proposal in force: another person than who proposed it."""
-    visit.calls.policy.confirm(proposal, form.needed("simulation"), _by(visit))
+    visit.calls.policy.confirm(proposal, form.needed("simulation"), visit.by)
     return Done("/policy", visit.words.text("In force. Every offer is measured by it from now on."))
 
 
 @act("/policy/proposals/{proposal:str}/refuse", roles=ROLE)
 def refuse(visit: Visit, form: Form, proposal: str) -> Done:
     """Refuse the proposal, or take back one's own."""
-    visit.calls.policy.refuse(proposal, _by(visit), form.text("words"))
+    visit.calls.policy.refuse(proposal, visit.by, form.text("words"))
     return Done("/policy", visit.words.text("The proposal is refused; it stays in the history."))
 
 
@@ -124,7 +124,13 @@ def history(visit: Visit) -> Page:
     """Every act on the policy, newest first; nothing of it is ever changed."""
     _ = visit.words.text
     rows = [
-        {"at": one.at, "kind": _(KINDS.get(one.kind, one.kind)), "by": one.by, "words": one.words, "digest": one.digest}
+        {
+            "at": one.at,
+            "kind": _(KINDS.get(one.kind, one.kind)),
+            "by": visit.named(one.by),
+            "words": one.words,
+            "digest": one.digest,
+        }
         for one in visit.calls.policy.history()
     ]
     return Page(
@@ -199,7 +205,7 @@ def _proposed(visit: Visit, house: House, digest: str, run: Run | None) -> Page:
     found = next((one for one in house.open if one.digest == digest), None)
     if found is None:
         raise NotThere("There is no such open proposal.", remedy="See the history: it was confirmed or refused.")
-    mine = found.by == _by(visit)
+    mine = found.by == visit.by
     return Page(
         "policy/proposal.html",
         title=_("Proposal for the hospital's own policy"),
@@ -218,7 +224,7 @@ def _proposed(visit: Visit, house: House, digest: str, run: Run | None) -> Page:
             kind="object.policy-proposal",
             id=digest,
             state="state.waiting",
-            owner=_("another officer than %(name)s", name=found.by),
+            owner=_("another officer than %(name)s", name=visit.named(found.by)),
             since=found.at,
         ),
         same=Same(cli=_four_eyes(found)),
@@ -261,10 +267,6 @@ def _read(form: Form) -> Policy:
     except (XinglinError, msgspec.MsgspecError) as error:
         what = error.what if isinstance(error, XinglinError) else str(error)
         raise BadField("text", "The text is no policy.", why=what, remedy="Go back and mend it.") from error
-
-
-def _by(visit: Visit) -> str:
-    return visit.person.label if visit.person is not None else ""
 
 
 ROUTES = (studio, draft, redraft, lift, proposal, simulate, confirm, refuse, history, tightened)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from litestar.testing import TestClient
 from tests.unit.console.people.conftest import NAME, PASSWORD, HandedClock, Opened
 
 from xinglin.console.app import console_app
+from xinglin.console.people.attempts import FROM_ADDRESS
 from xinglin.console.people.entrance import Entrance
 from xinglin.console.people.model import Grant
 from xinglin.console.people.totp import code_at
@@ -311,3 +312,73 @@ def test_a_key_that_is_somebody_else_s_ends_no_session(door: Door) -> None:
     door.sign_in()
     assert door.post(f"/account/sessions/{line.key}/end", "/account").status_code == 303
     assert door.people.session(theirs) is not None
+
+
+def test_the_password_alone_opens_no_form_for_another_where_there_is_a_second_factor(
+    door: Door, clock: HandedClock
+) -> None:
+    door.sign_in()
+    door.get("/account/code")
+    secret = door.people.sessions.find(door.token).pending  # type: ignore[union-attr]
+    door.post("/account/code", "/account/code", code=code_at(secret, clock()))
+    clock.forward(601)
+    fields = {"old": PASSWORD, "new": "two swans cross the lake", "again": "two swans cross the lake"}
+    for answer in (door.get("/account/password"), door.post("/account/password", "/account", **fields)):
+        assert answer.status_code == 303
+        assert unquote(answer.headers["location"]) == "/account/prove?return_to=/account/password"
+    door.post("/account/prove", "/account/prove", secret=code_at(secret, clock()), return_to="/account/password")
+    assert door.post("/account/password", "/account/password", **fields).status_code == 303
+    assert door.people.sign_in(door.people.begin(), NAME, PASSWORD, from_="192.0.2.9").code == "wrong"
+
+
+def language_of(page: str) -> str:
+    found = re.search(r'href="(/language/zh\?return_to=[^"]+)"', page)
+    assert found
+    return found.group(1)
+
+
+def test_the_other_language_loses_no_way_back(door: Door) -> None:
+    asked = door.get("/account?tab=a%20b&x=1").headers["location"]
+    assert asked == "/sign-in?return_to=/account%3Ftab%3Da%2Bb%26x%3D1"
+    spoken = door.get(language_of(door.get(asked).text))
+    page = door.get(spoken.headers["location"]).text
+    assert 'lang="zh-CN"' in page and 'name="return_to" value="/account?tab=a+b&amp;x=1"' in page
+    door.client.cookies.delete("xinglin_language")
+    wrong = door.sign_in(password="not the password", return_to="/account?x=1").text
+    back = door.get(language_of(wrong)).headers["location"]
+    assert unquote(back) == "/sign-in?return_to=/account?x=1" and "%3Fx%3D1" in back
+
+
+def test_thirty_sign_in_pages_of_others_leave_an_open_form_as_it_was(door: Door) -> None:
+    mine = CSRF.search(door.get("/sign-in").text)
+    token = door.token
+    assert mine and token
+    for _ in range(30):
+        door.client.cookies.clear()
+        assert door.get("/sign-in").status_code == 200
+    door.client.cookies.clear()
+    fields = {"csrf": mine.group(1), "name": NAME, "password": PASSWORD}
+    answer = door.client.post("/sign-in", data=fields, headers={"cookie": f"{COOKIE}={token}"}, follow_redirects=False)
+    assert answer.status_code == 303 and door.token != token
+
+
+def tries_from(door: Door, told: str) -> list[int]:
+    """Statuses of wrong tries of many names, with what a proxy would tell of the browser."""
+    sent = {"x-forwarded-for": told} if told else {}
+    return [
+        door.post("/sign-in", "/sign-in", sent, name=f"nobody-{n}", password="wrong wrong wrong").status_code
+        for n in range(FROM_ADDRESS.value + 1)
+    ]
+
+
+def test_wrong_tries_are_counted_by_the_browser_behind_a_proxy_that_is_named(door_of: Callable[..., Door]) -> None:
+    door = door_of(front="testclient, 192.0.2.1")
+    assert tries_from(door, "198.51.100.66, 203.0.113.5")[-1] == 429
+    assert tries_from(door, "203.0.113.6")[0] == 401, "somebody else behind the same proxy"
+    assert tries_from(door, "198.51.100.99, 203.0.113.5, 192.0.2.1")[0] == 429, "what a browser tells is not believed"
+
+
+def test_what_is_told_of_a_browser_counts_from_nobody_else(door_of: Callable[..., Door]) -> None:
+    door = door_of()
+    tries_from(door, "203.0.113.5")
+    assert tries_from(door, "203.0.113.6")[0] == 429

@@ -377,3 +377,13 @@ def test_the_cookie_is_for_this_host_and_no_script() -> None:
     tls = cookie_of(ConsoleSettings(public_url="https://console.example"), "token")
     assert (tls.name, tls.secure, tls.path) == ("__Host-xinglin_session", True, "/")
     assert cookie_of(ConsoleSettings(), "").max_age_s == 0
+
+
+def test_addresses_of_one_network_are_one_place(people: Entrance) -> None:
+    for n in range(FROM_ADDRESS.value):
+        assert wrong(people, f"nobody-{n}", f"2001:db8:7:7::{n:x}").code == "wrong"
+    assert wrong(people, "somebody", "2001:db8:7:7:ffff::1").code == "wait"
+    assert wrong(people, "somebody", "2001:db8:7:8::1").code == "wrong"
+    for n in range(FROM_ADDRESS.value):
+        wrong(people, f"nobody-{n}", "198.51.100.7")
+    assert wrong(people, "somebody", "::ffff:198.51.100.7").code == "wait"
