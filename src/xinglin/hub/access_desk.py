@@ -26,12 +26,12 @@ from xinglin.access.form import Form, gaps
 from xinglin.access.ports import AccessStore, ActRow, DraftRow, MotionRow, institution_of
 from xinglin.access.register import PermitEntry, permit_entry
 from xinglin.access.review import Motion, is_over, voters
-from xinglin.access.screening import screen
+from xinglin.access.screening import Screening, screen
 from xinglin.access.waiting import Review, Task, tasks, why_waiting
-from xinglin.catalogue import DataSetDescription
 from xinglin.hub.agreement_index import AgreementIndex, Indexed
 from xinglin.hub.members import Members
 from xinglin.hub.ports import HubStore
+from xinglin.hub.publications import Publications
 from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.ids import new_id
@@ -66,9 +66,11 @@ class AccessDesk:
         store: HubStore,
         keys: PrivateKeys,
         clock: Clock,
+        published: Publications | None = None,
     ) -> None:
-        self._members, self.approvals, self.access, self._store = members, approvals, access, store
-        self.keys, self._clock = keys, clock
+        self._members, self.approvals, self.access = members, approvals, access
+        self._published = published or Publications(store.publications)
+        self.keys, self.clock = keys, clock
         self._folded: dict[str, Application] = {}
         self._resolved: dict[str, tuple[str, str, Form]] = {}
         self._known: dict[str, None] | None = None
@@ -79,8 +81,8 @@ class AccessDesk:
 
     def check(self, form: Form) -> Checked:
         """Everything at once: gaps, and the machine's look at each hospital."""
-        found = gaps(form, self._clock())
-        screenings = screen(form, self._published(form.data.data_set), self._clock()) if not found else ()
+        found = gaps(form, self.clock())
+        screenings = screen(form, self._published.named(form.data.data_set), self.clock()) if not found else ()
         return Checked(not found, found, screenings)
 
     def save(self, owner: str, call: DraftCall) -> DraftView:
@@ -90,7 +92,7 @@ class AccessDesk:
             raise Refused(deny("hub.unknown_draft", "There is no such draft of yours.").reasons, status=404)
         if before is None:
             DRAFTS.check(len(self.access.drafts(owner)) + 1)
-        row = DraftRow(call.draft or new_id("draft"), owner, self._clock(), msgspec.json.encode(call.form))
+        row = DraftRow(call.draft or new_id("draft"), owner, self.clock(), msgspec.json.encode(call.form))
         self.access.put_draft(row)
         return self._draft(row)
 
@@ -119,7 +121,7 @@ class AccessDesk:
     async def act_as_operator(self, application: str, deed: Deed) -> ApplicationView:
         """The operator's own act, signed with the hub's key."""
         present = self.application(application)
-        act = Act(application, present.number + 1, self._clock(), deed)
+        act = Act(application, present.number + 1, self.clock(), deed)
         self.take(act, sign_act(self.keys, act))
         await self.tell()
         return self.view(application, self.keys.did)
@@ -131,7 +133,7 @@ class AccessDesk:
             raise _unknown()
         form = act.deed.form if isinstance(act.deed, Submit) else self.application(act.application).form
         actor = Actor(signer, self._parts(present, form, signer))
-        following = apply_act(present, act, actor, self._clock())
+        following = apply_act(present, act, actor, self.clock())
         if isinstance(following, Denied):
             raise Refused(following.reasons)
         if isinstance(act.deed, Submit):
@@ -165,17 +167,20 @@ class AccessDesk:
         found = self.application(application)
         if not self._parts(found, found.form, asker):
             raise _unknown()
-        now = self._clock()
         shown, waiting, waiting_zh = self.waiting(found, self.offered(found, offers, asker))
         return ApplicationView(
             found,
             shown,
             waiting,
             waiting_zh,
-            screen(found.form, self._published(found.form.data.data_set), now),
+            self.screenings(found),
             tuple(row.motion for row in self.access.motions(application)),
             self.approvals.reviewed.get(found.form.study, ()),
         )
+
+    def screenings(self, found: Application) -> tuple[Screening, ...]:
+        """What each hospital's published facts say to the form."""
+        return screen(found.form, self._published.named(found.form.data.data_set), self.clock())
 
     def views(self, asker: str) -> tuple[ApplicationView, ...]:
         """Every application that the asker has a part in."""
@@ -198,7 +203,7 @@ class AccessDesk:
 
         ``offers``: agreements of its study that may be told, where somebody has them already; else ``offered``.
         """
-        now, offers = self._clock(), self.offered(found) if offers is None else offers
+        now, offers = self.clock(), self.offered(found) if offers is None else offers
         agreements = {one.line.provider: (one.line.state, one.made) for one in offers}
         shown = tasks(found, self.reviews(found), agreements, self._members.names(), self.keys.did, now)
         return (shown, *why_waiting(found, shown, now))
@@ -230,7 +235,7 @@ class AccessDesk:
 
     def register(self) -> tuple[PermitEntry, ...]:
         """The public register: every approval with its application, newest last."""
-        now, names = self._clock(), self._members.names()
+        now, names = self.clock(), self._members.names()
         entries = []
         for row in self.access.motions():
             if not row.resolution:
@@ -269,7 +274,7 @@ class AccessDesk:
                 continue
             row, motion = max(own, key=lambda pair: pair[1].made)
             may, voted = self.turnout(motion)
-            over = row.state == "voting" and is_over(motion, may, voted, self._clock())
+            over = row.state == "voting" and is_over(motion, may, voted, self.clock())
             state = "closed" if over else row.state
             found.append(Review(committee, name, state, row.motion, motion.made, motion.closes, len(voted), len(may)))
         return tuple(found)
@@ -320,7 +325,7 @@ class AccessDesk:
             if present is None:
                 return None
             self._folded[application] = present
-        self._folded[application] = lapse_if_silent(self._folded[application], self._clock())
+        self._folded[application] = lapse_if_silent(self._folded[application], self.clock())
         return self._folded[application]
 
     def _parts(self, present: Application | None, form: Form, did: str) -> frozenset[str]:
@@ -362,15 +367,7 @@ class AccessDesk:
 
     def _draft(self, row: DraftRow) -> DraftView:
         form = decode_json(row.form, Form)
-        return DraftView(row.draft, row.changed, form, gaps(form, self._clock()))
-
-    def _published(self, data_set: str) -> dict[str, DataSetDescription]:
-        found = {}
-        for provider, data in self._store.publications():
-            for one in msgspec.json.decode(data, type=tuple[DataSetDescription, ...]):
-                if one.name == data_set:
-                    found[provider] = one
-        return found
+        return DraftView(row.draft, row.changed, form, gaps(form, self.clock()))
 
 
 def _unknown() -> Refused:

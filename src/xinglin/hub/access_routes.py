@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, Router, get, post
 
 from xinglin.access.form import Form
+from xinglin.hub.committee_lines import committee_page
 from xinglin.hub.doorway import body_of, json_answer
 from xinglin.hub.routes import HOLD_MOST_S, at_door
 from xinglin.hub.services import Hub
@@ -82,7 +83,17 @@ def _applications(hub: Hub) -> list[Any]:
         states = tuple(filter(None, standing.split(",")))
         return json_answer(study_page(hub.access, asker, text=text, states=states, offset=offset, most=most))
 
-    return [check, save, drafts, act, applications, application, studies]
+    @get("/committee")
+    async def committee(
+        request: Asked, text: str = "", standing: str = "", task: str = "", offset: int = 0, most: int = 50
+    ) -> Response[bytes]:
+        asker = await at_door(hub, request, NEED)
+        states = tuple(filter(None, standing.split(",")))
+        waiting = task == "mine"
+        page = committee_page(hub.access, asker, text=text, states=states, waiting=waiting, offset=offset, most=most)
+        return json_answer(page)
+
+    return [check, save, drafts, act, applications, application, studies, committee]
 
 
 def _reviews(hub: Hub) -> list[Any]:

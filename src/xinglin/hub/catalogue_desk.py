@@ -16,7 +16,7 @@ from xinglin.catalogue.ports import CatalogueStore
 from xinglin.catalogue.search import Found, Search, search
 from xinglin.catalogue.search_index import SearchIndex
 from xinglin.connector.entry_offers import offer_of
-from xinglin.kernel.codec import decode_json
+from xinglin.hub.publications import Publications
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, deny
@@ -39,14 +39,13 @@ class CatalogueDesk:
         clock: Clock,
         name_of: Callable[[str], str],
         base: str,
-        published: Callable[[], Sequence[tuple[str, bytes]]] = tuple,
+        published: Publications | None = None,
     ) -> None:
         self.store, self._clock, self._name_of, self._base = store, clock, name_of, base
-        self._published = published
+        self._published = published or Publications()
         self.changes = 0
         self._lock = threading.Lock()
         self._index: SearchIndex | None = None
-        self._decoded: dict[str, tuple[bytes, tuple[DataSetDescription, ...]]] = {}
 
     def warm(self) -> None:
         """Build the index, where nobody has yet: at the start, in a thread of its own."""
@@ -56,9 +55,9 @@ class CatalogueDesk:
     def _warm(self) -> SearchIndex:
         if self._index is None:
             self._index = SearchIndex(self.store.entries())
-            for provider, descriptions in self._published():
+            for provider, descriptions in self._published.rows():
                 if not self._index.of_source(provider):  # published before there was a catalogue
-                    found = decode_json(descriptions, tuple[DataSetDescription, ...])  # type: ignore[arg-type]
+                    found = self._published.read(provider, descriptions)
                     self._put(self._index, provider, self._entries(provider, found, {}))
         return self._index
 
@@ -110,21 +109,13 @@ class CatalogueDesk:
         for provider, descriptions in publications:
             if name and name.encode() not in descriptions:
                 continue
-            published = self._read(provider, descriptions)
+            published = self._published.read(provider, descriptions)
             seen = tuple(one for one in published if entry_id(provider, one.name) in shown and name in ("", one.name))
             if seen or not published:
                 entries = [shown[entry_id(provider, one.name)] for one in seen]
                 packs = {e.name: PacksSaid(e.packs_asked, e.packs) for e in entries if e.packs or e.packs_asked}
                 found.append(DataSetListing(provider, msgspec.json.encode(seen), packs))
         return found
-
-    def _read(self, provider: str, descriptions: bytes) -> tuple[DataSetDescription, ...]:
-        """What a provider published, decoded once for as long as it stays the same."""
-        kept = self._decoded.get(provider)
-        if kept is None or kept[0] != descriptions:
-            decoded = decode_json(descriptions, tuple[DataSetDescription, ...])  # type: ignore[arg-type]
-            kept = self._decoded[provider] = (descriptions, decoded)
-        return kept[1]
 
     def search(self, asked: Search, asker: str) -> Found:
         """A page as ``asker`` sees it, with some variables of each entry."""

@@ -44,6 +44,7 @@ from xinglin.hub.product_desk import ProductDesk
 from xinglin.hub.product_proof import Proof
 from xinglin.hub.product_routes import product_routes
 from xinglin.hub.product_shelf import Shelf
+from xinglin.hub.publications import Publications
 from xinglin.hub.routes import door_routes, open_routes
 from xinglin.hub.run_desk import RunDesk
 from xinglin.hub.runs import Line
@@ -110,7 +111,8 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     log = LogService(log_store, signer, parse_policy(space.policy), pace)
     members = Members(space, keys, database, log, clock)
     access_database = _access(folder, settings.database_url)
-    access = AccessDesk(members, ApprovalRecord(members.record), access_database, database, keys, clock)
+    published = Publications(database.publications)
+    access = AccessDesk(members, ApprovalRecord(members.record), access_database, database, keys, clock, published)
     mailboxes = Mailboxes(clock, uuid.uuid4().hex)
     reviews = Reviews(access, members, log, mailboxes, clock)
     witnesses = NodeWitnesses(mailboxes)
@@ -120,7 +122,7 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     line = Line(mailboxes.put, lambda did: mailboxes.of(did).connected)
     runs = RunDesk(members, database, line, clock, settings.patience)
     entries = CatalogueDatabase(settings.database_url) if settings.database_url else CatalogueDatabase.in_folder(folder)
-    catalogue = CatalogueDesk(entries, clock, members.name_of, space.hub_url, database.publications)
+    catalogue = CatalogueDesk(entries, clock, members.name_of, space.hub_url, published)
     shelf = Shelf(_products(folder, settings.database_url), ProductOrders(members.record, space.origin))
     connector = None
     if settings.dsp_address:

@@ -67,6 +67,7 @@ from xinglin.wire.access import (
     VoteCall,
 )
 from xinglin.wire.calls import AgreementView
+from xinglin.wire.committee_work import CommitteePage
 from xinglin.wire.studies import StudiesPage
 
 T = TypeVar("T")
@@ -109,6 +110,18 @@ class Access:
         """
         path, standing = f"{_ROOT}/studies", ",".join(states)
         return self._space.client.get(path, StudiesPage, text=text, standing=standing, offset=offset, most=most)
+
+    def committee_page(
+        self, text: str = "", states: Sequence[str] = (), *, mine: bool = False, offset: int = 0, most: int = 50
+    ) -> CommitteePage:
+        """Applications before this account's committees in lines: one page, found and cut at the hub.
+
+        ``mine``: what waits for this account, the nearest deadline first. Raises ``Refused`` beyond a page.
+        """
+        path, standing, task = f"{_ROOT}/committee", ",".join(states), "mine" if mine else ""
+        return self._space.client.get(
+            path, CommitteePage, text=text, standing=standing, task=task, offset=offset, most=most
+        )
 
     def application(self, application: str, *, after: int = -1, wait_s: float = 0.0) -> ApplicationView:
         """One application: where it is, who has it until when, and why it waits."""

@@ -15,6 +15,7 @@ from xinglin.catalogue.ports import SourceState
 from xinglin.hub.catalogue_desk import CatalogueDesk
 from xinglin.hub.catalogue_federated import AGAIN_MS, FIRST_BACK_OFF_MS, Federation, federated_entry
 from xinglin.hub.catalogue_offers import CatalogueOffers
+from xinglin.hub.publications import Publications
 from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.testing import MemoryCatalogueStore
 from xinglin.testing.open_hub import OpenHub
@@ -175,7 +176,7 @@ def test_a_foreign_catalog_speaks_for_nobody_else() -> None:
 
 def test_what_was_published_before_there_was_a_catalogue_is_in_it() -> None:
     published = [("did:web:h", msgspec.json.encode((described("a", "did:web:h"),)))]
-    home = CatalogueDesk(MemoryCatalogueStore(), lambda: 1, str, "https://hub.example", lambda: published)
+    home = CatalogueDesk(MemoryCatalogueStore(), lambda: 1, str, "https://hub.example", Publications(lambda: published))
     assert [one.name for one in home.visible("did:web:any")] == ["a"]
 
 

@@ -13,11 +13,12 @@ from xinglin.console.calls.seat_calls import Hit, Item, ItemAct, Pulse, SeatCall
 from xinglin.console.errors import NotThere
 from xinglin.sdk.access import Access
 from xinglin.sdk.errors import Refused
-from xinglin.sdk.space import Space
 from xinglin.wire.access import ApplicationView, EndingDone, MotionView, Resolved
+from xinglin.wire.committee_work import COUNT, PUT, CommitteeLine, CommitteePage
 from xinglin.words import N_
 
-VOTE, COUNT, PUT = "item.vote", "item.count", "item.put"
+VOTE_ITEM, COUNT_ITEM, PUT_ITEM = "item.vote", "item.count", "item.put"
+INBOX_MOST = 100
 
 
 class Reviewed(msgspec.Struct, frozen=True):
@@ -37,10 +38,9 @@ class EthicsCalls(SeatCalls):
     def inbox(self) -> tuple[Item, ...]:
         """Motions to vote on, votes to count and applications to put, the nearest deadline first."""
         with self.lines.space(self.seat.folder) as space:
-            access, me = Access(space), space.account.did
-            views = access.applications()
-            found = [item for view in views for item in self._waiting(access, space, view, me)]
-        return tuple(sorted(found, key=lambda item: item.due or 2**62))
+            names = space.names()
+            lines = Access(space).committee_page(mine=True, most=INBOX_MOST).lines
+        return tuple(_item(one, names.get(one.applicant, one.applicant)) for one in lines)
 
     def pulse(self) -> Pulse:
         """Whether the hub answers."""
@@ -48,18 +48,13 @@ class EthicsCalls(SeatCalls):
 
     def find(self, text: str, most: int = 8) -> tuple[Hit, ...]:
         """Applications by title."""
-        wanted = text.casefold()
-        hits = [
-            Hit(one.application.form.project.title, "object.application", f"/applications/{one.application.id}")
-            for one in self.applications()
-            if wanted in one.application.form.project.title.casefold() or wanted in one.application.id
-        ]
-        return tuple(hits[:most])
+        lines = self.page(text, most=most).lines
+        return tuple(Hit(one.title, "object.application", f"/applications/{one.application}") for one in lines)
 
-    def applications(self) -> list[ApplicationView]:
-        """Applications that this member's committees have a part in."""
+    def page(self, text: str = "", states: Sequence[str] = (), *, offset: int = 0, most: int = 50) -> CommitteePage:
+        """One page of the applications before this member's committees, newest first."""
         with self.lines.space(self.seat.folder) as space:
-            return Access(space).applications()
+            return Access(space).committee_page(text, states, offset=offset, most=most)
 
     def application(self, application: str) -> tuple[ApplicationView, tuple[Charter, ...], dict[str, str]]:
         """One application, the committees that this member chairs and may put it to, and names; ``NotThere``."""
@@ -74,10 +69,13 @@ class EthicsCalls(SeatCalls):
         """A motion of a committee of this member's; raises ``NotThere`` for any other."""
         with self.lines.space(self.seat.folder) as space:
             access, me = Access(space), space.account.did
-            application = next((one for one in access.applications() if motion in one.motions), None)
-            if application is None:
-                raise NotThere("No such motion is put to a committee of yours.", remedy="See the inbox.")
-            view = access.motion(motion)
+            try:
+                view = access.motion(motion)
+            except Refused as refused:
+                if refused.status != 404:
+                    raise
+                raise NotThere("No such motion is put to a committee of yours.", remedy="See the inbox.") from None
+            application = _one(access, view.content.application)
             charter = space.approvals.charters[view.content.committee].charter
             return Reviewed(view, application, charter, dict(space.names()), me, me in charter.chairs)
 
@@ -123,66 +121,32 @@ class EthicsCalls(SeatCalls):
         with self.lines.space(self.seat.folder) as space:
             return Access(space).revoke(approval)
 
-    def _waiting(self, access: Access, space: Space, view: ApplicationView, me: str) -> list[Item]:
-        found: list[Item] = []
-        title = view.application.form.project.title
-        who = space.names().get(view.application.applicant, view.application.applicant)
-        for digest in view.motions:
-            motion = _seen(access, digest)
-            if motion is None:
-                continue
-            charter = space.approvals.charters[motion.content.committee].charter
-            if motion.state == "voting" and me in motion.may_vote and not motion.cast:
-                found.append(_to_vote(view, motion, title, who))
-            elif motion.over and motion.state == "closed" and me in charter.chairs:
-                found.append(_to_count(motion, title, who))
-        reviewing = view.application.state == "DATA_PERMIT_DECISION" or view.application.accepted
-        if reviewing and not view.motions and not view.application.outcome:
-            seats = space.approvals.charters.values()
-            asked = view.application.form.committees
-            if any(me in one.charter.chairs and one.charter.id in asked for one in seats if one.until < 0):
-                path = f"/applications/{view.application.id}"
-                due = view.application.clock.due or 0
-                since = view.application.since
-                found.append(Item(view.application.id, PUT, title, path, who=who, since=since, due=due))
-        return found
 
-
-def _seen(access: Access, motion: str) -> MotionView | None:
-    """A motion; None where it is before a committee of others."""
-    try:
-        return access.motion(motion)
-    except Refused as refused:
-        if refused.status == 404:
-            return None
-        raise
-
-
-def _to_vote(view: ApplicationView, motion: MotionView, title: str, who: str) -> Item:
-    path = f"/motions/{motion.motion}"
-    worst = max(view.screenings, key=lambda one: ("yes", "ask", "no").index(one.verdict), default=None)
-    reasons = tuple(dict.fromkeys(reason.words for one in view.screenings for reason in one.reasons))
+def _item(one: CommitteeLine, who: str) -> Item:
+    path = f"/motions/{one.motion}"
+    if one.task == PUT:
+        path = f"/applications/{one.application}"
+        return Item(one.application, PUT_ITEM, one.title, path, who=who, since=one.since, due=one.due)
+    if one.task == COUNT:
+        count = ItemAct(N_("Count and sign"), f"{path}/resolve", "a", "primary")
+        return Item(one.motion, COUNT_ITEM, one.title, path, who=who, since=one.since, acts=(count,))
     acts = (
         ItemAct(N_("Approve"), f"{path}/vote", "a", "primary", fields={"choice": "approve", "next": "inbox"}),
         ItemAct(N_("Reject"), f"{path}/vote", "r", "danger", N_("Why (the committee reads it)"), {"choice": "reject"}),
     )
+    reasons = tuple(dict.fromkeys(reason.words for reason in one.reasons))
     return Item(
-        motion.motion, VOTE, title, path, view.application.form.project.plain_summary, who, motion.content.made,
-        motion.content.closes, worst.verdict if worst else "", reasons, acts,
+        one.motion, VOTE_ITEM, one.title, path, one.summary, who, one.since, one.due, one.verdict, reasons, acts,
     )  # fmt: skip
 
 
-def _to_count(motion: MotionView, title: str, who: str) -> Item:
-    path = f"/motions/{motion.motion}"
-    acts = (ItemAct(N_("Count and sign"), f"{path}/resolve", "a", "primary"),)
-    return Item(motion.motion, COUNT, title, path, who=who, since=motion.content.closes, acts=acts)
-
-
 def _one(access: Access, application: str) -> ApplicationView:
-    found = next((one for one in access.applications() if one.application.id == application), None)
-    if found is None:
-        raise NotThere("No such application is before a committee of yours.", remedy="See the inbox.")
-    return found
+    try:
+        return access.application(application)
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        raise NotThere("No such application is before a committee of yours.", remedy="See the inbox.") from None
 
 
 def _pulse(calls: SeatCalls) -> Pulse:

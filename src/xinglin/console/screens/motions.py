@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from xinglin.access.approval import Resolution
@@ -13,10 +14,11 @@ from xinglin.console.calls.ethics import Reviewed
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
-from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.listing import PAGE_ROWS, Column, Empty, Filter, listing
 from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 from xinglin.terms.grades import REQUIREMENTS
+from xinglin.wire.committee_work import COMMITTEE_PAGE, CommitteeLine
 from xinglin.words import N_
 
 ETHICS = ("ethics",)
@@ -30,32 +32,29 @@ VOTE_DAYS_MOST = 90
 @screen("/applications", roles=ETHICS)
 def applications(visit: Visit) -> Page:
     """Applications that this member's committees have a part in."""
-    _ = visit.words.text
-    rows = [
-        {
-            "id": one.application.id,
-            "title": one.application.form.project.title,
-            "state": one.application.state,
-            "shown": f"state.{one.application.state}",
-            "waiting": one.waiting_zh if visit.words.language == "zh" else one.waiting,
-            "since": one.application.since,
-            "motions": len(one.motions),
-        }
-        for one in visit.calls.applications()
-    ]
-    states = {str(row["state"]): visit.words.term(f"state.{row['state']}") for row in rows}
+    _, query = visit.words.text, visit.query
+    text, state = query.get("q", "").strip()[:200], query.get("state", "")
+    asked, states = visit.number("page", 1, least=1), (state,) if state else ()
+    told = visit.calls.page(text, states, offset=(asked - 1) * PAGE_ROWS, most=PAGE_ROWS)
+
+    def every() -> list[Mapping[str, object]]:
+        page = visit.calls.page(text, states, most=COMMITTEE_PAGE.value)
+        return [_line(visit, one) for one in page.lines]
+
     found = listing(
         visit,
         "applications",
         (
-            Column("title", _("Study"), link="/applications/{id}"),
-            Column("shown", _("State"), "state"),
-            Column("waiting", _("Waits for")),
-            Column("since", _("Since"), "date"),
+            Column("title", _("Study"), link="/applications/{id}", sort=False),
+            Column("shown", _("State"), "state", sort=False),
+            Column("waiting", _("Waits for"), sort=False),
+            Column("since", _("Since"), "date", sort=False),
         ),
-        rows,
-        filters=(Filter("state", _("State"), states),),
+        [_line(visit, one) for one in told.lines],
+        filters=(Filter("state", _("State"), {one: visit.words.term(f"state.{one}") for one in told.states}),),
         empty=Empty(_("No application names a committee of yours.")),
+        total=told.total,
+        every=every,
     )
     values = {"found": found}
     return Page(
@@ -65,6 +64,14 @@ def applications(visit: Visit) -> Page:
         listing=found,
         same=Same(cli="xinglin access status"),
     )
+
+
+def _line(visit: Visit, one: CommitteeLine) -> Mapping[str, object]:
+    waiting = one.waiting_zh if visit.words.language == "zh" else one.waiting
+    return {
+        "id": one.application, "title": one.title, "state": one.state, "shown": f"state.{one.state}",
+        "waiting": waiting, "since": one.since,
+    }  # fmt: skip
 
 
 @screen("/applications/{application:str}", roles=ETHICS)
