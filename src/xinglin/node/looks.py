@@ -25,8 +25,9 @@ from xinglin.node.consent import history
 from xinglin.node.joining import SALT_FILE
 from xinglin.node.looks_clock import next_page
 from xinglin.node.looks_counted import code_of, codes_of
+from xinglin.node.looks_store import open_look_book
 from xinglin.node.settings import NodeSettings
-from xinglin.node.wiring import open_look_book, open_node_database
+from xinglin.node.wiring import open_node_database
 from xinglin.stores.look_book import LookBook
 from xinglin.wire.errors import Refused
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from xinglin.intake.erasing import Erasable, FoundPersons
 from xinglin.node.joining import SALT_FILE
 from xinglin.node.looks_counted import code_of
+from xinglin.node.looks_store import has_look_book, open_look_book
 from xinglin.node.settings import node_settings
-from xinglin.stores.look_book import BOOK_FILE
 
 
 class ErasableBook:
@@ -31,10 +31,8 @@ class ErasableBook:
 
 def forget(folder: Path, persons: set[str]) -> int:
     """Take these persons (every key of theirs) out of the node's book; how many looks and complaints named them."""
-    from xinglin.node.wiring import open_look_book
-
     settings = node_settings(folder).settings
-    if not settings.database_url and not (folder / BOOK_FILE).exists():
+    if not has_look_book(folder, settings):
         return 0
     salt = (folder / SALT_FILE).read_bytes() if (folder / SALT_FILE).exists() else b""
     book = open_look_book(folder, settings)

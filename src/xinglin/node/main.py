@@ -19,8 +19,9 @@ from xinglin.node.intake.child import IntakeChild
 from xinglin.node.intake.posting import IntakeEvidence, keep_posting
 from xinglin.node.listings import Listings
 from xinglin.node.looks_keeper import LookKeeper
+from xinglin.node.looks_store import open_look_book
 from xinglin.node.settings import NodeSettings
-from xinglin.node.wiring import Node, build_node, connect_channel, lines_to_hub, open_look_book
+from xinglin.node.wiring import Node, build_node, connect_channel, lines_to_hub
 from xinglin.stores.desk import serve_desk
 from xinglin.trust.errors import UnknownParticipant
 from xinglin.wire.channel import (

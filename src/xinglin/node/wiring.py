@@ -59,7 +59,6 @@ from xinglin.stores.contract_papers import ContractPapers
 from xinglin.stores.extract_node import NodeExtractStore
 from xinglin.stores.extract_vault import ExtractVault
 from xinglin.stores.log_fetch import BundleReader
-from xinglin.stores.look_book import LookBook
 from xinglin.stores.node_database import SCHEMA, NodeDatabase
 from xinglin.stores.node_terms import NodeTerms
 from xinglin.stores.overdue_breaches import OverdueBreaches
@@ -252,11 +251,6 @@ def open_extract_store(folder: Path, settings: NodeSettings) -> NodeExtractStore
 def open_extract_vault(folder: Path, keys: PrivateKeys) -> ExtractVault:
     """Extracts on their way, and the secrets of pseudonyms and marks."""
     return ExtractVault(keys, folder / "extracts")
-
-
-def open_look_book(folder: Path, settings: NodeSettings) -> LookBook:
-    """Who looked at whose data, wherever the node's settings put its database."""
-    return LookBook(settings.database_url) if settings.database_url else LookBook.in_folder(folder)
 
 
 def open_connector_store(folder: Path, settings: NodeSettings) -> ConnectorDatabase:
