@@ -24,7 +24,7 @@ from xinglin.access.form import (
     agreed_terms,
 )
 from xinglin.access.ports import ActRow, MotionRow
-from xinglin.access.review import Motion, scope_of, sign_motion
+from xinglin.access.review import Motion, ballot_of, cast_vote, scope_of, sign_motion, unseal_opening
 from xinglin.catalogue.model import ColumnDescription, DataSetDescription, TableDescription
 from xinglin.contract.agreement import Agreement, sign_agreement
 from xinglin.evidence.entry import Entry
@@ -41,6 +41,8 @@ HOSPITALS = 40
 DAY_MS = 86_400_000
 STEPS = ("admitted", "release-authorised", "delivered")
 BATCH = 49_152
+WAITING_OF = 10
+"""One application more in so many waits for its committee's votes."""
 COLUMNS = tuple(f"c{number}" for number in range(8))
 
 
@@ -116,7 +118,7 @@ class Country:
             act = sign_act(self.researcher, Act(application, 1, self.now, Submit(form)))
             access = self.line.open_hub.parts.access_database
             access.add_act(ActRow(application, 1, self.now, act.to_bytes()))
-            motion, resolution = self._reviewed(application, form)
+            motion, resolution = self._reviewed(application, form, chair)
             signed_motion = sign_motion(chair, motion).to_bytes()
             signed = sign_resolution(chair, resolution).to_bytes()
             access.put_motion(MotionRow(motion.digest(), application, form.study, "approved", signed_motion, signed))
@@ -124,14 +126,33 @@ class Country:
             digest = notice_of(resolution).approval
             yield self._entry("approval", self.operator.did, digest, (chair.did,), approval_leaf("notice", notice))
             yield self._agreed(form, hospital)
+        for number in range(self.sizes.studies, self.sizes.studies + max(1, self.sizes.studies // WAITING_OF)):
+            self._waits(number, chair)
 
-    def _reviewed(self, application: str, form: Form) -> tuple[Motion, Resolution]:
+    def _waits(self, number: int, chair: PrivateKeys) -> None:
+        """An application whose motion nobody voted on yet."""
+        form, access = self._form(number, self.hospitals[number % HOSPITALS]), self.line.open_hub.parts.access_database
+        application = _id("application", number)
+        act = sign_act(self.researcher, Act(application, 1, self.now, Submit(form)))
+        access.add_act(ActRow(application, 1, self.now, act.to_bytes()))
+        motion = self._motion(application, form)
+        signed = sign_motion(chair, motion).to_bytes()
+        access.put_motion(MotionRow(motion.digest(), application, form.study, "voting", signed))
+
+    def _reviewed(self, application: str, form: Form, chair: PrivateKeys) -> tuple[Motion, Resolution]:
+        """A motion that every member voted for, and what the votes came to."""
+        motion, ballots = self._motion(application, form), []
+        for keys in self.committee:
+            cast = cast_vote(keys, motion, "approve", "", {chair.did: chair.public})
+            ballots.append(ballot_of(cast.vote, unseal_opening(chair, cast.sealed[chair.did])))
+        return motion, Resolution(motion, tuple(ballots), (), self.now)
+
+    def _motion(self, application: str, form: Form) -> Motion:
         terms = agreed_terms(form, (self.researcher.did,), self.now)
-        motion = Motion(
+        return Motion(
             self.charter.digest(), application, form.digest(), self.researcher.did, self.researcher.did,
             (self.researcher.did,), scope_of(form, terms), self.now + 300 * DAY_MS, self.now + DAY_MS, (), self.now,
         )  # fmt: skip
-        return motion, Resolution(motion, (), (), self.now)
 
     def _agreed(self, form: Form, hospital: PrivateKeys) -> bytes:
         terms = agreed_terms(form, (self.researcher.did,), self.now)
