@@ -29,9 +29,10 @@ from xinglin.node.joining import KEY_FILE, SALT_FILE, SPACE_FILE
 from xinglin.node.listings import Listings
 from xinglin.node.looks import complain, enrol
 from xinglin.node.looks_counted import code_of
+from xinglin.node.looks_store import open_look_book
 from xinglin.node.main import Dispatch
 from xinglin.node.settings import SETTINGS_FILE, NodeSettings
-from xinglin.node.wiring import build_node, connect_channel, open_look_book
+from xinglin.node.wiring import build_node, connect_channel
 from xinglin.stores.desk import serve_desk
 from xinglin.stores.look_book import LookBook
 from xinglin.terms.agreed import AgreedTerms, CohortView
