@@ -41,10 +41,23 @@ async def answer_about_agreements(node: Node, call: DeskCall) -> object:
         return {**msgspec.to_builtins(found), "nothing": found.nothing}
     if call.verb == "explain":
         return shown(node.autopilot.explain(agreement_id))
+    if call.arguments.get("brief"):
+        return [
+            _waiting(node, one) if call.arguments.get("explained") else one
+            for one in agreements.brief(call.arguments.get("state", ""))
+        ]
     return agreements.list()
 
 
 _CHANGES = {"end": "terminate", "suspend": "suspend", "resume": "resume"}
+
+
+def _waiting(node: Node, one: dict[str, object]) -> dict[str, object]:
+    """An agreement of a list with what the hospital's rules say of it, and the title of its application."""
+    agreement_id = str(one["id"])
+    application = node.agreements.application_of(node.agreements.offer(agreement_id))
+    title = application.study.title if application is not None else ""
+    return {**one, "title": title, "explained": shown(node.autopilot.explain(agreement_id))}
 
 
 async def _breach(node: Node, agreement_id: str, given: dict[str, str]) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 
 import msgspec
 
@@ -53,6 +54,8 @@ from xinglin.wire.channel import AgreementAnswer, AgreementOrder
 from xinglin.wire.errors import Refused
 
 log = logging.getLogger("xinglin.node.agreements")
+READ_OFFERS = 4_096
+"""So many offers are kept as they were read: a list of a large hospital's agreements reads none again."""
 
 
 class NodeAgreements:
@@ -106,6 +109,11 @@ class NodeAgreements:
     def list(self) -> list[dict[str, object]]:
         """Every agreement for the officer's eyes: what it would allow, and how it stands."""
         return [self._shown(row) for row in self._database.agreements()]
+
+    def brief(self, state: str = "") -> list[dict[str, object]]:
+        """Every agreement, or those in a state, without its terms: what a list of them says."""
+        found = (self._brief(row) for row in self._database.agreements())
+        return [one for one in found if not state or one["state"] == state]
 
     def shown(self, agreement_id: str) -> dict[str, object]:
         """One agreement as ``list`` shows it; ``Refused`` (404) where there is none."""
@@ -423,20 +431,27 @@ class NodeAgreements:
             raise Refused(reasons, status=404)
         return row
 
-    def _shown(self, row: AgreementRow) -> dict[str, object]:
+    def _brief(self, row: AgreementRow) -> dict[str, object]:
         agreement = _offered(row)
-        record = self._view.record
-        consumer = record.directory.participants.get(row.consumer)
+        consumer = self._view.record.directory.participants.get(row.consumer)
         return {
             "id": row.agreement_id,
             "state": self.standing(row, agreement).state,
             "study": row.study,
             "consumer": consumer.name if consumer is not None else row.consumer,
             "data_set": row.data_set,
-            "terms": msgspec.to_builtins(agreement.terms),
+            "grade": agreement.terms.grade,
+            "expires": agreement.terms.expires,
             "index": row.index,
             "since": row.since,
             **({"application": agreement.applied} if agreement.applied else {}),
+        }
+
+    def _shown(self, row: AgreementRow) -> dict[str, object]:
+        agreement = _offered(row)
+        return {
+            **self._brief(row),
+            "terms": msgspec.to_builtins(agreement.terms),
             **_replacement(agreement, self._history(row.agreement_id, row.consumer)),
             **(_lawful(self.law.check_of(row.agreement_id)) if self.law is not None else {}),
         }
@@ -444,7 +459,12 @@ class NodeAgreements:
 
 def _offered(row: AgreementRow) -> Agreement:
     """What the offer says; its signature was verified when it came."""
-    return decode_json(Signed.from_bytes(row.offered).payload, Agreement)
+    return _read(row.offered)
+
+
+@lru_cache(READ_OFFERS)
+def _read(offered: bytes) -> Agreement:
+    return decode_json(Signed.from_bytes(offered).payload, Agreement)
 
 
 def _replacement(agreement: Agreement, history: History | None) -> dict[str, object]:

@@ -45,7 +45,8 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
     if call.verb == "status":
         return DeskAnswer(_status(node, channel))
     if call.verb == "tables":
-        return DeskAnswer(msgspec.to_builtins(tuple(node.tables.published.values())))
+        name, found = call.arguments.get("name", ""), node.tables.published
+        return DeskAnswer(msgspec.to_builtins(tuple(one for one in found.values() if name in ("", one.name))))
     if call.verb == "publish":
         described = decode_json(call.arguments.get("description", "").encode(), DataSetDescription)
         mine = node.tables.publish(described)
@@ -67,7 +68,7 @@ async def answer_at_desk(node: Node, channel: Channel, call: DeskCall, stop: asy
     if call.verb == "runs":
         return DeskAnswer({"open": list(node.runs.open)})
     if call.verb == "receipts":
-        return DeskAnswer(_receipts(node))
+        return DeskAnswer(_counted(node) if call.arguments.get("count") else _receipts(node))
     if call.verb == "pilot":
         return DeskAnswer(node.law.pilot_report(call.arguments.get("name", "")))
     if call.verb == "stop":
@@ -94,6 +95,13 @@ def listed(said: Listing) -> dict[str, object]:
         "audience": list(said.audience),
         "statement": said.statement is not None,
     }
+
+
+def _counted(node: Node) -> dict[str, int]:
+    """How many receipts are in the log, and how many are not (yet, or no longer)."""
+    places, lost = node.database.receipt_places(), len(node.evidence.lost())
+    kept = sum(index >= 0 for _key, index in places) - lost
+    return {"kept": kept, "lost": len(places) - kept}
 
 
 def _receipts(node: Node) -> list[dict[str, object]]:

@@ -42,6 +42,7 @@ class NodeEvidence:
         self.channel: Channel | None = None
         self._leaves: OrderedDict[str, list[tuple[int, Entry]]] = OrderedDict()
         self._refusals: list[int] = []
+        self._intact: set[tuple[str, int]] = set()
         self._news = asyncio.Condition()
         view.record.on_entry.append(self._remember)
         view.on_trusted.append(self._wake)
@@ -141,8 +142,15 @@ class NodeEvidence:
 
     def lost(self) -> list[int]:
         """Indices of kept receipts whose entry is no longer what this node's copy of the log holds there."""
-        rows = [row for row in self._database.receipts() if 0 <= row.index < self._view.size]
-        return [row.index for row in rows if self._view.entry(row.index).to_bytes() != row.entry]
+        size = self._view.size
+        places = [place for place in self._database.receipt_places() if 0 <= place[1] < size]
+        # The copy only grows, and what it held it holds: each receipt is held against it once.
+        if not self._intact.issuperset(places):
+            for row in self._database.receipts():
+                unread = 0 <= row.index < size and (row.key, row.index) not in self._intact
+                if unread and self._view.leaf(row.index) == row.entry:
+                    self._intact.add((row.key, row.index))
+        return sorted(place[1] for place in places if place not in self._intact)
 
     async def _include(self, row: ReceiptRow) -> int:
         if row.index >= 0:

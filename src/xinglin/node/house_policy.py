@@ -45,6 +45,7 @@ class HousePolicy:
 
     def __init__(self, store: NodeTerms, decisions: NodeDecisions, clock: Clock) -> None:
         self._store, self._decisions, self._clock = store, decisions, clock
+        self._folded: tuple[tuple[bytes, ...], House] | None = None
 
     def acts(self) -> tuple[Act, ...]:
         """The whole history."""
@@ -52,7 +53,10 @@ class HousePolicy:
 
     def house(self) -> House:
         """What is in force and what is open; a history that was changed raises, and nothing is approved."""
-        return fold(self.acts())
+        acts = self._store.acts()
+        if self._folded is None or self._folded[0] != acts:
+            self._folded = acts, fold(tuple(decode_json(one, Act) for one in acts))
+        return self._folded[1]
 
     def propose(self, policy: Policy | None, by: str, words: str = "") -> Act:
         """Propose a policy, or (``None``) that there be none; it is in force only once another one confirms."""

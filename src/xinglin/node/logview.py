@@ -142,6 +142,11 @@ class LogView:
         (data,) = self._memory.entries(index, index + 1)
         return decode_entry(data)
 
+    def leaf(self, index: int) -> bytes:
+        """The bytes of the entry at ``index`` of this node's copy."""
+        (data,) = self._memory.entries(index, index + 1)
+        return data
+
     async def _keep_fork(self, note: bytes) -> None:
         async with self._turn:  # the witness compares, and keeps what proves a fork
             await asyncio.to_thread(self._witness.examine, format_request(self.size, (), note.decode()))

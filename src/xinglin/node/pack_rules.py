@@ -49,6 +49,7 @@ class NodePacks:
     def __init__(self, folder: Path, house: HousePolicy | None = None) -> None:
         self._folder, self._house = folder, house
         self.reviewers: Callable[[], int] | None = None
+        self._read: tuple[tuple[str, ...], dict[str, Pack]] | None = None
 
     def judge(
         self, plan: Plan, operation: str, agreement: Agreement | None, answered: Answered | None = None
@@ -130,13 +131,16 @@ class NodePacks:
 
     def _known(self) -> dict[str, Pack]:
         """Every pack that is here, by name and by digest; a shipped name is the shipped pack's."""
-        from xinglin.privacy.packs import SHIPPED, pack_digest, shipped
+        from xinglin.privacy.packs import SHIPPED, pack_digest, read_pack, shipped
 
-        own = self.own()
-        found = own | {pack.name: pack for pack in own.values()}
-        for name in SHIPPED:
-            found |= {name: shipped(name), pack_digest(shipped(name)): shipped(name)}
-        return found
+        texts = self.texts()
+        if self._read is None or self._read[0] != texts:  # the same files are not read again for each plan
+            packs = [read_pack(text) for text in texts]
+            found = {pack_digest(pack): pack for pack in packs} | {pack.name: pack for pack in packs}
+            for name in SHIPPED:
+                found |= {name: shipped(name), pack_digest(shipped(name)): shipped(name)}
+            self._read = texts, found
+        return self._read[1]
 
     def _compared(self, plan: Plan, asked: Sequence[str]) -> PacksFound:
         from xinglin.privacy.packs import SHIPPED, at_least, carried_pack, shipped

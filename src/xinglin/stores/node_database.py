@@ -119,6 +119,7 @@ _PUT_RECEIPT = insert_or(receipt, "key", replace=True)
 _INTEND = insert_or(receipt, "key", replace=False)
 _RECEIPT = select(receipt).where(receipt.c.key == bindparam("key"))
 _RECEIPTS = select(receipt).order_by(receipt.c.index, receipt.c.key)
+_RECEIPT_PLACES = select(receipt.c.key, receipt.c.index)
 _RECEIPTS_OF = _RECEIPTS.where(receipt.c.subject == bindparam("about"))
 _CHARGES = (
     select(charge.c.run, charge.c.agreement, charge.c.at, charge.c.state)
@@ -230,6 +231,10 @@ class NodeDatabase:
         """Receipts, of one subject or all, in order of index."""
         rows = self._database.rows(_RECEIPTS_OF, about=subject) if subject else self._database.rows(_RECEIPTS)
         return tuple(ReceiptRow(**row) for row in rows)
+
+    def receipt_places(self) -> tuple[tuple[str, int], ...]:
+        """The key of each receipt and the index of its entry (-1: not known yet)."""
+        return tuple((row["key"], row["index"]) for row in self._database.rows(_RECEIPT_PLACES))
 
     # --- gate.Ledger -------------------------------------------------------------------------
 

@@ -132,7 +132,7 @@ class Ward:
         return {
             "status": self._status(),
             "tables": msgspec.to_builtins(tuple(self.published.values())),
-            "receipts": [{"index": 3, "kind": "publication", "subject": "x", "in_log": True}],
+            "receipts": {"kept": 1, "lost": 0},
             "agreements": [],
         }.get(verb, [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -34,8 +35,15 @@ class AgreementCalls:
         self._titles: tuple[int, dict[str, str]] = (0, {})
 
     def all(self) -> list[dict[str, Any]]:
-        """Every agreement, as it stands."""
-        found: list[dict[str, Any]] = self._lines.desk(self._folder, "agreements")
+        """Every agreement, as it stands, without its terms."""
+        found: list[dict[str, Any]] = self._lines.desk(self._folder, "agreements", brief="yes")
+        return found
+
+    def offered(self) -> list[dict[str, Any]]:
+        """Those that wait for the officer, with what the hospital's rules say to each."""
+        found: list[dict[str, Any]] = self._lines.desk(
+            self._folder, "agreements", brief="yes", state="offered", explained="yes"
+        )
         return found
 
     def one(self, agreement: str) -> dict[str, Any]:
@@ -70,7 +78,7 @@ class AgreementCalls:
 
     def inbox(self) -> tuple[Item, ...]:
         """Offers that wait for this hospital's answer."""
-        return tuple(self._item(one) for one in self.all() if one["state"] == "offered")
+        return tuple(self._item(one) for one in self.offered())
 
     def find(self, text: str, most: int) -> tuple[Hit, ...]:
         """Agreements by study, title, consumer, data set or id."""
@@ -108,7 +116,7 @@ class AgreementCalls:
         """What would leave under an agreement, against the last one of the same party that was countersigned."""
         terms = msgspec.convert(one["terms"], AgreedTerms)
         agreement = Agreement("", "", one["consumer"], "", one["study"], one["data_set"], terms, one.get("since", 0))
-        published = self._lines.desk(self._folder, "tables")
+        published = self._lines.desk(self._folder, "tables", name=one["data_set"])
         described = [msgspec.convert(each, DataSetDescription) for each in published]
         book = self._lines.book(self._folder)
         names = {did: book.name(did) for did in (*terms.recipients, *(peer.did for peer in terms.peers))}
@@ -131,27 +139,28 @@ class AgreementCalls:
             and each["index"] >= 0
             and (each["consumer"], each["data_set"]) == (one["consumer"], one["data_set"])
         ]
-        return max(signed, key=lambda each: int(each["index"]), default=None)
+        last = max(signed, key=lambda each: int(each["index"]), default=None)
+        return self.one(last["id"]) if last is not None else None
 
     def _item(self, one: dict[str, Any]) -> Item:
-        whole = self.one(one["id"]) if one.get("application") else one
-        verdict, reasons = self._verdict(one["id"])
+        verdict, reasons = _verdict(one["explained"])
         path = f"/agreements/{one['id']}"
         acts = (
             ItemAct(N_("Countersign"), f"{path}/approve", "a", "primary", fields={"next": "inbox"}),
             ItemAct(N_("Refuse"), f"{path}/refuse", "r", "danger", N_("Why (the asker reads it)")),
         )
         return Item(
-            one["id"], OFFER, self.title(whole), path, f"{one['data_set']} · {one['terms']['grade']}", one["consumer"],
+            one["id"], OFFER, one["title"] or self.title(one), path, f"{one['data_set']} · {one['grade']}",
+            one["consumer"],
             one.get("since", 0), 0, verdict, reasons, acts,
         )  # fmt: skip
 
-    def _verdict(self, agreement: str) -> tuple[str, tuple[str, ...]]:
-        """What the hospital's auto-pilot says of an offer that it left to a person, and why."""
-        found = self.explain(agreement)
-        missed = [reason["words"] for one in found["tried"] for reason in one.get("reasons", ())]
-        reasons = tuple(dict.fromkeys(word for word in (str(found["reason"]), *missed) if word))
-        return {"accept": "yes", "refuse": "no"}.get(str(found["do"]), "ask"), reasons
+
+def _verdict(found: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """What the hospital's auto-pilot says of an offer that it left to a person, and why."""
+    missed = [reason["words"] for one in found["tried"] for reason in one.get("reasons", ())]
+    reasons = tuple(dict.fromkeys(word for word in (str(found["reason"]), *missed) if word))
+    return {"accept": "yes", "refuse": "no"}.get(str(found["do"]), "ask"), reasons
 
 
 def countersigned(calls: AgreementCalls, agreement: str, wait_s: float = 8.0) -> dict[str, Any]:

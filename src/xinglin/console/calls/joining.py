@@ -251,21 +251,20 @@ class JoiningCalls:
     def _signed(self) -> Check:
         about = N_("What the node says is signed with its keys, and its leaf is in the log that others witness.")
         try:
-            receipts = self._lines.desk(self._folder, "receipts")
+            found = self._lines.desk(self._folder, "receipts", count="yes")
         except (XinglinError, OSError):
             return Check(N_("Sign"), about, "bad", N_("The node's process is not running."), "xinglin node receipts")
-        kept = sum(bool(one["in_log"]) for one in receipts)
-        lost = len(receipts) - kept
+        kept, lost = int(found["kept"]), int(found["lost"])
         look: Look = "bad" if lost else "good" if kept else "warn"
         return Check(
             N_("Sign"),
             about,
             look,
             N_("Receipts in the log: %(kept)s; missing: %(lost)s.")
-            if receipts
+            if kept or lost
             else N_("Nothing was signed yet: publish, or countersign an agreement."),
             "xinglin node receipts",
-            {"kept": kept, "lost": lost} if receipts else {},
+            {"kept": kept, "lost": lost} if kept or lost else {},
             path="/publish",
             label=N_("Publish a data set"),
         )

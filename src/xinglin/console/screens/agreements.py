@@ -87,7 +87,7 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
     )
 
 
-@act("/agreements/{agreement:str}/approve", roles=HOSPITAL)
+@act("/agreements/{agreement:str}/approve", roles=HOSPITAL, fresh_s=FRESH_S)
 def approve(visit: Visit, form: Form, agreement: str) -> Done:
     """Countersign an offer."""
     _ = visit.words.text
@@ -151,17 +151,16 @@ def breach(visit: Visit, form: Form, agreement: str) -> Done:
 
 
 def _row(visit: Visit, one: Mapping[str, Any]) -> dict[str, Any]:
-    terms = one["terms"]
     return {
         "id": one["id"],
         "study": visit.calls.agreements.title(one),
         "consumer": one["consumer"],
         "data_set": one["data_set"],
-        "grade": terms["grade"],
+        "grade": one["grade"],
         "state": one["state"],
         "shown": f"state.{one['state']}",
         "since": one.get("since", 0),
-        "expires": terms["expires"],
+        "expires": one["expires"],
     }
 
 
