@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,8 @@ TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 LOCALES = {"en": "en-GB", "zh": "zh-CN"}
 HEIGHTS = {1280: 800, 390: 844}
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+RECENT_S = 300
+"""For so long a kept sign-in of earlier tests is taken again; in seconds."""
 
 
 class PageAs(Protocol):
@@ -107,7 +110,7 @@ def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def cookies() -> dict[str, Any]:
-    """What browsers of earlier tests kept, by who was signed in."""
+    """What browsers of earlier tests kept and when, by who was signed in."""
     return {}
 
 
@@ -118,6 +121,11 @@ def page_as(browser: Browser, space: ConsoleSpace, cookies: dict[str, Any]) -> I
     ``fresh``: a session of the test's own, which it may end or move. ``scripts``: whether the page may run any.
     """
     contexts: list[BrowserContext] = []
+
+    def kept(who: str) -> Any:
+        """The cookies of somebody who signed in a moment ago: grave deeds ask for a proof of the last ten minutes."""
+        state, at = cookies.get(who, (None, 0.0))
+        return state if time.monotonic() - at < RECENT_S else None
 
     def opened(
         who: str,
@@ -136,7 +144,7 @@ def page_as(browser: Browser, space: ConsoleSpace, cookies: dict[str, Any]) -> I
             viewport={"width": width, "height": HEIGHTS.get(width, 800)},
             java_script_enabled=scripts,
             reduced_motion="reduce",
-            storage_state=None if fresh or not who else cookies.get(who),
+            storage_state=None if fresh or not who else kept(who),
         )
         contexts.append(context)
         context.set_default_timeout(20_000)
@@ -147,7 +155,7 @@ def page_as(browser: Browser, space: ConsoleSpace, cookies: dict[str, Any]) -> I
         if "/sign-in" in page.url:
             fill_in(page, space, who)
             if not fresh:
-                cookies[who] = context.storage_state()
+                cookies[who] = context.storage_state(), time.monotonic()
         return page
 
     yield opened

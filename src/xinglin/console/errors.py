@@ -65,7 +65,11 @@ class TooMany(ConsoleError):
 
 
 class ProveAgain(ConsoleError):
-    """A deed for which the person has to prove anew who they are."""
+    """A deed for which the person has to prove anew who they are; ``kept``: the form that they filled in, as text."""
 
     code = "console.prove_again"
     status = 403
+
+    def __init__(self, what: str, *, why: str = "", remedy: str = "", kept: str = "") -> None:
+        super().__init__(what, why=why, remedy=remedy)
+        self.kept = kept

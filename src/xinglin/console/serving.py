@@ -179,6 +179,10 @@ def refusal(console: Console, visit: Visit, error: XinglinError) -> Answer:
         return _redirect(console.settings, f"/sign-in?return_to={quote(visit.here, safe='/')}")
     if isinstance(error, ProveAgain) and visit.headers.get("accept", "").startswith("text/html"):
         back = local_path(urlsplit(visit.headers.get("referer", "")).path or "/")
+        if error.kept:
+            from xinglin.console.screens.account import proving
+
+            return _sent(console, proving(visit, back, error.kept, visit.path), visit)
         return _redirect(console.settings, f"/account/prove?return_to={quote(back, safe='/')}")
     if isinstance(error, NotJoinedYet) and visit.role == "hospital" and _gives_way(visit):
         return _redirect(console.settings, JOINING)
@@ -215,7 +219,9 @@ async def _acted(console: Console, route: Route, visit: Visit, request: Asked) -
     _own_form(console.settings, visit, form, request)
     if route.fresh_s and (visit.session is None or not visit.people.fresh(visit.session, route.fresh_s)):
         raise ProveAgain(
-            "This needs a fresh proof of who you are.", remedy="Prove it on your account's page, and do it again."
+            "This needs a fresh proof of who you are.",
+            remedy="Prove it on your account's page, and do it again.",
+            kept=form.kept(),
         )
     given = await asyncio.to_thread(route.function, visit, form, **request.path_params)
     return await asyncio.to_thread(_sent, console, given, visit)

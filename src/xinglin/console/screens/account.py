@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from urllib.parse import quote
 
+import msgspec
 from markupsafe import Markup
 
 from xinglin.console.code_shown import in_shell
@@ -75,15 +76,23 @@ def prove_form(visit: Visit) -> Page:
 def prove(visit: Visit, form: Form) -> Page | Done:
     """A password or a code was typed, or a passkey answered."""
     back = local_path(form.text("return_to") or _HOME)
+    kept, then = form.secret("kept"), local_path(form.text("then") or "/")
+    if kept:
+        Form.fields_kept(kept)  # what cannot be read is refused before the session gets another token
     answer = form.secret("answer")
     if answer:
         step = entrance_of(visit).passkeys.answered(visit.token, answer, from_=visit.address)
     else:
         step = visit.people.prove(visit.token, form.secret("secret"), from_=visit.address)
     if step.kind == "done":
-        return Done(back, token=step.token)
+        return _go_on(visit, back, kept, then, step.token) if kept else Done(back, token=step.token)
     wrong = visit.words.text("That is not right. Type it again.")
-    return _prove(visit, back, wrong if step.code == "wrong" else refused_words(visit.words, step))
+    return _prove(visit, back, wrong if step.code == "wrong" else refused_words(visit.words, step), kept, then)
+
+
+def proving(visit: Visit, back: str, kept: str, then: str) -> Page:
+    """The proof before a deed at the path ``then``, whose form is ``kept`` for afterwards."""
+    return msgspec.structs.replace(_prove(visit, back, "", kept, then), status=403)
 
 
 @screen("/account/code")
@@ -223,7 +232,21 @@ def _password(visit: Visit, field: str = "", wrong: str = "") -> Page:
     )
 
 
-def _prove(visit: Visit, back: str, wrong: str = "") -> Page:
+def _go_on(visit: Visit, back: str, kept: str, then: str, token: str) -> Page:
+    """Proved: the form as it was filled in, to be sent with one press."""
+    visit.token = token
+    visit.__dict__.pop("csrf", None)  # the new session has a token of its own for forms
+    return Page(
+        "account/go_on.html",
+        title=visit.words.text("Proved"),
+        values={"back": back, "then": then, "fields": Form.fields_kept(kept)},
+        crumbs=_crumbs(visit.words),
+        css=_CSS,
+        token=token,
+    )
+
+
+def _prove(visit: Visit, back: str, wrong: str = "", kept: str = "", then: str = "") -> Page:
     record = visit.people.record_of(visit.token)
     door = entrance_of(visit)
     label = visit.settings.oidc_label or visit.words.text("your institution")
@@ -232,6 +255,8 @@ def _prove(visit: Visit, back: str, wrong: str = "") -> Page:
         title=visit.words.text("Prove that it is you"),
         values={
             "back": back,
+            "kept": kept,
+            "then": then,
             "wrong": wrong,
             "factor": record.second_factor,
             "by_code": bool(record.totp_secret or record.recovery),

@@ -11,6 +11,7 @@ from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, listing
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 from xinglin.words import N_
 
@@ -87,7 +88,7 @@ def budget(visit: Visit, data_set: str) -> Page:
     )
 
 
-@act("/budgets/{data_set:str}/cap", roles=HOSPITAL)
+@act("/budgets/{data_set:str}/cap", roles=HOSPITAL, fresh_s=FRESH_S)
 def cap(visit: Visit, form: Form, data_set: str) -> Done:
     """Set what may be spent of a data set, by everybody or by one study."""
     visit.calls.budgets.cap(data_set, _cap_of(form.needed("rho")), form.text("study"))

@@ -8,6 +8,7 @@ from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 from xinglin.words import N_
 
@@ -114,7 +115,7 @@ def decide(visit: Visit, form: Form, number: str, verb: str) -> Done:
     return Done("/links", _(DEEDS[verb]))
 
 
-@act("/links/{number:str}/unlink", roles=ROLE)
+@act("/links/{number:str}/unlink", roles=ROLE, fresh_s=FRESH_S)
 def unlink(visit: Visit, form: Form, number: str) -> Done:
     """Part the two records of a pair; no rule links them again."""
     found = visit.calls.links.pair(_number(number))

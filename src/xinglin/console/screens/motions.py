@@ -170,7 +170,7 @@ def motion_page(visit: Visit, motion: str) -> Page:
     )
 
 
-@act("/motions/{motion:str}/vote", roles=ETHICS)
+@act("/motions/{motion:str}/vote", roles=ETHICS, fresh_s=FRESH_S)
 def vote(visit: Visit, form: Form, motion: str) -> Done:
     """Vote once, blind."""
     choice = form.needed("choice")
@@ -190,7 +190,7 @@ def recuse(visit: Visit, form: Form, motion: str) -> Done:
     return Done(f"/motions/{motion}", visit.words.text("Noted: you do not vote on this, nor see the votes."))
 
 
-@act("/motions/{motion:str}/resolve", roles=ETHICS)
+@act("/motions/{motion:str}/resolve", roles=ETHICS, fresh_s=FRESH_S)
 def resolve(visit: Visit, form: Form, motion: str) -> Done:
     """As a chair: open and count the votes, and sign what they come to."""
     visit.calls.motion(motion)

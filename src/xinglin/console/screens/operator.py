@@ -12,6 +12,7 @@ from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import PAGE_ROWS, Column, Empty, Filter, listing
 from xinglin.console.members_shown import member_row, member_state
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.screens.regulator import TROUBLES
 from xinglin.console.visit import Form, Visit
 from xinglin.wire.studies import STATES, StudyLine
@@ -92,7 +93,7 @@ def participants(visit: Visit) -> Page:
     )
 
 
-@act("/participants/invite", roles=ROLES)
+@act("/participants/invite", roles=ROLES, fresh_s=FRESH_S)
 def invite(visit: Visit, form: Form) -> Page:
     """One line that admits one participant once. It is shown once and kept nowhere here."""
     _ = visit.words.text
@@ -219,7 +220,7 @@ def extend(visit: Visit, form: Form, application: str) -> Done:
     return Done(f"/hub/applications/{application}", visit.words.text("Extended, once."))
 
 
-@act("/hub/applications/{application:str}/decide", roles=ROLES)
+@act("/hub/applications/{application:str}/decide", roles=ROLES, fresh_s=FRESH_S)
 def decide(visit: Visit, form: Form, application: str) -> Done:
     """Decide on an application."""
     _calls(visit).decide(application, form.needed("outcome"), form.needed("text"))
@@ -248,7 +249,7 @@ def products(visit: Visit) -> Page:
     )
 
 
-@act("/hub/products/withdraw", roles=ROLES)
+@act("/hub/products/withdraw", roles=ROLES, fresh_s=FRESH_S)
 def withdraw(visit: Visit, form: Form) -> Done:
     """Hand a product to nobody any more."""
     _calls(visit).withdraw(form.needed("product"))
@@ -270,7 +271,7 @@ def federation(visit: Visit) -> Page:
     )
 
 
-@act("/hub/federation", roles=ROLES)
+@act("/hub/federation", roles=ROLES, fresh_s=FRESH_S)
 def federate(visit: Visit, form: Form) -> Done:
     """Read a participant's catalog from now on, or forget it."""
     address = form.text("address")

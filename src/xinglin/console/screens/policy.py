@@ -12,6 +12,7 @@ from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField, NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.policy_form import draft_of, form_choices, policy_of_form, rows_of
 from xinglin.console.policy_words import sentences
 from xinglin.console.visit import Form, Visit
@@ -105,7 +106,7 @@ def simulate(visit: Visit, form: Form, proposal: str) -> Page:
     return _proposed(visit, visit.calls.policy.house(), proposal, visit.calls.policy.simulate(proposal, visit.by))
 
 
-@act("/policy/proposals/{proposal:str}/confirm", roles=ROLE)
+@act("/policy/proposals/{proposal:str}/confirm", roles=ROLE, fresh_s=FRESH_S)
 def confirm(visit: Visit, form: Form, proposal: str) -> Done:
     """Put the proposal in force: another person than who proposed it."""
     visit.calls.policy.confirm(proposal, form.needed("simulation"), visit.by)

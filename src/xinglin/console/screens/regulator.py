@@ -12,6 +12,7 @@ from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, Filter, listing
 from xinglin.console.members_shown import member_row, member_state
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 from xinglin.trust.leaves import REASONS
 from xinglin.wire.product_orders import ORDER_REASONS
@@ -210,14 +211,14 @@ def policy(visit: Visit) -> Page:
     )
 
 
-@act("/oversight/freeze", roles=ROLES, fresh_s=900.0)
+@act("/oversight/freeze", roles=ROLES, fresh_s=FRESH_S)
 def freeze(visit: Visit, form: Form) -> Done:
     """Stop everything that rests on a subject."""
     index = _calls(visit).freeze(form.needed("subject"))
     return Done(f"/evidence/{index}", visit.words.text("Frozen. No hospital releases anything for it any more."))
 
 
-@act("/oversight/participants/{did:str}/revoke", roles=ROLES, fresh_s=900.0)
+@act("/oversight/participants/{did:str}/revoke", roles=ROLES, fresh_s=FRESH_S)
 def revoke(visit: Visit, form: Form, did: str) -> Done:
     """End a participant's keys, for good."""
     if not form.ticked("sure"):
@@ -226,7 +227,7 @@ def revoke(visit: Visit, form: Form, did: str) -> Done:
     return Done(f"/evidence/{index}", visit.words.text("Keys ended: nothing that they sign counts from here on."))
 
 
-@act("/oversight/withdraw", roles=ROLES, fresh_s=900.0)
+@act("/oversight/withdraw", roles=ROLES, fresh_s=FRESH_S)
 def withdraw(visit: Visit, form: Form) -> Done:
     """Order that a product goes."""
     found = _calls(visit).withdraw(form.needed("product"), form.needed("reason"))
@@ -234,7 +235,7 @@ def withdraw(visit: Visit, form: Form) -> Done:
     return Done(path, visit.words.text("Withdrawn: the hub hands it to nobody any more."))
 
 
-@act("/oversight/policy", roles=ROLES, fresh_s=900.0)
+@act("/oversight/policy", roles=ROLES, fresh_s=FRESH_S)
 def sign_policy(visit: Visit, form: Form) -> Done:
     """Sign the policy that today's members make."""
     index = _calls(visit).sign_policy()

@@ -12,6 +12,7 @@ from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
 from xinglin.console.listing import Column, Empty, listing
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.result_charts import charts_of
 from xinglin.console.visit import Form, Visit
 from xinglin.words import N_
@@ -77,7 +78,7 @@ def review_page(visit: Visit, held: str, run: str) -> Page:
     )
 
 
-@act("/reviews/{held:str}/{run:str}/vote", roles=REVIEWER)
+@act("/reviews/{held:str}/{run:str}/vote", roles=REVIEWER, fresh_s=FRESH_S)
 def vote(visit: Visit, form: Form, held: str, run: str) -> Done:
     """Vote on exactly what was looked at."""
     choice = form.needed("choice")
