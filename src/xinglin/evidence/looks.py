@@ -344,7 +344,11 @@ def _check_before(before: LookProof, proof: LookProof) -> None:
     if not same or proof.pages[: len(before.pages)] != before.pages:
         raise BadLooks("The book begins otherwise than the earlier proof showed.", why="Its history was rewritten.")
     if not {one.place for one in before.places} <= {one.place for one in proof.places}:
-        raise BadLooks("A place of the person's in the earlier proof is not in this one.")
+        raise BadLooks(
+            "A place of the person's in the earlier proof is not in this one.",
+            why="A record was unlinked from the person or erased since, or the book's history was rewritten.",
+            remedy="Ask the hospital which; the earlier proof still holds for what it shows.",
+        )
 
 
 def page_commitment(page: Page, salt: bytes) -> dict[str, str]:

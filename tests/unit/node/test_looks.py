@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from xinglin.cli.app import app
 from xinglin.evidence.looks import BadLooks, against_log, verify_looks
 from xinglin.evidence.policy import parse_policy
+from xinglin.kernel.limits import Limit
 from xinglin.lake.delta import Lake
 from xinglin.node.care import CareDoor
 from xinglin.node.consent import withdraw
@@ -26,6 +27,7 @@ from xinglin.node.looks_clock import DAY_MS, is_due, next_page
 from xinglin.node.looks_counted import code_of, codes_of, counted, counted_file
 from xinglin.node.looks_keeper import LookKeeper
 from xinglin.node.settings import NodeSettings
+from xinglin.stores import look_book
 from xinglin.stores.look_book import LookBook
 from xinglin.terms.care import CareFacts, LookupRequest
 from xinglin.testing.asker import Asker, furnish
@@ -358,6 +360,28 @@ async def test_the_verbs_say_the_same_and_verify_what_was_taken_home(space: Host
     assert again.exit_code == 0 and msgspec.json.decode(again.stdout)["looks"] == said["looks"]
     file.write_bytes(file.read_bytes().replace(b'"number": 1', b'"number": 2', 1))
     assert (await asyncio.to_thread(CliRunner().invoke, app, ["--json", "verify", str(file)])).exit_code == 4
+
+
+async def test_what_one_page_does_not_hold_is_on_the_next_ones_in_the_same_turn(
+    space: HostileHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hospital = space.hospitals["a"]
+    person, _ = two(hospital)
+    _, run = await ran(space, "study-many", sql="SELECT age, sex FROM cardiac WHERE age >= 40")
+    monkeypatch.setattr(look_book, "LOOKS_AT_ONCE", Limit("looks on one page", 1, "looks"))
+    enrol(hospital.folder, SETTINGS, person)
+    complain(hospital.folder, SETTINGS, person, "", "Not me.")
+    kept, book = keeper(hospital), LookBook.in_folder(hospital.folder)
+    before = book.last_page()
+    await kept.turn()
+    kept.close()
+    last = book.last_page()
+    assert before is not None and last is not None and last.page.number >= before.page.number + 2
+    assert book.waiting() == 0 and last.page.upto > before.page.upto
+    proof = prove(hospital.folder, SETTINGS, person)
+    assert run in {subject for page in proof.pages for subject in page.covers}
+    assert against_log(proof, entries(hospital)) == ()
+    book.close()
 
 
 async def test_a_page_of_which_the_log_has_not_told_yet_takes_nothing_away(space: HostileHub) -> None:
