@@ -26,6 +26,7 @@ from xinglin.records.tabular.mapping import parse_mapping
 from xinglin.trust.key_file import key_file_bytes
 from xinglin.trust.keys import PrivateKeys
 
+NEXT = "2024-03-02"
 HOSTILE = '"><script>alert(1)</script>'
 CHECK = "plausibility.range_8310-5_cel.observation.value_number"
 SCREENS: tuple[str, ...] = (
@@ -54,6 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         opened.ledger.register(Source(name, media_type="text/csv", mapping=text), system_clock())
     first, *others = rows().splitlines()
     odd = "\n".join([f'{first},"{HOSTILE.replace(chr(34), chr(34) * 2)}"', *(f"{one},x" for one in others)])
+    later = re.sub(r"(?m)^(\d+),", r"9\1,", rows().replace(DAY, NEXT))
+    opened.raw.keep_all([Received(later.encode(), "his", "text/csv", system_clock())])
     opened.raw.keep_all([Received(odd.encode(), "his", "text/csv", system_clock())])
     opened.raw.keep_all([Received(b"patient_id,gender\n1,F\n2,M\n3,F\n", "bare", "text/csv", system_clock())])
     opened.intake.drain()
@@ -100,7 +103,7 @@ def test_every_screen_is_the_hospitals_alone_and_escapes_what_it_shows(language:
 
 def test_the_feeds_of_tables_are_listed_with_what_came_in(hall: Hall) -> None:
     found = {one["name"]: one for one in json.loads(hall.get("/mapping/tables?as=json", "hospital").content)}
-    assert found["his"]["mapping"] == "his.toml" and found["his"]["tables"] == 1
+    assert found["his"]["mapping"] == "his.toml" and found["his"]["tables"] == 2
     assert found["bare"]["mapping"] == "" and found["bare"]["unread"] == 1
     fills = json.loads(hall.get("/mapping/tables/his?as=json", "hospital").content)
     assert {
@@ -215,7 +218,7 @@ def test_checks_run_beside_the_page_and_are_kept(hall: Hall) -> None:
     rows = json.loads(hall.get("/quality?as=json&state=failed", "hospital").content)
     assert CHECK in {one["check"] for one in rows} and all(one["state_words"] == "failed" for one in rows)
     csv = hall.get("/quality?as=csv&severity=error", "hospital").content.decode("utf-8-sig")
-    assert csv.startswith("severity_words,check")
+    assert csv.startswith("severity_words,means,failing")
     one = unescape(hall.get(f"/quality/check/{CHECK}", "hospital").text)
     assert "Observation/7" not in one, "rows are read when asked for"
     shown = hall.get(f"/quality/check/{CHECK}?rows=shown", "hospital").text
@@ -256,6 +259,10 @@ def test_a_day_is_summed_up_when_it_is_over(hall: Hall) -> None:
     assert hall.post("/quality/drift", "hospital", day=DAY).status_code == 303
     page = unescape(waited(hall, "/quality/drift"))
     assert f"{DAY}: days summed up:" in page
+    assert "no day was summed up" not in page and "One day is summed up" in page
+    hall.post("/quality/drift", "hospital", day=NEXT)
+    drawn = unescape(waited(hall, "/quality/drift"))
+    assert f"From {DAY} to {NEXT}; the newest day has 40 rows." in drawn and "<svg" in drawn
     hall.post("/quality/drift", "hospital", day="2999-01-01")
     assert "This day is not over" in waited(hall, "/quality/drift")
     assert hall.post("/quality/drift", "hospital", day="yesterday").status_code == 422

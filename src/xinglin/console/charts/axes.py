@@ -14,13 +14,17 @@ _TINY = 1e-290
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """Values from ``low`` to ``high`` on units from ``start`` to ``end``; ``log`` for ratios, all above 0."""
+    """Values from ``low`` to ``high`` on units from ``start`` to ``end``; ``log`` for ratios, all above 0.
+
+    ``whole``: ticks stand at whole numbers alone.
+    """
 
     low: float
     high: float
     start: float
     end: float
     log: bool = False
+    whole: bool = False
 
     def at(self, value: float) -> float:
         """Where a value stands; one outside stands at the edge."""
@@ -33,7 +37,8 @@ class Scale(msgspec.Struct, frozen=True):
         """Round values between ``low`` and ``high``, about as many as wanted."""
         if self.log:
             return _log_ticks(self.low, self.high, wanted)
-        return nice_ticks(self.low, self.high, wanted)
+        found = nice_ticks(self.low, self.high, wanted)
+        return tuple(one for one in found if float(one).is_integer()) if self.whole else found
 
 
 def scale_of(

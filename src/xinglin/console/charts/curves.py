@@ -43,9 +43,13 @@ def lines(
     counted: str = "",
     description: str = "",
     zero: bool = False,
+    whole: bool = False,
     say: Say = english,
 ) -> Chart:
-    """Lines over a number; each has a dash and a marker of its own, and is named in the legend."""
+    """Lines over a number; each has a dash and a marker of its own, and is named in the legend.
+
+    ``whole``: what it is over is counted, such as runs: ticks under it stand at whole numbers alone.
+    """
     _ = say
     points = [one for line in series for one in line.points]
     CHART_SERIES.check(len(series))
@@ -59,7 +63,7 @@ def lines(
         return sheet.empty(_("There is nothing to show yet."))
     top = _legend(sheet, [line.name for line in series])
     tall = scale_of((one.y for one in points), 206, top, zero=zero)
-    wide_ = Scale(min(one.x for one in points), max(one.x for one in points), 52, SHEET - 12)
+    wide_ = Scale(min(one.x for one in points), max(one.x for one in points), 52, SHEET - 12, whole=whole)
     left_axis(sheet, tall, 52, SHEET - 12, say=counted)
     for number, line in enumerate(series):
         path = "".join(

@@ -76,12 +76,12 @@ def checks(visit: Visit) -> Page:
         "quality",
         (
             Column("severity_words", _("Severity")),
-            Column("check", _("Check"), "id", link="/quality/check/{check}"),
-            Column("means", _("What a failing row is")),
+            Column("means", _("What a failing row is"), link="/quality/check/{check}"),
             Column("failing", _("Failing rows"), "number"),
             Column("rows", _("Rows"), "number"),
             Column("share", _("Share"), "percent"),
             Column("state_words", _("State")),
+            Column("check", _("Check"), "id"),
         ),
         rows,
         empty=empty,
@@ -376,7 +376,7 @@ def _trend(visit: Visit, runs: tuple[Scorecard, ...]) -> Chart:
     )
     drawn = lines(
         _("Failed checks, run by run"), series, across=_("Run"), counted=_("Failed checks"), description=told,
-        zero=True, say=_,
+        zero=True, whole=True, say=_,
     )  # fmt: skip
     rows = tuple(
         (visit.words.instant(card.at), *(visit.words.number(found[key]) for key in SEVERITIES))
@@ -391,7 +391,7 @@ def _of_check(visit: Visit, found: list[tuple[int, CheckResult]]) -> Chart:
     told = _("Newest share of failing rows: %(share)s.", share=words.percent(found[-1][1].share))
     drawn = lines(
         _("Share of failing rows, run by run"), [Line(_("Share"), points)], across=_("Run"), counted="%",
-        description=told, zero=True, say=_,
+        description=told, zero=True, whole=True, say=_,
     )  # fmt: skip
     rows = tuple(
         (words.instant(at), words.number(one.failing), words.number(one.rows), words.percent(one.share))
@@ -413,7 +413,7 @@ def _volume(visit: Visit, name: str, days: list[Any]) -> Chart | None:
     )  # fmt: skip
     drawn = lines(
         _("Rows a day: %(name)s", name=name), [Line(name, points)], across=_("Day"), counted=_("Rows"),
-        description=told, zero=True, say=_,
+        description=told, zero=True, whole=True, say=_,
     )  # fmt: skip
     rows = tuple((one.day, words.number(one.rows), words.number(len(one.codes))) for one in days)
     return msgspec.structs.replace(drawn, columns=(_("Day"), _("Rows"), _("Different local codes")), rows=rows)
