@@ -348,8 +348,9 @@ async def _events(console: Console, route: Route, visit: Visit, given: Mapping[s
                 yield b"event: end\ndata: end\n\n"
                 break
             await asyncio.sleep(route.every_s)
-    except Exception as error:  # the head is sent: all that is left is to tell the log, and to end
+    except Exception as error:  # the head is sent: no page can tell it any more
         log.error("a defect in a live part of %s", route.path, exc_info=error)
+        raise
     finally:
         streams.leave(who)
 
