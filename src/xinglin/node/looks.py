@@ -28,7 +28,7 @@ from xinglin.node.looks_counted import code_of, codes_of
 from xinglin.node.looks_store import open_look_book
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import open_node_database
-from xinglin.stores.look_book import LookBook
+from xinglin.stores.look_book import LookBook, Opened
 from xinglin.wire.errors import Refused
 
 COMPLAINT_WORDS = Limit("words of a complaint", 2_000, "characters")
@@ -85,7 +85,8 @@ def enrol(folder: Path, settings: NodeSettings, person: str, clock: Clock = syst
     with _book(folder, settings) as book:
         codes = codes_of(folder, settings, person)
         _check_taken(book, codes, person)
-        made = sum(book.note(_enrolment(code, person, clock), (code,)) for code in codes)
+        fresh = [code for code in codes if not book.knows(_place_name(code))]
+        made = sum(book.note(_enrolment(code, person, clock), (code,)) for code in fresh)
         _check_taken(book, codes, person)  # of two who ask at once the later one is told
         return made
 
@@ -109,8 +110,8 @@ def _check_taken(book: LookBook, codes: Iterable[bytes], person: str) -> None:
             )
 
 
-def prove(folder: Path, settings: NodeSettings, person: str) -> LookProof:
-    """The proof of a person's whole list, as far as pages are in the log.
+def prove(folder: Path, settings: NodeSettings, person: str, opened: Opened | None = None) -> LookProof:
+    """The proof of a person's whole list, as far as pages are in the log. ``opened``: pages that were before.
 
     Raises ``NotYet`` before ``enrol`` is on a page, ``PlaceTaken`` where a place is somebody else's, and
     ``ListTooLong`` where the proof would be larger than programs read.
@@ -123,7 +124,7 @@ def prove(folder: Path, settings: NodeSettings, person: str) -> LookProof:
         until, receipt = _newest(folder, settings, book)
         if not until or len(places) != len(codes) or not all(book.look(_place_name(code)) for code in codes):
             raise _not_yet(settings)
-        proofs = tuple(book.place_proof(place, until) for place in places)
+        proofs = tuple(book.place_proof(place, until, opened) for place in places)
         if not all(_is_enrolled(one, person) for one in proofs):
             raise _not_yet(settings)
         pages = tuple(row.page for row in book.pages(until=until))
@@ -166,9 +167,12 @@ def page_by(folder: Path, settings: NodeSettings, clock: Clock = system_clock) -
         return next_page(book, clock(), round(settings.looks_page_s * 1000))
 
 
-def shown(folder: Path, settings: NodeSettings, person: str, policy: str) -> LooksShown:
-    """A person's list, checked now by ``policy`` (tlog-policy text); raises ``NotYet`` or what does not hold."""
-    proof = prove(folder, settings, person)
+def shown(folder: Path, settings: NodeSettings, person: str, policy: str, opened: Opened | None = None) -> LooksShown:
+    """A person's list, checked now by ``policy`` (tlog-policy text); raises ``NotYet`` or what does not hold.
+
+    ``opened``: the person's pages that were opened before, which need not be again.
+    """
+    proof = prove(folder, settings, person, opened)
     verified = verify_looks(proof, parse_policy(policy))
     with _book(folder, settings) as book:
         waiting = tuple(look for one in proof.places for look in book.looks_at(one.place, len(proof.pages)))

@@ -73,8 +73,14 @@ def _linked(folder: Path, settings: NodeSettings, person: str) -> set[str]:
     lake = Lake(place)
     if not place.is_dir() or PERSON_LINK not in lake.names():
         return set()
+    import pyarrow.compute as pc
+
     columns = ["patient", "person", "version_at", "recorded_at"]
-    rows = lake.open(PERSON_LINK).to_pyarrow_table(columns=columns).to_pylist()
+    links = lake.open(PERSON_LINK).to_pyarrow_dataset()
+    # A record that is the person's has a row that says so; all rows of those records tell whether it still holds.
+    meant = links.to_table(columns=["patient"], filter=pc.field("person") == person).column("patient").to_pylist()
+    asked = pc.field("patient").isin(sorted({person, *meant}))
+    rows = links.to_table(columns=columns, filter=asked).to_pylist()
     rows.sort(key=lambda row: (row["version_at"], row["recorded_at"]))
     now = {row["patient"]: row["person"] for row in rows}
     records = {record for record, said in now.items() if said == person}

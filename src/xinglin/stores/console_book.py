@@ -151,13 +151,15 @@ class BookStore(SqliteLogStore):
 
     # --- reading -------------------------------------------------------------------------------
 
-    def of_kinds(self, kinds: Sequence[str], batch: int = 2048) -> Iterator[tuple[int, bytes]]:
-        """Confirmed entries of these kinds with their indices, oldest first."""
+    def of_kinds(self, kinds: Sequence[str], batch: int = 2048, *, party: str = "") -> Iterator[tuple[int, bytes]]:
+        """Confirmed entries of these kinds with their indices, oldest first; ``party``: those of one participant."""
         marks = ",".join("?" * len(kinds))
+        table = "mention" if party else "said"
+        named = f"mention.word = {word_key(party)} AND mention.role = {PARTY} AND" if party else ""
         query = (
-            "SELECT said.idx, entry.body FROM said JOIN entry ON entry.idx = said.idx WHERE said.idx > ?"  # noqa: S608
-            " AND said.idx < (SELECT size FROM book)"
-            f" AND said.kind IN (SELECT id FROM kind WHERE name IN ({marks})) ORDER BY said.idx LIMIT ?"
+            f"SELECT {table}.idx, entry.body FROM {table} JOIN entry ON entry.idx = {table}.idx"  # noqa: S608
+            f" WHERE {named} {table}.idx > ? AND {table}.idx < (SELECT size FROM book)"
+            f" AND {table}.kind IN (SELECT id FROM kind WHERE name IN ({marks})) ORDER BY {table}.idx LIMIT ?"
         )
         at = -1
         while True:

@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 from pathlib import Path
 
 import msgspec
@@ -69,10 +69,12 @@ class _Kept(msgspec.Struct, frozen=True):
 class OpenedPage(msgspec.Struct, frozen=True):
     """A page opened for one place (``opening`` None: it has no such place), and its looks there by commitment."""
 
-    number: int
-    page: Page
     opening: Opening | None
-    looks: tuple[tuple[str, Look], ...]
+    looks: tuple[tuple[str, OpenLook], ...] = ()
+
+
+Opened = MutableMapping[tuple[int, int], OpenedPage]
+"""Pages by place and number that were opened before: what a page says of a place is the same for ever."""
 
 
 class LookBook:
@@ -264,24 +266,32 @@ class LookBook:
 
     # --- proofs ------------------------------------------------------------------------------
 
-    def place_proof(self, place: int, until: int) -> PlaceProof:
-        """Every page up to ``until``, opened for one place; in memory is one mark at a time, up to the place."""
+    def place_proof(self, place: int, until: int, opened: Opened | None = None) -> PlaceProof:
+        """Every page up to ``until``, opened for one place; those that are not among ``opened`` are added there."""
+        before = {} if opened is None else opened
         openings: list[Opening | None] = []
         looks: list[tuple[str, OpenLook]] = []
         for row in self.pages(until=until):
-            if place >= row.page.capacity:
-                openings.append(None)
-                continue
-            parts, shown = {}, {}
-            for one in self._walk(sql.ON_PAGE, _ROWS, onto=row.page.number):
-                parts[one.commitment] = _part(one.mark, place // BLOCK)
-                if is_marked(parts[one.commitment], place % BLOCK):
-                    shown[one.commitment] = OpenLook(one.look, one.salt)
-            opening = opening_of(self._page_key(row.page.number), place, parts, row.level)
-            openings.append(opening)
-            looks += [(name, shown[name]) for name in opening.looks]
+            key = place, row.page.number
+            found = before.get(key)
+            if found is None:
+                found = before[key] = self._opened(place, row)
+            openings.append(found.opening)
+            looks += found.looks
         links = tuple(chain(place, ((name, one.look) for name, one in looks)))
         return PlaceProof(place, tuple(openings), tuple(one for _, one in looks), links[-1].digest if links else "")
+
+    def _opened(self, place: int, row: PageRow) -> OpenedPage:
+        """One page, opened for a place; in memory is one mark at a time, up to the place."""
+        if place >= row.page.capacity:
+            return OpenedPage(None)
+        parts, shown = {}, {}
+        for one in self._walk(sql.ON_PAGE, _ROWS, onto=row.page.number):
+            parts[one.commitment] = _part(one.mark, place // BLOCK)
+            if is_marked(parts[one.commitment], place % BLOCK):
+                shown[one.commitment] = OpenLook(one.look, one.salt)
+        opening = opening_of(self._page_key(row.page.number), place, parts, row.level)
+        return OpenedPage(opening, tuple((name, shown[name]) for name in opening.looks))
 
     def looks_at(self, place: int, after_page: int) -> tuple[Look, ...]:
         """What concerns a place and is on no page up to ``after_page`` yet, in order."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from xinglin.node.consent_preview import Touched
     from xinglin.node.settings import NodeSettings
     from xinglin.stores.consent_register import ChoiceReceipt
+    from xinglin.stores.look_book import Opened
     from xinglin.terms.consent import Choice
 
 SOURCE = "the person, in the console"
@@ -35,6 +39,28 @@ SWITCHES: dict[str, Where] = {
 _RECENT_MS = 30 * 86_400_000
 _READ = ("lookup", "break-glass", "delivered")
 """Kinds of leaves that a person's list is held against."""
+
+
+class _Visitors:
+    """Opened pages of the newest visitors: each page says the same of a person's place for ever."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[Hashable, Opened] = OrderedDict()
+
+    def of(self, person: Hashable) -> Opened:
+        """The pages of one person; whoever opens more adds them."""
+        with self._lock:
+            found = self._held.setdefault(person, {})
+            self._held.move_to_end(person)
+            while len(self._held) > VISITORS:
+                self._held.popitem(last=False)
+            return found
+
+
+VISITORS = 256
+"""Of so many patients opened pages are kept: a year of them is a quarter of a megabyte."""
+OPENED = _Visitors()
 
 
 class MyLooks(msgspec.Struct, frozen=True):
@@ -127,10 +153,12 @@ class PatientCalls(SeatCalls):
         enrol(self.seat.folder, self._settings(), self.subject, self.lines.clock)
         book = self.lines.book(self.seat.folder)
         policy = book.record.policy_text
-        found = shown(self.seat.folder, self._settings(), self.subject, policy)
+        opened = OPENED.of((self.seat.folder, self.subject))
+        found = shown(self.seat.folder, self._settings(), self.subject, policy, opened)
         if book.size <= found.verified.entry.index:
             book.refresh()
-        entries = ((index, decode_entry(data)) for index, data in book.store.of_kinds(_READ))
+        leaves = book.store.of_kinds(_READ, party=found.proof.node)
+        entries = ((index, decode_entry(data)) for index, data in leaves)
         return MyLooks(found.verified, found.proof, against_log(found.proof, entries), found.waiting, book.size, policy)
 
     def page_by(self) -> Instant:
