@@ -69,7 +69,7 @@ class AccessDesk:
         published: Publications | None = None,
     ) -> None:
         self._members, self.approvals, self.access = members, approvals, access
-        self._published = published or Publications(store.publications)
+        self.published = published or Publications(store.publications)
         self.keys, self.clock = keys, clock
         self._folded: dict[str, Application] = {}
         self._resolved: dict[str, tuple[str, str, Form]] = {}
@@ -82,7 +82,7 @@ class AccessDesk:
     def check(self, form: Form) -> Checked:
         """Everything at once: gaps, and the machine's look at each hospital."""
         found = gaps(form, self.clock())
-        screenings = screen(form, self._published.named(form.data.data_set), self.clock()) if not found else ()
+        screenings = screen(form, self.published.named(form.data.data_set), self.clock()) if not found else ()
         return Checked(not found, found, screenings)
 
     def save(self, owner: str, call: DraftCall) -> DraftView:
@@ -178,9 +178,9 @@ class AccessDesk:
             self.approvals.reviewed.get(found.form.study, ()),
         )
 
-    def screenings(self, found: Application) -> tuple[Screening, ...]:
-        """What each hospital's published facts say to the form."""
-        return screen(found.form, self._published.named(found.form.data.data_set), self.clock())
+    def screenings(self, found: Application, rows: Sequence[tuple[str, bytes]] | None = None) -> tuple[Screening, ...]:
+        """What each hospital's published facts say to the form. ``rows``: what is published, where somebody has it."""
+        return screen(found.form, self.published.named(found.form.data.data_set, rows), self.clock())
 
     def views(self, asker: str) -> tuple[ApplicationView, ...]:
         """Every application that the asker has a part in."""

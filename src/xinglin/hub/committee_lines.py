@@ -11,6 +11,7 @@ from xinglin.access.application import Application
 from xinglin.access.ports import MotionRow
 from xinglin.access.review import REVIEW_STATES, is_over
 from xinglin.hub.access_desk import AccessDesk
+from xinglin.hub.agreement_index import Indexed
 from xinglin.kernel.instants import Instant
 from xinglin.wire.committee_work import COMMITTEE_PAGE, COUNT, PUT, VOTE, CommitteeLine, CommitteePage
 
@@ -48,7 +49,9 @@ def committee_page(
             kept.append((line, one))
     kept.sort(key=lambda pair: (pair[0].due or _LAST) if waiting else -pair[0].since)
     page = kept[max(0, offset) : max(0, offset) + max(0, most)]
-    return CommitteePage(tuple(_whole(desk, *pair) for pair in page), len(kept), tuple(sorted(present)))
+    offers, published = desk.offers.by_study(), desk.published.rows()
+    lines = (_whole(desk, line, one, offers.get(one.form.study, ()), published) for line, one in page)
+    return CommitteePage(tuple(lines), len(kept), tuple(sorted(present)))
 
 
 def _motions(desk: AccessDesk) -> dict[str, list[MotionRow]]:
@@ -85,9 +88,15 @@ def _line(
     return line
 
 
-def _whole(desk: AccessDesk, line: CommitteeLine, one: Application) -> CommitteeLine:
-    _tasks, waiting, waiting_zh = desk.waiting(one)
-    found = desk.screenings(one)
+def _whole(
+    desk: AccessDesk,
+    line: CommitteeLine,
+    one: Application,
+    offers: Sequence[Indexed],
+    published: Sequence[tuple[str, bytes]],
+) -> CommitteeLine:
+    _tasks, waiting, waiting_zh = desk.waiting(one, desk.offered(one, offers))
+    found = desk.screenings(one, published)
     worst = max(found, key=lambda each: _VERDICTS.index(each.verdict), default=None)
     reasons = tuple(dict.fromkeys(reason for each in found for reason in each.reasons))
     return msgspec.structs.replace(

@@ -29,9 +29,10 @@ class Publications:
         """What a provider published. Raises ``MalformedMessage`` for what is no description."""
         return self._of(provider, data).descriptions
 
-    def named(self, data_set: str) -> dict[str, DataSetDescription]:
-        """The description of one data set by each provider that publishes it."""
-        told = ((provider, self._of(provider, data).by_name.get(data_set)) for provider, data in self.rows())
+    def named(self, data_set: str, rows: Sequence[tuple[str, bytes]] | None = None) -> dict[str, DataSetDescription]:
+        """The description of one data set by each provider that publishes it. ``rows``: where somebody has them."""
+        known = self.rows() if rows is None else rows
+        told = ((provider, self._of(provider, data).by_name.get(data_set)) for provider, data in known)
         return {provider: found for provider, found in told if found is not None}
 
     def _of(self, provider: str, data: bytes) -> _Decoded:

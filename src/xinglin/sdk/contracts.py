@@ -52,7 +52,7 @@ def apply_for(
     ``hospitals``: DIDs, by default all that publish ``data_set``. Raises ``NoAgreement``, ``NotThisStudy``,
     ``NotThisAgreement`` and ``BadRules``; then nothing was sent.
     """
-    publishing = space.data_sets().get(data_set, {})
+    publishing = space.data_sets(data_set).get(data_set, {})
     chosen = sorted(publishing if hospitals is None else hospitals)
     if not chosen or not set(chosen) <= set(publishing):
         raise NoAgreement(f"No chosen hospital publishes {data_set!r}.", remedy="See space.data_sets().")

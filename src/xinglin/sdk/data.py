@@ -54,7 +54,7 @@ class Data:
     def __init__(self, study: Asking, sql: str, held: dict[str, Held]) -> None:
         self.study, self.sql = study, sql
         space = study.space
-        described = space.data_sets().get(study.data_set, {})
+        described = space.data_sets(study.data_set).get(study.data_set, {})
         said = space.packs_said.get(study.data_set, {})
         self.scope: Scope = scope_of(sql, held, described, space.names(), said)
 

@@ -121,7 +121,7 @@ class Study:
     def views(self) -> dict[str, tuple[str, ...]]:
         """What the study's SQL may name: each view of the agreements and its columns. From published facts; no row."""
         found: dict[str, tuple[str, ...]] = {}
-        published = self.space.data_sets().get(self.data_set, {})
+        published = self.space.data_sets(self.data_set).get(self.data_set, {})
         for did, one in sorted(self._held.items()):
             if did in published:
                 found |= views_of(one.agreement.terms, published[did])
