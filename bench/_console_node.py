@@ -173,10 +173,10 @@ class BigHospital:
 
     async def _following(self) -> None:
         """Wait until the node trusts the log up to its reviewers."""
-        known, there = self.node.view.record.directory.participants, asyncio.Event()
+        there = asyncio.Event()
 
         def trusted() -> None:
-            if self.reviewers[-1].did in known:
+            if self.reviewers[-1].did in self.node.view.record.directory.participants:
                 there.set()
 
         self.node.view.on_trusted.append(trusted)
