@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, live, screen
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 from xinglin.words import N_
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 ROLE = ("hospital",)
 NAV = (Nav(roles=ROLE, path="/hospital/connect", label=N_("Connect a source"), order=100),)
 CSS = ("screens/hospital.css",)
-FRESH_S = 600.0
 COLUMNS_SHOWN = 100
 UNREAD_SHOWN = 20
 _SOURCE = "/hospital/connect/source"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Page, Same, Step, act, live, screen
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 
 ROLE = ("hospital",)
 CSS = ("screens/hospital.css",)
-FRESH_S = 600.0
 _HERE = "/hospital/joining"
 
 
