@@ -14,6 +14,8 @@ from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Reason
 
 _PATIENCE_S, _LOOK_S = 60.0, 2.0
+COUNTS_KEPT = 500
+"""So many counts are remembered for a seat; those that were asked first go."""
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -45,6 +47,8 @@ class Counts:
         with self._turn:
             if key in self._found and self._found[key].state != "refused":
                 return
+            while len(self._found) >= COUNTS_KEPT:
+                self._found.pop(next(iter(self._found)))  # the one that was asked first
             self._found[key] = Count("asking")
         thread = threading.Thread(target=self._asked, args=key, daemon=True)
         thread.start()
@@ -57,7 +61,8 @@ class Counts:
             given: tuple[Reason, ...] = getattr(error, "reasons", ())
             found = Count("refused", error.what, reasons=given)
         with self._turn:
-            self._found[study, view] = found
+            if (study, view) in self._found:  # else it was forgotten meanwhile
+                self._found[study, view] = found
 
     def _counted(self, study: str, view: str) -> Count:
         from xinglin.sdk.feasibility import how_many

@@ -5,14 +5,13 @@ A run goes on whether or not anybody looks; the folder of the account is all tha
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from xinglin.console.calls.remembered import Remembered
 from xinglin.console.calls.seat_calls import Hit, Item
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
@@ -35,6 +34,8 @@ SEEN_RUNS = 200
 """Runs, newest first, whose state is asked of the hub for a list; of older ones the log tells."""
 ENDED_TOLD = 3
 """So many ended runs stand in the inbox, the newest; all of them are on their own page."""
+RUNS_LISTED = 2_000
+"""So many runs a list has, the newest; an older one is found by its id."""
 _RESULTS_KEPT, _SOON_MS = 64, 3 * 24 * 3600 * 1000
 _TELLING, _ENTRIES = frozenset({RELEASED, "refused", "ended"}), 3
 """Kinds of entries whose receipts are worth keeping, and how many of them a page offers."""
@@ -53,6 +54,14 @@ class RunLine(msgspec.Struct, frozen=True):
     at: Instant
     state: str
     hospitals: int
+
+
+class OwnRun(msgspec.Struct, frozen=True):
+    """A run as the account's folder has it: its id, its plan, and when it was asked."""
+
+    id: str
+    plan: Plan
+    at: Instant
 
 
 class RunShown(msgspec.Struct, frozen=True):
@@ -90,10 +99,9 @@ class RunCalls:
 
     def __init__(self, seat: Seat, lines: Lines) -> None:
         self._seat, self._lines = seat, lines
-        self._turn = threading.Lock()
-        self._plans: dict[str, tuple[Plan, Instant]] = {}
-        self._ended: dict[str, RunView] = {}
-        self._results: OrderedDict[str, StudyResult] = OrderedDict()
+        self._plans: Remembered[str, OwnRun] = Remembered(2 * RUNS_LISTED)
+        self._ended: Remembered[str, RunView] = Remembered(2 * RUNS_LISTED)
+        self._results: Remembered[str, StudyResult] = Remembered(_RESULTS_KEPT)
         self._account: Account | None = None
 
     # --- runs ------------------------------------------------------------------------------------
@@ -103,11 +111,11 @@ class RunCalls:
         with self._space() as space:
             titles = self._titles(space)
             found = []
-            for number, run in enumerate(self._own_runs()):
-                plan, at = self._plans[run]
+            for number, own in enumerate(self._own_runs()):
+                run, plan = own.id, own.plan
                 state = self._state(space, run) if number < SEEN_RUNS else ("done" if self._released(run) else "ended")
                 title = titles.get(plan.study, plan.study)
-                found.append(RunLine(run, plan.study, title, plan.algorithm, plan.sql, at, state, len(plan.roster)))
+                found.append(RunLine(run, plan.study, title, plan.algorithm, plan.sql, own.at, state, len(plan.roster)))
             return tuple(found)
 
     def run(self, run: str) -> RunShown:
@@ -152,12 +160,11 @@ class RunCalls:
         """
         plan, at = self._plan(run)
         with self._space() as space:
-            found = self._kept_result(run)
+            found = self._results.get(run)
             if found is None:
                 if self._view(space, run).state not in FINAL:
                     raise NotThere("The run is not over yet.", remedy="Follow it on its page.")
-                found = space.run(run).result()
-                self._keep_result(found)
+                found = self._results.put(run, space.run(run).result())
             proof = found.receipt.verify()
             title = self._titles(space).get(plan.study, plan.study)
             names = {did: name for did, name in space.names().items() if did in plan.roster}
@@ -169,23 +176,25 @@ class RunCalls:
         with self._space() as space:
             titles = self._titles(space)
         return tuple(
-            RunLine(one, other.study, titles.get(other.study, other.study), other.algorithm, other.sql, at, "done", 0)
+            RunLine(
+                one.id, one.plan.study, titles.get(one.plan.study, one.plan.study), one.plan.algorithm, one.plan.sql,
+                one.at, "done", 0,
+            )
             for one in self._own_runs()
-            for other, at in (self._plans[one],)
-            if one != run and other.algorithm == plan.algorithm and self._released(one)
-        )[:20]
+            if one.id != run and one.plan.algorithm == plan.algorithm and self._released(one.id)
+        )[:20]  # fmt: skip
 
     # --- the seat's inbox and palette --------------------------------------------------------------
 
     def inbox(self) -> tuple[Item, ...]:
         """Results that came in the last days, and runs that wait for people."""
         now = self._lines.clock()
-        recent = [run for run in self._own_runs() if now - self._plans[run][1] < _SOON_MS][:10]
+        recent = [one for one in self._own_runs() if now - one.at < _SOON_MS][:10]
         items, told = [], 0
         with self._space() as space:
             titles = self._titles(space)
-            for run in recent:
-                plan, at = self._plans[run]
+            for own in recent:
+                run, plan, at = own.id, own.plan, own.at
                 state = self._state(space, run)
                 ended = state in FINAL
                 told += ended
@@ -200,9 +209,9 @@ class RunCalls:
         """Runs whose id or statistic holds the text."""
         needle = text.casefold()
         return tuple(
-            Hit(f"{self._plans[run][0].algorithm} · {run[:12]}", "object.run", f"/runs/{run}")
-            for run in self._own_runs()
-            if needle in run or needle in self._plans[run][0].algorithm
+            Hit(f"{one.plan.algorithm} · {one.id[:12]}", "object.run", f"/runs/{one.id}")
+            for one in self._own_runs()
+            if needle in one.id or needle in one.plan.algorithm
         )[:most]
 
     # --- what is kept ------------------------------------------------------------------------------
@@ -226,42 +235,48 @@ class RunCalls:
 
         return titles(space.account)
 
-    def _own_runs(self) -> list[str]:
-        """Ids, newest first, of runs whose plan is known; each plan is read once."""
-        from xinglin.sdk.asked import asked_runs, kept
+    def _own_runs(self) -> list[OwnRun]:
+        """The newest runs that this account's folder asked for, the newest first."""
+        from xinglin.sdk.asked import asked_runs
+
+        account = self._opened()
+        found = [self._own(account, run) for run in asked_runs(account)[:RUNS_LISTED]]
+        return [one for one in found if one is not None and one.plan.algorithm not in _APART]
+
+    def _own(self, account: Account, run: str) -> OwnRun | None:
+        """A run with its plan, which is read once; None where the folder has none of that id."""
+        from xinglin.sdk.asked import kept
         from xinglin.terms.request import UseRequest
 
+        found = self._plans.get(run)
+        if found is not None:
+            return found
+        asked = kept(account, run)
+        if asked is None:
+            return None
+        issued = msgspec.json.decode(asked.request.payload, type=UseRequest).issued
+        return self._plans.put(run, OwnRun(run, asked.opened(), issued))
+
+    def _opened(self) -> Account:
         if self._account is None:
             with self._space():
                 pass  # opens the account
-        account = self._account
-        assert account is not None
-        found = []
-        for run in asked_runs(account):
-            if run not in self._plans:
-                asked = kept(account, run)
-                if asked is None:
-                    continue
-                issued = msgspec.json.decode(asked.request.payload, type=UseRequest).issued
-                self._plans[run] = (asked.opened(), issued)
-            if self._plans[run][0].algorithm not in _APART:
-                found.append(run)
-        return found
+        assert self._account is not None
+        return self._account
 
     def _plan(self, run: str) -> tuple[Plan, Instant]:
-        if run not in self._plans:
-            self._own_runs()
-        if run not in self._plans or self._plans[run][0].algorithm in _APART:
+        found = self._own(self._opened(), run)
+        if found is None or found.plan.algorithm in _APART:
             raise NotThere("There is no such run of yours.", remedy="Choose one of your runs.")
-        return self._plans[run]
+        return found.plan, found.at
 
     def _view(self, space: Space, run: str) -> RunView:
-        if run not in self._ended:
-            view = space.run(run).view()
-            if view.state not in FINAL:
-                return view
-            self._ended[run] = view
-        return self._ended[run]
+        found = self._ended.get(run)
+        if found is None:
+            found = space.run(run).view()
+            if found.state in FINAL:
+                self._ended.put(run, found)
+        return found
 
     def _state(self, space: Space, run: str) -> str:
         try:
@@ -278,22 +293,13 @@ class RunCalls:
         """The median time of this account's finished runs of the same statistic; 0 where there is none."""
         if view.state in FINAL:
             return 0
+        alike = {run for run, own in self._plans.every() if own.plan.algorithm == plan.algorithm}
         took = sorted(
             one.ended - one.started
-            for run, one in self._ended.items()
-            if one.state == "done" and self._plans[run][0].algorithm == plan.algorithm and one.ended > one.started
+            for run, one in self._ended.every()
+            if one.state == "done" and run in alike and one.ended > one.started
         )
         return took[len(took) // 2] if took else 0
-
-    def _kept_result(self, run: str) -> StudyResult | None:
-        with self._turn:
-            return self._results.get(run)
-
-    def _keep_result(self, found: StudyResult) -> None:
-        with self._turn:
-            self._results[found.run_id] = found
-            while len(self._results) > _RESULTS_KEPT:
-                self._results.popitem(last=False)
 
 
 def _telling(space: Space, run: str) -> tuple[int, ...]:

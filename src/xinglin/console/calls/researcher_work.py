@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.calls.remembered import Remembered
 from xinglin.console.calls.researcher_counts import Counts
 from xinglin.console.calls.researcher_runs import RunCalls
 from xinglin.console.hidden import Known, Prediction, predicted
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from xinglin.words import Words
 
 STUDIES_SHOWN = 100
-_SIMILAR, _PUBLISHED_MS, _VIEWS_TRIED = 5, 300_000, 4
+_SIMILAR, _PUBLISHED_MS, _VIEWS_TRIED, _PERSONS_KEPT = 5, 300_000, 4, 1_000
 
 
 NEWEST, FEW = 12, 4
@@ -82,7 +83,7 @@ class WorkCalls(RunCalls):
     def __init__(self, seat: Seat, lines: Lines) -> None:
         super().__init__(seat, lines)
         self.counts = Counts(seat, lines)
-        self._persons: dict[tuple[str, str], tuple[Instant, int]] = {}
+        self._persons: Remembered[tuple[str, str], tuple[Instant, int]] = Remembered(_PERSONS_KEPT)
 
     # --- the workbench ---------------------------------------------------------------------------
 
@@ -185,8 +186,7 @@ class WorkCalls(RunCalls):
 
     def _known(self, space: Space, data: Data) -> Known:
         """About how many persons: of this account's own earlier answers to the same SQL, else as published."""
-        with self._turn:
-            opened = [one for one in self._results.values() if self._plans[one.run_id][0].sql == data.sql]
+        opened = [one for run, one in self._results.every() if self._plan(run)[0].sql == data.sql]
         shares: dict[str, dict[str, float]] = {}
         persons: int | None = None
         for one in opened:
@@ -208,32 +208,33 @@ class WorkCalls(RunCalls):
         counts, now = [], self._lines.clock()
         for did in data.scope.roster:
             key = (did, data.study.data_set)
-            if now - self._persons.get(key, (0, 0))[0] > _PUBLISHED_MS:
+            at, found = self._persons.get(key) or (0, 0)
+            if now - at > _PUBLISHED_MS:
                 try:
                     found = Catalogue(space).entry("#".join(key)).entry.persons
                 except XinglinError:
                     found = 0
-                self._persons[key] = (now, found)
-            counts.append(self._persons[key][1])
+                self._persons.put(key, (now, found))
+            counts.append(found)
         return sum(counts) if all(counts) else 0
 
     def _earlier(self, words: Words, plan: Plan) -> tuple[Plan | None, str, list[Similar]]:
         """The plan of the last release of this study, and releases like this one."""
-        released = [run for run in self._own_runs() if self._plans[run][0].study == plan.study and self._released(run)]
+        released = [one for one in self._own_runs() if one.plan.study == plan.study and self._released(one.id)]
         if not released:
             return None, "", []
-        alike = [run for run in released if self._plans[run][0].algorithm == plan.algorithm]
+        alike = [one for one in released if one.plan.algorithm == plan.algorithm]
         similar = [
             Similar(
-                f"{operation_words(words, self._plans[run][0].algorithm)} · {run[:12]}",
-                f"/runs/{run}",
-                self._plans[run][1],
-                _question(self._plans[run][0]) == _question(plan),
+                f"{operation_words(words, one.plan.algorithm)} · {one.id[:12]}",
+                f"/runs/{one.id}",
+                one.at,
+                _question(one.plan) == _question(plan),
             )
-            for run in alike[:_SIMILAR]
+            for one in alike[:_SIMILAR]
         ]
         last = released[0]
-        return self._plans[last][0], f"{last[:12]}", similar
+        return last.plan, last.id[:12], similar
 
     def _data(self, study: Study, question: Question) -> Data:
         return study.sql(question.sql, hospitals=list(question.hospitals) or None)
