@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FIELD_CHARACTERS = Limit("text of one field", 100_000, "characters")
 _HERE_CHARACTERS = 1_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 FORM_FIELDS = Limit("fields of a form", 2_000, "fields")
 
 
@@ -144,7 +146,7 @@ class Form:
     def text(self, name: str, default: str = "") -> str:
         """A field, trimmed; line ends are ``\\n``."""
         values = self._fields.get(name)
-        return values[0].replace("\r\n", "\n").strip() if values else default
+        return _readable(name, values[0]).replace("\r\n", "\n").strip() if values else default
 
     def needed(self, name: str) -> str:
         """A field that has to say something; raises ``BadField``."""
@@ -160,7 +162,7 @@ class Form:
 
     def many(self, name: str) -> tuple[str, ...]:
         """Every value of a field that may come more than once."""
-        return tuple(value.strip() for value in self._fields.get(name, ()) if value.strip())
+        return tuple(_readable(name, value).strip() for value in self._fields.get(name, ()) if value.strip())
 
     def ticked(self, name: str) -> bool:
         """Whether a box was ticked."""
@@ -179,3 +181,10 @@ class Form:
     def names(self) -> tuple[str, ...]:
         """Names of the fields."""
         return tuple(self._fields)
+
+
+def _readable(name: str, value: str) -> str:
+    """A text without control characters other than line ends and tabs: elsewhere they hide what is written."""
+    if _CONTROL.search(value):
+        raise BadField(name, f"{name!r} holds a control character.", remedy="Type it again.")
+    return value
