@@ -130,8 +130,11 @@ class Sheet:
         ]
         return self.done()
 
-    def done(self, *, kind: str = "", links: bool = False) -> Chart:
-        """The chart; with ``links`` its parts can be reached one by one, else it is one image."""
+    def done(self, *, kind: str = "", links: bool = False, own_width: bool = False) -> Chart:
+        """The chart; with ``links`` its parts can be reached one by one, else it is one image.
+
+        ``own_width``: as wide as it was drawn, and not as wide as its place; its place scrolls then.
+        """
         head = tag("title", escaped(self.title), id=f"{self.id}-title")
         head += tag("desc", escaped(self.description), id=f"{self.id}-desc")
         svg = tag(
@@ -140,6 +143,7 @@ class Sheet:
             *self.parts,
             xmlns="http://www.w3.org/2000/svg",
             viewBox=f"0 0 {placed(self.width)} {placed(self.height)}",
+            **({"width": placed(self.width), "height": placed(self.height)} if own_width else {}),
             class_=f"chart {kind}".strip(),
             role="group" if links else "img",
             aria_labelledby=f"{self.id}-title {self.id}-desc",

@@ -68,7 +68,7 @@ def graph(
             places[name] = (_EDGE + number * (_BOX + _GAP), top + at * (_TALL + _SPACE))
     sheet.add(*(_edge(places[link.source], places[link.target], link) for link in links))
     sheet.add(*(_node(node, *places[node.id]) for node in nodes))
-    return sheet.done(kind="graph", links=True)
+    return sheet.done(kind="graph", links=True, own_width=True)
 
 
 def layered(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[list[str]]:
