@@ -106,14 +106,14 @@ class NodeAgreements:
         self._refuse(row, cannot.reasons)
         return ""
 
-    def list(self) -> list[dict[str, object]]:
-        """Every agreement for the officer's eyes: what it would allow, and how it stands."""
-        return [self._shown(row) for row in self._database.agreements()]
-
     def brief(self, state: str = "") -> list[dict[str, object]]:
         """Every agreement, or those in a state, without its terms: what a list of them says."""
         found = (self._brief(row) for row in self._database.agreements())
         return [one for one in found if not state or one["state"] == state]
+
+    def list(self) -> list[dict[str, object]]:
+        """Every agreement for the officer's eyes: what it would allow, and how it stands."""
+        return [self._shown(row) for row in self._database.agreements()]
 
     def shown(self, agreement_id: str) -> dict[str, object]:
         """One agreement as ``list`` shows it; ``Refused`` (404) where there is none."""
@@ -459,11 +459,12 @@ class NodeAgreements:
 
 def _offered(row: AgreementRow) -> Agreement:
     """What the offer says; its signature was verified when it came."""
-    return _read(row.offered)
+    return read_offer(row.offered)
 
 
 @lru_cache(READ_OFFERS)
-def _read(offered: bytes) -> Agreement:
+def read_offer(offered: bytes) -> Agreement:
+    """What an offer says that was verified when it came."""
     return decode_json(Signed.from_bytes(offered).payload, Agreement)
 
 

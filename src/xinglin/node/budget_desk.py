@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from xinglin.kernel.limits import Limit
@@ -36,7 +38,8 @@ async def answer_about_budgets(node: Node, call: DeskCall) -> object:
         _done(budgets.inherit(data_set, given.get("of", "")))
     chosen = (data_set,) if data_set else tuple(sorted(node.tables.published))
     most = SHOWN.value if given.get("entries") else 0
-    return [_standing(budgets, name, most) for name in chosen]
+    begun = budgets.begun()
+    return [_standing(budgets, name, most) if name in begun else _untouched(budgets, name) for name in chosen]
 
 
 def _standing(budgets: NodeBudgets, data_set: str, most: int) -> dict[str, object]:
@@ -61,6 +64,26 @@ def _standing(budgets: NodeBudgets, data_set: str, most: int) -> dict[str, objec
     }
 
 
+def _untouched(budgets: NodeBudgets, data_set: str) -> dict[str, object]:
+    """As ``_standing`` has it of a data set of whose budget nothing was set or spent: of many, most are."""
+    return {
+        "data_set": data_set,
+        "scopes": [_scope(budgets.untouched(data_set))],
+        "a_new_study": rho_text(budgets.new_study()),
+        "entries": 0,
+        "head": "",
+        "whole": True,
+        "broken": "",
+        "days_left": -1,
+        "history": [],
+    }
+
+
+@lru_cache(1024)
+def _epsilon(rho_units: int) -> str:
+    return decimal_up(to_epsilon(rho_units, POLICY_DELTA))
+
+
 def _scope(one: Scope) -> dict[str, object]:
     return {
         "study": "everybody" if one.study == EVERYBODY else one.study,
@@ -68,8 +91,8 @@ def _scope(one: Scope) -> dict[str, object]:
         "spent_rho": rho_text(one.spent),
         "reserved_rho": rho_text(one.reserved),
         "left_rho": rho_text(one.left),
-        "epsilon_spent": decimal_up(to_epsilon(one.spent, POLICY_DELTA)),
-        "epsilon_cap": decimal_up(to_epsilon(one.cap, POLICY_DELTA)),
+        "epsilon_spent": _epsilon(one.spent),
+        "epsilon_cap": _epsilon(one.cap),
         "delta": str(POLICY_DELTA),
     }
 

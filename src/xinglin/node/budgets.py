@@ -187,6 +187,18 @@ class NodeBudgets:
         found = self._ledger.forecast(data_set, study, self._clock())
         return found if isinstance(found, Forecast) else None
 
+    def begun(self) -> frozenset[str]:
+        """Data sets of whose budget something was set, held or spent."""
+        return self._ledger.begun()
+
+    def new_study(self) -> int:
+        """What a study may spend of a data set that the hospital set nothing for, in units."""
+        return self._caps.study
+
+    def untouched(self, data_set: str) -> Scope:
+        """Everybody's scope of a data set that has not ``begun``."""
+        return Scope(data_set, EVERYBODY, self._caps.everybody)
+
     def known(self, data_set: str) -> tuple[Scope, ...]:
         """Everybody's scope, then those of studies that have one of their own."""
         everybody = self.scopes(data_set, EVERYBODY)[1]

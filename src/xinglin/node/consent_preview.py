@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from xinglin.contract import Agreement
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.kernel.verdict import Denied
+from xinglin.node.agreements import read_offer
 from xinglin.node.consent import consent_use
 from xinglin.node.intake.wiring import known_consent_register
 from xinglin.node.settings import NodeSettings
@@ -20,7 +20,6 @@ from xinglin.stores.node_rows import AgreementRow
 from xinglin.terms.consent import Choice, ConsentUse, effective
 from xinglin.terms.consent_use import StudyWord
 from xinglin.terms.request import Plan
-from xinglin.trust.envelope import Signed
 
 RUNNING = ("countersigned", "active", "suspended")
 """States of an agreement under which a study may still run."""
@@ -48,11 +47,26 @@ class Touched(msgspec.Struct, frozen=True):
         return self.before != self.after
 
 
+class Uses(msgspec.Struct, frozen=True):
+    """What a person said, and every use of this node's agreements: read once, for each choice that is weighed."""
+
+    said: tuple[Choice, ...]
+    asked: tuple[tuple[AgreementRow, ConsentUse, bool, int], ...]
+
+    def after(self, choices: Sequence[Choice]) -> tuple[Touched, ...]:
+        """What these choices, were they recorded now, would change."""
+        return tuple(_touched(row, use, before, self.said, choices, n) for row, use, before, n in self.asked)
+
+
 def preview(
     folder: Path, settings: NodeSettings, choices: Sequence[Choice], clock: Clock = system_clock
 ) -> tuple[Touched, ...]:
     """What choices of one person, were they recorded now, would change at this node; nothing is written."""
-    person = choices[0].person
+    return uses_of(folder, settings, choices[0].person, clock).after(choices)
+
+
+def uses_of(folder: Path, settings: NodeSettings, person: str, clock: Clock = system_clock) -> Uses:
+    """Every use under an agreement of this node, as it stands towards the person now."""
     register = known_consent_register(folder)
     said: tuple[Choice, ...] = ()
     words: dict[str, StudyWord] = {}
@@ -68,19 +82,18 @@ def preview(
         running = Counter(decode_json(row.plan, Plan).study for row in database.open_runs())
     finally:
         database.close()
-    found: list[Touched] = []
+    found = []
     for row in rows:
-        agreement = msgspec.json.decode(Signed.from_bytes(row.offered).payload, type=Agreement)
+        agreement = read_offer(row.offered)
         for purpose in agreement.terms.purposes:
-            asked = consent_use(words.get(agreement.study), agreement, purpose, row.since, clock())
-            found.append(_touched(row, asked, said, choices, running[agreement.study]))
-    return tuple(found)
+            use = consent_use(words.get(agreement.study), agreement, purpose, row.since, clock())
+            found.append((row, use, bool(effective(said, use)), running[agreement.study]))
+    return Uses(said, tuple(found))
 
 
 def _touched(
-    row: AgreementRow, use: ConsentUse, said: Iterable[Choice], new: Sequence[Choice], running: int
+    row: AgreementRow, use: ConsentUse, before: bool, said: Iterable[Choice], new: Sequence[Choice], running: int
 ) -> Touched:
-    before = bool(effective(said, use))
     verdict = effective((*said, *new), use)
     after = bool(verdict)
     unbound = bool(effective((*said, *new), msgspec.structs.replace(use, cutoff=None)))

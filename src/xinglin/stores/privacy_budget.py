@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import URL, CheckConstraint, Index, MetaData, Table, bindparam, insert, select, text, update
+from sqlalchemy import URL, CheckConstraint, Index, MetaData, Table, bindparam, insert, select, text, union, update
 
 from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.instants import Instant
@@ -85,6 +85,7 @@ release = Table(
 
 _ROOT = select(lineage.c.root).where(lineage.c.data_set == bindparam("one"))
 _INHERIT = insert(lineage)
+_BEGUN = union(select(lineage.c.data_set), select(scope.c.data_set))
 _COVER = insert(covered)
 _COVERED = select(covered.c.lake_table).where(covered.c.data_set == bindparam("one"))
 _COVERING = select(covered.c.data_set).where(covered.c.lake_table == bindparam("name"))
@@ -286,6 +287,10 @@ class BudgetLedger:
             root = _root(work, data_set)
             found, held = _scopes(work, root), holds.holding(work, root, at)
         return tuple(_with(one, held, "", at) for one in found)
+
+    def begun(self) -> frozenset[str]:
+        """Data sets that have a budget of their own, or go on with another's."""
+        return frozenset(str(row["data_set"]) for row in self._database.rows(_BEGUN))
 
     def reservations(self, data_set: str, at: Instant) -> tuple[Reservation, ...]:
         """See the port."""

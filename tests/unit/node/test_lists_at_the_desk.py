@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from xinglin.node import agreements as held
+from xinglin.node.budget_desk import _standing
 from xinglin.node.desk import answer_at_desk
 from xinglin.node.pack_rules import PACKS_FOLDER, NodePacks
 from xinglin.stores.node_rows import ReceiptRow
@@ -86,6 +87,21 @@ async def test_receipts_are_counted_and_each_is_held_against_the_log_once(
     node.database.included(node.database.intend(row.kind, "else", wrong.entry), row.index, "")
     assert node.evidence.lost() == [row.index]
     assert await asked(hospital, "receipts", count="yes") == {"kept": len(listed), "lost": 1}
+
+
+async def test_a_budget_that_nothing_was_set_or_spent_of_reads_as_one_that_was_read(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = hospital.node
+    (name,) = node.tables.published
+    read = _standing(node.desk.budgets, name, 0)
+    assert await asked(hospital, "budget") == [read]
+    with monkeypatch.context() as patched:
+        patched.setattr(node.desk.budgets, "entries", None)
+        assert await asked(hospital, "budget") == [read]
+    (capped,) = await asked(hospital, "budget", step="cap", data_set=name, rho="0.001")
+    assert capped["entries"] == 1 and capped["scopes"][0]["cap_rho"] == "0.001"
+    assert await asked(hospital, "budget") == [capped]
 
 
 async def test_the_house_policy_is_folded_again_when_an_act_is_added_and_only_then(

@@ -125,6 +125,11 @@ class LinkCalls:
         with self._persons() as persons:
             return tuple(_pair(persons, one) for one in persons.store.reviews(state, after, limit))
 
+    def reviews(self, state: str, limit: int) -> tuple[Review, ...]:
+        """Pairs in a state, oldest first, as a list of them says: neither side is read."""
+        with self._persons() as persons:
+            return tuple(persons.store.reviews(state, 0, limit))
+
     def pair(self, number: int) -> Pair:
         """One pair; raises ``NotThere``."""
         with self._persons() as persons:

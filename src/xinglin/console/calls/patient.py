@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -204,9 +204,9 @@ class PatientCalls(SeatCalls):
         undone = undone_by([choice for _, choice, _ in known])
         return tuple(Said(at, choice, leaf, choice.id in undone) for at, choice, leaf in reversed(known))
 
-    def off(self, where: Where) -> Said | None:
-        """The standing denial of just this, where there is one: since when, and its receipt."""
-        for one in self.said():
+    def off(self, where: Where, said: Sequence[Said] | None = None) -> Said | None:
+        """The standing denial of just this, where there is one (of ``said``): since when, and its receipt."""
+        for one in self.said() if said is None else said:
             rule = one.choice.rule
             if one.undone or rule is None or rule.where != where or rule.exceptions:
                 continue
@@ -215,13 +215,17 @@ class PatientCalls(SeatCalls):
 
     def effect(self, where: Where | None = None) -> Effect:
         """What denying ``where`` would change now; with none, how every study here stands towards the person."""
-        from xinglin.node.consent_preview import preview
+        return self.effects((where,))[0]
+
+    def effects(self, wheres: Sequence[Where | None]) -> tuple[Effect, ...]:
+        """The same of each, over one reading of the agreements."""
+        from xinglin.node.consent_preview import uses_of
         from xinglin.terms.consent import Choice, Rule
 
         now = self.lines.clock()
-        rule = None if where is None else Rule("deny", where)
-        said = Choice(self.subject, rule, now, SOURCE, "withdrawal")
-        return Effect(preview(self.seat.folder, self._settings(), (said,), self.lines.clock))
+        uses = uses_of(self.seat.folder, self._settings(), self.subject, self.lines.clock)
+        rules = (None if where is None else Rule("deny", where) for where in wheres)
+        return tuple(Effect(uses.after((Choice(self.subject, rule, now, SOURCE, "withdrawal"),))) for rule in rules)
 
     def deny(self, where: Where) -> ChoiceReceipt:
         """Object: it holds from the next run on. Raises ``Refused``."""

@@ -33,17 +33,17 @@ def links(visit: Visit) -> Page:
     counts = visit.calls.links.counts()
     rows = [
         {
-            "number": one.review.number,
-            "state": f"state.{one.review.state}",
-            "records": " – ".join(one.review.doubtful.pair),
-            "rule": one.review.doubtful.rule,
-            "probability": one.review.doubtful.probability or None,
-            "differ": ", ".join(one.review.doubtful.differ),
-            "opened": one.review.opened_at,
-            "by": visit.named(one.review.by),
+            "number": one.number,
+            "state": f"state.{one.state}",
+            "records": " – ".join(one.doubtful.pair),
+            "rule": one.doubtful.rule,
+            "probability": one.doubtful.probability or None,
+            "differ": ", ".join(one.doubtful.differ),
+            "opened": one.opened_at,
+            "by": visit.named(one.by),
         }
         for wanted in chosen
-        for one in visit.calls.links.pairs(wanted, limit=SHOWN)
+        for one in visit.calls.links.reviews(wanted, SHOWN)
     ]
     shown = [Bar(words.term(f"state.{name}"), float(counts.reviews.get(name, 0))) for name in QUEUE]
     return Page(

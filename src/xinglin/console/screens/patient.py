@@ -232,13 +232,14 @@ def choices(visit: Visit) -> Page:
     """Plain switches, what each would change, what was said so far, and how every study stands."""
     _ = visit.words.text
     said: tuple[Said, ...] = visit.calls.said()
+    now, *effects = visit.calls.effects((None, *SWITCHES.values()))
     switches = [
-        (key, *map(_, SWITCH_WORDS[key]), visit.calls.off(where), visit.calls.effect(where))
-        for key, where in SWITCHES.items()
+        (key, *map(_, SWITCH_WORDS[key]), visit.calls.off(where, said), effect)
+        for (key, where), effect in zip(SWITCHES.items(), effects, strict=True)
     ]
     values = {
         "switches": switches,
-        "now": visit.calls.effect(),
+        "now": now,
         "title": visit.calls.title,
         "said": [(one, _what(visit, one)) for one in said],
         "institutions": visit.calls.institutions(),
