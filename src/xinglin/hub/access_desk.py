@@ -31,7 +31,7 @@ from xinglin.access.waiting import Review, Task, tasks, why_waiting
 from xinglin.hub.agreement_index import AgreementIndex, Indexed
 from xinglin.hub.members import Members
 from xinglin.hub.ports import HubStore
-from xinglin.hub.publications import Publications
+from xinglin.hub.publications import Named, Publications
 from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.ids import new_id
@@ -178,9 +178,9 @@ class AccessDesk:
             self.approvals.reviewed.get(found.form.study, ()),
         )
 
-    def screenings(self, found: Application, rows: Sequence[tuple[str, bytes]] | None = None) -> tuple[Screening, ...]:
-        """What each hospital's published facts say to the form. ``rows``: what is published, where somebody has it."""
-        return screen(found.form, self.published.named(found.form.data.data_set, rows), self.clock())
+    def screenings(self, found: Application, named: Named | None = None) -> tuple[Screening, ...]:
+        """What each hospital's published facts say to the form. ``named``: what is published, for many at once."""
+        return screen(found.form, (named or self.published.named)(found.form.data.data_set), self.clock())
 
     def views(self, asker: str) -> tuple[ApplicationView, ...]:
         """Every application that the asker has a part in."""

@@ -10,6 +10,9 @@ import msgspec
 from xinglin.catalogue import DataSetDescription
 from xinglin.kernel.codec import decode_json
 
+Named = Callable[[str], dict[str, DataSetDescription]]
+"""Who publishes a data set of that name, and how it is described."""
+
 
 class _Decoded(msgspec.Struct, frozen=True):
     data: bytes
@@ -29,11 +32,18 @@ class Publications:
         """What a provider published. Raises ``MalformedMessage`` for what is no description."""
         return self._of(provider, data).descriptions
 
-    def named(self, data_set: str, rows: Sequence[tuple[str, bytes]] | None = None) -> dict[str, DataSetDescription]:
-        """The description of one data set by each provider that publishes it. ``rows``: where somebody has them."""
-        known = self.rows() if rows is None else rows
-        told = ((provider, self._of(provider, data).by_name.get(data_set)) for provider, data in known)
-        return {provider: found for provider, found in told if found is not None}
+    def named(self, data_set: str) -> dict[str, DataSetDescription]:
+        """The description of one data set by each provider that publishes it."""
+        return self.now()(data_set)
+
+    def now(self) -> Named:
+        """``named`` over what is published at this moment: for many questions at once."""
+        known = [(provider, self._of(provider, data).by_name) for provider, data in self.rows()]
+
+        def named(data_set: str) -> dict[str, DataSetDescription]:
+            return {provider: by_name[data_set] for provider, by_name in known if data_set in by_name}
+
+        return named
 
     def _of(self, provider: str, data: bytes) -> _Decoded:
         with self._lock:

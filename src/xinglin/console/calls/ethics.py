@@ -18,7 +18,7 @@ from xinglin.wire.committee_work import COUNT, PUT, CommitteeLine, CommitteePage
 from xinglin.words import N_
 
 VOTE_ITEM, COUNT_ITEM, PUT_ITEM = "item.vote", "item.count", "item.put"
-INBOX_MOST = 100
+INBOX_MOST = 50
 
 
 class Reviewed(msgspec.Struct, frozen=True):
