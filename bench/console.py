@@ -33,6 +33,7 @@ from xinglin.console.people.wiring import open_people
 from xinglin.console.seats import Seat, write_seats
 from xinglin.console.settings import ConsoleSettings
 from xinglin.console.wiring import build_console
+from xinglin.hub.main import keep_what_was_read
 from xinglin.sdk.space import Space
 from xinglin.stores.console_book import PARTY, SUBJECT, BookStore, Line, Wanted
 from xinglin.testing.hub_line import HubLine
@@ -322,6 +323,8 @@ def main(arguments: list[str]) -> None:
         )  # type: ignore[attr-defined]
         say("console.reopen", "opening the verified copy again", time.perf_counter() - began, "s")
         again.store.close()
+        bench.line.open_hub.hub.access.every()
+        keep_what_was_read()  # as a hub does that has started
         measure(bench, QUICK_TIMES if small else TIMES, tuple(only.split(",")) if only else ROLES)
         first_load(bench)
         gc.collect()

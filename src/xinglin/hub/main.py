@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -31,6 +32,8 @@ async def run_hub(folder: Path, settings: HubSettings, passphrase: str = "") -> 
     await _register_founders(parts, folder)
     hub.members.catch_up()
     await hub.runs.restore()
+    hub.access.every()
+    keep_what_was_read()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -59,6 +62,15 @@ async def run_hub(folder: Path, settings: HubSettings, passphrase: str = "") -> 
     desk.close()
     if not stop.is_set():
         serving.result()
+
+
+def keep_what_was_read() -> None:
+    """Take what a start has read out of the collector's rounds: it stays, and each round would walk through all of it.
+
+    Such a round holds every answer up: 0.2 s beside a log of a million entries.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def _close(parts: HubParts, server: Server, tasks: tuple[asyncio.Task[object], ...], drain_s: float) -> None:
