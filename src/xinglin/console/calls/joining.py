@@ -262,7 +262,7 @@ class JoiningCalls:
             look,
             N_("Receipts in the log: %(kept)s; missing: %(lost)s.")
             if kept or lost
-            else N_("Nothing was signed yet: publish, or countersign an agreement."),
+            else N_("Nothing was countersigned yet: the first agreement gives the first receipt."),
             "xinglin node receipts",
             {"kept": kept, "lost": lost} if kept or lost else {},
             path="/publish",

@@ -199,7 +199,7 @@ def publish_it(visit: Visit, form: Form, data_set: str) -> Done:
     """Publish the data set with the grades that hold."""
     described = visit.calls.home.described(data_set, form.text("title"))
     visit.calls.home.publish(described, visit.calls.home.grades(described))
-    said = visit.words.text("Published: “%(name)s”. The log has its digest.", name=data_set)
+    said = visit.words.text("Published: “%(name)s” stands in the catalogue of the space.", name=data_set)
     return Done(f"/publish/{data_set}", said)
 
 
