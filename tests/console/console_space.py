@@ -24,7 +24,11 @@ from xinglin.sdk.study import Study
 
 STRANGER, OUTSIDER, NEIGHBOUR = "stranger", "outsider", "neighbour"
 """Sample users who share a role with others and nothing else."""
-SEAT_LABELS = ("Another institute (fictional)", "Another institute", "Of no committee", "Another patient")
+INSTITUTE = "institute"
+"""A sample user in the researcher's own account, with the folder of a workspace beside it."""
+SEAT_LABELS = (
+    "Another institute (fictional)", "Another institute", "Of no committee", "Another patient", "With a workspace",
+)  # fmt: skip
 SOURCES = ("his", "pacs", "fhir", "persons", "results", "diagnoses", "Cardiac work-up", "looked-at")
 METHODS = ("describe", "glm", "binomial", "logit", "Intercept", "all")
 """Names that are the same in every language here: of sources, of methods, of terms of a model."""
@@ -67,12 +71,13 @@ class ConsoleSpace:
         self.console.start()
 
     def _strangers(self) -> list[Seat]:
-        """Seats of people who have no part in anything: what others may see is not theirs."""
+        """Seats of people who have no part in anything: what others may see is not theirs; and one with a workspace."""
         local = self.demo.local
         enrol(local.invite("consumer"), local.folder / STRANGER, "Another institute (fictional)")
         outsider = REVIEWERS[0]
         return [
             Seat(STRANGER, "researcher", "Another institute", local.folder / STRANGER),
+            Seat(INSTITUTE, "researcher", "With a workspace", local.folder / "researcher", local.folder / "workspace"),
             Seat(OUTSIDER, "ethics", "Of no committee", local.folder / f"person-{outsider.key}"),
             Seat(NEIGHBOUR, "patient", "Another patient", local.node_folder(PATIENT_AT)),
         ]

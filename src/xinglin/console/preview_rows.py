@@ -75,7 +75,7 @@ def leaves_of_extract(
         fields=_fields(words, [one for one in data.scope.columns if one.name in {name[0] for name in preview.columns}]),
         rules=_extract_rules(words, ask),
         cost=(
-            Fact(_("Price"), _("no ε"), _("groups, marks and persons protect it, not noise")),
+            Fact(_("Budget of privacy"), _("no ε"), _("groups, marks and persons protect it, not noise")),
             Fact(_("Grade at most"), preview.grade, words.term(f"purpose.{preview.purpose}")),
             Fact(_("Agreements hold until"), words.date(preview.expires)),
         ),
@@ -125,7 +125,7 @@ def leaves_of_synthetic(words: Words, data: Rows, preview: SyntheticPreview) -> 
             *(RuleLine("licence", said, name) for name, said in preview.licence),
         ),
         cost=(
-            Fact(_("Price"), f"ε = {preview.epsilon}", f"ρ = {preview.rho}, δ = {ask.delta}"),
+            Fact(_("Budget of privacy"), f"ε = {preview.epsilon}", f"ρ = {preview.rho}, δ = {ask.delta}"),
             *errors,
             Fact(_("Agreements hold until"), words.date(preview.expires)),
         ),
@@ -173,5 +173,5 @@ def _twin(data: Rows) -> Sample:
     from xinglin.sdk.twins import twin_of_query
 
     made = twin_of_query(data.scope.columns, _TWIN_ROWS)
-    rows = tuple(tuple(None if value is None else str(value) for value in row.values()) for row in made.to_pylist())
+    rows = tuple(tuple("–" if value is None else str(value) for value in row.values()) for row in made.to_pylist())
     return Sample(tuple(made.column_names), rows, len(rows), 0, made.nbytes, _TWIN_ROWS)

@@ -142,9 +142,12 @@ class HandedCalls:
             key = _asked(plan)
             beside = [one for one in every if one is line or (key and _asked(self._plans.get(one.view.run_id)) == key)]
             own = {space.account.did, self._workspace_did()}
-        entries = [one.index for one in self._lines.book(self._seat.folder).about(run) if one.entry.kind in _TELLING]
+            entries = _telling(space, run)
+            if not entries and line.view.state in ("delivered", *OVER):
+                space.log.refresh()  # it came just now
+                entries = _telling(space, run)
         beside.sort(key=lambda one: one.hospital)
-        return HandedShown(line, tuple(beside), tuple(entries[-_ENTRIES:]), plan, line.view.recipient in own)
+        return HandedShown(line, tuple(beside), entries, plan, line.view.recipient in own)
 
     def cancel(self, run: str) -> None:
         """No longer wanted: what was not fetched yet never will be."""
@@ -240,6 +243,11 @@ def reasons_of(error: XinglinError) -> tuple[Reason, ...]:
     """Every reason of a refusal; of another error, itself."""
     given: tuple[Reason, ...] = getattr(error, "reasons", ())
     return given or (Reason(error.code, f"{error.what} {error.why}".strip(), error.remedy),)
+
+
+def _telling(space: Space, run: str) -> tuple[int, ...]:
+    """Indexes of the entries of the log whose receipts are worth keeping."""
+    return tuple(one.index for one in space.log.about(run) if one.entry.kind in _TELLING)[-_ENTRIES:]
 
 
 def _named(every: Sequence[HandedLine], run: str) -> HandedLine:

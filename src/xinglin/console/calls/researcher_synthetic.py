@@ -135,8 +135,9 @@ class SyntheticCalls(HandedCalls):
     def _synthesis(self, data: Any, wanted: WantedSet) -> Synthesis:
         from xinglin.sdk.synthetic import Synthesis
 
+        columns = wanted.columns if set(wanted.columns) != set(data.columns) else ()
         return Synthesis(
-            data, rows=wanted.rows, epsilon=wanted.epsilon, columns=wanted.columns, recipient=wanted.recipient,
+            data, rows=wanted.rows, epsilon=wanted.epsilon, columns=columns, recipient=wanted.recipient,
             method=wanted.method, rows_per_person=wanted.rows_per_person, fresh=wanted.fresh,
         )  # fmt: skip
 

@@ -154,20 +154,17 @@ def handed_listing(visit: Visit, name: str, every: tuple[HandedLine, ...], path:
     _ = visit.words.text
     rows = [
         {
-            "id": one.view.run_id, "title": one.title or one.view.run_id, "data_set": one.data_set,
-            "hospital": one.hospital, "recipient": one.recipient, "state": one.view.state, "at": one.view.asked,
-            "changed": one.view.changed,
+            "id": one.view.run_id, "title": one.title or one.view.run_id, "hospital": one.hospital,
+            "recipient": one.recipient, "state": one.view.state, "at": one.view.asked,
         }
         for one in every
     ]  # fmt: skip
     columns = (
         Column("title", _("Study"), link=path + "/{id}"),
-        Column("data_set", _("Data set")),
         Column("hospital", _("Hospital")),
         Column("state", _("State"), "state"),
         Column("recipient", _("Sealed to")),
         Column("at", _("Asked"), "instant"),
-        Column("changed", _("Changed"), "instant"),
         Column("id", _("Run"), "id"),
     )
     states = Filter("state", _("State"), {one: visit.words.term(f"state.{one}") for one in STATES})
@@ -244,8 +241,9 @@ def _same(ground: Ground, wanted: Wanted) -> Same:
     return Same(
         in_python(said, ground.title, wanted.sql, wanted.profile, wanted.workspace, least, sensitive),
         in_shell(
-            "xinglin extract ask {} FILE.sql --profile {} --workspace DID" + " --sensitive {}" * len(sensitive),
-            ground.title, wanted.profile, *sensitive,
+            "xinglin extract ask --study {} --sql @cohort.sql --profile {} --workspace {}"
+            + " --sensitive {}" * len(sensitive),
+            ground.title, wanted.profile, wanted.workspace, *sensitive,
         ),
     )  # fmt: skip
 

@@ -40,6 +40,7 @@ def result(visit: Visit, run: str) -> Page:
     except (Refused, RunEnded) as error:
         return _none(visit, run, error)
     rows = _rows(shown)
+    columns = tuple(rows[0]) if rows else ()
     other = visit.query.get("with", "")
     compared = _compared(visit, shown, other) if other else None
     what = operation_words(visit.words, shown.plan.algorithm)
@@ -48,8 +49,8 @@ def result(visit: Visit, run: str) -> Page:
         title=what,
         values={
             "shown": shown,
-            "columns": tuple(rows[0]) if rows else (),
-            "rows": rows,
+            "columns": columns,
+            "cells": [[row.get(name) for name in columns] for row in rows],
             "charts": charts_of(shown.found, visit.words.text),
             "facts": _facts(visit, shown),
             "why": tuple(dict.fromkeys(shown.found.why().values())),

@@ -50,6 +50,8 @@ def review_page(visit: Visit, held: str, run: str) -> Page:
     _ = visit.words.text
     page = visit.calls.page(held, run)
     result = _result(page)
+    rows = result.rows() if result else []
+    columns = tuple(rows[0]) if rows else ()
     title = visit.calls.titles().get(page.get("study", ""), page.get("study", run))
     return Page(
         "reviews/review.html",
@@ -59,7 +61,8 @@ def review_page(visit: Visit, held: str, run: str) -> Page:
             "rules": _rules(page),
             "asks": _asks(page),
             "charts": charts_of(result, _) if result else (),
-            "rows": result.rows() if result else [],
+            "columns": columns,
+            "cells": [[row.get(name) for name in columns] for row in rows],
             "names": visit.calls.names(page),
             "held": held,
             "path": visit.path,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xinglin.console.calls.handed_rows import reasons_of
 from xinglin.console.calls.researcher_synthetic import SetLooked, WantedSet, wanted_set_of
 from xinglin.console.charts import Bar, Budget, Chart, bars, gauge
+from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, File, Head, Nav, Page, Rail, Same, Step, act, live, screen
 from xinglin.console.handed_lanes import lanes_of, waiting_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 RESEARCHER = ("researcher",)
 NAV = (Nav(roles=RESEARCHER, path="/synthetic", label=N_("Synthetic sets"), order=121),)
 CSS = ("screens/leaves.css", "screens/workbench.css", "screens/charts.css", "screens/runs.css")
-STATIONS = (N_("asked"), N_("paid and measured"), N_("sealed"), N_("taken"))
+STATIONS = (N_("asked"), N_("measured"), N_("sealed"), N_("taken"))
 METHODS = {"aim": N_("aim, the better one"), "mst": N_("mst, the quicker one")}
 UNITS = 10**12
 ROWS_SHOWN, BARS_SHOWN = 8, 24
@@ -171,12 +172,13 @@ def _wanted(form: Form) -> WantedSet:
 def _asking(visit: Visit, ground: Ground, looked: SetLooked, status: int = 200) -> Page:
     _, wanted = visit.words.text, looked.wanted
     names = tuple(column.name for column in looked.columns)
-    flags = "".join(f" --column {name}" for name in wanted.columns)
-    python = (
-        f"data = space.study({ground.title!r}).sql({wanted.sql!r})\n"
-        f"(made,) = space.synthetic(data, rows={wanted.rows}, epsilon={wanted.epsilon!r}, columns={wanted.columns!r})"
-    )
-    cli = f"xinglin synthetic ask {ground.title!r} FILE.sql --rows {wanted.rows} --epsilon {wanted.epsilon}{flags}"
+    said = "data = space.study({}).sql({})\n(made,) = space.synthetic(data, rows={}, epsilon={}, columns={})"
+    python = in_python(said, ground.title, wanted.sql, wanted.rows, wanted.epsilon, wanted.columns)
+    chosen = " --column {}" * len(wanted.columns)
+    cli = in_shell(
+        "xinglin synthetic ask --study {} --sql @rows.sql --rows {} --epsilon {}" + chosen,
+        ground.title, str(wanted.rows), wanted.epsilon, *wanted.columns,
+    )  # fmt: skip
     return Page(
         "synthetic/new.html",
         title=_("Ask for a synthetic set: %(study)s", study=ground.title),
@@ -236,13 +238,13 @@ def _asked(shown: HandedShown) -> WantedSet | None:
 def _cost(visit: Visit, found: SyntheticSet) -> list[tuple[str, str]]:
     """What protects it, and what it cost."""
     _, made = visit.words.text, found.manifest
-    unit = _("a person with at most %(n)s rows", n=made.rows_per_person)
+    unit = _("a person with at most %(n)s rows", n=made.rows_per_person) if made.rows_per_person > 1 else _("a person")
     if len(made.tables) > 1:
         unit = _("a person with all rows in all tables")
+    epsilon = f"{float(made.epsilon):g}"
     paid = _("nothing more: its model was paid for before") if made.again else _("paid by the study")
     return [
-        (_("Guarantee"), _("(%(e)s, %(d)s)-differential privacy of %(unit)s", e=made.epsilon, d=made.delta,
-                           unit=unit)),
+        (_("Guarantee"), _("(%(e)s, %(d)s)-differential privacy of %(unit)s", e=epsilon, d=made.delta, unit=unit)),
         (_("Cost"), f"ρ = {made.rho_units / UNITS:.6g} · {paid}"),
         (_("Method"), made.method),
         (_("Left out to judge it"), _("1 person in %(n)s", n=made.held_out)),
@@ -272,7 +274,8 @@ def _tables(visit: Visit, found: SyntheticSet) -> list[dict[str, Any]]:
         first = found.arrow(table.name).slice(0, ROWS_SHOWN)
         tables.append({"name": table.name, "rows": table.rows, "total": quality.get("total"), "measured": measured,
                        "drawn": drawn, "columns": first.column_names,
-                       "first": [list(row.values()) for row in first.to_pylist()]})  # fmt: skip
+                       "first": [["–" if value is None else str(value) for value in row.values()]
+                                 for row in first.to_pylist()]})  # fmt: skip
     return tables
 
 
