@@ -114,7 +114,7 @@ class WorkCalls(RunCalls):
             found = self._looked(words, space, study, question)
             return self._with_repairs(words, space, study, found) if found.reasons and deep else found
 
-    def first(self, words: Words, bench: Bench, view: str = "") -> Question:
+    def first(self, words: Words, bench: Bench, view: str = "") -> Looked:
         """A question to begin with: every column of ``view``, or of the first view with something to describe."""
         people = sorted(bench.views, key=lambda name: not name.startswith(("patient", "person")))
         views = [view] if view in bench.views else people
@@ -122,9 +122,10 @@ class WorkCalls(RunCalls):
         for name in views[:_VIEWS_TRIED]:
             sql = f"SELECT {', '.join(bench.views[name])}\nFROM {name}"
             begun = Question(bench.id, sql)
-            if self.look(words, begun, deep=False).admitted:
-                break
-        return begun
+            looked = self.look(words, begun, deep=False)
+            if looked.admitted:
+                return looked
+        return self.look(words, begun)
 
     def mended(self, words: Words, question: Question, error: XinglinError) -> Looked:
         """A question that was refused when it was asked: the reasons, and edits that may mend it."""

@@ -39,8 +39,8 @@ def workbench(visit: Visit) -> Page:
             return _choose(visit, benches)
         study = benches[0].id
     bench = work.bench(study)
-    question = asked or work.first(visit.words, bench, visit.query.get("view", ""))
-    return _page(visit, bench, work.look(visit.words, question))
+    looked = work.look(visit.words, asked) if asked else work.first(visit.words, bench, visit.query.get("view", ""))
+    return _page(visit, bench, looked)
 
 
 @act("/workbench/check", roles=RESEARCHER)
