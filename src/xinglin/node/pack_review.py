@@ -7,6 +7,7 @@ the run until the votes are in. Nothing is told to the asker but that it is in r
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -22,7 +23,7 @@ from xinglin.node.blind_votes import BlindVotes
 from xinglin.node.computer import Desk
 from xinglin.node.extracts import NodeExtracts
 from xinglin.node.pack_rules import NodePacks
-from xinglin.node.runs import use_of
+from xinglin.node.runs import RUNS_HELD, use_of
 from xinglin.stores.extract_node import NodeExtractStore
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.extracts import EXTRACT_TIME
@@ -147,6 +148,12 @@ def shown_digest(computed: Computed) -> str:
     return canonical_digest({"result": sha256_digest(computed.result), "notes": sha256_digest(computed.notes)})
 
 
+@lru_cache(RUNS_HELD.value)
+def _use_of(run: str, request: bytes, plan: bytes) -> Use:
+    """The use of an order, read once for the same bytes."""
+    return use_of(RunOrder(run, request, plan))
+
+
 def run_reviews(
     desk: Desk, store: NodeExtractStore, packs: NodePacks, agreements: NodeAgreements, clock: Clock
 ) -> RunReviews:
@@ -154,7 +161,7 @@ def run_reviews(
 
     def used(run: str) -> Use | None:
         row = desk.database.run(run)
-        return None if row is None else use_of(RunOrder(row.run, row.request, row.plan))
+        return None if row is None else _use_of(row.run, row.request, row.plan)
 
     def agreed(use: Use) -> Agreement | None:
         found = agreements.facts(use.plan.agreements.get(desk.keys.did, ""))

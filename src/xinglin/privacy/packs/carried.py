@@ -17,7 +17,7 @@ import msgspec
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.privacy.packs.errors import BadPack
 from xinglin.privacy.packs.loading import SHIPPED, setting_value, shipped
-from xinglin.privacy.packs.model import NO_LIMIT, Dominance, Origin, Pack, Rounding, Settings
+from xinglin.privacy.packs.model import NO_LIMIT, Dominance, Origin, Pack, Rounding, Settings, setting_fields
 from xinglin.privacy.packs.rounding import shown_from
 from xinglin.privacy.packs.strictest import strictest_pack
 from xinglin.terms.pack_named import NamedPacks, PackPart
@@ -39,7 +39,7 @@ def plain_settings(settings: Settings) -> dict[str, Any]:
     {'min_cell': 8, 'rounding': {'kind': 'nearest', 'base': 5}}
     """
     loosest, found = Settings(), {}
-    for field in msgspec.structs.fields(Settings):
+    for field in setting_fields():
         value = getattr(settings, field.name)
         if value != getattr(loosest, field.name):
             found[field.name] = _plain(value)

@@ -17,7 +17,7 @@ import msgspec
 
 from xinglin.kernel.limits import Limit
 from xinglin.privacy.packs.errors import BadPack
-from xinglin.privacy.packs.model import PACK_VERSION, Dominance, Origin, Pack, Rounding, Settings
+from xinglin.privacy.packs.model import PACK_VERSION, Dominance, Origin, Pack, Rounding, Settings, setting_fields
 from xinglin.privacy.packs.rounding import shown_from
 
 SHIPPED = (
@@ -39,7 +39,7 @@ SHIPPED = (
 PACK_BYTES = Limit("disclosure pack", 65_536, "bytes")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _HEAD = {"version", "name", "title", "title_zh", "note", "setting"}
-_TYPES = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+_TYPES = {field.name: field.type for field in setting_fields()}
 
 
 @cache

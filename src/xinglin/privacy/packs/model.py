@@ -7,8 +7,10 @@ the order. A pack says only what its publisher says: what it leaves open stays a
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 import msgspec
+from msgspec.structs import FieldInfo
 
 from xinglin.privacy.packs.errors import BadPack
 
@@ -54,6 +56,12 @@ class Rounding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         sized = type(self.base) is int and 1 <= self.base <= LARGEST_BASE
         if self.kind not in ROUNDINGS or not sized or (self.kind == "none") != (self.base == 1):
             raise BadPack(f"A rounding is none, nearest, midpoint or up, to a base above 1, {LARGEST_BASE} at most.")
+
+
+@cache
+def setting_fields() -> tuple[FieldInfo, ...]:
+    """Name and type of each setting; asked of the type once, which takes longer than reading a pack."""
+    return msgspec.structs.fields(Settings)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,7 +118,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name, words in WORDS.items():
             if getattr(self, name) not in words:
                 raise BadPack(f"'{name}' is one of: {', '.join(words)}.")
-        for field in msgspec.structs.fields(Settings):
+        for field in setting_fields():
             value = getattr(self, field.name)
             whole = field.type is int
             if whole and not (isinstance(value, int) and 0 <= value <= NO_LIMIT):

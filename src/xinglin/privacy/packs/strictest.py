@@ -13,10 +13,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-import msgspec
-
 from xinglin.privacy.packs.errors import BadPack
-from xinglin.privacy.packs.model import ROUNDINGS, WORDS, Dominance, Origin, Pack, Rounding, Settings
+from xinglin.privacy.packs.model import ROUNDINGS, WORDS, Dominance, Origin, Pack, Rounding, Settings, setting_fields
 from xinglin.privacy.packs.rounding import merges
 from xinglin.terms.thresholds import DisclosureRules
 
@@ -53,7 +51,7 @@ def strictest_pack(packs: Sequence[Pack]) -> Pack:
         return packs[0]
     values: dict[str, Any] = {}
     origins: set[Origin] = set()
-    for field in msgspec.structs.fields(Settings):
+    for field in setting_fields():
         key = field.name
         values[key] = _join(key, [getattr(pack.settings, key) for pack in packs])
         for pack in packs:
@@ -74,7 +72,7 @@ def strictest_pack(packs: Sequence[Pack]) -> Pack:
 def at_least(pack: Pack, demanded: Pack) -> bool:
     """Whether ``pack`` is at least as strict as ``demanded`` in every setting."""
     ours, theirs = pack.settings, demanded.settings
-    for field in msgspec.structs.fields(Settings):
+    for field in setting_fields():
         own = getattr(ours, field.name)
         if _join(field.name, [own, getattr(theirs, field.name)]) != _join(field.name, [own]):
             return False
