@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinglin.console.code_shown import in_shell
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, live, screen
 from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
@@ -54,7 +55,7 @@ def source(visit: Visit) -> Page | Done:
         title=state.name,
         values=_values(state),
         crumbs=(*_crumbs(visit), Step(visit.words.text("Connect a source"), "/hospital/connect")),
-        same=Same(cli=f"xinglin connect drop/{state.name}"),
+        same=Same(cli=in_shell("xinglin connect {}", f"drop/{state.name}")),
         css=CSS,
         wide=True,
     )
