@@ -107,8 +107,8 @@ def one(visit: Visit, run: str) -> Page:
         head=Head("object.synthetic", run, f"state.{line.view.state}", owner, line.view.changed),
         rail=Rail(run, shown.entries, "" if shown.plan is None else shown.plan.digest()),
         same=Same(
-            f"made = space.synthetic_set({run!r}).result()\nprint(made, made.report)\nframe = made.pandas()",
-            f"xinglin synthetic fetch {run} --to FOLDER",
+            in_python("made = space.synthetic_set({}).result()\nprint(made, made.report)\nframe = made.pandas()", run),
+            in_shell("xinglin synthetic fetch {} --to FOLDER", run),
         ),
         css=(*CSS, "screens/results.css"),
         data={"run": run, "state": line.view.state} if found is None else found.to_dict(),
