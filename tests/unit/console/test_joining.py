@@ -13,7 +13,9 @@ import pytest
 from tests.unit.console.hall import Hall
 from typer import Exit
 
+from xinglin.catalogue import ColumnDescription, DataSetDescription, TableDescription
 from xinglin.cli.console_verbs import add_seat, found_console
+from xinglin.console.calls.joining import smoke_test
 from xinglin.console.seats import read_seats
 from xinglin.console.settings import ConsoleSettings
 from xinglin.kernel.canonical import canonical_digest
@@ -174,6 +176,15 @@ def test_a_file_that_cannot_be_read_is_told(hall: Hall, joined: Path) -> None:
     hall.post("/hospital/connect", HOSPITAL, name="noise.bin")
     assert "node.not_recognised" in until(hall, 'role="alert"')
     hall.post("/hospital/connect/forget", HOSPITAL)
+
+
+def test_the_smoke_test_draws_no_identifier() -> None:
+    columns = (
+        ColumnDescription("encounter_id", "text", role="identifier"),
+        ColumnDescription("age", "integer", low=0, high=120),
+    )
+    described = DataSetDescription("d", "did:x", "D", (TableDescription("t", columns, "age"),))
+    assert smoke_test(described) == (1, [])
 
 
 def test_a_seat_may_point_to_an_empty_folder(tmp_path: Path) -> None:

@@ -278,6 +278,8 @@ def smoke_test(data_set: DataSetDescription) -> tuple[int, list[str]]:
     wrong, count = [], 0
     for table in data_set.tables:
         for column in table.columns:
+            if column.name not in drawn[table.name].column_names:
+                continue  # an identifier: nobody is made up who has one
             count += 1
             values = [one for one in drawn[table.name].column(column.name).to_pylist() if one is not None]
             if (column.levels and not set(map(str, values)) <= set(map(str, column.levels))) or (
