@@ -12,13 +12,14 @@ from xinglin.console.charts import Chart, Line, Mark, lines
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, live, screen
-from xinglin.console.listing import Column, Empty, Filter, listing
+from xinglin.console.listing import Column, Empty, Filter, Listing, listing
 from xinglin.console.visit import Form, Visit
 from xinglin.intake.reconcile import REASONS, TABLE_OF_KIND, WORDS_ZH, SourceCount
 from xinglin.words import N_
 
 if TYPE_CHECKING:
     from xinglin.catalogue.quality import CheckResult, Scorecard
+    from xinglin.intake.reconcile import Reconciled
 
 ROLE = ("hospital",)
 NAV = (Nav(roles=ROLE, path="/quality", label=N_("Data quality"), order=102),)
@@ -69,29 +70,6 @@ def checks(visit: Visit) -> Page:
     _ = visit.words.text
     runs: tuple[Scorecard, ...] = visit.calls.quality.runs()
     card = runs[-1] if runs else None
-    rows = [_row(visit, one) for one in _sorted(card)] if card else []
-    empty = Empty(_("Nothing was checked yet. Run the checks above: they read the tables and change nothing."))
-    found = listing(
-        visit,
-        "quality",
-        (
-            Column("severity_words", _("Severity")),
-            Column("means", _("What a failing row is"), link="/quality/check/{check}"),
-            Column("failing", _("Failing rows"), "number"),
-            Column("rows", _("Rows"), "number"),
-            Column("share", _("Share"), "percent"),
-            Column("state_words", _("State")),
-            Column("check", _("Check"), "id"),
-        ),
-        rows,
-        empty=empty,
-        filters=(
-            Filter("state", _("State"), {key: _(said) for key, said in STATES.items()}),
-            Filter("severity", _("Severity"), {key: _(said) for key, said in SEVERITIES.items()}),
-            Filter("kind", _("Kind"), {key: _(said) for key, said in _KIND_WORDS.items()}),
-            Filter("table", _("Table"), {one: one for one in sorted({row["table"] for row in rows})}),
-        ),
-    )
     return Page(
         "quality/checks.html",
         title=_("Data quality"),
@@ -103,7 +81,7 @@ def checks(visit: Visit) -> Page:
             "work": visit.calls.quality.work(),
             "tables": {one: one for one in visit.calls.quality.tables()},
         },
-        listing=found,
+        listing=_checks(visit, card),
         same=Same(
             python="from xinglin.lake.quality import checked\ncard = checked(lake, at)\ncard.failed()",
             cli="xinglin quality run\nxinglin quality show --all",
@@ -167,19 +145,7 @@ def one_check(visit: Visit, check: str) -> Page:
 @screen("/quality/drift", roles=ROLE)
 def drift(visit: Visit) -> Page:
     """What the nights noticed, and rows a day of one feed's table."""
-    _, zh = visit.words.text, visit.words.language == "zh"
-    rows = [
-        {
-            "raised": one.at,
-            "kind": one.alarm.kind,
-            "kind_words": _(ALARMS[one.alarm.kind]),
-            "source": one.alarm.source,
-            "day": one.alarm.day,
-            "about": one.alarm.about,
-            "words": one.alarm.words_zh if zh else one.alarm.words,
-        }
-        for one in visit.calls.quality.alarms()
-    ]
+    _ = visit.words.text
     days = visit.calls.quality.days()
     series = sorted({f"{one.source} {one.table}" for one in days})
     chosen = visit.query.get("about", "")
@@ -196,25 +162,7 @@ def drift(visit: Visit) -> Page:
             "sources": {one: one for one in visit.calls.quality.sources()},
         },
         crumbs=(Step(_("Data quality"), "/quality"),),
-        listing=listing(
-            visit,
-            "alarms",
-            (
-                Column("raised", _("Raised"), "instant"),
-                Column("kind_words", _("Kind")),
-                Column("source", _("Feed"), "id"),
-                Column("day", _("Day"), "id"),
-                Column("words", _("What was noticed")),
-            ),
-            rows,
-            empty=Empty(_("No alarm was raised. The nights look by themselves; a day can be looked at above.")),
-            filters=(
-                Filter("kind", _("Kind"), {key: _(said) for key, said in ALARMS.items()}),
-                Filter(
-                    "source", _("Feed"), {one: one for one in sorted({row["source"] for row in rows if row["source"]})}
-                ),
-            ),
-        ),
+        listing=_alarms(visit),
         same=Same(
             python='from xinglin.node.intake.quality import drifted\ndrifted(lake, "2024-03-01", at)',
             cli="xinglin quality drift 2024-03-01\nxinglin quality alarms",
@@ -235,18 +183,6 @@ def reconcile(visit: Visit) -> Page:
     """What a source counts against what is here."""
     _, zh = visit.words.text, visit.words.language == "zh"
     counted = visit.calls.quality.counted()
-    rows = [
-        {
-            "source": one.theirs.source,
-            "day": one.theirs.day,
-            "kind": _(_COUNTED[one.theirs.kind]),
-            "theirs": one.theirs.count,
-            "here": one.here.count,
-            "agrees": _("agrees") if one.agrees else _("explained") if one.explained else _("does not agree"),
-            "words": one.words_zh() if zh else one.words(named=False),
-        }
-        for one in counted
-    ]
     return Page(
         "quality/reconcile.html",
         title=_("Counts compared"),
@@ -258,21 +194,7 @@ def reconcile(visit: Visit) -> Page:
             "reasons": {key: said[zh] for key, said in REASONS.items()},
         },
         crumbs=(Step(_("Data quality"), "/quality"),),
-        listing=listing(
-            visit,
-            "counts",
-            (
-                Column("source", _("Feed"), "id"),
-                Column("day", _("Day"), "id"),
-                Column("kind", _("What was counted")),
-                Column("theirs", _("At the source"), "number"),
-                Column("here", _("Here"), "number"),
-                Column("agrees", _("Outcome")),
-                Column("words", _("In words")),
-            ),
-            rows,
-            empty=Empty(_("Nothing was compared since the console started. Give a feed's count of a day above.")),
-        ),
+        listing=_counts(visit, counted),
         same=Same(
             python="from xinglin.node.intake.quality import reconciled\nreconciled(folder, counts, keys)",
             cli="xinglin quality reconcile --source NAME --day 2024-03-01 --count 1203",
@@ -333,7 +255,98 @@ def _row(visit: Visit, one: CheckResult) -> dict[str, Any]:
     }
 
 
-def _failing(visit: Visit, rows: list[dict[str, Any]]) -> Any:
+def _checks(visit: Visit, card: Scorecard | None) -> Listing:
+    _ = visit.words.text
+    rows = [_row(visit, one) for one in _sorted(card)] if card else []
+    empty = Empty(_("Nothing was checked yet. Run the checks above: they read the tables and change nothing."))
+    return listing(
+        visit,
+        "quality",
+        (
+            Column("severity_words", _("Severity")),
+            Column("means", _("What a failing row is"), link="/quality/check/{check}"),
+            Column("failing", _("Failing rows"), "number"),
+            Column("rows", _("Rows"), "number"),
+            Column("share", _("Share"), "percent"),
+            Column("state_words", _("State")),
+            Column("check", _("Check"), "id"),
+        ),
+        rows,
+        empty=empty,
+        filters=(
+            Filter("state", _("State"), {key: _(said) for key, said in STATES.items()}),
+            Filter("severity", _("Severity"), {key: _(said) for key, said in SEVERITIES.items()}),
+            Filter("kind", _("Kind"), {key: _(said) for key, said in _KIND_WORDS.items()}),
+            Filter("table", _("Table"), {one: one for one in sorted({row["table"] for row in rows})}),
+        ),
+    )
+
+
+def _alarms(visit: Visit) -> Listing:
+    _, zh = visit.words.text, visit.words.language == "zh"
+    rows = [
+        {
+            "raised": one.at,
+            "kind": one.alarm.kind,
+            "kind_words": _(ALARMS[one.alarm.kind]),
+            "source": one.alarm.source,
+            "day": one.alarm.day,
+            "about": one.alarm.about,
+            "words": one.alarm.words_zh if zh else one.alarm.words,
+        }
+        for one in visit.calls.quality.alarms()
+    ]
+    return listing(
+        visit,
+        "alarms",
+        (
+            Column("raised", _("Raised"), "instant"),
+            Column("kind_words", _("Kind")),
+            Column("source", _("Feed"), "id"),
+            Column("day", _("Day"), "id"),
+            Column("words", _("What was noticed")),
+        ),
+        rows,
+        empty=Empty(_("No alarm was raised. The nights look by themselves; a day can be looked at above.")),
+        filters=(
+            Filter("kind", _("Kind"), {key: _(said) for key, said in ALARMS.items()}),
+            Filter("source", _("Feed"), {one: one for one in sorted({row["source"] for row in rows if row["source"]})}),
+        ),
+    )
+
+
+def _counts(visit: Visit, counted: tuple[Reconciled, ...]) -> Listing:
+    _, zh = visit.words.text, visit.words.language == "zh"
+    rows = [
+        {
+            "source": one.theirs.source,
+            "day": one.theirs.day,
+            "kind": _(_COUNTED[one.theirs.kind]),
+            "theirs": one.theirs.count,
+            "here": one.here.count,
+            "agrees": _("agrees") if one.agrees else _("explained") if one.explained else _("does not agree"),
+            "words": one.words_zh() if zh else one.words(named=False),
+        }
+        for one in counted
+    ]
+    return listing(
+        visit,
+        "counts",
+        (
+            Column("source", _("Feed"), "id"),
+            Column("day", _("Day"), "id"),
+            Column("kind", _("What was counted")),
+            Column("theirs", _("At the source"), "number"),
+            Column("here", _("Here"), "number"),
+            Column("agrees", _("Outcome")),
+            Column("words", _("In words")),
+        ),
+        rows,
+        empty=Empty(_("Nothing was compared since the console started. Give a feed's count of a day above.")),
+    )
+
+
+def _failing(visit: Visit, rows: list[dict[str, Any]]) -> Listing:
     _ = visit.words.text
     columns = (
         Column("id", _("Fact"), "id"),
