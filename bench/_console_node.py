@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import msgspec
 from bench._console_held import Held
 from bench._console_space import DAY_MS, Country
 from bench._console_wards import Sizes, write_wards
+from bench._report import say
 
 from xinglin.access.form import Form, agreed_terms
 from xinglin.catalogue.model import ColumnDescription, DataSetDescription, TableDescription
@@ -297,6 +299,24 @@ class BigHospital:
             commitments=page_commitment(page, book.page_salt(number)),
         )  # fmt: skip
         book.posted(number, await self.node.evidence.record(entry))
+
+
+def first_look(get: Callable[[], Any], pages: int) -> None:
+    """What the first sight of the list costs a patient's console, before any page was opened for the person."""
+    from xinglin.console.calls.patient import OPENED
+
+    OPENED._held.clear()
+    began = time.process_time()
+    get()
+    spent = 1e3 * (time.process_time() - began)
+    say(
+        "console.first_look",
+        "a patient's first look at the list, every page opened",
+        spent,
+        "ms",
+        "",
+        f"pages: {pages}",
+    )
 
 
 def _digest_of_pack() -> str:

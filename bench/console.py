@@ -326,6 +326,7 @@ def main(arguments: list[str]) -> None:
         bench.line.open_hub.hub.access.every()
         keep_what_was_read()  # as a hub does that has started
         measure(bench, QUICK_TIMES if small else TIMES, tuple(only.split(",")) if only else ROLES)
+        node.first_look(lambda: bench.get("patient", "/my/looks"), hospital.pages)
         first_load(bench)
         gc.collect()
         what = "memory of the console over that log, the hub's in the same process taken off"
