@@ -262,7 +262,7 @@ class JoiningCalls:
             look,
             N_("Receipts in the log: %(kept)s; missing: %(lost)s.")
             if kept or lost
-            else N_("Nothing was countersigned yet: the first agreement gives the first receipt."),
+            else N_("No receipt yet: what was loaded and confirmed gets one when the log has taken it."),
             "xinglin node receipts",
             {"kept": kept, "lost": lost} if kept or lost else {},
             path="/publish",
