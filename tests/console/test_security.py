@@ -16,6 +16,7 @@ from tests.console.console_space import NEIGHBOUR, OUTSIDER, STRANGER, ConsoleSp
 from tests.console.crawl import routes
 
 from xinglin.console.frame import ANYBODY, Route
+from xinglin.console.streams import OF_ONE
 
 pytestmark = pytest.mark.slow
 
@@ -323,3 +324,32 @@ def test_slow_forms_keep_nobody_else_waiting(space: ConsoleSpace, clients: dict[
     finally:
         for one in slow:
             one.close()
+
+
+def test_one_account_with_live_parts_without_end_holds_up_neither_others_nor_pages(
+    space: ConsoleSpace, clients: dict[str, httpx.Client]
+) -> None:
+    with space.client("tour") as greedy, contextlib.ExitStack() as opened:
+        answers = [opened.enter_context(greedy.stream("GET", "/pulse")) for _ in range(OF_ONE.value)]
+        parts = [one.iter_raw() for one in answers]  # kept: a stream is closed with what reads it
+        assert all(b"data:" in next(one) for one in parts)
+        assert greedy.get("/pulse").status_code == 429
+        assert greedy.get("/inbox").status_code == 200 and clients["researcher"].get("/inbox").status_code == 200
+        with clients["operator"].stream("GET", "/pulse") as other:
+            assert other.status_code == 200 and b"data:" in next(other.iter_raw())
+        greedy.post("/sign-out", data={"csrf": csrf(greedy)})
+        for one in parts:  # each was signed in by the session that is over
+            with contextlib.suppress(httpx.TransportError):
+                assert len(list(one)) < 10
+
+
+def test_a_flood_of_sign_in_forms_ends_nobody_s(space: ConsoleSpace) -> None:
+    sample = space.sample("clinic")
+    with space.client() as mine, space.client() as flood:
+        token = token_of(mine.get("/sign-in").text)
+        for _ in range(300):
+            flood.cookies.clear()
+            assert flood.get("/sign-in").status_code == 200
+        fields = {"csrf": token, "name": sample.name, "password": sample.password}
+        assert mine.post("/sign-in", data=fields).status_code == 303
+        assert mine.get("/inbox").status_code == 200
