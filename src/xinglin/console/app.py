@@ -6,6 +6,7 @@ import pkgutil
 from importlib import import_module
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Request, Response
 from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
@@ -33,6 +34,9 @@ def discovered() -> tuple[tuple[Nav, ...], tuple[Route, ...]]:
 
 def console_app(console: Console, routes: tuple[Route, ...]) -> Litestar:
     """The ASGI application of a console."""
+    from xinglin.console.screens.account import proving
+
+    console = msgspec.structs.replace(console, proving=proving)
     return Litestar(
         [_asset_handler(console.assets), _health_handler(), *(_handler(console, route) for route in routes)],
         exception_handlers={HTTPException: on_http_error(console), Exception: on_defect(console)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
@@ -13,21 +13,41 @@ from xinglin.console.book_readme import read_me
 from xinglin.console.errors import NotThere, TooMany
 from xinglin.evidence.notes import Note
 from xinglin.evidence.receipt import build_receipt, verify_receipt
+from xinglin.evidence.tiles import TileReader
+from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.sdk.logbook import Found
+from xinglin.stores.console_book import BookStore
 from xinglin.stores.evidence_archive import README, Manifest, Proved, write_archive
-
-if TYPE_CHECKING:
-    from xinglin.console.book import Book
+from xinglin.wire.record import SpaceRecord
+from xinglin.wire.space import Space
 
 BUNDLE_BYTES = Limit("entries of a bundle", 8 * 1024 * 1024, "bytes")
 BUNDLES_AT_ONCE = 2
 """So many bundles are proved at once: each is up to a few seconds of a processor."""
 _WAIT_S = 20.0
+
+
+class Proving(Protocol):
+    """What a bundle is made from: ``book.Book``."""
+
+    space: Space
+    clock: Clock
+    store: BookStore
+    hashes: TileReader
+
+    @property
+    def record(self) -> SpaceRecord:
+        """Keys and policy."""
+
+    def name(self, did: str) -> str:
+        """A participant's label."""
+
+
 _places = threading.BoundedSemaphore(BUNDLES_AT_ONCE)
 
 
-def bundle_of(book: Book, subject: str, found: Sequence[Found], note: Note, size: int) -> bytes:
+def bundle_of(book: Proving, subject: str, found: Sequence[Found], note: Note, size: int) -> bytes:
     """The bundle of entries under the checkpoint ``note`` of ``size``.
 
     Raises ``NotThere`` for none, ``TooMany`` while others are made, ``LimitExceeded`` for too much.
@@ -56,7 +76,7 @@ def bundle_of(book: Book, subject: str, found: Sequence[Found], note: Note, size
     return write_archive(manifest, proved, book.record.policy_text, note.to_text(), others)
 
 
-def _proof(book: Book, index: int, note: Note) -> Proved:
+def _proof(book: Proving, index: int, note: Note) -> Proved:
     (data,) = book.store.bodies([index])
     text = build_receipt(data, index, book.hashes, note).to_text()
     verify_receipt(text, book.record.policy, data)

@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
@@ -70,6 +70,8 @@ class Console(msgspec.Struct, frozen=True):
     clock: Clock
     made: dict[tuple[str, str], SeatCalls]
     streams: Streams
+    proving: Callable[[Visit, str, str, str], Page] | None = None
+    """The proof that a grave deed asks for: where to go back, the form as it was filled in, and the deed's path."""
 
     def public(self) -> PublicCalls:
         """The calls that need no seat, made once."""
@@ -179,10 +181,8 @@ def refusal(console: Console, visit: Visit, error: XinglinError) -> Answer:
         return _redirect(console.settings, f"/sign-in?return_to={quote(visit.here, safe='/')}")
     if isinstance(error, ProveAgain) and visit.headers.get("accept", "").startswith("text/html"):
         back = local_path(urlsplit(visit.headers.get("referer", "")).path or "/")
-        if error.kept:
-            from xinglin.console.screens.account import proving
-
-            return _sent(console, proving(visit, back, error.kept, visit.path), visit)
+        if error.kept and console.proving is not None:
+            return _sent(console, console.proving(visit, back, error.kept, visit.path), visit)
         return _redirect(console.settings, f"/account/prove?return_to={quote(back, safe='/')}")
     if isinstance(error, NotJoinedYet) and visit.role == "hospital" and _gives_way(visit):
         return _redirect(console.settings, JOINING)
