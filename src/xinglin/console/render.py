@@ -125,7 +125,8 @@ _KEY = re.compile(r"\{(\w+)\}")
 _COLOURS = {
     **dict.fromkeys(
         ("active", "approved", "done", "released", "live", "ok", "yes", "open", "positive", "delivered", "finished",
-         "signed", "allowed", "in-force", "good", "connected", "admitted", "accepted", "true", "taken"), "good"
+         "signed", "allowed", "in-force", "good", "connected", "admitted", "accepted", "true", "taken",
+         "counted"), "good"
     ),
     **dict.fromkeys(
         ("offered", "waiting", "queued", "checking", "running", "draft", "submitted", "reviewing", "ask", "late",
@@ -133,6 +134,7 @@ _COLOURS = {
     ),
     **dict.fromkeys(
         ("refused", "denied", "failed", "ended", "revoked", "lost", "no", "negative", "rejected", "terminated",
-         "cancelled", "bad", "compromised", "breach", "overdue", "expired", "withdrawn", "withheld", "recalled"), "bad"
+         "cancelled", "bad", "compromised", "breach", "overdue", "expired", "withdrawn", "withheld", "recalled",
+         "left-out"), "bad"
     ),
 }  # fmt: skip

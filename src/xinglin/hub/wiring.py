@@ -157,21 +157,9 @@ def build_hub(folder: Path, settings: HubSettings, passphrase: str = "", clock: 
     )
     regulator = decode_json(card.registration, KeyRegistration)
     return HubParts(
-        hub,
-        NodeDoor(hub, rest),
-        database,
-        access_database,
-        papers,
-        contracts,
-        log_store,
-        client,
-        card,
-        regulator,
-        shelf.store,
-        blind,
-        hub.extracts.store,
-        connector,
-    )
+        hub, NodeDoor(hub, rest), database, access_database, papers, contracts, log_store, client, card, regulator,
+        shelf.store, blind, hub.extracts.store, connector,
+    )  # fmt: skip
 
 
 def _application(routes: list[ControllerRouterHandler]) -> Litestar:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from xinglin.contract import Agreement
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.instants import Clock, Instant, system_clock
-from xinglin.kernel.verdict import Denied
+from xinglin.kernel.verdict import Denied, Verdict
 from xinglin.node.agreements import read_offer
 from xinglin.node.consent import consent_use
 from xinglin.node.intake.wiring import known_consent_register
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import open_node_database
 from xinglin.stores.node_rows import AgreementRow
-from xinglin.terms.consent import Choice, ConsentUse, effective
+from xinglin.terms.consent import Choice, ConsentUse, Rule, effective
 from xinglin.terms.consent_use import StudyWord
 from xinglin.terms.request import Plan
 
 RUNNING = ("countersigned", "active", "suspended")
 """States of an agreement under which a study may still run."""
+_NEVER: Instant = 2**62
 
 
 class Touched(msgspec.Struct, frozen=True):
@@ -55,7 +59,43 @@ class Uses(msgspec.Struct, frozen=True):
 
     def after(self, choices: Sequence[Choice]) -> tuple[Touched, ...]:
         """What these choices, were they recorded now, would change."""
-        return tuple(_touched(row, use, before, self.said, choices, n) for row, use, before, n in self.asked)
+        weighed = Weighed((*self.said, *choices))
+        return tuple(_touched(row, use, before, weighed, n) for row, use, before, n in self.asked)
+
+
+class Weighed:
+    """One person's choices, weighed once for all uses that they cannot tell apart: most studies here are alike to them.
+
+    They tell studies apart by name alone, where a rule names one, and cutoffs by which choices came before.
+    """
+
+    def __init__(self, choices: Sequence[Choice]) -> None:
+        self._choices = choices
+        self._studies = frozenset(name for one in choices if one.rule is not None for name in _studies_of(one.rule))
+        self._instants = sorted({one.at for one in choices})
+        self._known: dict[ConsentUse, Verdict] = {}
+
+    def verdict(self, use: ConsentUse) -> Verdict:
+        """``effective`` of these choices and ``use``."""
+        study = use.study if use.study in self._studies else ""
+        alike = msgspec.structs.replace(use, study=study, cutoff=self._next(use.cutoff))
+        found = self._known.get(alike)
+        if found is None:
+            found = self._known[alike] = effective(self._choices, alike)
+        return found
+
+    def _next(self, cutoff: Instant | None) -> Instant | None:
+        """The first choice that does not bind: whatever cutoff lies between it and the choice before means the same."""
+        if cutoff is None:
+            return None
+        place = bisect_left(self._instants, cutoff)
+        return self._instants[place] if place < len(self._instants) else _NEVER
+
+
+def _studies_of(rule: Rule) -> Iterator[str]:
+    yield from rule.where.studies
+    for one in rule.exceptions:
+        yield from _studies_of(one)
 
 
 def preview(
@@ -82,27 +122,30 @@ def uses_of(folder: Path, settings: NodeSettings, person: str, clock: Clock = sy
         running = Counter(decode_json(row.plan, Plan).study for row in database.open_runs())
     finally:
         database.close()
-    found = []
+    found, now, weighed = [], clock(), Weighed(said)
     for row in rows:
-        agreement = read_offer(row.offered)
+        agreement = _offer(row.offered)
         for purpose in agreement.terms.purposes:
-            use = consent_use(words.get(agreement.study), agreement, purpose, row.since, clock())
-            found.append((row, use, bool(effective(said, use)), running[agreement.study]))
+            use = consent_use(words.get(agreement.study), agreement, purpose, row.since, now)
+            found.append((row, use, bool(weighed.verdict(use)), running[agreement.study]))
     return Uses(said, tuple(found))
 
 
-def _touched(
-    row: AgreementRow, use: ConsentUse, before: bool, said: Iterable[Choice], new: Sequence[Choice], running: int
-) -> Touched:
-    verdict = effective((*said, *new), use)
+@lru_cache(2048)
+def _offer(offered: bytes) -> Agreement:
+    """An offer's agreement: a page reads every one of them, and none ever changes."""
+    return read_offer(offered)
+
+
+def _touched(row: AgreementRow, use: ConsentUse, before: bool, weighed: Weighed, running: int) -> Touched:
+    verdict = weighed.verdict(use)
     after = bool(verdict)
-    unbound = bool(effective((*said, *new), msgspec.structs.replace(use, cutoff=None)))
     since: Instant = use.at if before != after else 0
     if before != after:
         words = (
             "From the next run on the person is in." if after else "From the next run on the person's rows are gone."
         )
-    elif after and not unbound:
+    elif after and use.cutoff is not None and not weighed.verdict(msgspec.structs.replace(use, cutoff=None)):
         law = f" ({use.article})" if use.article else ""
         words = f"Does not bind this study{law}: it holds for later agreements."
     else:

@@ -10,7 +10,7 @@ from xinglin.stores.look_book import BOOK_FILE, LookBook
 
 def open_look_book(folder: Path, settings: NodeSettings) -> LookBook:
     """Who looked at whose data, wherever the node's settings put its database."""
-    return LookBook(settings.database_url) if settings.database_url else LookBook.in_folder(folder)
+    return LookBook.opened(folder, settings.database_url)
 
 
 def has_look_book(folder: Path, settings: NodeSettings) -> bool:

@@ -100,6 +100,11 @@ class LookBook:
         self._key = bytes(found["value"])
 
     @classmethod
+    def opened(cls, folder: Path, url: str = "") -> LookBook:
+        """The book at ``url`` where there is one, else in ``folder``."""
+        return cls(url) if url else cls.in_folder(folder)
+
+    @classmethod
     def in_folder(cls, folder: Path) -> LookBook:
         """The database file ``looks.db`` in ``folder``."""
         return cls(sqlite_url(folder / BOOK_FILE))

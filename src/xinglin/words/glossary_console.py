@@ -47,6 +47,11 @@ health | something to mend | 待修复项
 choice | something to know | 须知
 """
 
+STANDINGS = """
+counted | 计入
+left-out | left out | 不计入
+"""
+
 STUDY_STATES = """
 applied | handed in | 已提交
 asked | a question is open | 待答复
@@ -58,4 +63,4 @@ withdrawn | 已撤回
 ended | over | 已结束
 """
 
-CONSOLE_GROUPS = {"study-state": STUDY_STATES, "object": OBJECTS, "item": ITEMS}
+CONSOLE_GROUPS = {"study-state": STUDY_STATES, "standing": STANDINGS, "object": OBJECTS, "item": ITEMS}

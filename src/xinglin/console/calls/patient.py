@@ -140,7 +140,11 @@ class PatientCalls(SeatCalls):
 
     def title(self, study: str) -> str:
         """What a study is called where its title is public; else its id."""
-        return self._agreements.titles().get(study, study)
+        return self.titles().get(study, study)
+
+    def titles(self) -> dict[str, str]:
+        """Study to title, as the public register has them."""
+        return self._agreements.titles()
 
     # --- looks -------------------------------------------------------------------------------
 

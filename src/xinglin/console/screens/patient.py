@@ -27,6 +27,8 @@ NAV = (
 )
 CSS = ("screens/patient.css",)
 MINUTE_MS = 60_000
+STUDIES_SHOWN = 200
+"""Of the uses that a choice touches so many are shown, those that change first."""
 GROUPS = {"research": N_("Research"), "care": N_("Care"), "mine": N_("What I said")}
 TOLD = {
     "released": N_("Your record counted in study %(study)s. Only a sum over many people left; your record did not."),
@@ -237,10 +239,10 @@ def choices(visit: Visit) -> Page:
         (key, *map(_, SWITCH_WORDS[key]), visit.calls.off(where, said), effect)
         for (key, where), effect in zip(SWITCHES.items(), effects, strict=True)
     ]
+    standing = _standing(visit, now)
     values = {
         "switches": switches,
-        "now": now,
-        "title": visit.calls.title,
+        "standing": standing,
         "said": [(one, _what(visit, one)) for one in said],
         "institutions": visit.calls.institutions(),
         "purposes": {code: visit.words.term(f"purpose.{code}") for code in sorted(PURPOSES)},
@@ -251,9 +253,32 @@ def choices(visit: Visit) -> Page:
     receipts = tuple(one.leaf for one in said if one.leaf >= 0)[:5]
     return Page(
         "patient/choices.html", title=_("My choices"), values=values, css=CSS, same=Same(cli=cli),
-        rail=Rail(receipts=receipts),
+        listing=standing, rail=Rail(receipts=receipts),
         data=[{"at": one.at, "id": one.choice.id, "leaf": one.leaf, "undone": one.undone} for one in said],
     )  # fmt: skip
+
+
+def _standing(visit: Visit, now: Effect) -> Listing:
+    """Every study in force here, and whether it counts the person."""
+    _, titles = visit.words.text, visit.calls.titles() if now.touched else {}
+    rows = [
+        {
+            "study": titles.get(one.study, one.study),
+            "purpose": visit.words.term(f"purpose.{one.purpose}"),
+            "you": "counted" if one.after else "left-out",
+            "shown": "standing.counted" if one.after else "standing.left-out",
+        }
+        for one in now.touched
+    ]
+    told = {key: visit.words.term(f"standing.{key}") for key in ("counted", "left-out")}
+    return listing(
+        visit,
+        "standing",
+        (Column("study", _("Study")), Column("purpose", _("Purpose")), Column("shown", _("You"), "state", sort=False)),
+        rows,
+        filters=(Filter("you", _("You"), told),),
+        empty=Empty(_("No study is in force at this hospital.")),
+    )
 
 
 @screen("/my/choices/preview", roles=ROLE)
@@ -271,7 +296,8 @@ def preview(visit: Visit) -> Page:
             "fields": {key: value for key, value in fields.items() if value},
             "about": _about(visit, where),
             "effect": effect,
-            "title": visit.calls.title,
+            "shown": sorted(effect.touched, key=lambda one: not one.changes)[:STUDIES_SHOWN],
+            "titles": visit.calls.titles() if effect.touched else {},
         },
         crumbs=(Step(_("My choices"), "/my/choices"),),
         css=CSS,
