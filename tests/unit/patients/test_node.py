@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import subprocess
 import sys
@@ -276,6 +277,7 @@ def test_links_leave_entries_of_digests_and_counts(clinic: Clinic) -> None:
     assert len({one["what"] for one in (merged, parted, linked)}) == 3
     for one in clinic.ledger.outbox(1_000):
         told = json.dumps([one.subject, one.values])
+        told = re.sub(r"sha256:[0-9a-f]{64}", "", told)  # any three digits may stand in a digest
         assert "007" not in told and "ann" not in told and "Patient" not in told
         Entry(kind=one.kind, at=one.at, submitter=PrivateKeys.generate().did, subject=one.subject,
               commitments=commitments(one))  # fmt: skip
