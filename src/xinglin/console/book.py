@@ -19,6 +19,7 @@ from xinglin.console.book_bundle import bundle_of
 from xinglin.console.book_chain import CHAIN_ENTRIES, Chain, chain_of
 from xinglin.console.book_check import checked
 from xinglin.console.book_leaves import Leaves
+from xinglin.console.book_party import PartyEntries
 from xinglin.console.book_shown import CheckpointShown, shown_of
 from xinglin.console.book_words import line_of
 from xinglin.console.errors import ConsoleError, NotThere
@@ -90,6 +91,7 @@ class Book:
         self._wake, self._over, self._ready = threading.Event(), threading.Event(), threading.Event()
         self._staged_size = self._wanted_size = 0
         self._follower: threading.Thread | None = None
+        self._parties = PartyEntries(self.store.of_party, self._at)
         self._reopen()
 
     @classmethod
@@ -155,6 +157,11 @@ class Book:
         return [one for one in self._at(self.store.about(subject, most)) if one.entry.subject == subject]
 
     # --- looking -------------------------------------------------------------------------------
+
+    def submitted(self, party: str, kinds: tuple[str, ...]) -> tuple[Found, ...]:
+        """Entries of these kinds that one participant submitted, oldest first."""
+        self._trusted()
+        return self._parties.of(party, kinds)
 
     def entry(self, index: int) -> Found:
         """The entry at an index; raises ``NotThere``."""
@@ -341,6 +348,7 @@ class Book:
             "the console's copy of the log is not what was verified (%s): it is fetched anew", type(why).__name__
         )
         self.store.forget_everything()
+        self._parties.forget()
         self._record = SpaceRecord(self.space)
         self._approvals = ApprovalRecord(self._record)
         self._verified = self._note = None

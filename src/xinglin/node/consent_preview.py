@@ -20,7 +20,7 @@ from xinglin.node.intake.wiring import known_consent_register
 from xinglin.node.settings import NodeSettings
 from xinglin.node.wiring import open_node_database
 from xinglin.stores.node_rows import AgreementRow
-from xinglin.terms.consent import Choice, ConsentUse, Rule, effective
+from xinglin.terms.consent import Choice, ConsentUse, Rule, Where, effective
 from xinglin.terms.consent_use import StudyWord
 from xinglin.terms.request import Plan
 
@@ -66,19 +66,22 @@ class Uses(msgspec.Struct, frozen=True):
 class Weighed:
     """One person's choices, weighed once for all uses that they cannot tell apart: most studies here are alike to them.
 
-    They tell studies apart by name alone, where a rule names one, and cutoffs by which choices came before.
+    They tell studies and tables apart by name alone, where a rule names one, and cutoffs by which choices came before.
     """
 
     def __init__(self, choices: Sequence[Choice]) -> None:
         self._choices = choices
-        self._studies = frozenset(name for one in choices if one.rule is not None for name in _studies_of(one.rule))
+        wheres = [where for one in choices if one.rule is not None for where in _wheres(one.rule)]
+        self._studies = frozenset(name for where in wheres for name in where.studies)
+        self._names_classes = any(where.classes for where in wheres)
         self._instants = sorted({one.at for one in choices})
         self._known: dict[ConsentUse, Verdict] = {}
 
     def verdict(self, use: ConsentUse) -> Verdict:
         """``effective`` of these choices and ``use``."""
         study = use.study if use.study in self._studies else ""
-        alike = msgspec.structs.replace(use, study=study, cutoff=self._next(use.cutoff))
+        classes = use.classes if self._names_classes else None
+        alike = msgspec.structs.replace(use, study=study, classes=classes, cutoff=self._next(use.cutoff))
         found = self._known.get(alike)
         if found is None:
             found = self._known[alike] = effective(self._choices, alike)
@@ -92,10 +95,10 @@ class Weighed:
         return self._instants[place] if place < len(self._instants) else _NEVER
 
 
-def _studies_of(rule: Rule) -> Iterator[str]:
-    yield from rule.where.studies
+def _wheres(rule: Rule) -> Iterator[Where]:
+    yield rule.where
     for one in rule.exceptions:
-        yield from _studies_of(one)
+        yield from _wheres(one)
 
 
 def preview(

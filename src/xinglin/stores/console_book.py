@@ -8,6 +8,7 @@ it before, and what is not confirmed goes.
 from __future__ import annotations
 
 import hashlib
+import json
 import queue
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -151,23 +152,29 @@ class BookStore(SqliteLogStore):
 
     # --- reading -------------------------------------------------------------------------------
 
-    def of_kinds(self, kinds: Sequence[str], batch: int = 2048, *, party: str = "") -> Iterator[tuple[int, bytes]]:
-        """Confirmed entries of these kinds with their indices, oldest first; ``party``: those of one participant."""
-        marks = ",".join("?" * len(kinds))
-        table = "mention" if party else "said"
-        named = f"mention.word = {word_key(party)} AND mention.role = {PARTY} AND" if party else ""
+    def of_kinds(self, kinds: Sequence[str], batch: int = 2048) -> Iterator[tuple[int, bytes]]:
+        """Confirmed entries of these kinds with their indices, oldest first."""
         query = (
-            f"SELECT {table}.idx, entry.body FROM {table} JOIN entry ON entry.idx = {table}.idx"  # noqa: S608
-            f" WHERE {named} {table}.idx > ? AND {table}.idx < (SELECT size FROM book)"
-            f" AND {table}.kind IN (SELECT id FROM kind WHERE name IN ({marks})) ORDER BY {table}.idx LIMIT ?"
+            "SELECT said.idx, entry.body FROM said JOIN entry ON entry.idx = said.idx"
+            " WHERE said.idx > ? AND said.idx < (SELECT size FROM book)"
+            " AND said.kind IN (SELECT id FROM kind WHERE name IN (SELECT value FROM json_each(?)))"
+            " ORDER BY said.idx LIMIT ?"
         )
         at = -1
         while True:
-            rows = self._rows(query, (at, *kinds, batch))
+            rows = self._rows(query, (at, json.dumps(kinds), batch))
             yield from rows
             if len(rows) < batch:
                 return
             at = rows[-1][0]
+
+    def of_party(self, kinds: Sequence[str], party: str, after: int = -1) -> list[int]:
+        """Indices of confirmed entries of these kinds that name a participant, above ``after``, oldest first."""
+        query = (
+            "SELECT idx FROM mention WHERE word = ? AND role = ? AND idx > ? AND idx < (SELECT size FROM book)"
+            " AND kind IN (SELECT id FROM kind WHERE name IN (SELECT value FROM json_each(?))) ORDER BY idx"
+        )
+        return [row[0] for row in self._rows(query, (word_key(party), PARTY, after, json.dumps(kinds)))]
 
     def about(self, subject: str, limit: int = -1) -> list[int]:
         """Indices of the entries of one subject, oldest first; ``limit`` -1: all."""

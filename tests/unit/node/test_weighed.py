@@ -12,7 +12,8 @@ STUDIES = ("study-a", "study-b", "study-c")
 WHERES = st.builds(
     Where,
     studies=st.lists(st.sampled_from((*STUDIES, ANYTHING)), max_size=2, unique=True).map(tuple),
-    commercial=st.sampled_from((None, True)),
+    commercial=st.booleans(),
+    classes=st.lists(st.sampled_from(("observation", "condition")), max_size=1).map(tuple),
 )
 PLAIN = st.builds(Rule, st.sampled_from(("deny", "permit")), WHERES)
 RULES = st.builds(Rule, st.sampled_from(("deny", "permit")), WHERES, st.lists(PLAIN, max_size=2).map(tuple))
@@ -24,6 +25,7 @@ USES = st.builds(
     institutions=st.just(("did:a",)),
     at=st.just(9),
     commercial=st.sampled_from((None, True, False)),
+    classes=st.sampled_from((None, ("observation",), ("condition", "patient"))),
     regime=st.sampled_from(("opt-in", "opt-out")),
     cutoff=st.none() | st.integers(0, 11),
 )

@@ -150,7 +150,6 @@ class PatientCalls(SeatCalls):
 
     def looks(self) -> MyLooks:
         """Who looked, verified now, and held against the console's own copy of the log; raises ``NotYet``."""
-        from xinglin.evidence.entry import decode_entry
         from xinglin.evidence.looks import against_log
         from xinglin.node.looks import enrol, shown
 
@@ -161,8 +160,7 @@ class PatientCalls(SeatCalls):
         found = shown(self.seat.folder, self._settings(), self.subject, policy, opened)
         if book.size <= found.verified.entry.index:
             book.refresh()
-        leaves = book.store.of_kinds(_READ, party=found.proof.node)
-        entries = ((index, decode_entry(data)) for index, data in leaves)
+        entries = ((one.index, one.entry) for one in book.submitted(found.proof.node, _READ))
         return MyLooks(found.verified, found.proof, against_log(found.proof, entries), found.waiting, book.size, policy)
 
     def page_by(self) -> Instant:
