@@ -18,6 +18,7 @@ import msgspec
 from xinglin.intake.errors import IntakeError
 from xinglin.intake.model import HeldRow
 from xinglin.intake.quality import Alarm
+from xinglin.kernel.errors import LimitExceeded
 from xinglin.kernel.limits import Limit
 
 Reason = Literal["quarantined", "rejected", "taken_back", "other_day", "no_row", "never_received"]
@@ -77,6 +78,14 @@ class Objects(Protocol):
 
     def read(self, digest: str) -> bytes:
         """An object's bytes; raises ``IntakeError``."""
+        ...
+
+
+class Searched(Protocol):
+    """Raw objects in which keys are looked for, wherever their bytes are opened."""
+
+    def standing(self, digest: str, words: list[bytes]) -> list[bytes]:
+        """Which of ``words`` stand in an object; raises ``IntakeError``."""
         ...
 
 
@@ -223,7 +232,7 @@ def reconcile(
     return Reconciled(theirs, here, tuple(missing), surplus)
 
 
-def mentioned(raw: Objects, held: Sequence[HeldRow], keys: Iterable[str]) -> dict[str, HeldRow]:
+def mentioned(raw: Searched, held: Sequence[HeldRow], keys: Iterable[str]) -> dict[str, HeldRow]:
     """Which of ``keys`` stand in the raw objects of held records; the first that names a key is taken.
 
     At most ``SEARCHED_OBJECTS`` objects are read, the newest first; objects that cannot be read are passed over.
@@ -234,7 +243,7 @@ def mentioned(raw: Objects, held: Sequence[HeldRow], keys: Iterable[str]) -> dic
     return {key: rows[digest] for key, digest in _searched(raw, list(rows), keys)}
 
 
-def named_in(raw: Objects, digests: Sequence[str], keys: Iterable[str]) -> frozenset[str]:
+def named_in(raw: Searched, digests: Sequence[str], keys: Iterable[str]) -> frozenset[str]:
     """Which of ``keys`` stand in these raw objects; read as ``mentioned`` does."""
     return frozenset(key for key, _ in _searched(raw, digests, keys))
 
@@ -254,32 +263,33 @@ def alarms_of(done: Iterable[Reconciled]) -> tuple[Alarm, ...]:
     return tuple(found)
 
 
-def _searched(raw: Objects, digests: Sequence[str], keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+def standing(words: Sequence[bytes], body: bytes) -> list[bytes]:
+    """Which of ``words`` stand in ``body`` by themselves: the body is read once, however many there are."""
+    needed = {token for word in words for token in _TOKEN.findall(word)}
+    tokens = {found for one in _TOKEN.finditer(body) if (found := one[0]) in needed}
+    return [
+        word for word in words if tokens.issuperset(_TOKEN.findall(word)) and (word.isalnum() or _stands(word, body))
+    ]
+
+
+def _searched(raw: Searched, digests: Sequence[str], keys: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Each key that stands in one of the objects, with the first that it stands in."""
-    wanted = {key: plain_key(key).encode() for key in keys}
+    wanted: dict[bytes, list[str]] = {}
+    for key in keys:
+        wanted.setdefault(plain_key(key).encode(), []).append(key)
     for digest in digests[: SEARCHED_OBJECTS.value]:
         if not wanted:
             return
-        for key in _standing(wanted, _body(raw, digest)):
-            del wanted[key]
-            yield key, digest
+        for word in _standing(raw, digest, list(wanted)):
+            for key in wanted.pop(word, ()):
+                yield key, digest
 
 
-def _body(raw: Objects, digest: str) -> bytes:
+def _standing(raw: Searched, digest: str, words: list[bytes]) -> list[bytes]:
     try:
-        return raw.read(digest)
-    except IntakeError:
-        return b""
-
-
-def _standing(wanted: Mapping[str, bytes], body: bytes) -> list[str]:
-    """Which keys stand in ``body``: the body is read once, however many keys there are."""
-    tokens = set(_TOKEN.findall(body))
-    return [
-        key
-        for key, word in wanted.items()
-        if tokens.issuperset(_TOKEN.findall(word)) and (word.isalnum() or _stands(word, body))
-    ]
+        return raw.standing(digest, words)
+    except (IntakeError, LimitExceeded):
+        return []
 
 
 def _stands(word: bytes, body: bytes) -> bool:

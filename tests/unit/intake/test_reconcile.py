@@ -18,6 +18,7 @@ from xinglin.intake.reconcile import (
     mentioned,
     named_in,
     reconcile,
+    standing,
     table_of,
 )
 from xinglin.kernel.errors import LimitExceeded
@@ -48,6 +49,16 @@ def here(hospital: Hospital, theirs: SourceCount) -> HereCount:
     )
 
 
+class Opened:
+    """The raw store, searched in this process."""
+
+    def __init__(self, hospital: Hospital) -> None:
+        self._raw = hospital.raw
+
+    def standing(self, digest: str, words: list[bytes]) -> list[bytes]:
+        return standing(words, self._raw.read(digest))
+
+
 @pytest.fixture
 def hospital(tmp_path: Path) -> Hospital:
     hospital = Hospital(tmp_path)
@@ -70,7 +81,8 @@ def test_the_difference_is_named_record_by_record(hospital: Hospital) -> None:
     lost = set(keys) - {key.rsplit("/", 1)[-1] for key in counted.keys}
     held = hospital.accounts.held()
     objects = [one.digest for one in hospital.ledger.objects_of("his", 0, 100)]
-    done = reconcile(theirs, counted, mentioned(hospital.raw, held, lost), named_in(hospital.raw, objects, lost))
+    raw = Opened(hospital)
+    done = reconcile(theirs, counted, mentioned(raw, held, lost), named_in(raw, objects, lost))
     assert {one.key: one.reason for one in done.missing} == {
         "200": "other_day",
         "201": "taken_back",
@@ -112,7 +124,7 @@ def test_a_source_number_counts_as_the_key() -> None:
 
 def test_a_key_is_not_found_inside_another(hospital: Hospital) -> None:
     objects = [one.digest for one in hospital.ledger.objects_of("his", 0, 100)]
-    assert named_in(hospital.raw, objects, {"10", "100", "m1", "m"}) == {"100", "m1"}
+    assert named_in(Opened(hospital), objects, {"10", "100", "m1", "m"}) == {"100", "m1"}
     hospital.close()
 
 

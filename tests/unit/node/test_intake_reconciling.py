@@ -14,18 +14,22 @@ import pytest
 from tests.unit.feeds.bulk_server import Asked, Reply
 from tests.unit.node.fhir_home import served
 from tests.unit.node.his_source import SOURCE, connect, intake_in, mapping
+from tests.unit.node.hostile_files import swollen_parquet
 
 from xinglin.feeds.fhir_errors import BadAnswer
 from xinglin.intake.errors import IntakeError
+from xinglin.intake.model import HeldRow
 from xinglin.intake.ports import Received
-from xinglin.intake.reconcile import UnknownCount
+from xinglin.intake.reconcile import UnknownCount, mentioned, named_in
 from xinglin.kernel.errors import MalformedMessage
-from xinglin.node.intake.comparing import OpenedObjects
+from xinglin.node.intake import searching
+from xinglin.node.intake.comparing import LookedObjects
 from xinglin.node.intake.pullers import CannotPull
 from xinglin.node.intake.reconciling import Countable, Wanted, can_count, reconciled
 from xinglin.node.intake.sources import parse_sources, read_sources
 from xinglin.node.intake.wiring import OpenIntake
 from xinglin.records.sniffing import FHIR
+from xinglin.stores.looking import Looker, LookLimits, LookTooLarge
 
 DAY = "2024-03-01"
 
@@ -108,23 +112,55 @@ def test_what_cannot_be_reconciled_is_refused(opened: OpenIntake) -> None:
     assert "A-1" not in repr(Wanted("his", DAY, "visit", keys=("A-1",)))
 
 
-def test_keys_are_found_inside_what_is_packed() -> None:
+class Raw:
+    """Raw objects in memory."""
+
+    def __init__(self, **bodies: bytes) -> None:
+        self.bodies = bodies
+
+    def read(self, digest: str) -> bytes:
+        return self.bodies[digest]
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     held = io.BytesIO()
-    pq.write_table(pa.table({"no": ["A-1", None, "A-2"], "list": [[1], [2], [3]]}), held, compression="zstd")
-    bodies = {"p": held.getvalue(), "g": gzip.compress(b"no\nA-3\n"), "broken": b"PAR1 no table", "plain": b"A-4"}
+    pq.write_table(pa.table(columns), held, compression="zstd")
+    return held.getvalue()
 
-    class Raw:
-        def read(self, digest: str) -> bytes:
-            return bodies[digest]
 
-    opened = OpenedObjects(Raw())
-    assert opened.read("p").split(b"\n")[:2] == [b"A-1", b"A-2"]
-    assert (opened.read("g"), opened.read("plain")) == (b"no\nA-3\n", b"A-4")
-    with pytest.raises(IntakeError, match="cannot be opened"):
-        opened.read("broken")
+def test_keys_are_found_inside_what_is_packed() -> None:
+    packed = parquet({"no": ["A-1", None, "A-2"], "list": [[1], [2], [3]]})
+    raw = Raw(p=packed, g=gzip.compress(b"no\nA-3\n"), broken=b"PAR1 no table", plain=b"A-4,12")
+    words = [b"A-1", b"A-2", b"A-3", b"A-4", b"1", b"12"]
+    with Looker() as looker:
+        looked = LookedObjects(raw, looker)
+        found = {digest: set(looked.standing(digest, words)) for digest in ("p", "g", "plain")}
+        assert found == {"p": {b"A-1", b"A-2", b"1"}, "g": {b"A-3"}, "plain": {b"A-4", b"12"}}
+        with pytest.raises(IntakeError, match="cannot be opened"):
+            looked.standing("broken", words)
+        held = HeldRow(1, "broken", 1, "his", 1, "", "x", "", "quarantined", 1)
+        assert mentioned(looked, [held], ["A-1"]) == {}, "what cannot be read is passed over"
+
+
+def test_objects_are_opened_in_the_limited_child_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that swells: the child is ended, the next object has a fresh one, and this process opens nothing."""
+
+    def never(*_: object) -> bytes:
+        raise AssertionError("opened in the parent")
+
+    monkeypatch.setattr(searching, "opened", never)
+    raw = Raw(bomb=swollen_parquet(250), good=b"A-1")
+    with Looker(LookLimits(memory_bytes=512 * 1024 * 1024)) as looker:
+        looked = LookedObjects(raw, looker)
+        with pytest.raises(LookTooLarge):
+            looked.standing("bomb", [b"A-1"])
+        assert named_in(looked, ["bomb", "good"], ["A-1"]) == {"A-1"}
+    with Looker() as looker:
+        assert LookedObjects(raw, looker, 0).standing("good", [b"A-1"]) == [], "after its time nothing is searched"
+        assert looker.pid is None
 
 
 # --- FHIR servers ------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class QualityCalls:
     def __init__(self, seat: Seat, lines: Lines) -> None:
         self._folder, self._lines = seat.folder, lines
         self._lock = threading.Lock()
-        self._work = Work()
+        self._work, self._counting = Work(), False
         self._counted: tuple[Reconciled, ...] = ()
 
     # --- what is kept ----------------------------------------------------------------------------
@@ -152,10 +152,14 @@ class QualityCalls:
 
     def _start(self, kind: str, about: str, work: Callable[[], None]) -> None:
         with self._lock:
-            if self._work.running:
-                raise TooMany("Something is being checked already.", remedy="Wait for its end, or stop it.")
+            self._check_free()
             self._work = Work(kind, True, self._lines.clock(), about=about)
         threading.Thread(target=self._run, args=(work,), name="quality", daemon=True).start()
+
+    def _check_free(self) -> None:
+        """Raise ``TooMany`` while something goes on; asked under the lock."""
+        if self._work.running or self._counting:
+            raise TooMany("Something is being checked already.", remedy="Wait for its end, or stop it.")
 
     def _run(self, work: Callable[[], None]) -> None:
         from xinglin.lake.errors import LakeError
@@ -183,13 +187,23 @@ class QualityCalls:
     # --- counts ----------------------------------------------------------------------------------
 
     def reconcile(self, asked: SourceCount) -> Reconciled:
-        """A source's count against what is here; keys are looked for in raw objects with the node's own keys."""
+        """A source's count against what is here; keys are looked for in raw objects with the node's own keys.
+
+        Raises ``NotThere``, and ``TooMany`` while something else goes on.
+        """
         from xinglin.node.intake.quality import reconciled
         from xinglin.node.joining import open_node_keys
 
         if asked.source not in self.sources():
             raise NotThere("There is no such source.", remedy="Choose one of the list.")
-        (done,) = reconciled(self._folder, (asked,), lambda: open_node_keys(self._folder))
+        with self._lock:
+            self._check_free()
+            self._counting = True
+        try:
+            (done,) = reconciled(self._folder, (asked,), lambda: open_node_keys(self._folder))
+        finally:
+            with self._lock:
+                self._counting = False
         with self._lock:
             self._counted = (done, *self._counted)[:20]
         return done

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import zlib
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from xinglin.intake.errors import IntakeError
 from xinglin.intake.model import HeldRow, ObjectRow
 from xinglin.intake.reconcile import (
     SEARCHED_OBJECTS,
@@ -21,12 +19,18 @@ from xinglin.intake.reconcile import (
     reconcile,
     table_of,
 )
+from xinglin.kernel.codec import decode_msgpack, encode_msgpack
+from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.limits import Limit
 from xinglin.lake.delta import Lake
 from xinglin.lake.quality_days import CHINA, KeyedDay, keyed_day
+from xinglin.node.intake.searching import TASK
+from xinglin.stores.intake_child import FRAME_BYTES
+from xinglin.stores.looking import LookDied, Looker, LookLimits
 
-OPENED_BYTES = Limit("opened object that is searched", 512 * 1024 * 1024, "bytes")
-_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+SEARCHED_S = Limit("time in which raw objects are searched for the keys of one count", 300, "seconds")
+LIMITS = LookLimits(cpu_s=60, look_s=60.0)
+"""Of one object."""
 _PAGE = 1_000
 
 Since = Callable[[str, str], Sequence[str]]
@@ -62,11 +66,12 @@ def compare(
     lost = [key for key in theirs.keys if plain_key(key) not in own]
     if not lost or raw is None:
         return reconcile(theirs, here)
-    opened = OpenedObjects(raw)
-    where = mentioned(opened, [row for row in held if row.source == theirs.source], lost)
-    rest = [key for key in lost if key not in where]
-    digests = since(theirs.source, theirs.day)[: SEARCHED_OBJECTS.value] if rest else ()
-    return reconcile(theirs, here, where, named_in(opened, digests, rest))
+    with Looker(LIMITS) as looker:
+        looked = LookedObjects(raw, looker)
+        where = mentioned(looked, [row for row in held if row.source == theirs.source], lost)
+        rest = [key for key in lost if key not in where]
+        digests = since(theirs.source, theirs.day)[: SEARCHED_OBJECTS.value] if rest else ()
+        return reconcile(theirs, here, where, named_in(looked, digests, rest))
 
 
 def objects_since(ledger: ObjectPages, source: str, day: str) -> list[str]:
@@ -79,18 +84,26 @@ def objects_since(ledger: ObjectPages, source: str, day: str) -> list[str]:
     return found
 
 
-class OpenedObjects:
-    """Raw objects as texts that keys can be looked for in (port ``intake.reconcile.Objects``)."""
+class LookedObjects:
+    """Raw objects in which keys are looked for by the limited child (port ``intake.reconcile.Searched``).
 
-    def __init__(self, raw: Objects) -> None:
-        self._raw = raw
+    Nothing of an object is parsed here. After ``SEARCHED_S`` the objects that are left are passed over, as those
+    beyond ``SEARCHED_OBJECTS`` are.
+    """
 
-    def read(self, digest: str) -> bytes:
-        """An object's bytes; the cells of a Parquet table, what a gzip file holds, up to ``OPENED_BYTES``."""
-        body = self._raw.read(digest)
-        if body[:2] == _GZIP:
-            body = _inflated(body)
-        return _cells(body) if body[:4] == _PARQUET else body
+    def __init__(self, raw: Objects, looker: Looker, search_s: float = SEARCHED_S.value) -> None:
+        self._raw, self._looker = raw, looker
+        self._end = time.monotonic() + search_s
+
+    def standing(self, digest: str, words: list[bytes]) -> list[bytes]:
+        """Which of ``words`` stand in an object; raises ``IntakeError``."""
+        if time.monotonic() >= self._end:
+            return []
+        answer = self._looker.look(TASK, encode_msgpack(words), self._raw.read(digest), name=digest)
+        try:
+            return decode_msgpack(answer, list[bytes], FRAME_BYTES)
+        except MalformedMessage as error:
+            raise LookDied("What looked at a raw object gave no answer.") from error
 
 
 def _here(theirs: SourceCount, found: KeyedDay, of: str) -> HereCount:
@@ -99,28 +112,3 @@ def _here(theirs: SourceCount, found: KeyedDay, of: str) -> HereCount:
         keys = {key: fact for key, fact in keys.items() if "#" not in fact and f"/{of}" in f"/{fact}"}
         count = len(set(keys.values()))
     return HereCount(theirs.source, theirs.day, theirs.kind, count, keys, found.other_days, found.taken_back)
-
-
-def _inflated(body: bytes) -> bytes:
-    try:
-        return zlib.decompressobj(wbits=31).decompress(body, OPENED_BYTES.value)
-    except zlib.error:
-        return body
-
-
-def _cells(body: bytes) -> bytes:
-    """The distinct texts of every column, one a line."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    try:
-        parts = []
-        for batch in pq.ParquetFile(io.BytesIO(body)).iter_batches():
-            for column in batch.columns:
-                texts = pc.unique(pc.cast(column, pa.string())) if not pa.types.is_nested(column.type) else column
-                parts += [str(one) for one in texts.to_pylist() if one is not None]
-            OPENED_BYTES.check(sum(map(len, parts)))
-    except (pa.ArrowException, OSError) as error:
-        raise IntakeError("A table among the raw objects cannot be opened.") from error
-    return "\n".join(parts).encode("utf-8", "surrogatepass")
