@@ -119,6 +119,22 @@ def day_profiles(lake: Lake, first: str, last: str, zone_minutes: int = CHINA) -
     return tuple(sorted(found, key=lambda one: (one.source, one.table, one.day)))
 
 
+def first_day(lake: Lake, zone_minutes: int = CHINA) -> str:
+    """The first day that any fact is of; empty where there is none."""
+    names = [name for name in MOMENTS if name in lake.names()]
+    if not names:
+        return ""
+    found: list[str] = []
+    snapshot = lake.pin_newest(names)
+    with read_current(lake, snapshot, NIGHTLY) as session:
+        for name in names:
+            if (moment := MOMENTS[name]) in session.columns(name):
+                day = _day(moment, zone_minutes)
+                select = f'SELECT min({day}) AS day FROM "{name}"'  # noqa: S608 (canonical names)
+                found += [row["day"] for row in session.run(select).to_pylist() if row["day"]]
+    return min(found, default="")
+
+
 def keep_days(lake: Lake, days: Sequence[DayRow], at: Instant) -> int:
     """Freeze profiles of days that are over: a day that was kept before is left as it was; how many were new."""
     import pyarrow as pa

@@ -21,7 +21,7 @@ GRAVE = {
     "/budgets/{data_set:str}/cap", "/hub/applications/{application:str}/decide", "/hub/federation",
     "/hub/products/withdraw", "/links/{number:str}/unlink", "/motions/{motion:str}/resolve",
     "/motions/{motion:str}/vote", "/oversight/freeze", "/oversight/participants/{did:str}/revoke", "/oversight/policy",
-    "/oversight/withdraw", "/participants/invite", "/policy/proposals/{proposal:str}/confirm",
+    "/oversight/withdraw", "/participants/invite", "/policy/proposals/{proposal:str}/confirm", "/quality/drift",
     "/reviews/{held:str}/{run:str}/vote", "/account/code/remove", "/account/recovery",
     "/account/passkeys/{key:str}/remove",
 }  # fmt: skip

@@ -164,16 +164,19 @@ class QualityCalls:
     def _run(self, work: Callable[[], None]) -> None:
         from xinglin.lake.errors import LakeError
 
+        # What nobody expected is no success: it stays in trouble unless the work came to its end.
+        found: dict[str, Any] = {"trouble": LakeError("The work broke off.", remedy="Tell whoever runs the console.")}
         try:
             work()
+            found = {}
         except Stopped:
-            self._note(stopped=True)
+            found = {"stopped": True}
         except XinglinError as error:
-            self._note(trouble=error)
-        except (OSError, ValueError, RuntimeError) as error:
-            self._note(trouble=LakeError("The tables could not be read.", why=type(error).__name__))
+            found = {"trouble": error}
+        except (OSError, ValueError, RuntimeError, ArithmeticError, LookupError, TypeError) as error:
+            found = {"trouble": LakeError("The tables could not be read.", why=type(error).__name__)}
         finally:
-            self._note(running=False, ended=self._lines.clock())
+            self._note(running=False, ended=self._lines.clock(), **found)
 
     def _told(self, done: int, of: int) -> None:
         self._note(done=done, of=of)

@@ -13,6 +13,7 @@ from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, live, screen
 from xinglin.console.listing import Column, Empty, Filter, Listing, listing
+from xinglin.console.people.service import FRESH_S
 from xinglin.console.visit import Form, Visit
 from xinglin.intake.reconcile import REASONS, TABLE_OF_KIND, WORDS_ZH, SourceCount
 from xinglin.words import N_
@@ -68,6 +69,7 @@ _COUNTED = {
 def checks(visit: Visit) -> Page:
     """The newest kept run, how runs moved, and a run that can be started and stopped."""
     _ = visit.words.text
+    work = visit.calls.quality.work()  # first: a run that ends meanwhile shows as going on, and never as kept nowhere
     runs: tuple[Scorecard, ...] = visit.calls.quality.runs()
     card = runs[-1] if runs else None
     return Page(
@@ -78,7 +80,7 @@ def checks(visit: Visit) -> Page:
             "card": card,
             "stats": _stats(visit, card) if card else [],
             "trend": _trend(visit, runs) if len(runs) > 1 else None,
-            "work": visit.calls.quality.work(),
+            "work": work,
             "tables": {one: one for one in visit.calls.quality.tables()},
         },
         listing=_checks(visit, card),
@@ -146,6 +148,7 @@ def one_check(visit: Visit, check: str) -> Page:
 def drift(visit: Visit) -> Page:
     """What the nights noticed, and rows a day of one feed's table."""
     _ = visit.words.text
+    work = visit.calls.quality.work()  # before what it writes, as above
     days = visit.calls.quality.days()
     series = sorted({f"{one.source} {one.table}" for one in days})
     chosen = visit.query.get("about", "")
@@ -158,7 +161,7 @@ def drift(visit: Visit) -> Page:
             "series": {one: one for one in series},
             "chosen": chosen,
             "trend": _volume(visit, chosen, [one for one in days if f"{one.source} {one.table}" == chosen]),
-            "work": visit.calls.quality.work(),
+            "work": work,
             "sources": {one: one for one in visit.calls.quality.sources()},
         },
         crumbs=(Step(_("Data quality"), "/quality"),),
@@ -171,9 +174,9 @@ def drift(visit: Visit) -> Page:
     )
 
 
-@act("/quality/drift", roles=ROLE)
+@act("/quality/drift", roles=ROLE, fresh_s=FRESH_S)
 def run_drift(visit: Visit, form: Form) -> Done:
-    """Sum up a day and compare it with those before."""
+    """Sum up a day and compare it with those before: later days are compared with it for ever."""
     visit.calls.quality.start_drift(_day(form), form.text("source"))
     return Done("/quality/drift")
 

@@ -29,7 +29,7 @@ from xinglin.lake.delta import Lake
 from xinglin.lake.lineage import product_edges, versions_of_fact
 from xinglin.lake.quality import last_run
 from xinglin.lake.quality_coverage import count_for_statement
-from xinglin.lake.quality_days import CHINA, DayRow, day_profiles, keep_days, kept_days
+from xinglin.lake.quality_days import CHINA, DayRow, day_profiles, first_day, keep_days, kept_days
 from xinglin.node.intake.comparing import Since, compare
 from xinglin.node.intake.wiring import node_reading
 from xinglin.terms.consent import PersonFilter
@@ -38,12 +38,20 @@ from xinglin.trust.keys import PrivateKeys
 HELD_PAGE = 1_000
 BACK_DAYS = 60
 """Days that are frozen at the first call."""
+LATE_MS = 4 * 3_600_000
+"""So long after a day's end its rows still come in; the nights sum it up later than that."""
 
 
 class DayGoesOn(XinglinError):
-    """A day that is to be summed up, and is not over at the hospital."""
+    """A day that is to be summed up, and is not over at the hospital, or was not long ago."""
 
     code = "node.day_goes_on"
+
+
+class DayWithoutRows(XinglinError):
+    """A day that is to be summed up, and is before every row of the lake."""
+
+    code = "node.day_without_rows"
 
 
 class Accounts(Protocol):
@@ -80,18 +88,22 @@ def drifted(
 ) -> tuple[int, tuple[Alarm, ...]]:
     """Freeze the days up to ``day`` and compare it with those before: how many days of tables were new, and alarms.
 
-    Raises ``DayGoesOn``.
+    What is frozen stands for ever, so a day is taken once its rows are in. Raises ``DayGoesOn``, ``DayWithoutRows``.
     """
-    here = datetime.fromtimestamp(at / 1000, timezone(timedelta(minutes=CHINA))).date()
+    here = datetime.fromtimestamp((at - LATE_MS) / 1000, timezone(timedelta(minutes=CHINA))).date()
     if date.fromisoformat(day) >= here:
-        raise DayGoesOn("This day is not over: it would be summed up for ever.", remedy="Name an earlier day.")
+        words = "This day is not over, or its rows still come in: it would be summed up for ever."
+        raise DayGoesOn(words, remedy="Name an earlier day.")
+    first = first_day(lake)
+    if not first or day < first:
+        raise DayWithoutRows("No row is of this day, or of one before it.", remedy="Name a later day.")
     return frozen_days(lake, day, at, back_days=back_days), drift_alarms(lake, day, source)
 
 
 def frozen_days(lake: Lake, last: str, at: Instant, *, back_days: int = BACK_DAYS, zone_minutes: int = CHINA) -> int:
     """Freeze the days that end with ``last``; how many were new. Days before today only: a day that goes on is not."""
-    first = (date.fromisoformat(last) - timedelta(days=back_days - 1)).isoformat()
-    return keep_days(lake, day_profiles(lake, first, last, zone_minutes), at)
+    first = date.fromordinal(max(1, date.fromisoformat(last).toordinal() - back_days + 1))
+    return keep_days(lake, day_profiles(lake, first.isoformat(), last, zone_minutes), at)
 
 
 def drift_alarms(lake: Lake, day: str, source: str = "") -> tuple[Alarm, ...]:
