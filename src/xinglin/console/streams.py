@@ -5,12 +5,12 @@ Threads of their own, so that whoever opens live parts without end waits for the
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from xinglin.console.errors import TooMany
+from xinglin.console.turns import Turns
 from xinglin.kernel.limits import Limit
 
 STREAMS = Limit("streams at once", 256, "streams")
@@ -27,8 +27,8 @@ class Streams:
 
     def __init__(self) -> None:
         self._of: dict[str, int] = {}
-        self._turns: dict[str, asyncio.Semaphore] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="console-live")
+        self._turns = Turns(TURNS, self._threads)
 
     @property
     def open(self) -> int:
@@ -48,18 +48,16 @@ class Streams:
         """One more stream of ``who``, until ``leave``; raises ``TooMany``."""
         self.check(who)
         self._of[who] = self._of.get(who, 0) + 1
-        self._turns.setdefault(who, asyncio.Semaphore(TURNS))
 
     def leave(self, who: str) -> None:
         """A stream of ``who`` is over."""
         self._of[who] -= 1
         if not self._of[who]:
-            del self._of[who], self._turns[who]
+            del self._of[who]
 
     async def draw(self, who: str, work: Callable[[], T]) -> T:
-        """What ``work`` gives, done in one of the threads."""
-        async with self._turns[who]:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """What ``work`` gives, done in one of the threads; a stream that is hung up keeps its turn while it draws."""
+        return await self._turns.do(who, work)
 
     def close(self) -> None:
         """Draw nothing more."""

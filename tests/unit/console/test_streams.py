@@ -192,6 +192,41 @@ def test_slow_live_parts_hold_no_page_up_and_one_person_not_every_thread(hall: H
     assert asyncio.run(asyncio.wait_for(all_of_it(), 60)) == TURNS < THREADS
 
 
+def test_whoever_hangs_up_holds_their_turns_while_their_threads_go_on() -> None:
+    """A stream that is cancelled frees no turn before its thread ends, also where it was the person's last."""
+    streams, go_on, inside = Streams(), threading.Event(), []
+
+    def slow() -> None:
+        inside.append(0)
+        assert go_on.wait(30)
+
+    async def hang_up() -> None:
+        streams.enter("person a")
+        drawing = asyncio.create_task(streams.draw("person a", slow))
+        await asyncio.sleep(0.05)
+        drawing.cancel()
+        await asyncio.gather(drawing, return_exceptions=True)
+        streams.leave("person a")
+
+    async def all_of_it() -> int:
+        for _ in range(2 * THREADS):
+            await hang_up()
+        held = len(inside)
+        assert streams.open == 0 and len(streams._turns) == 1
+        assert await asyncio.wait_for(streams.draw("person b", lambda: 8), 5) == 8
+        go_on.set()
+        assert await asyncio.wait_for(streams.draw("person a", lambda: 9), 5) == 9
+        for _ in range(500):
+            if not streams._turns:
+                break
+            await asyncio.sleep(0.01)
+        return held
+
+    assert asyncio.run(asyncio.wait_for(all_of_it(), 60)) == TURNS
+    assert not streams._turns
+    streams.close()
+
+
 def test_a_stream_over_http_tells_and_ends(hall: Hall) -> None:
     @live("/once", every_s=0.01)
     def once(visit: Visit) -> Page:
