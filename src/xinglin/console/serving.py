@@ -34,6 +34,7 @@ from xinglin.console.render import Renderer
 from xinglin.console.seats import Seat
 from xinglin.console.settings import ConsoleSettings
 from xinglin.console.streams import Streams
+from xinglin.console.turns import PAGES_OF_ONE, Turns
 from xinglin.console.visit import Form, Visit
 from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.kernel.instants import Clock
@@ -72,6 +73,8 @@ class Console(msgspec.Struct, frozen=True):
     streams: Streams
     proving: Callable[[Visit, str, str, str], Page] | None = None
     """The proof that a grave deed asks for: where to go back, the form as it was filled in, and the deed's path."""
+    pages: Turns = msgspec.field(default_factory=lambda: Turns(PAGES_OF_ONE))
+    """Whoever is signed in has so many threads at once: nobody holds up all pages by asking for slow ones."""
 
     def public(self) -> PublicCalls:
         """The calls that need no seat, made once."""
@@ -100,10 +103,17 @@ async def answer(console: Console, route: Route, request: Asked) -> Answer:
             return await _acted(console, route, visit, request)
         if route.kind == "live":
             return _streamed(console, route, visit, request)
-        given: Page | Done | File = await asyncio.to_thread(route.function, visit, **request.path_params)
+        given = await _worked(console, visit, lambda: route.function(visit, **request.path_params))
         return await asyncio.to_thread(_sent, console, given, visit)
     except XinglinError as error:
         return await asyncio.to_thread(refusal, console, visit, error)
+
+
+async def _worked(console: Console, visit: Visit, work: Callable[[], Page | Done | File]) -> Page | Done | File:
+    """What a screen gives, in a thread; a person's own turns count, and strangers share what is left."""
+    if visit.person is None:
+        return await asyncio.to_thread(work)
+    return await console.pages.do(_whose(visit), work)
 
 
 def visit_of(console: Console, request: Asked, *, used: bool = True) -> Visit:
@@ -223,7 +233,7 @@ async def _acted(console: Console, route: Route, visit: Visit, request: Asked) -
             remedy="Prove it on your account's page, and do it again.",
             kept=form.kept(),
         )
-    given = await asyncio.to_thread(route.function, visit, form, **request.path_params)
+    given = await _worked(console, visit, lambda: route.function(visit, form, **request.path_params))
     return await asyncio.to_thread(_sent, console, given, visit)
 
 

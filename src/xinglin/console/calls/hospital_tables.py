@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 KEPT = 8
 """So many proposals are remembered: a page that is shown again costs no look."""
-_WAIT_S = 60.0
+_WAIT_S = 2.0
+"""A page that waits holds one of the console's threads."""
 Said = Mapping[str, str]
 
 
