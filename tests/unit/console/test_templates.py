@@ -36,3 +36,10 @@ def test_data_that_is_translated_is_escaped() -> None:
 
 def test_folders_hold_templates_alone() -> None:
     assert {path.suffix for path in Path(TEMPLATES).rglob("*") if path.is_file()} == {".html"}
+
+
+def test_no_value_has_the_name_of_a_constant_of_the_templates() -> None:
+    home = Path(TEMPLATES).parent
+    taken = re.compile(r'"(?:none|true|false|None|True|False)":')
+    found = [path.name for path in sorted((home / "screens").glob("*.py")) if taken.search(path.read_text("utf-8"))]
+    assert not found, "a template would show the constant, and never the value"
