@@ -29,9 +29,9 @@ from xinglin.access.review import Motion, is_over, voters
 from xinglin.access.screening import Screening, screen
 from xinglin.access.waiting import Review, Task, tasks, why_waiting
 from xinglin.hub.agreement_index import AgreementIndex, Indexed
+from xinglin.hub.catalogue_desk import CatalogueDesk, Told
 from xinglin.hub.members import Members
 from xinglin.hub.ports import HubStore
-from xinglin.hub.publications import Named, Publications
 from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.ids import new_id
@@ -66,11 +66,10 @@ class AccessDesk:
         store: HubStore,
         keys: PrivateKeys,
         clock: Clock,
-        published: Publications | None = None,
+        catalogue: CatalogueDesk,
     ) -> None:
         self._members, self.approvals, self.access = members, approvals, access
-        self.published = published or Publications(store.publications)
-        self.keys, self.clock = keys, clock
+        self.keys, self.clock, self.catalogue = keys, clock, catalogue
         self._folded: dict[str, Application] = {}
         self._resolved: dict[str, tuple[str, str, Form]] = {}
         self._known: dict[str, None] | None = None
@@ -79,10 +78,14 @@ class AccessDesk:
 
     # --- what a form lacks, and drafts --------------------------------------------------------
 
-    def check(self, form: Form) -> Checked:
-        """Everything at once: gaps, and the machine's look at each hospital."""
+    def check(self, form: Form, asker: str) -> Checked:
+        """Everything at once: gaps, and the machine's look at each hospital, of data sets that ``asker`` may know of.
+
+        A restricted one gives somebody else the answer of one that does not exist.
+        """
         found = gaps(form, self.clock())
-        screenings = screen(form, self.published.named(form.data.data_set), self.clock()) if not found else ()
+        published = self.catalogue.told()(form.data.data_set, asker) if not found else {}
+        screenings = screen(form, published, self.clock()) if not found else ()
         return Checked(not found, found, screenings)
 
     def save(self, owner: str, call: DraftCall) -> DraftView:
@@ -178,9 +181,13 @@ class AccessDesk:
             self.approvals.reviewed.get(found.form.study, ()),
         )
 
-    def screenings(self, found: Application, named: Named | None = None) -> tuple[Screening, ...]:
-        """What each hospital's published facts say to the form. ``named``: what is published, for many at once."""
-        return screen(found.form, (named or self.published.named)(found.form.data.data_set), self.clock())
+    def screenings(self, found: Application, told: Told | None = None) -> tuple[Screening, ...]:
+        """What each hospital's published facts say to the form, as far as its applicant may know of them.
+
+        Whoever reads the application learns no more. ``told``: what is published, for many at once.
+        """
+        published = (told or self.catalogue.told())(found.form.data.data_set, found.applicant)
+        return screen(found.form, published, self.clock())
 
     def views(self, asker: str) -> tuple[ApplicationView, ...]:
         """Every application that the asker has a part in."""

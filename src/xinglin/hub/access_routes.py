@@ -48,8 +48,8 @@ def _open(hub: Hub) -> Router:
 def _applications(hub: Hub) -> list[Any]:
     @post("/check", status_code=200)
     async def check(request: Asked) -> Response[bytes]:
-        await at_door(hub, request, NEED)
-        return json_answer(hub.access.check(decode_json(await body_of(request, JSON_BYTES), Form)))
+        asker = await at_door(hub, request, NEED)
+        return json_answer(hub.access.check(decode_json(await body_of(request, JSON_BYTES), Form), asker))
 
     @post("/drafts", status_code=200)
     async def save(request: Asked) -> Response[bytes]:

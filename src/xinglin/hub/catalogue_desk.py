@@ -28,6 +28,8 @@ DATA_SETS = Limit("data sets a provider publishes", 256, "data sets")
 DCAT_PAGE = 100
 VARIABLES_SHOWN = 12
 """Variables of an entry on a page; the entry itself has all."""
+Told = Callable[[str, str], dict[str, DataSetDescription]]
+"""Who publishes a data set of that name, and how it is described, as far as an asker may know of it."""
 
 
 class CatalogueDesk:
@@ -48,7 +50,7 @@ class CatalogueDesk:
         self._index: SearchIndex | None = None
 
     def warm(self) -> None:
-        """Build the index, where nobody has yet: at the start, in a thread of its own."""
+        """Build the index, where nobody has yet: at the start."""
         with self._lock:
             self._warm()
 
@@ -157,6 +159,18 @@ class CatalogueDesk:
         """Every entry of this hub's own that ``asker`` may see, by id."""
         with self._lock:
             return self._warm().all_visible(asker)
+
+    def told(self) -> Told:
+        """What providers publish at this moment, for many questions at once; nobody is told of a hidden entry."""
+        named = self._published.now()
+
+        def to(data_set: str, asker: str) -> dict[str, DataSetDescription]:
+            published = named(data_set)
+            with self._lock:
+                index = self._warm()
+                return {did: one for did, one in published.items() if index.seen(entry_id(did, data_set), asker)}
+
+        return to
 
     def _seen(self, entry_id: str, asker: str) -> CatalogueEntry:
         with self._lock:

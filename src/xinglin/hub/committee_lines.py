@@ -12,7 +12,7 @@ from xinglin.access.ports import MotionRow
 from xinglin.access.review import REVIEW_STATES, is_over
 from xinglin.hub.access_desk import AccessDesk
 from xinglin.hub.agreement_index import Indexed
-from xinglin.hub.publications import Named
+from xinglin.hub.catalogue_desk import Told
 from xinglin.kernel.instants import Instant
 from xinglin.wire.committee_work import COMMITTEE_PAGE, COUNT, PUT, VOTE, CommitteeLine, CommitteePage
 
@@ -50,8 +50,8 @@ def committee_page(
             kept.append((line, one))
     kept.sort(key=lambda pair: (pair[0].due or _LAST) if waiting else -pair[0].since)
     page = kept[max(0, offset) : max(0, offset) + max(0, most)]
-    offers, published = desk.offers.by_study(), desk.published.now()
-    lines = (_whole(desk, line, one, offers.get(one.form.study, ()), published) for line, one in page)
+    offers, told = desk.offers.by_study(), desk.catalogue.told()
+    lines = (_whole(desk, line, one, offers.get(one.form.study, ()), told) for line, one in page)
     return CommitteePage(tuple(lines), len(kept), tuple(sorted(present)))
 
 
@@ -94,10 +94,10 @@ def _whole(
     line: CommitteeLine,
     one: Application,
     offers: Sequence[Indexed],
-    published: Named,
+    told: Told,
 ) -> CommitteeLine:
     _tasks, waiting, waiting_zh = desk.waiting(one, desk.offered(one, offers))
-    found = desk.screenings(one, published)
+    found = desk.screenings(one, told)
     worst = max(found, key=lambda each: _VERDICTS.index(each.verdict), default=None)
     reasons = tuple(dict.fromkeys(reason for each in found for reason in each.reasons))
     return msgspec.structs.replace(

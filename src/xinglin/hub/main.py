@@ -33,6 +33,7 @@ async def run_hub(folder: Path, settings: HubSettings, passphrase: str = "") -> 
     hub.members.catch_up()
     await hub.runs.restore()
     hub.access.every()
+    hub.catalogue.warm()  # applications are screened by what it shows: nobody waits for it later
     keep_what_was_read()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -32,12 +32,8 @@ class Publications:
         """What a provider published. Raises ``MalformedMessage`` for what is no description."""
         return self._of(provider, data).descriptions
 
-    def named(self, data_set: str) -> dict[str, DataSetDescription]:
-        """The description of one data set by each provider that publishes it."""
-        return self.now()(data_set)
-
     def now(self) -> Named:
-        """``named`` over what is published at this moment: for many questions at once."""
+        """The description of a data set by each provider that publishes it at this moment, restricted or not."""
         known = [(provider, self._of(provider, data).by_name) for provider, data in self.rows()]
 
         def named(data_set: str) -> dict[str, DataSetDescription]:
