@@ -20,8 +20,10 @@ from xinglin.evidence.entry import Entry
 from xinglin.kernel.codec import encode_msgpack
 from xinglin.kernel.instants import system_clock
 from xinglin.kernel.verdict import Reason
-from xinglin.sdk.account import KEY_FILE, SPACE_FILE
+from xinglin.sdk.account import KEY_FILE, SPACE_FILE, Account
+from xinglin.sdk.logbook import Logbook
 from xinglin.sdk.offers import Offer
+from xinglin.sdk.session import Session
 from xinglin.terms.request import Plan
 from xinglin.trust.envelope import sign
 from xinglin.trust.key_file import key_file_bytes
@@ -103,6 +105,14 @@ class RowsHub(WorkHub):
     def get_bytes(self, path: str) -> bytes:
         return self.parts[path.split("/")[3]]
 
+    def session_of(self, account: Account) -> Session:
+        """What another account's tool is over this hub."""
+        session = Session(account, quiet=True)
+        session.client.close()
+        session.client = self  # type: ignore[assignment]
+        session.log = Logbook(self.space, self)
+        return session
+
     def move(self, run: str, state: str, *reasons: Reason, words: str = "") -> None:
         """How it stands now."""
         one = self.views[run]
@@ -111,20 +121,21 @@ class RowsHub(WorkHub):
         )
 
     def deliver_set(self, run: str) -> None:
-        """The hospital seals a small synthetic set to whoever asked."""
+        """The hospital seals a small synthetic set to whom it was asked for: the asker, or the workspace."""
         plan, node = self.plans[run], self.views[run].node
+        to = next(one for one in (self.asker, self.workspace) if one.did == self.views[run].recipient)
         keys = next(one for one in self.nodes.values() if one.did == node)
         sink = io.BytesIO()
         pq.write_table(pa.table({"row": ["a", "b"], "age": [40, 50], "note": ["=1+1", None]}), sink)
         files = {"rows.parquet": sink.getvalue(), REPORT_FILE: msgspec.json.encode(REPORT)}
-        manifest = msgspec.json.encode(_manifest(run, plan, node, self.asker.did, files))
+        manifest = msgspec.json.encode(_manifest(run, plan, node, to.did, files))
         commitment = commit(SALT, manifest)
         entry = Entry(kind="release-authorised", at=system_clock(), submitter=node, subject=run,
                       commitments={"result": commitment})  # fmt: skip
         self.add(entry)
-        said = ExtractAttestation(run, node, self.asker.did, commitment, 1, self.log.size - 1)
+        said = ExtractAttestation(run, node, to.did, commitment, 1, self.log.size - 1)
         piece = ExtractPiece(run, 1, 1, encode_msgpack(ExtractPackage(run, SALT, manifest, files)))
-        self.parts[run] = seal(self.asker.public, encode_msgpack(piece), SEAL_INFO)
+        self.parts[run] = seal(to.public, encode_msgpack(piece), SEAL_INFO)
         self.move(run, "delivered")
         signed = sign(keys, EXTRACT_CONTEXT, said)
         self.views[run] = msgspec.structs.replace(self.views[run], parts=1, attestation=signed)

@@ -8,6 +8,8 @@ import pytest
 from tests.unit.console.desk_of_rows import SQL, TITLE, RowsDesk
 
 from xinglin.kernel.verdict import Reason
+from xinglin.sdk.workspace import keeper
+from xinglin.wire.synthetic import REPORT_FILE
 
 EXTRACT = {"profile": "gb-t-37964", "k": "10", "right.disease": "sensitive", "format": "parquet"}
 SET = {"rows": "500", "epsilon": "1", "method": "aim"}
@@ -141,6 +143,20 @@ def test_a_set_is_asked_taken_verified_and_judged(desk: RowsDesk) -> None:
     assert csv.content.startswith(b"\xef\xbb\xbfrow,age,note") and "'=1+1" in csv.text, "no cell starts a formula"
     assert desk.get(f"/synthetic/{run}/files/..%2f..%2faccount.key").status_code == 404
     assert desk.get(f"/synthetic/{run}/files/proof.json").json()["run_id"] == run
+
+
+def test_the_rows_of_a_set_for_a_workspace_stay_there(desk: RowsDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "Session", lambda account, **_: desk.hub.session_of(account))
+    run = desk.asked("/synthetic/ask", hospital="north", recipient=desk.hub.workspace.did, **SET)
+    desk.hub.deliver_set(run)
+    assert desk.post(f"/synthetic/{run}/take").status_code == 303
+    page = desk.get(f"/synthetic/{run}").text
+    assert "Verified here" in page and "How far the noise alone moves" in page, "the report is shown"
+    assert "Its rows are in the workspace, encrypted, sealed to Institute workspace" in page
+    assert "first rows" not in page and "/files/" not in page and "=1+1" not in page
+    assert "=1+1" not in desk.get(f"/synthetic/{run}?as=json").text
+    for name in ("rows.parquet", "rows.csv", REPORT_FILE, "manifest.json", "proof.json"):
+        assert desk.get(f"/synthetic/{run}/files/{name}").status_code == 404, name
 
 
 def test_a_set_that_was_changed_on_disk_is_not_shown(desk: RowsDesk) -> None:

@@ -12,7 +12,7 @@ from xinglin.console.preview_rows import leaves_of_synthetic
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Reason
 from xinglin.terms.synthetic import SYNTHESISE
-from xinglin.wire.synthetic import KIND
+from xinglin.wire.synthetic import KIND, SyntheticManifest
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit_model import OutputColumn
@@ -53,6 +53,17 @@ class SetLooked(msgspec.Struct, frozen=True):
     units: int = 0
     budgets: tuple[Budget, ...] = ()
     fits: int = -1
+
+
+class TakenSet(msgspec.Struct, frozen=True):
+    """A set that was taken, proved again. ``told``: manifest and report as plain JSON values.
+
+    ``rows``: the set itself, where it is sealed to this account. What is sealed to a workspace stays there: None.
+    """
+
+    manifest: SyntheticManifest
+    told: dict[str, Any]
+    rows: SyntheticSet | None = None
 
 
 class SyntheticCalls(HandedCalls):
@@ -110,7 +121,7 @@ class SyntheticCalls(HandedCalls):
                 return
             space.synthetic_set(run).result(timeout_s=0.0)
 
-    def found(self, run: str) -> SyntheticSet | None:
+    def found(self, run: str) -> TakenSet | None:
         """The set, proved again; None where it was not taken here. Raises ``NotVerified`` where a file was changed."""
         from xinglin.sdk.synthetic_set import folder_of, set_from_folder
 
@@ -120,11 +131,17 @@ class SyntheticCalls(HandedCalls):
         with self._space() as space:
             if self._mine(space, run):
                 place = folder_of(space.account.folder, run)
-                return set_from_folder(place) if (place / "proof.json").exists() else None
+                if not (place / "proof.json").exists():
+                    return None
+                own = set_from_folder(place)
+                return TakenSet(own.manifest, own.to_dict(), own)
         from xinglin.sdk.workspace.keeper import open_workspace
 
         with open_workspace(self._beside()) as keeper:
-            return keeper.set(run) if keeper.has_set(run) else None
+            if not keeper.has_set(run):
+                return None
+            kept = keeper.set(run)
+            return TakenSet(kept.manifest, kept.to_dict())
 
     def _mine(self, space: Space, run: str) -> bool:
         return self.one(run).view.recipient == space.account.did

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xinglin.console.calls.handed_rows import reasons_of
-from xinglin.console.calls.researcher_synthetic import SetLooked, WantedSet, wanted_set_of
+from xinglin.console.calls.researcher_synthetic import SetLooked, TakenSet, WantedSet, wanted_set_of
 from xinglin.console.charts import Bar, Budget, Chart, bars, gauge
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
@@ -20,7 +20,6 @@ from xinglin.words import N_
 if TYPE_CHECKING:
     from xinglin.console.calls.handed_rows import Ground, HandedShown
     from xinglin.sdk.budgets import Budget as Told
-    from xinglin.sdk.synthetic_set import SyntheticSet
 
 RESEARCHER = ("researcher",)
 NAV = (Nav(roles=RESEARCHER, path="/synthetic", label=N_("Synthetic sets"), order=121),)
@@ -111,22 +110,22 @@ def one(visit: Visit, run: str) -> Page:
             in_shell("xinglin synthetic fetch {} --to FOLDER", run),
         ),
         css=(*CSS, "screens/results.css"),
-        data={"run": run, "state": line.view.state} if found is None else found.to_dict(),
+        data={"run": run, "state": line.view.state} if found is None else found.told,
     )  # fmt: skip
 
 
 @screen("/synthetic/{run:str}/files/{name:str}", roles=RESEARCHER)
 def file(visit: Visit, run: str, name: str) -> File:
-    """A file of a set that was taken; a table also as CSV."""
+    """A file of a set that was taken and is sealed to this account; a table also as CSV."""
     found = visit.calls.synthetic.found(run)
-    if found is None or name not in {path for path, _size in _files(found)}:
+    if found is None or found.rows is None or name not in {path for path, _size in _files(found)}:
         raise NotThere("The set has no such file.", remedy="Choose one of its page.")
     table = name.removesuffix(".csv")
     if name != table:
-        rows = found.arrow(table)
+        rows = found.rows.arrow(table)
         return File(csv_of(rows.column_names, [list(row.values()) for row in rows.to_pylist()]), f"{run}-{name}",
                     "text/csv; charset=utf-8")  # fmt: skip
-    return File(found.file(name), f"{run}-{name}")
+    return File(found.rows.file(name), f"{run}-{name}")
 
 
 @live("/synthetic/{run:str}/live", roles=RESEARCHER, every_s=2.0)
@@ -224,7 +223,7 @@ def _followed(visit: Visit, shown: HandedShown) -> dict[str, Any]:
         "owner": owner,
         "waiting": why,
         "takes": visit.words.text("Take it"),
-        "elsewhere": f"xinglin synthetic receive {shown.view.run_id} --workspace-folder FOLDER",
+        "elsewhere": in_shell("xinglin synthetic receive {} --workspace-folder FOLDER", shown.view.run_id),
     }
 
 
@@ -235,7 +234,7 @@ def _asked(shown: HandedShown) -> WantedSet | None:
         return None  # sets of several tables are asked for by verb
 
 
-def _cost(visit: Visit, found: SyntheticSet) -> list[tuple[str, str]]:
+def _cost(visit: Visit, found: TakenSet) -> list[tuple[str, str]]:
     """What protects it, and what it cost."""
     _, made = visit.words.text, found.manifest
     unit = _("a person with at most %(n)s rows", n=made.rows_per_person) if made.rows_per_person > 1 else _("a person")
@@ -254,10 +253,10 @@ def _cost(visit: Visit, found: SyntheticSet) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _tables(visit: Visit, found: SyntheticSet) -> list[dict[str, Any]]:
-    """Of each table: how far the noise moved it, and its first rows."""
+def _tables(visit: Visit, found: TakenSet) -> list[dict[str, Any]]:
+    """Of each table: how far the noise moved it, and its first rows where they are this account's."""
     _ = visit.words.text
-    judged = {one["name"]: one for one in found.report.get("tables", ())}
+    judged = {one["name"]: one for one in found.told["report"].get("tables", ())}
     tables = []
     for table in found.manifest.tables:
         quality = judged.get(table.name, {})
@@ -271,16 +270,22 @@ def _tables(visit: Visit, found: SyntheticSet) -> list[dict[str, Any]]:
             sorted(moved, key=lambda bar: -bar.value)[:BARS_SHOWN],
             counted=_("Distance"), named=_("Columns"), say=_,
         ) if moved else None  # fmt: skip
-        first = found.arrow(table.name).slice(0, ROWS_SHOWN)
+        first = found.rows.arrow(table.name).slice(0, ROWS_SHOWN) if found.rows is not None else None
         tables.append({"name": table.name, "rows": table.rows, "total": quality.get("total"), "measured": measured,
-                       "drawn": drawn, "columns": first.column_names,
-                       "first": [["–" if value is None else str(value) for value in row.values()]
-                                 for row in first.to_pylist()]})  # fmt: skip
+                       "drawn": drawn, "columns": () if first is None else first.column_names,
+                       "first": () if first is None else [
+                           ["–" if value is None else str(value) for value in row.values()]
+                           for row in first.to_pylist()]})  # fmt: skip
     return tables
 
 
-def _files(found: SyntheticSet) -> list[tuple[str, int]]:
-    """What can be kept: each file with its size in bytes, tables also as CSV where they are not too long."""
+def _files(found: TakenSet) -> list[tuple[str, int]]:
+    """What can be kept: each file with its size in bytes, tables also as CSV where they are not too long.
+
+    Of a set that is sealed to a workspace, nothing.
+    """
+    if found.rows is None:
+        return []
     listed = [(each.name, each.size_bytes) for each in found.manifest.files]
     tables = [(f"{table.name}.csv", 0) for table in found.manifest.tables if table.rows <= EXPORT_ROWS.value]
     return [*listed, *tables, ("manifest.json", 0), ("proof.json", 0)]
