@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 import msgspec
 
 from xinglin.kernel.errors import XinglinError
 from xinglin.trust.envelope import Signed
 from xinglin.wire.channel import Attestation, RunStopped
+
+_RUN_ID = re.compile(r"run-[a-z2-7]{26}\Z")
+
+
+def is_run_id(text: str) -> bool:
+    """Whether it is written as ``run_id_of`` writes ids: what others call a run is shown and used as no other text."""
+    return _RUN_ID.match(text) is not None
 
 
 def run_id_of(request: Signed) -> str:

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, nodes
 
 import xinglin.console
 from xinglin.console.code_shown import in_python, in_shell
@@ -26,6 +27,10 @@ NASTY = (
     "中文 '",
 )
 CODE = ("in_python", "in_shell")
+STARTS = ("xinglin ", "space.", "from xinglin")
+"""How code that is shown to be copied begins."""
+SHOWN = [path for path in sorted(HERE.rglob("*.py")) if "people" not in path.parts]
+TEMPLATES = sorted((HERE / "templates").rglob("*.html"))
 
 
 @pytest.mark.parametrize("word", NASTY)
@@ -104,3 +109,77 @@ def test_the_walk_sees_what_it_looks_for() -> None:
         tree = ast.parse(f"a = b\n{text}")
         (call,) = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "Same"]
         assert not all(_safe(one, tree) for one in [*call.args, *(one.value for one in call.keywords)]), text
+
+
+def _put_together(tree: ast.Module) -> list[str]:
+    """Code of ours that is put together with something else outside its one home."""
+    calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call)]
+    homes = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id in CODE and one.args]
+    inside = {id(each) for one in homes for each in ast.walk(one.args[0])}
+    found = []
+    for one in ast.walk(tree):
+        if not isinstance(one, ast.expr):
+            continue
+        begin: ast.expr | None = None
+        if isinstance(one, ast.JoinedStr) and one.values:
+            begin = one.values[0]
+        elif isinstance(one, ast.BinOp):
+            begin = one.left
+        elif isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.func.attr in ("format", "join"):
+            begin = one.func.value
+        if isinstance(begin, ast.Constant) and str(begin.value).startswith(STARTS) and id(one) not in inside:
+            found.append(f"{one.lineno}: {ast.unparse(one)}")
+    return found
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda path: str(path.relative_to(HERE)))
+def test_no_code_is_put_together_outside_its_one_home(path: Path) -> None:
+    """However it comes to a page: as ``Same``, or as a value that a template shows."""
+    assert _put_together(ast.parse(path.read_text())) == []
+
+
+def test_this_walk_sees_what_it_looks_for_too() -> None:
+    for text in (
+        '{"elsewhere": f"xinglin extract fetch {run} --to FOLDER"}', 'x = "xinglin show " + run',
+        'x = "xinglin show %s" % run', 'x = "xinglin show {}".format(run)', 'x = f"space.run({run!r})"',
+        'x = in_shell(f"{x}", "xinglin show " + run)',
+    ):  # fmt: skip
+        assert _put_together(ast.parse(text)), text
+    assert not _put_together(ast.parse('x = in_shell("xinglin show {}" + " --all" * 2, run)\ny = "xinglin list"'))
+
+
+def _joined_in(source: str) -> list[str]:
+    """Words that a template puts into code which it shows; numbers, and literals in Python, may stand there."""
+    found = []
+    for call in Environment(autoescape=True, extensions=["jinja2.ext.i18n"]).parse(source).find_all(nodes.Call):
+        if not isinstance(call.node, nodes.Name) or call.node.name != "code" or not call.args:
+            continue
+        shown = call.args[0]
+        if isinstance(shown, nodes.BinExpr) or (isinstance(shown, nodes.Filter) and shown.name == "format"):
+            found.append(f"{shown.lineno}: {type(shown).__name__}")
+        if isinstance(shown, nodes.Concat):
+            first = shown.nodes[0]
+            shell = not isinstance(first, nodes.Const) or str(first.value).startswith(STARTS[0])
+            allowed = ("int",) if shell else ("int", "tojson")
+            found += [
+                f"{one.lineno}: {one}"
+                for one in shown.nodes
+                if not isinstance(one, nodes.Const) and not (isinstance(one, nodes.Filter) and one.name in allowed)
+            ]
+    return found
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(HERE)))
+def test_no_template_puts_a_word_into_code(path: Path) -> None:
+    assert _joined_in(path.read_text(encoding="utf-8")) == []
+
+
+def test_what_a_template_must_not_show() -> None:
+    for text in (
+        '{{ code("xinglin release " ~ run ~ " describe") }}', '{{ code("xinglin show " ~ run | tojson) }}',
+        '{{ code("xinglin show " + run) }}', '{{ code(start ~ run, "Command line") }}',
+        '{{ code("xinglin show %s" | format(run)) }}', '{{ code("f(" ~ run ~ ")") }}',
+    ):  # fmt: skip
+        assert _joined_in(text), text
+    for text in ('code("xinglin list")', "code(found)", 'code("xinglin verify " ~ n | int)', 'code("f(" ~ x | tojson)'):
+        assert not _joined_in(f"{{{{ {text} }}}}"), text

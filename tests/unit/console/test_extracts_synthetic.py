@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from tests.unit.console.desk_of_rows import SQL, TITLE, RowsDesk
 
@@ -80,6 +81,14 @@ def test_what_is_delivered_waits_in_the_inbox_and_can_be_cancelled(desk: RowsDes
     assert desk.hub.views[run].state == "cancelled"
     desk.hub.move(run, "dropped")
     assert desk.post(f"/extracts/{run}/again").status_code == 303 and desk.hub.views[run].state == "asked"
+
+
+@pytest.mark.parametrize("word", ["run-$(id)", "x;id", "--help", "run-" + "a" * 26 + "\n"])
+def test_a_hub_that_names_a_request_by_what_is_no_id_is_not_believed(desk: RowsDesk, word: str) -> None:
+    run = extract(desk)
+    desk.hub.views[word] = msgspec.structs.replace(desk.hub.views.pop(run), run_id=word)
+    page = desk.get("/extracts")
+    assert page.status_code >= 400 and "sdk.not_verified" in page.text
 
 
 def test_lists_are_narrowed_in_the_address_and_exported(desk: RowsDesk) -> None:

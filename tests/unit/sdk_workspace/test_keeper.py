@@ -195,3 +195,15 @@ def test_exports_are_of_what_a_token_opens(tmp_path: Path, monkeypatch: pytest.M
     now[0] += JOB_LIFE_MS
     with pytest.raises(Refused):
         exports.job(every, again.id)
+
+
+def test_only_what_is_an_id_is_taken_from_the_hubs_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub(manifest())
+    view = hub.get("", ExtractView)
+    held = keeper(tmp_path, hub, monkeypatch)
+    monkeypatch.setattr(hub, "get", lambda _path, _kind: [view])
+    assert held.waiting() == [view]
+    for word in ("../../x", "run-$(id)", "--folder", RUN + "\n"):
+        monkeypatch.setattr(hub, "get", lambda _path, _kind, word=word: [replace(view, run_id=word)])
+        with pytest.raises(NotVerified):
+            held.waiting()

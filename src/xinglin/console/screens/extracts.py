@@ -28,6 +28,7 @@ FORMATS = {"parquet": N_("Parquet: the rows"), "fhir": N_("FHIR: Patient and Obs
 STATES = ("asked", "working", "held", "delivered", "taken", "dropped", "refused", "withheld", "ended", "cancelled",
           "recalled")  # fmt: skip
 RIGHT = "right."
+_RELEASE = """xinglin workspace release {} describe --folder FOLDER --param 'columns=["…"]'"""
 
 
 @screen("/extracts", roles=RESEARCHER)
@@ -99,7 +100,13 @@ def extract(visit: Visit, run: str) -> Page:
     return Page(
         "extracts/extract.html",
         title=_("Extract of %(who)s", who=line.hospital),
-        values={**_followed(visit, shown), "kept": kept, "facts": _facts(visit, kept), "wanted": _asked(visit, shown)},
+        values={
+            **_followed(visit, shown),
+            "kept": kept,
+            "facts": _facts(visit, kept),
+            "wanted": _asked(visit, shown),
+            "release": in_shell(_RELEASE, run),
+        },
         crumbs=(Step(_("Extracts"), "/extracts"), *study_step(line)),
         head=Head("object.extract", run, f"state.{line.view.state}", owner, line.view.changed),
         rail=Rail(run, shown.entries, "" if shown.plan is None else shown.plan.digest()),
@@ -174,7 +181,7 @@ def handed_listing(visit: Visit, name: str, every: tuple[HandedLine, ...], path:
 
 def choose(visit: Visit, grounds: tuple[Ground, ...], title: str, path: str, which: str, none: str) -> Page:
     """Which study to ask under, where there is more than one or none."""
-    values = {"grounds": grounds, "path": path, "which": visit.words.text(which), "none": visit.words.text(none)}
+    values = {"grounds": grounds, "path": path, "which": visit.words.text(which), "nothing": visit.words.text(none)}
     return Page(
         "handed/choose.html", title=title, values=values, crumbs=(Step(visit.words.text("Studies"), "/studies"),)
     )
@@ -258,7 +265,7 @@ def _followed(visit: Visit, shown: HandedShown) -> dict[str, Any]:
         "owner": owner,
         "waiting": why,
         "takes": visit.words.text("Take it into the workspace"),
-        "elsewhere": f"xinglin extract fetch {shown.view.run_id} --workspace-folder FOLDER",
+        "elsewhere": in_shell("xinglin extract fetch {} --workspace-folder FOLDER", shown.view.run_id),
     }
 
 

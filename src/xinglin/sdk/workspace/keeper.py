@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,11 +24,11 @@ from xinglin.wire.extracts import (
     ExtractPackage,
     ExtractView,
 )
+from xinglin.wire.runs import is_run_id
 
 if TYPE_CHECKING:
     from xinglin.sdk.synthetic_set import SyntheticSet
 
-_RUN = re.compile(r"run-[a-z2-7]{26}\Z")
 _SETS = "sets"
 
 
@@ -70,9 +69,10 @@ class Keeper:
 
     def waiting(self) -> list[ExtractView]:
         """Extracts that wait for this workspace at the hub."""
-        views = self.session.client.get("/v1/extracts", list[ExtractView])
-        mine = (one for one in views if one.recipient == self.account.did and one.state == "delivered")
-        return [one for one in mine if not one.kind]
+        from xinglin.sdk.extracts import extract_views
+
+        views = (one for one in extract_views(self.session) if one.state == "delivered" and not one.kind)
+        return [one for one in views if one.recipient == self.account.did]
 
     def fetch(self, run_id: str) -> Kept:
         """Fetch, verify, open, keep; again gives what is kept. ``NotVerified`` where something does not check out.
@@ -187,7 +187,7 @@ def _manifest(package: ExtractPackage, said: ExtractAttestation, recipient: str)
 
 
 def _check_run(run_id: str) -> None:
-    if not _RUN.match(run_id):
+    if not is_run_id(run_id):
         raise CannotRead("That is no id of an extract.", remedy="See: xinglin extract list.")
 
 
