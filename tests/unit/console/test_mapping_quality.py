@@ -179,9 +179,8 @@ def test_a_mapping_is_tried_kept_and_the_one_before_is_never_lost(hall: Hall, fo
     assert file.read_text() == MAPPING
     kept = hall.post(path, "hospital", verb="keep", seen=seen[1], text=text)
     assert kept.status_code == 303 and kept.headers["location"] == "/mapping/tables/his"
-    assert (
-        file.read_text().startswith("# Kept by Seat of hospital, ") and parse_mapping(file.read_text()).name == "hers"
-    )
+    assert file.read_text().startswith("# Kept by hospital, "), "signed with the account's name, of which there is one"
+    assert parse_mapping(file.read_text()).name == "hers"
     (before,) = (folder / "mappings" / "earlier").iterdir()
     assert before.read_text() == MAPPING and before.stat().st_mode & 0o077 == 0
     late = hall.post(path, "hospital", verb="keep", seen=seen[1], text=MAPPING)

@@ -195,7 +195,7 @@ def decide(visit: Visit, form: Form, source: str, number: str) -> Page | Done:
     WRITTEN.check(len(draft.text))
     try:
         if verb == "keep":
-            path, taken = visit.calls.tables.keep(source, draft.text, _by(visit), draft.seen)
+            path, taken = visit.calls.tables.keep(source, draft.text, visit.by, draft.seen)
             words = (
                 _("In use: %(file)s. The one before is kept.", file=path.name)
                 + " "
@@ -300,10 +300,6 @@ def _said(form: Form, base: Suggestion) -> dict[str, str]:
 
 def _crumbs(visit: Visit) -> tuple[Step, ...]:
     return (Step(visit.words.text("Mappings of tables"), "/mapping/tables"),)
-
-
-def _by(visit: Visit) -> str:
-    return visit.person.label if visit.person is not None else ""
 
 
 ROUTES = (sources, one_source, check, review, decide)
