@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import ssl
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -11,7 +14,9 @@ import msgspec
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import system_clock
+from xinglin.kernel.limits import Limit
 from xinglin.node.settings import SETTINGS_FILE, NodeSettings, node_settings
+from xinglin.stores.log_fetch import UnsafeUrl, check_url
 from xinglin.stores.tls import client_context, write_private
 from xinglin.trust.key_file import key_file_bytes, read_key_file
 from xinglin.trust.keys import PrivateKeys
@@ -21,6 +26,12 @@ from xinglin.wire.errors import Problem, Refused
 from xinglin.wire.space import Invite, Space, parse_invite, parse_space
 
 KEY_FILE, SPACE_FILE, CREDENTIAL_FILE, SALT_FILE = "node.key", "space.json", "membership.json", "persons.salt"
+BEGUN_FILE = "space.json.begun"
+"""The descriptor of the space that is being joined: what is left to do after a crash is told by it."""
+_MADE = (KEY_FILE, CREDENTIAL_FILE, SALT_FILE, SETTINGS_FILE, BEGUN_FILE)
+LEFT_BEHIND = frozenset({*_MADE, *(f"{name}.new" for name in _MADE)})
+"""Names that a joining leaves in the folder which was refused, or broken off by a crash."""
+ENROL_BYTES = Limit("answer of a hub to a joining", 1024 * 1024, "bytes")
 
 
 class CannotJoin(XinglinError):
@@ -54,6 +65,11 @@ def invite_for_hospital(text: str) -> Invite:
         raise CannotJoin(f"This invite is for a {found.role}.", remedy="Ask the operator for a provider's invite.")
     if found.expires < system_clock():
         raise CannotJoin("This invite is too old.", remedy="Ask the operator for a new one.")
+    try:
+        check_url(found.space.hub_url, plain_loopback=True)
+    except (UnsafeUrl, ValueError) as error:
+        what = "The hub that this invite names is not at an https address."
+        raise CannotJoin(what, remedy="Ask the operator for an invite that names one.") from error
     return found
 
 
@@ -63,30 +79,55 @@ def join_and_keep(
     """Join, and keep how the hub is reached in ``node.toml``; raises as ``join_space``."""
     given = {key: value for key, value in (("proxy", proxy), ("ca_file", ca_file)) if value}
     did = join_space(invite, folder, name, node_settings(folder, given).settings, passphrase)
-    if given:
-        with (folder / SETTINGS_FILE).open("a", encoding="utf-8") as file:
-            file.writelines(f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in given.items())
+    _keep_settings(folder, given)
     return Joined(did, joined_space(folder))
+
+
+def _keep_settings(folder: Path, given: Mapping[str, str]) -> None:
+    """Write down what ``node.toml`` does not say yet; what stands there stays."""
+    path = folder / SETTINGS_FILE
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    said = tomllib.loads(text)
+    lines = [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in given.items() if key not in said]
+    if lines:
+        # At the top: what stands below the head of a table would belong to that table.
+        whole = "\n".join((*lines, text))
+        write_private(path, whole.encode(), mode=path.stat().st_mode & 0o777 if path.exists() else 0o600)
 
 
 def join_space(invite: str, folder: Path, name: str, settings: NodeSettings, passphrase: str = "") -> str:
     """Join with an invite; the node's DID. Raises ``CannotJoin`` or ``Refused`` with the hub's reasons.
 
-    The keys are kept when the hub refuses, so that the next invite registers the same hospital.
+    The keys are kept when the hub refuses, so that the next invite registers the same hospital. What a crash
+    interrupted after the hub had enrolled it is brought to its end, and asks the hub nothing.
     """
     found = invite_for_hospital(invite)
     if (folder / SPACE_FILE).exists():
         raise CannotJoin(f"{folder} has joined already.", remedy="Start it: xinglin node run --folder FOLDER.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = _keys_in(folder, passphrase)
-    registration = msgspec.json.encode(register(keys, name, ("provider", "witness")))
-    enrolled = _enrol(found, registration, settings)
-    (folder / CREDENTIAL_FILE).write_bytes(msgspec.json.encode(enrolled))
-    write_private(folder / SALT_FILE, os.urandom(32))
+    descriptor = msgspec.json.format(msgspec.json.encode(found.space), indent=2)
+    if not (folder / CREDENTIAL_FILE).exists():
+        write_private(folder / BEGUN_FILE, descriptor, mode=0o644)
+        enrolled = _enrol(found, msgspec.json.encode(register(keys, name, ("provider", "witness"))), settings)
+        if enrolled.did != keys.did:
+            raise CannotJoin("The hub enrolled another hospital than this one.", remedy="Tell the operator.")
+        write_private(folder / CREDENTIAL_FILE, msgspec.json.encode(enrolled), mode=0o644)
+    elif not _begun_with(folder, descriptor):
+        what = "This hospital was enrolled in another space, and was interrupted before it was done."
+        raise CannotJoin(what, remedy="Join with that space's invite, the one that was used or a new one.")
+    if not (folder / SALT_FILE).exists():
+        write_private(folder / SALT_FILE, os.urandom(32))
     if not (folder / SETTINGS_FILE).exists():
         (folder / SETTINGS_FILE).write_text("# Settings of the node; 'xinglin settings node' lists them all.\n")
-    (folder / SPACE_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(found.space), indent=2))
+    os.replace(folder / BEGUN_FILE, folder / SPACE_FILE)
     return keys.did
+
+
+def _begun_with(folder: Path, descriptor: bytes) -> bool:
+    """Whether the joining that was interrupted was that of the same space."""
+    begun = folder / BEGUN_FILE
+    return begun.exists() and begun.read_bytes() == descriptor
 
 
 def joined_space(folder: Path) -> Space:
@@ -114,17 +155,34 @@ def _keys_in(folder: Path, passphrase: str) -> PrivateKeys:
 
 
 def _enrol(invite: Invite, registration: bytes, settings: NodeSettings) -> Enrolled:
-    ca = Path(settings.ca_file) if settings.ca_file else None
-    context = client_context(invite.space.certificate_pem, ca)
+    hub = invite.space.hub_url
     call = msgspec.json.encode(EnrolCall(invite.secret, registration))
     try:
+        context = client_context(invite.space.certificate_pem, Path(settings.ca_file) if settings.ca_file else None)
+    except (ssl.SSLError, ValueError) as error:
+        what = "The certificate of the hub, or of 'ca_file', cannot be read."
+        raise CannotJoin(what, remedy="Ask the operator for a new invite; check 'ca_file' in the settings.") from error
+    try:
         with httpx.Client(verify=context, timeout=30, proxy=settings.proxy or None, trust_env=False) as client:
-            answer = client.post(invite.space.hub_url + "/v1/enrol", content=call)
-    except httpx.HTTPError as error:
+            status, body = _posted(client, hub + "/v1/enrol", call)
+        if status != 200:
+            raise Refused(msgspec.json.decode(body, type=Problem).reasons, status=status)
+        return msgspec.json.decode(body, type=Enrolled)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CannotJoin(
-            f"The hub at {invite.space.hub_url} cannot be reached ({type(error).__name__}).",
+            f"The hub at {hub} cannot be reached ({type(error).__name__}).",
             remedy="Check the network, and 'proxy' and 'ca_file' in the settings.",
         ) from error
-    if answer.status_code != 200:
-        raise Refused(msgspec.json.decode(answer.content, type=Problem).reasons, status=answer.status_code)
-    return msgspec.json.decode(answer.content, type=Enrolled)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        what = f"What answers at {hub} is no hub."
+        raise CannotJoin(what, remedy="Ask the operator for the hub's address; a proxy may have answered.") from error
+
+
+def _posted(client: httpx.Client, address: str, call: bytes) -> tuple[int, bytes]:
+    """Status and body; raises ``LimitExceeded`` for a body that does not end."""
+    with client.stream("POST", address, content=call) as answer:
+        body = bytearray()
+        for part in answer.iter_bytes():
+            body += part
+            ENROL_BYTES.check(len(body))
+        return answer.status_code, bytes(body)

@@ -105,16 +105,15 @@ class JoiningCalls:
         return done.did
 
     def _free(self) -> None:
-        """Raise ``CannotJoin`` for a folder that holds more than a joining that was refused leaves behind."""
+        """Raise ``CannotJoin`` for a folder that holds more than a joining that was refused or broken off leaves."""
         from xinglin.node.intake.dropping import DROP_FOLDER
-        from xinglin.node.joining import KEY_FILE, CannotJoin
-        from xinglin.node.settings import SETTINGS_FILE
+        from xinglin.node.joining import LEFT_BEHIND, CannotJoin
 
         if self.joined:
             raise CannotJoin("This hospital has joined already.", remedy="Go on with the next step.")
         if not self._folder.is_dir():
             return
-        if {one.name for one in self._folder.iterdir()} - {KEY_FILE, SETTINGS_FILE, DROP_FOLDER}:
+        if {one.name for one in self._folder.iterdir()} - {*LEFT_BEHIND, DROP_FOLDER}:
             what = "The folder behind this seat is not empty, and holds no node that joined."
             raise CannotJoin(what, remedy="Whoever keeps the console gives the seat an empty folder.")
 
