@@ -12,22 +12,24 @@ from pathlib import Path
 
 import msgspec
 
+from xinglin.kernel.canonical import sha256_digest
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Instant, to_text
 from xinglin.kernel.limits import Limit
 from xinglin.node.intake.connecting import TABULAR
+from xinglin.node.intake.keeping import EARLIER, changing, replace_mapping
 from xinglin.node.intake.looking import NOBODY_SAID, Looking
 from xinglin.node.intake.looks import Omop
-from xinglin.node.intake.sources import MAPPINGS, SourceFile, read_sources, write_source
+from xinglin.node.intake.sources import MAPPINGS, SourceFile, read_sources, write_locked
 from xinglin.node.intake.wiring import node_reading
 from xinglin.node.joining import open_node_keys
 from xinglin.records.tabular.filled import Filled, filled, read_columns
-from xinglin.records.tabular.mapping import mapping_digest, parse_mapping
+from xinglin.records.tabular.mapping import parse_mapping
 from xinglin.records.tabular.suggestion import Suggestion
 from xinglin.records.tabular.trial import Trial
-from xinglin.stores.tls import write_private
 
-EARLIER = "earlier"
+UNREADABLE = "unreadable"
+"""Stands for the digest of a file that cannot be read: it is not the same as none."""
 LOOKED_BYTES = Limit("table that is looked at for a review", 64 * 1024 * 1024, "bytes")
 NEWEST = 500
 """Among so many of a source's newest objects tables are looked for."""
@@ -70,7 +72,7 @@ class Table(msgspec.Struct, frozen=True):
 class Reviewed(msgspec.Struct, frozen=True):
     """A source with the mapping that is in use (``text``; empty: none) and those before it, newest first.
 
-    ``trouble``: why the one in use cannot be read.
+    ``digest``: of the file's bytes. ``trouble``: why the one in use cannot be read.
     """
 
     source: SourceFile
@@ -92,14 +94,25 @@ def reviewed(folder: Path, name: str) -> Reviewed:
     if source is None:
         raise NoSuchSource("The node has no such source of tables.", remedy="Choose one of the list.")
     earlier = (one.name for one in (folder / MAPPINGS / EARLIER).glob(f"{Path(_file_of(source)).stem}.*.toml"))
+    before = tuple(sorted(earlier, reverse=True))
+    digest = _digest_in_use(folder, source)
     try:
         text = source.source(folder).mapping
-        mapping = parse_mapping(text) if text else None
+        fills = filled(parse_mapping(text)) if text else ()
     except XinglinError as error:
-        return Reviewed(source, "", "", error.what, tuple(sorted(earlier, reverse=True)), ())
-    digest = mapping_digest(mapping) if mapping is not None else ""
-    fills = filled(mapping) if mapping is not None else ()
-    return Reviewed(source, text, digest, "", tuple(sorted(earlier, reverse=True)), fills)
+        return Reviewed(source, "", digest, error.what, before, ())
+    return Reviewed(source, text, digest, "", before, fills)
+
+
+def _digest_in_use(folder: Path, source: SourceFile) -> str:
+    """Of the bytes that lie there, whether or not they are a mapping; empty where no file is."""
+    path = folder / MAPPINGS / _file_of(source)
+    try:
+        return sha256_digest(path.read_bytes())
+    except FileNotFoundError:
+        return ""
+    except OSError:
+        return UNREADABLE
 
 
 def earlier_text(folder: Path, name: str, file: str) -> str:
@@ -156,40 +169,32 @@ def keep_mapping(folder: Path, name: str, text: str, by: str, at: Instant, *, se
     """Put a mapping in use; where it lies. ``seen``: digest of the one in use that the person saw (empty: none).
 
     The file's first line says who kept it and when. The one before is kept in ``mappings/earlier/``, under its
-    instant, before anything is overwritten. Raises ``BadMapping`` or ``MappingMoved``.
+    instant, before anything is overwritten; nobody else changes it between the check and the writing. Raises
+    ``BadMapping`` or ``MappingMoved``.
     """
     parse_mapping(text)
-    held = reviewed(folder, name)
-    if held.digest != seen:
-        remedy = "Look at the mapping that is in use now, and decide anew."
-        raise MappingMoved("Somebody changed the mapping meanwhile.", remedy=remedy)
-    file = _file_of(held.source)
-    path = folder / MAPPINGS / file
-    if path.exists():
-        _set_aside(path, at)
     said = "".join(one if one.isprintable() else "?" for one in by)
     whole = f"# Kept by {said}, {to_text(at)}.\n{_without_head(text)}"
-    if held.source.mapping:
-        path.parent.mkdir(exist_ok=True)
-        write_private(path, whole.encode())
-    else:
-        write_source(folder, msgspec.structs.replace(held.source, mapping=file), whole)
+    with changing(folder):
+        held = reviewed(folder, name)
+        if held.digest != seen:
+            remedy = "Look at the mapping that is in use now, and decide anew."
+            raise MappingMoved("Somebody changed the mapping meanwhile.", remedy=remedy)
+        if held.digest == UNREADABLE:
+            what = "The mapping in use cannot be read, and would be lost."
+            raise MappingMoved(what, remedy="Whoever keeps the node's folder gives it its rights back.")
+        file = _file_of(held.source)
+        path = folder / MAPPINGS / file
+        if held.source.mapping:
+            replace_mapping(path, whole.encode(), at)
+        else:
+            write_locked(folder, msgspec.structs.replace(held.source, mapping=file), whole, at)
     return path
 
 
 def _without_head(text: str) -> str:
     first, _, rest = text.partition("\n")
     return rest if first.startswith("# Kept by ") else text
-
-
-def _set_aside(path: Path, at: Instant) -> None:
-    """Copy to ``earlier/``; what lies there already is never replaced."""
-    aside = path.parent / EARLIER
-    aside.mkdir(mode=0o700, exist_ok=True)
-    stamp = to_text(at).replace(":", "").replace("-", "")
-    names = (f"{path.stem}.{stamp}{again}.toml" for again in ("", *(f"-{number}" for number in range(2, 1_000))))
-    free = next(aside / one for one in names if not (aside / one).exists())
-    write_private(free, path.read_bytes())
 
 
 def _file_of(source: SourceFile) -> str:

@@ -19,12 +19,15 @@ import msgspec
 from xinglin.feeds.fhir_subscribing import Content, Filter, filter_problems
 from xinglin.intake.model import Source
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.instants import Instant, system_clock
 from xinglin.kernel.limits import Limit
+from xinglin.node.intake.keeping import changing, replace_mapping
 from xinglin.records.moments import zone_of
 from xinglin.stores.tls import write_private
 
 SOURCES_FILE, MAPPINGS = "sources.toml", "mappings"
 SOURCES_BYTES = Limit("sources.toml", 1024 * 1024, "bytes")
+NAME_CHARACTERS = 63
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]\Z")
 WAYS = ("mllp", "dicom", "web", "folder", "fhir", "sql", "files")
@@ -34,6 +37,13 @@ class BadSources(XinglinError):
     """A sources file that cannot be read as one; nothing of it was taken."""
 
     code = "node.bad_sources"
+
+
+class SourceTaken(XinglinError):
+    """A new source would take the place of one that is written down."""
+
+    code = "node.source_taken"
+    status = 409
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -291,15 +301,38 @@ def _parsed(text: str) -> _Document:
 def write_source(folder: Path, source: SourceFile, mapping: str = "") -> Path:
     """Add or replace one source, and its mapping's text; the file is written whole, and comments elsewhere go.
 
-    The file that was there is kept as ``sources.toml.before``.
+    The file that was there is kept as ``sources.toml.before``, and the mapping in ``mappings/earlier/``.
     """
+    with changing(folder):
+        return write_locked(folder, source, mapping, system_clock())
+
+
+def add_source(folder: Path, source: SourceFile, mapping: str = "") -> Path:
+    """The same of a source that is new; raises ``SourceTaken`` where its name or its mapping's is in use."""
+    with changing(folder):
+        if source.name in names_taken(folder):
+            remedy = "Look at the files again: they get a name that is free."
+            raise SourceTaken(f"A source has the name '{source.name}' by now.", remedy=remedy)
+        return write_locked(folder, source, mapping, system_clock())
+
+
+def names_taken(folder: Path) -> frozenset[str]:
+    """Names that no new source may have: those of sources, and those of mappings that lie there or are in use."""
+    held = read_sources(folder)
+    lying = (folder / MAPPINGS).glob("*.toml")
+    return frozenset({*(one.name for one in held), *(Path(one.mapping).stem for one in held if one.mapping)}) | {
+        one.stem for one in lying
+    }
+
+
+def write_locked(folder: Path, source: SourceFile, mapping: str, at: Instant) -> Path:
+    """``write_source`` for whoever holds the lock (``keeping.changing``)."""
     held = _read(folder)
     chosen = (*(one for one in held.source if one.name != source.name), source)
     for problem in _problems(chosen):
         raise BadSources(problem)
     if mapping:
-        (folder / MAPPINGS).mkdir(exist_ok=True)
-        write_private(folder / MAPPINGS / source.mapping, mapping.encode())
+        replace_mapping(folder / MAPPINGS / source.mapping, mapping.encode(), at)
     path = folder / SOURCES_FILE
     if path.exists():
         write_private(path.with_name(SOURCES_FILE + ".before"), path.read_bytes())
