@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from xinglin.node.intake.connecting import Tried
     from xinglin.node.intake.dropping import Dropped
     from xinglin.node.intake.loading import Progress
+    from xinglin.node.intake.marks import Marks
+    from xinglin.node.intake.recognise import Found
 
 SAMPLE_MS = 15 * 60 * 1000
 """So long a sample waits for a person's decision."""
@@ -31,8 +33,9 @@ class Connecting(msgspec.Struct, frozen=True):
     """A source as far as it has come.
 
     ``stage``: empty, ``looking``, ``tried`` (a person decides), ``loading``, ``done`` or ``failed``. ``name``: the
-    entry of the drop folder; ``why``: what it was taken for. ``files``, ``kept``, ``records``: how far loading is.
-    ``loaded``: what became of each source, as ``xinglin connect --json`` says it.
+    entry of the drop folder; ``why``: what it was taken for. ``marks``: its files, as they were then. ``files``,
+    ``kept``, ``records``: how far loading is. ``loaded``: what became of each source, as ``xinglin connect --json``
+    says it.
     """
 
     stage: str = ""
@@ -40,6 +43,7 @@ class Connecting(msgspec.Struct, frozen=True):
     why: str = ""
     at: Instant = 0
     tried: Tried | None = None
+    marks: Marks = {}
     files: int = 0
     kept: int = 0
     records: int = 0
@@ -86,20 +90,23 @@ class ConnectCalls:
         """Start looking at an entry of the drop folder; raises ``OutsideDrop``, ``LimitExceeded`` or ``TooMany``."""
         from xinglin.node.intake.dropping import in_drop
 
-        path = in_drop(self.drop(), name)
-        self._begin(Connecting("looking", name, at=self._lines.clock()))
-        threading.Thread(target=self._look, args=(path,), name="connect-look", daemon=True).start()
+        path, marks = in_drop(self.drop(), name)
+        self._begin(Connecting("looking", name, at=self._lines.clock(), marks=marks))
+        threading.Thread(target=self._look, args=(path, marks), name="connect-look", daemon=True).start()
 
     def start(self, name: str) -> None:
-        """Start the source whose sample was shown; raises ``BadField`` where none was, and as ``look``."""
-        from xinglin.node.intake.dropping import in_drop
+        """Start the source whose sample was shown; nothing but its files is loaded, each as it was then.
+
+        Raises ``BadField`` where no sample was shown, ``DropChanged``, and as ``look``.
+        """
+        from xinglin.node.intake.dropping import check_as_seen
 
         seen = self.state()
         if seen.stage != "tried" or seen.tried is None or seen.name != name:
             raise BadField("name", "No sample of this source was shown.", remedy="Look at it first.")
-        in_drop(self.drop(), name)  # nobody put a link there since
-        files = sum(len(one.files) for one in seen.tried.proposals)
-        self._begin(msgspec.structs.replace(seen, stage="loading", files=files, at=self._lines.clock()))
+        files = [path for one in seen.tried.proposals for path in one.files]
+        check_as_seen(self.drop(), name, files, seen.marks)
+        self._begin(msgspec.structs.replace(seen, stage="loading", files=len(files), at=self._lines.clock()))
         threading.Thread(target=self._load, name="connect-load", daemon=True).start()
 
     def forget(self) -> None:
@@ -130,16 +137,17 @@ class ConnectCalls:
         if self._state.busy:
             self._failed(XinglinError("It ended without an answer.", remedy="Look into the console's log."))
 
-    def _look(self, path: Path) -> None:
+    def _look(self, path: Path, marks: Marks) -> None:
         from xinglin.node.intake.looking import Looking
         from xinglin.node.intake.recognise import recognise
         from xinglin.node.intake.starting import tried_with
 
         try:
-            with Looking() as looking:
+            with Looking(marks=marks) as looking:
                 found = recognise(str(path), "", looking)
+                _check_within(found, path, marks)
                 self._now(why=found.why)
-                tried = tried_with(found, looking)
+                tried = tried_with(found, looking, beside=self._folder)
             self._now(stage="tried", tried=tried, at=self._lines.clock())
         except (XinglinError, OSError, ValueError) as error:
             self._failed(error)
@@ -155,9 +163,17 @@ class ConnectCalls:
         try:
             tried = self._state.tried
             proposals = tried.proposals if tried is not None else ()
-            loaded = start_sources(self._folder, proposals, tell=tell)
+            loaded = start_sources(self._folder, proposals, tell=tell, marks=self._state.marks)
             self._now(stage="done", loaded=tuple(loaded), tried=None)
         except (XinglinError, OSError, ValueError) as error:
             self._failed(error)
         finally:
             self._over()
+
+
+def _check_within(found: Found, path: Path, marks: Marks) -> None:
+    """Raise ``OutsideDrop`` where what was recognised is not the entry, or has a file that was not looked at."""
+    from xinglin.node.intake.dropping import OutsideDrop
+
+    if (found.url and found.url != str(path)) or not set(found.files) <= set(marks):
+        raise OutsideDrop("It was changed while it was looked at.", remedy="Wait until all is copied, and try again.")

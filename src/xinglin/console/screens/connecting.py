@@ -105,6 +105,8 @@ def _shown(proposal: Proposal, sample: Sample) -> dict[str, Any]:
     return {
         "name": proposal.source.name,
         "files": len(proposal.files),
+        "held": proposal.held,
+        "wanted": proposal.wanted,
         "sample": sample,
         "notes": (*proposal.notes, *(proposal.suggestion.notes if proposal.suggestion is not None else ())),
         "guesses": guesses[:COLUMNS_SHOWN],

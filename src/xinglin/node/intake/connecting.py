@@ -48,7 +48,8 @@ class NothingToPublish(XinglinError):
 class Proposal(msgspec.Struct, frozen=True):
     """A source to be written down: its files, its mapping's text, and what the mapping was proposed from.
 
-    ``kinds``: the media type of each file; ``notes``: what a person should know of it.
+    ``kinds``: the media type of each file; ``notes``: what a person should know of it. ``held``: the source is written
+    down already, and stays as it is. ``wanted``: the name that it would have had, and that is another's.
     """
 
     source: SourceFile
@@ -57,6 +58,8 @@ class Proposal(msgspec.Struct, frozen=True):
     suggestion: Suggestion | None = None
     notes: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    held: bool = False
+    wanted: str = ""
 
 
 class _Proposed(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -13,8 +14,9 @@ from xinglin.intake.model import BatchState, Source, Tally
 from xinglin.intake.ports import Kept, Received
 from xinglin.intake.procedure import never
 from xinglin.kernel.instants import Clock, system_clock
+from xinglin.node.intake.marks import UNSEEN, Marks
 from xinglin.node.intake.series import count_series, is_image
-from xinglin.node.intake.unread import Aside, FileNotOpened, UnreadFile, open_file
+from xinglin.node.intake.unread import Aside, FileNotOpened, UnreadFile, check_unchanged, open_file
 from xinglin.node.intake.wiring import OpenIntake
 from xinglin.records.sniffing import HEAD_BYTES, sniff
 
@@ -60,19 +62,22 @@ def load(
     tell: Tell | None = None,
     stopped: Callable[[], bool] = never,
     clock: Clock = system_clock,
+    marks: Marks | None = None,
 ) -> Loaded:
     """Keep each file and carry everything that waits into the lake; the same files again make no row twice.
 
-    A file that cannot be opened (any more) is told, and the others are kept. ``stopped`` is asked between files: what
-    was kept is carried at the next call. Raises ``NotKept`` when the disk
-    has no room, and ``BatchRefused`` when the tables do not take a batch; both lose nothing.
+    A file that cannot be opened (any more) is told, and the others are kept. ``marks``: as they were looked at; one
+    that was changed since is told as well. ``stopped`` is asked between files: what was kept is carried at the next
+    call. Raises ``NotKept`` when the disk has no room, and ``BatchRefused`` when the tables do not take a batch; both
+    lose nothing.
     """
     opened.ledger.register(source, clock())
     known = size = count = 0
     elsewhere: Counter[str] = Counter()
     images, aside = False, Aside()
-    for group in _groups(files, source, clock, aside):
-        done = opened.raw.keep_all(group) if isinstance(group, list) else _streamed(opened, group, aside)
+    seen = dict.fromkeys(files, "") if marks is None else {one: marks.get(one, UNSEEN) for one in files}
+    for group in _groups(seen, source, clock, aside):
+        done = opened.raw.keep_all(group) if isinstance(group, list) else _streamed(opened, group, aside, seen)
         known += sum(one.known for one in done)
         size += sum(one.size_bytes for one in done)
         count += len(done)
@@ -105,14 +110,14 @@ def _carried(opened: OpenIntake, loaded: Loaded, files: int, tell: Tell | None, 
 
 
 def _groups(
-    files: Sequence[Path], source: Source, clock: Clock, aside: Aside
+    files: Marks, source: Source, clock: Clock, aside: Aside
 ) -> Iterator[list[Received] | tuple[Path, Received]]:
     """Small files in groups, each large one by itself."""
     group: list[Received] = []
     waiting = 0
-    for path in files:
+    for path, mark in files.items():
         with aside.if_bad(path):
-            head, size = _begun(path)
+            head, size = _begun(path, mark)
         if path in aside:
             continue
         described = _described(path, source, head, clock)
@@ -128,14 +133,16 @@ def _groups(
         yield group
 
 
-def _begun(path: Path) -> tuple[bytes, int]:
+def _begun(path: Path, mark: str) -> tuple[bytes, int]:
     """A small file whole, the beginning of a large one; and its size."""
-    with open_file(path) as file:
+    with open_file(path, mark) as file:
         size = os.fstat(file.fileno()).st_size
         try:
-            return file.read(HEAD_BYTES if size > STREAMED_BYTES else -1), size
+            body = file.read(HEAD_BYTES if size > STREAMED_BYTES else -1)
         except OSError as error:
             raise FileNotOpened(error.errno, error.strerror, str(path)) from error
+        check_unchanged(file, path, mark)
+    return body, size
 
 
 def _described(path: Path, source: Source, head: bytes, clock: Clock) -> Received:
@@ -144,8 +151,15 @@ def _described(path: Path, source: Source, head: bytes, clock: Clock) -> Receive
     return Received(b"", source.name, media_type, clock(), source.retention, path.name)
 
 
-def _streamed(opened: OpenIntake, large: tuple[Path, Received], aside: Aside) -> list[Kept]:
+def _streamed(opened: OpenIntake, large: tuple[Path, Received], aside: Aside, seen: Marks) -> list[Kept]:
     path, described = large
-    with aside.if_bad(path), open_file(path) as file:
-        return [opened.raw.keep_stream(iter(lambda: file.read(_CHUNK_BYTES), b""), described)]
+    with aside.if_bad(path), open_file(path, seen[path]) as file:
+        return [opened.raw.keep_stream(_parts(file, path, seen[path]), described)]
     return []
+
+
+def _parts(file: IO[bytes], path: Path, mark: str) -> Iterator[bytes]:
+    """A file part by part; what is changed while it is read is not kept."""
+    while part := file.read(_CHUNK_BYTES):
+        yield part
+    check_unchanged(file, path, mark)

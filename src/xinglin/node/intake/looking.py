@@ -6,6 +6,7 @@ pages lie) costs its own look: an error that names the file, and never a value o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from xinglin.intake.model import Source
 from xinglin.kernel.codec import encode_msgpack
 from xinglin.kernel.instants import Instant
 from xinglin.node.intake.looks import Count, Follow, Images, Omop, Propose, Sample, Sniff, Try, packed_path
+from xinglin.node.intake.marks import Marks
 from xinglin.node.intake.unread import open_file
 from xinglin.records.sniffing import Sniffed
 from xinglin.stores.looking import LookDied, LookLimits, open_looker, printable
@@ -38,8 +40,9 @@ class Looking:
     the reader's code.
     """
 
-    def __init__(self, limits: LookLimits | None = None) -> None:
-        self._looker = open_looker(limits)
+    def __init__(self, limits: LookLimits | None = None, *, marks: Marks | None = None) -> None:
+        """``marks``: the files that alone are opened, each as it was; any other raises ``OutsideDrop``."""
+        self._looker, self._marks = open_looker(limits), marks
 
     @property
     def pid(self) -> int | None:
@@ -54,7 +57,7 @@ class Looking:
 
     def sniffed(self, path: Path) -> Sniffed:
         """What the file is, by its first bytes."""
-        return self._look("sniffed", Sniff(packed_path(path)), Sniffed, path)
+        return self._look("sniffed", Sniff(*self._at(path)), Sniffed, path)
 
     def proposed(
         self, path: Path, name: str = "", sheet: str = "", *, omop: bool = True
@@ -66,7 +69,8 @@ class Looking:
         """
         from xinglin.records.tabular.suggestion import Suggestion
 
-        asked = Propose(packed_path(path), name or path.name, sheet, omop)
+        place, mark = self._at(path)
+        asked = Propose(place, name or path.name, sheet, omop, mark=mark)
         return self._look("proposed", asked, tuple[Omop, Suggestion | None], path)  # type: ignore[arg-type]
 
     def suggested(self, path: Path, sheet: str = "") -> tuple[Omop, Suggestion]:
@@ -106,7 +110,8 @@ class Looking:
 
     def tried(self, path: Path, source: Source, media_type: str, at: Instant) -> Sample | None:
         """The rows that the file's first part makes; None where it has no reader or no record."""
-        asked = Try(packed_path(path), source, media_type, at)
+        place, mark = self._at(path)
+        asked = Try(place, source, media_type, at, mark)
         return self._look("tried", asked, Sample | None, path)  # type: ignore[arg-type]
 
     def tried_bytes(self, body: bytes, source: Source, media_type: str, at: Instant) -> Sample | None:
@@ -117,7 +122,7 @@ class Looking:
 
     def images(self, path: Path) -> Images:
         """Which DICOM instances the file holds, whether it is one or an archive of them."""
-        return self._look("counted", Count(packed_path(path)), Images, path)
+        return self._look("counted", Count(*self._at(path)), Images, path)
 
     def followed(self, path: Path, mapping: str, zone: str, rows: int) -> Trial:
         """What a mapping makes of the whole file; ``rows``: as many of each table are shown."""
@@ -132,8 +137,18 @@ class Looking:
         asked = encode_msgpack(Follow(b"", mapping, zone, rows))
         return _unpacked(self._looker.look(f"{_TASKS}:followed", asked, body, name=name), Trial, name)
 
+    def _at(self, path: Path) -> tuple[bytes, str]:
+        """A path for a question, and the mark of the file that alone may lie there."""
+        if self._marks is None:
+            return packed_path(path), ""
+        if path not in self._marks:
+            from xinglin.node.intake.dropping import OutsideDrop
+
+            raise OutsideDrop("What is looked at leads out of the drop folder.", remedy="Look at it again.")
+        return os.fsencode(path), self._marks[path]
+
     def _look(self, task: str, asked: msgspec.Struct, kind: type[T], path: Path) -> T:
-        with open_file(path):
+        with open_file(path, self._at(path)[1]):
             pass  # a file that is not there, or not for us, is told as such
         packed = self._looker.look(f"{_TASKS}:{task}", encode_msgpack(asked), name=path.name)
         return _unpacked(packed, kind, path.name)

@@ -36,9 +36,10 @@ Omop = Literal["", "table", "database", "vocabulary", "apart"]
 
 
 class Sniff(msgspec.Struct, frozen=True):
-    """What is the file at ``path``?"""
+    """What is the file at ``path``? ``mark``: of the file that alone is opened there (``marks``); empty: any."""
 
     path: bytes
+    mark: str = ""
 
 
 class Propose(msgspec.Struct, frozen=True):
@@ -52,6 +53,7 @@ class Propose(msgspec.Struct, frozen=True):
     sheet: str = ""
     omop: bool = True
     said: dict[str, str] = {}
+    mark: str = ""
 
 
 class Try(msgspec.Struct, frozen=True):
@@ -61,12 +63,14 @@ class Try(msgspec.Struct, frozen=True):
     source: Source
     media_type: str
     at: Instant
+    mark: str = ""
 
 
 class Count(msgspec.Struct, frozen=True):
     """Which images does the file at ``path`` hold, whether it is one or an archive of them?"""
 
     path: bytes
+    mark: str = ""
 
 
 class Follow(msgspec.Struct, frozen=True):
@@ -144,18 +148,24 @@ def packed_path(path: Path) -> bytes:
     return os.fsencode(path.resolve())
 
 
-def _body(path: bytes) -> bytes:
-    return Path(os.fsdecode(path)).read_bytes()
+def _body(path: bytes, mark: str = "", most: int = -1) -> bytes:
+    from xinglin.node.intake.unread import check_unchanged, open_file
+
+    place = Path(os.fsdecode(path))
+    with open_file(place, mark) as file:
+        body = file.read(most)
+        check_unchanged(file, place, mark)
+    return body
 
 
 # --- what it is ----------------------------------------------------------------------------------
 
 
-def sniffed(given: bytes, _body: bytes) -> bytes:
+def sniffed(given: bytes, _nothing: bytes) -> bytes:
     """Answers ``Sniff`` with a ``Sniffed``."""
-    path = Path(os.fsdecode(decode_msgpack(given, Sniff).path))
-    with path.open("rb") as file:
-        return encode_msgpack(sniff(file.read(HEAD_BYTES), path.name))
+    asked = decode_msgpack(given, Sniff)
+    name = Path(os.fsdecode(asked.path)).name
+    return encode_msgpack(sniff(_body(asked.path, asked.mark, HEAD_BYTES), name))
 
 
 # --- what its columns mean -----------------------------------------------------------------------
@@ -166,7 +176,7 @@ def proposed(given: bytes, body: bytes) -> bytes:
     from xinglin.records.tabular.suggest import suggest
 
     asked = decode_msgpack(given, Propose)
-    body = _body(asked.path) if asked.path else body
+    body = _body(asked.path, asked.mark) if asked.path else body
     if body.startswith(_PARQUET) and not body.endswith(_PARQUET):
         raise Unreadable("The Parquet file is cut off.", remedy="Send it again.")
     kind, suggestion = _of_omop(body, asked) if asked.omop else ("", None)
@@ -239,7 +249,8 @@ def counted(given: bytes, _nothing: bytes) -> bytes:
     from xinglin.records.dicom.reader import DIRECTORY
     from xinglin.records.tabular.archive import heads, is_archive
 
-    body = _body(decode_msgpack(given, Count).path)
+    asked = decode_msgpack(given, Count)
+    body = _body(asked.path, asked.mark)
     packed = is_archive(body)
     instances = unread = tables = 0
     modalities: Counter[str] = Counter()
@@ -268,7 +279,7 @@ def counted(given: bytes, _nothing: bytes) -> bytes:
 def tried(given: bytes, body: bytes) -> bytes:
     """Answers ``Try`` with a ``Sample``; None where the object has no reader or no record."""
     asked = decode_msgpack(given, Try)
-    found = _sample(asked, _body(asked.path) if asked.path else body)
+    found = _sample(asked, _body(asked.path, asked.mark) if asked.path else body)
     return encode_msgpack(msgspec.to_builtins(found))
 
 

@@ -15,8 +15,18 @@ import msgspec
 from xinglin.kernel.instants import system_clock
 from xinglin.node.intake.connecting import Proposal, Tried, mapped_by, plan, try_out
 from xinglin.node.intake.looking import Looking
+from xinglin.node.intake.marks import UNSEEN, Marks
 from xinglin.node.intake.recognise import Found
-from xinglin.node.intake.sources import MAPPINGS, read_sources, write_source
+from xinglin.node.intake.sources import (
+    MAPPINGS,
+    NAME_CHARACTERS,
+    SourceFile,
+    SourceTaken,
+    add_source,
+    names_taken,
+    read_sources,
+    write_source,
+)
 from xinglin.stores.desk import NotRunning, ask_desk
 from xinglin.wire.desk import DeskCall
 
@@ -54,10 +64,12 @@ def tried_with(
     zone: str = "+08:00",
     charset: str = "utf-8",
     namespace: str = "",
+    beside: Path | None = None,
 ) -> Tried:
     """The proposals with a sample of each, read in the limited child; raises as ``plan`` and ``try_out``.
 
-    ``mapping``: a person's own (TOML) instead of the proposed one.
+    ``mapping``: a person's own (TOML) instead of the proposed one. ``beside``: the folder of a node whose sources all
+    stay as they are.
     """
     replace = msgspec.structs.replace
     planned = plan(found, looking, watch=watch)
@@ -66,7 +78,33 @@ def tried_with(
         source = replace(one.source, zone=zone, charset=charset, namespace=namespace)
         with_source = replace(one, source=source)
         proposals.append(with_source if mapping is None else mapped_by(with_source, mapping))
+    if beside is not None:
+        proposals = _beside(beside, proposals)
     return try_out(found, replace(planned, proposals=tuple(proposals)), system_clock(), looking)
+
+
+def _beside(folder: Path, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Proposals that change no source of a node: files of one that takes files go to it, others get a free name."""
+    held, taken = {one.name: one for one in read_sources(folder)}, set(names_taken(folder))
+    replace, made = msgspec.structs.replace, []
+    for one in proposals:
+        there = held.get(one.source.name)
+        if there is not None and there.files is not None and there.media_type == one.source.media_type:
+            text = there.source(folder).mapping
+            made.append(replace(one, source=there, mapping=text, suggestion=None, held=True))
+            continue
+        wanted = one.source.name
+        name = _free(wanted, taken)
+        taken.add(name)
+        source = replace(one.source, name=name, mapping=f"{name}.toml" if one.source.mapping else "")
+        made.append(replace(one, source=source, wanted=wanted if name != wanted else ""))
+    return made
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """The name, or the first with a number that nobody has."""
+    ends = ("", *(f"-{number}" for number in range(2, len(taken) + 3)))
+    return next(name for end in ends if (name := f"{wanted[: NAME_CHARACTERS - len(end)]}{end}") not in taken)
 
 
 def start_sources(
@@ -76,23 +114,40 @@ def start_sources(
     *,
     tell: Callable[[Progress], None] | None = None,
     problems: Callable[[Problems], None] | None = None,
+    marks: Marks | None = None,
 ) -> list[dict[str, Any]]:
     """Write the sources down and load their files: what became of each, with its name.
 
     ``secret``: the keys' passphrase, where no intake runs. ``problems``: told what a running intake says of sources.
-    Raises ``NotJoined``, ``BadSources`` and what loading raises.
+    ``marks``: the files as a person was shown them, of proposals ``beside`` the sources: no source is replaced then,
+    and no other file is opened. Raises ``NotJoined``, ``BadSources``, ``SourceTaken`` and what loading raises.
     """
     from xinglin.node.joining import joined_space
 
     joined_space(folder)
-    for proposal in proposals:
-        write_source(folder, proposal.source, proposal.mapping)
+    if marks is None:
+        for proposal in proposals:
+            write_source(folder, proposal.source, proposal.mapping)
+    else:
+        _add(folder, proposals)
     told = intake_follows(folder)
     if told is None:
-        return _load_here(folder, proposals, secret, tell)
+        return _load_here(folder, proposals, secret, tell, marks)
     if problems is not None:
         problems(told)
-    return [_load_there(folder, proposal) for proposal in proposals]
+    return [_load_there(folder, proposal, marks) for proposal in proposals]
+
+
+def _add(folder: Path, proposals: Sequence[Proposal]) -> None:
+    """Write down what is new; raises ``SourceTaken`` where a source is not what was shown."""
+    held: dict[str, SourceFile] = {one.name: one for one in read_sources(folder)}
+    for one in proposals:
+        if one.held and (held.get(one.source.name) != one.source or one.source.source(folder).mapping != one.mapping):
+            what = f"The source '{one.source.name}' was changed since its sample was shown."
+            raise SourceTaken(what, remedy="Look at the files again.")
+    for one in proposals:
+        if not one.held:
+            add_source(folder, one.source, one.mapping)
 
 
 def mappings_of(folder: Path) -> tuple[Suggestion, ...]:
@@ -116,14 +171,22 @@ def mappings_of(folder: Path) -> tuple[Suggestion, ...]:
     return tuple(found)
 
 
-def _load_there(folder: Path, proposal: Proposal) -> dict[str, Any]:
-    files = msgspec.json.encode([str(path.resolve()) for path in proposal.files]).decode()
-    found = intake_answers(folder, "load", LOAD_S, source=proposal.source.name, files=files)
+def _load_there(folder: Path, proposal: Proposal, marks: Marks | None) -> dict[str, Any]:
+    """``marks``: then the paths are whole, and where they lead now is not asked."""
+    paths = [str(path if marks is not None else path.resolve()) for path in proposal.files]
+    asked = {"files": msgspec.json.encode(paths).decode()}
+    if marks is not None:
+        asked["marks"] = ",".join(marks.get(path, UNSEEN) for path in proposal.files)
+    found = intake_answers(folder, "load", LOAD_S, source=proposal.source.name, **asked)
     return {"source": proposal.source.name, **found}
 
 
 def _load_here(
-    folder: Path, proposals: Sequence[Proposal], secret: str, tell: Callable[[Progress], None] | None
+    folder: Path,
+    proposals: Sequence[Proposal],
+    secret: str,
+    tell: Callable[[Progress], None] | None,
+    marks: Marks | None,
 ) -> list[dict[str, Any]]:
     from xinglin.node.intake.loading import load
     from xinglin.node.intake.wiring import open_intake
@@ -135,7 +198,7 @@ def _load_here(
         return [
             {
                 "source": one.source.name,
-                **msgspec.to_builtins(load(opened, one.source.source(folder), one.files, tell=tell)),
+                **msgspec.to_builtins(load(opened, one.source.source(folder), one.files, tell=tell, marks=marks)),
             }
             for one in proposals
         ]

@@ -14,12 +14,13 @@ import msgspec
 
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
+from xinglin.node.intake.marks import mark_of
 from xinglin.stores.looking import LookDied, LookRefused, LookTooLarge, LookTooLong, printable
 
 FILES = Limit("files of one folder", 1_000_000, "files")
 DENIED, GONE, FAILED = "node.file_denied", "node.file_gone", "node.file_failed"
 LINK, FOLDER_LINK, NO_FILE = "node.dangling_link", "node.linked_folder", "node.no_file"
-UNKNOWN_KIND = "node.unknown_kind"
+UNKNOWN_KIND, CHANGED = "node.unknown_kind", "node.file_changed"
 _REASONS = 100
 _REMEDIES = {
     DENIED: "Give whoever runs this the right to read it.",
@@ -28,6 +29,7 @@ _REMEDIES = {
     FOLDER_LINK: "Name that folder itself.",
     NO_FILE: "Take it out of the folder.",
     FAILED: "Look after the disk or the share that it lies on.",
+    CHANGED: "Look at it again.",
     UNKNOWN_KIND: "See docs/connect.md for what is known.",
 }
 
@@ -142,19 +144,32 @@ def files_below(root: Path, aside: Aside, limit: Limit = FILES) -> list[Path]:
     return sorted(found)
 
 
-def open_file(path: Path) -> IO[bytes]:
+def open_file(path: Path, mark: str = "") -> IO[bytes]:
     """A regular file; what is put in its place meanwhile (a pipe that never ends) is not read. Raises
     ``FileNotOpened``.
+
+    ``mark``: of the file that was looked at; then no other is opened, by whatever way the path leads now.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if mark else 0))
     except OSError as error:
         raise FileNotOpened(error.errno, error.strerror, str(path)) from error
     opened = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         opened.close()
         raise FileNotOpened(errno.EINVAL, "it is no file", str(path))
+    try:
+        check_unchanged(opened, path, mark)
+    except FileNotOpened:
+        opened.close()
+        raise
     return opened
+
+
+def check_unchanged(opened: IO[bytes], path: Path, mark: str) -> None:
+    """Raise ``FileNotOpened`` where an open file is not, or no longer, what its mark says; empty: any file is."""
+    if mark and mark_of(os.fstat(opened.fileno())) != mark:
+        raise FileNotOpened(errno.ESTALE, "it is not what was looked at", str(path))
 
 
 def _is_regular(path: Path) -> bool:
@@ -180,5 +195,7 @@ def _why(path: Path, error: Exception) -> tuple[str, str, str]:
         return GONE, "It is not there any more.", _REMEDIES[GONE]
     if number in (errno.EACCES, errno.EPERM):
         return DENIED, "It may not be read.", _REMEDIES[DENIED]
+    if number == errno.ESTALE:
+        return CHANGED, "It is not what was looked at any more.", _REMEDIES[CHANGED]
     code = NO_FILE if number == errno.EINVAL else FAILED
     return code, f"It could not be opened ({os.strerror(number or errno.EIO)}).", _REMEDIES[code]

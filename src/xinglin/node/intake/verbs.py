@@ -15,6 +15,7 @@ from xinglin.kernel.errors import MalformedMessage, XinglinError
 from xinglin.kernel.verdict import Reason, deny
 from xinglin.node.intake import reconciling, upkeep
 from xinglin.node.intake.loading import load
+from xinglin.node.intake.marks import UNSEEN, Marks
 from xinglin.node.intake.sources import read_sources
 from xinglin.node.intake.wiring import OpenIntake
 from xinglin.wire.desk import DeskAnswer, DeskCall
@@ -77,12 +78,19 @@ async def _load(process: Process, given: Arguments) -> Any:
     if source is None:
         raise XinglinError("There is no such source.", remedy="See sources.toml.")
     files = [Path(one) for one in decode_json(given.get("files", "[]").encode(), list[str])]
+    marks = _marks(files, given["marks"]) if "marks" in given else None
 
     def work() -> Any:
         with process.turn:
-            return msgspec.to_builtins(load(process.opened, source.source(folder), files))
+            return msgspec.to_builtins(load(process.opened, source.source(folder), files, marks=marks))
 
     return await asyncio.to_thread(work)
+
+
+def _marks(files: list[Path], given: str) -> Marks:
+    """Of each file; one without a mark is not loaded."""
+    marks = given.split(",")
+    return {path: (marks[at] if at < len(marks) else "") or UNSEEN for at, path in enumerate(files)}
 
 
 async def _held(process: Process, given: Arguments) -> Any:
