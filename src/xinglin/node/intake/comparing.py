@@ -26,11 +26,9 @@ from xinglin.lake.delta import Lake
 from xinglin.lake.quality_days import CHINA, KeyedDay, keyed_day
 from xinglin.node.intake.searching import TASK
 from xinglin.stores.intake_child import FRAME_BYTES
-from xinglin.stores.looking import LookDied, Looker, LookLimits
+from xinglin.stores.looking import LookDied, Looker, open_looker
 
 SEARCHED_S = Limit("time in which raw objects are searched for the keys of one count", 300, "seconds")
-LIMITS = LookLimits(cpu_s=60, look_s=60.0)
-"""Of one object."""
 _PAGE = 1_000
 
 Since = Callable[[str, str], Sequence[str]]
@@ -66,7 +64,7 @@ def compare(
     lost = [key for key in theirs.keys if plain_key(key) not in own]
     if not lost or raw is None:
         return reconcile(theirs, here)
-    with Looker(LIMITS) as looker:
+    with open_looker() as looker:
         looked = LookedObjects(raw, looker)
         where = mentioned(looked, [row for row in held if row.source == theirs.source], lost)
         rest = [key for key in lost if key not in where]
