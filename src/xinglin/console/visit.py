@@ -92,10 +92,14 @@ class Visit:
         return self.person.name if self.person is not None else ""
 
     def named(self, by: str) -> str:
-        """Who acted, as it is shown: what others read, with the account's name; what was kept where there is none."""
+        """Who acted, as it is shown: what others read, with the account's name; what was kept where there is none.
+
+        A patient is told the label alone: what somebody signs in with is not theirs to know.
+        """
         if by not in self._shown:
             found = self.people.accounts.named(by) if by else None
-            self._shown[by] = by if found is None or found.label == by else f"{found.label} ({found.name})"
+            whole = f"{found.label} ({found.name})" if found is not None and found.label != by else by
+            self._shown[by] = found.label if found is not None and self.role == "patient" else whole
         return self._shown[by]
 
     @property

@@ -150,7 +150,7 @@ def test_a_local_code_is_looked_up_accepted_and_gone_from_the_list(hall: Hall) -
     assert path not in hall.get("/mapping", "hospital").text
     rows = json.loads(hall.get("/mapping/decided?as=json&state=state.accepted", "hospital").content)
     assert [(one["state"], one["target"], one["by"]) for one in rows] == [
-        ("state.accepted", "6690-2", "Seat of hospital")
+        ("state.accepted", "6690-2", "Seat of hospital (hospital)")
     ]
     assert hall.post(path, "hospital", verb="reject").status_code == 303
     assert "rejected" in hall.get("/mapping/decided", "hospital").text

@@ -24,7 +24,7 @@ def complaints(visit: Visit) -> Page:
             "person": one.person,
             "words": one.words,
             "state": "waiting" if one.is_open else "done",
-            "answered_by": one.answered_by,
+            "answered_by": visit.named(one.answered_by),
         }
         for one in visit.calls.complaints.every()
     ]
@@ -54,13 +54,13 @@ def complaint_page(visit: Visit, complaint: str) -> Page:
     return Page(
         "complaints/complaint.html",
         title=_("Complaint"),
-        values={"found": found, "by": visit.person.label if visit.person is not None else ""},
+        values={"found": found, "by": visit.named(visit.by)},
         crumbs=(Step(_("Complaints"), "/complaints"),),
         head=Head(
             kind="item.complaint",
             id=found.id,
             state="waiting" if found.is_open else "done",
-            owner=_("this hospital") if found.is_open else found.answered_by,
+            owner=_("this hospital") if found.is_open else visit.named(found.answered_by),
             since=found.at,
             due=found.at + ANSWER_MS if found.is_open else 0,
         ),
@@ -72,8 +72,7 @@ def complaint_page(visit: Visit, complaint: str) -> Page:
 def answer(visit: Visit, form: Form, complaint: str) -> Done:
     """Answer a complaint."""
     visit.calls.complaints.one(complaint)
-    by = visit.person.label if visit.person is not None else ""
-    visit.calls.complaints.answer(complaint, form.needed("words"), by)
+    visit.calls.complaints.answer(complaint, form.needed("words"), visit.by)
     return Done("/complaints", visit.words.text("Answered. The patient finds it in their list."))
 
 

@@ -189,7 +189,7 @@ def confirm_grades(visit: Visit, form: Form, data_set: str) -> Done:
         asked[table, column] = grade
     if not asked:
         raise BadField("column", "No column was chosen.", remedy="Tick the columns whose grade you confirm.")
-    visit.calls.home.confirm_grades(described, asked, _by(visit), form.text("reason"))
+    visit.calls.home.confirm_grades(described, asked, visit.by, form.text("reason"))
     said = visit.words.text("Grades confirmed: %(n)s. They hold from the next publication on.", n=len(asked))
     return Done(f"/publish/{data_set}?title={_quoted(form.text('title'))}", said)
 
@@ -262,10 +262,6 @@ def _waiting(visit: Visit) -> tuple[Any, ...]:
 
 def _is_part(visit: Visit) -> bool:
     return visit.headers.get("hx-request", "") == "true" and not visit.headers.get("hx-boosted")
-
-
-def _by(visit: Visit) -> str:
-    return visit.person.label if visit.person is not None else ""
 
 
 def _columns(described: Any) -> int:

@@ -87,7 +87,7 @@ def decided(visit: Visit) -> Page:
             "target": one.target,
             "target_text": one.target_text,
             "equivalence": one.equivalence,
-            "by": one.by,
+            "by": visit.named(one.by),
             "at": one.at,
             "key": key_text(one.key),
         }
@@ -140,6 +140,7 @@ def code(visit: Visit, key: str) -> Page:
             "code": wanted,
             "row": row,
             "held": held,
+            "by": visit.named(held.by) if held is not None else "",
             "asked": shown,
             "candidates": visit.calls.mapping.candidates(shown, row.unit if row else ""),
             "equivalences": {one: visit.words.term(f"equivalence.{one}") for one in EQUIVALENCES if one != "unmapped"},
@@ -154,7 +155,7 @@ def code(visit: Visit, key: str) -> Page:
 @act("/mapping/suggest", roles=ROLE)
 def suggest(visit: Visit, form: Form) -> Done:
     """Propose the best candidate for each unmapped measurement."""
-    visit.calls.mapping.propose(_by(visit))
+    visit.calls.mapping.propose(visit.by)
     return Done("/mapping", visit.words.text("Proposed what is likely. Nothing is mapped before somebody accepts."))
 
 
@@ -174,7 +175,7 @@ def decide(visit: Visit, form: Form, key: str) -> Done:
     event = "reject" if verb == "reject" else "accept"
     words = form.text("target_text") if target else ""
     decision = Decision(
-        wanted, event, _by(visit), visit.now, target, system, words, equivalence, form.text("note"), form.text("text")
+        wanted, event, visit.by, visit.now, target, system, words, equivalence, form.text("note"), form.text("text")
     )
     visit.calls.mapping.decide([decision])
     said = (
@@ -208,10 +209,6 @@ def _equivalence(text: str) -> Equivalence:
         if one == text:
             return one
     raise BadField("equivalence", "There is no such equivalence.")
-
-
-def _by(visit: Visit) -> str:
-    return visit.person.label if visit.person is not None else ""
 
 
 ROUTES = (unmapped, decided, suggest, code, decide)
