@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xinglin.console.book import Found
+    from xinglin.sdk.logbook import Found
 
 PARTIES = 8
 """Of so many participants entries are kept: a console has few hospitals whose patients look."""
