@@ -35,6 +35,7 @@ from xinglin.wire.extracts import (
     ExtractPiece,
     ExtractView,
 )
+from xinglin.wire.runs import is_run_id
 
 if TYPE_CHECKING:
     from xinglin.sdk.session import Session
@@ -65,6 +66,14 @@ class Proven(msgspec.Struct, frozen=True):
     salt: bytes
     attestation: Signed
     version: int = 1
+
+
+def listed(session: Session) -> list[ExtractView]:
+    """What the account asked for or receives; ``NotVerified`` where the hub names one by what is no id of a run."""
+    views = session.client.get("/v1/extracts", list[ExtractView])
+    if not all(is_run_id(one.run_id) for one in views):
+        raise NotVerified("The hub names a request by what is no id of a run.", remedy="Tell the regulator.")
+    return views
 
 
 def handed_over(session: Session, run_id: str) -> Handed:

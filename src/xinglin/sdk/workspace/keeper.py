@@ -13,7 +13,7 @@ from xinglin.evidence.receipt import VerifiedEntry
 from xinglin.kernel.codec import decode_json
 from xinglin.sdk.account import Account, open_account
 from xinglin.sdk.errors import NotVerified
-from xinglin.sdk.handed import TELL, Proven, check_commitment, check_files, check_leaf, handed_over, proof_of
+from xinglin.sdk.handed import TELL, Proven, check_commitment, check_files, check_leaf, handed_over, listed, proof_of
 from xinglin.sdk.session import Session
 from xinglin.sdk.workspace.wiring import vault_of
 from xinglin.stores.extract_vault import CannotRead
@@ -69,9 +69,7 @@ class Keeper:
 
     def waiting(self) -> list[ExtractView]:
         """Extracts that wait for this workspace at the hub."""
-        from xinglin.sdk.extracts import extract_views
-
-        views = (one for one in extract_views(self.session) if one.state == "delivered" and not one.kind)
+        views = (one for one in listed(self.session) if one.state == "delivered" and not one.kind)
         return [one for one in views if one.recipient == self.account.did]
 
     def fetch(self, run_id: str) -> Kept:
