@@ -56,9 +56,10 @@ class CatalogueDesk:
 
     def _warm(self) -> SearchIndex:
         if self._index is None:
-            self._index = SearchIndex(self.store.entries())
-            for provider, descriptions in self._published.rows():
-                if not self._index.of_source(provider):  # published before there was a catalogue
+            kept = tuple(self.store.entries())
+            self._index = SearchIndex(kept)
+            if not kept:  # published before there was a catalogue; beside others' entries, none means refused ones
+                for provider, descriptions in self._published.rows():
                     found = self._published.read(provider, descriptions)
                     self._put(self._index, provider, self._entries(provider, found, {}))
         return self._index

@@ -180,5 +180,15 @@ def test_what_was_published_before_there_was_a_catalogue_is_in_it() -> None:
     assert [one.name for one in home.visible("did:web:any")] == ["a"]
 
 
+def test_a_start_shows_nothing_whose_listing_was_refused() -> None:
+    published = [(did, msgspec.json.encode((described(did[-1], did),))) for did in ("did:web:h", "did:web:i")]
+    store = MemoryCatalogueStore()
+    before = CatalogueDesk(store, lambda: 1, str, "https://hub.example", Publications(lambda: published))
+    assert before.publish("did:web:h", (described("h", "did:web:h"),), ()) == ()
+    before.put("did:web:i", ())  # as after its one listing was refused
+    again = CatalogueDesk(store, lambda: 1, str, "https://hub.example", Publications(lambda: published))
+    assert [one.name for one in again.visible("did:web:any")] == ["h"]
+
+
 def test_a_source_state_has_what_members_are_told() -> None:
     assert SourceState("did:web:b", "https://b.example").failures == 0
