@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420, func_only=True)]
 WHO = "county"
+DAY = "2025-03-15"
+"""A day of the demo's rows."""
 SIZES = [(1280, "en"), (390, "zh")]
 Axe = Callable[..., list[dict[str, Any]]]
 
@@ -91,7 +93,7 @@ def test_checks_run_beside_the_page_and_their_trend_is_drawn(
     fits(page, axe, width)
 
     page.goto("/quality/drift")
-    page.fill("input[name=day]", "2024-03-01")
+    page.fill("input[name=day]", DAY)
     page.click("form[action='/quality/drift'] button")
     page.wait_for_selector(".panel .badge-good", timeout=120_000)
     page.goto("/quality/drift")

@@ -141,12 +141,10 @@ def _item(one: CommitteeLine, who: str) -> Item:
 
 
 def _one(access: Access, application: str) -> ApplicationView:
-    try:
-        return access.application(application)
-    except Refused as refused:
-        if refused.status != 404:
-            raise
-        raise NotThere("No such application is before a committee of yours.", remedy="See the inbox.") from None
+    """An application before a committee of this member's: another part, as a hospital's person, opens none."""
+    if not any(one.application == application for one in access.committee_page(application, most=1).lines):
+        raise NotThere("No such application is before a committee of yours.", remedy="See the inbox.")
+    return access.application(application)
 
 
 def _pulse(calls: SeatCalls) -> Pulse:
