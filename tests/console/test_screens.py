@@ -51,7 +51,7 @@ SHOTS = (
     Shot("workbench", "researcher", "/workbench", theme="dark", part="study="),
     Shot("run", "researcher", "/runs/{run:str}"),
     Shot("evidence", "regulator", "/evidence"),
-    Shot("chain", "regulator", "/evidence/chain/{subject:str}", "zh", part="run-"),
+    Shot("chain", "regulator", "/evidence/chain/{subject:str}", "zh"),
     Shot("oversight", "regulator", "/oversight"),
     Shot("hub", "operator", "/hub", theme="dark"),
     Shot("choices", "patient", "/my/choices", "zh", width=390),
