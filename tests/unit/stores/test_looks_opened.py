@@ -51,7 +51,9 @@ def test_leaves_of_one_participant_alone_are_read(tmp_path: Path) -> None:
     ]
     store.stage([one.to_bytes() for one in entries], [line_of(at, one) for at, one in enumerate(entries)])
     store.confirm("")
-    mine = [at for at, _ in store.of_kinds(("delivered", "lookup"), 2, party=HERE)]
-    assert mine == [at for at, one in enumerate(entries) if one.submitter == HERE and one.kind != "admitted"]
-    assert len(list(store.of_kinds(("delivered", "lookup"), 2))) == 8
+    kinds = ("delivered", "lookup")
+    mine = [at for at, one in enumerate(entries) if one.submitter == HERE and one.kind != "admitted"]
+    assert store.of_party(kinds, HERE) == mine
+    assert store.of_party(kinds, HERE, mine[1]) == mine[2:]
+    assert len(list(store.of_kinds(kinds, 2))) == 8
     store.close()
