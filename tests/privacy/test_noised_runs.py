@@ -12,9 +12,11 @@ import pytest
 from tests.privacy.conftest import COHORT, SQL, VARIABLES, until
 
 from xinglin.evidence.entry import decode_entry
+from xinglin.gate import Use
 from xinglin.hub.runs import Coordinator, Patience
 from xinglin.kernel.verdict import Denied
 from xinglin.node.budgets import NodeBudgets
+from xinglin.node.evidence import NodeEvidence
 from xinglin.terms.policy import Constraint, Permission, Policy
 from xinglin.testing.asker import Asker
 from xinglin.testing.hostile_hub import Hospital, HostileHub
@@ -81,6 +83,27 @@ async def test_the_same_question_is_answered_once_and_costs_once(hub: HostileHub
     fresh = await asker.ask(plan(asker, fresh=True))
     assert asker.opened(fresh)["payload"]["counts"] != asker.opened(first)["payload"]["counts"]
     assert spent(hub, asker.study) == dict.fromkeys(hub.names, 2 * RHO)
+
+
+async def test_an_answer_counts_as_given_before_its_delivery_stands_in_the_log(
+    hub: HostileHub, asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds the answer asks again at once, while every hospital still waits for its leaf `delivered`."""
+    logged = asyncio.Event()
+    append = NodeEvidence.append
+
+    async def slow(self: NodeEvidence, use: Use, kind: str, *rest: Any) -> Any:
+        if kind == "delivered":
+            await logged.wait()
+        return await append(self, use, kind, *rest)
+
+    monkeypatch.setattr(NodeEvidence, "append", slow)
+    first = await asker.ask(plan(asker))
+    again = await asker.ask(plan(asker))
+    logged.set()
+    assert first.state == "done"
+    assert again.state == "refused" and codes(again) == {"privacy.answered_before"}
+    assert spent(hub, asker.study) == dict.fromkeys(hub.names, RHO)
 
 
 async def test_asking_again_and_again_to_average_noise_ends_with_the_budget(hub: HostileHub, asker: Asker) -> None:

@@ -34,7 +34,7 @@ from xinglin.wire.budgets import ANY_STUDY, BUDGET_CONTEXT, BudgetReport, Budget
 
 if TYPE_CHECKING:
     from xinglin.catalogue import DataSetDescription
-    from xinglin.gate import Record, Use
+    from xinglin.gate import Use
     from xinglin.stores.node_database import NodeDatabase
     from xinglin.stores.privacy_budget import BudgetLedger
     from xinglin.terms.noise_asked import NoiseAsked
@@ -137,10 +137,9 @@ class NodeBudgets:
         """Keep what a run paid for; the bytes that are given back are what may leave: the first that were kept."""
         return self._ledger.keep(data_set, run, release, self._clock())
 
-    def released(self, data_set: str, record: Record) -> None:
-        """Remember that the result of the record's run answers its question; again changes nothing."""
-        kept = canonical_bytes(Earlier(record.run, record.commitment))
-        self._ledger.keep(data_set, record.run, kept, self._clock())
+    def released(self, data_set: str, run: str, commitment: str) -> None:
+        """Remember that the result of a run that paid answers its question; again changes nothing."""
+        self._ledger.keep(data_set, run, canonical_bytes(Earlier(run, commitment)), self._clock())
 
     def paid(self, data_set: str, run: str) -> Entry | None:
         """The entry by which the run paid; ``None`` before."""

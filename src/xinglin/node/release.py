@@ -24,7 +24,7 @@ from xinglin.privacy.noise.reserving import Waits
 from xinglin.stores.database_errors import StoreUnavailable
 from xinglin.stores.node_database import NodeDatabase
 from xinglin.terms.request import Plan
-from xinglin.terms.synthetic import is_synthetic, paid_noise
+from xinglin.terms.synthetic import paid_noise
 from xinglin.trust.envelope import sign
 from xinglin.trust.errors import TrustError
 from xinglin.trust.keys import PrivateKeys
@@ -78,17 +78,10 @@ class NodeLedger:
         return paid.hash if paid is not None else ""
 
     async def spend(self, run: str) -> None:
-        """See the port. What noise costs was paid before; an answer that was delivered is remembered."""
+        """See the port. What noise costs was paid before, and its answer remembered before it left."""
         with _pausing():
-            plan = self._noised(run)
-            if plan is None:
+            if self._noised(run) is None:
                 self._database.move_charge(run, "spend")
-                return
-            record = self._database.record(run)
-            if is_synthetic(plan):
-                return  # its model was kept before a row of it could leave
-            if self._budgets is not None and record is not None and record.state == "delivered":
-                self._budgets.released(plan.data_set, record)
 
     async def give_back(self, run: str) -> None:
         """See the port. What was paid for noise stays paid: what the run holds and did not pay is free again."""
@@ -138,11 +131,21 @@ class NodeReleaseStore:
 class NodeReleaser:
     """Signs an attestation of the outcome, and seals the result to its recipients."""
 
-    def __init__(self, keys: PrivateKeys, view: LogView, outbox: Outbox, database: NodeDatabase) -> None:
-        self._keys, self._view, self._outbox, self._database = keys, view, outbox, database
+    def __init__(
+        self,
+        keys: PrivateKeys,
+        view: LogView,
+        outbox: Outbox,
+        database: NodeDatabase,
+        budgets: NodeBudgets | None = None,
+    ) -> None:
+        self._keys, self._view, self._outbox, self._database, self._budgets = keys, view, outbox, database, budgets
 
     async def deliver(self, use: Use, result: bytes, commitment: str) -> Verdict:
-        """See the port. Every survivor attests; each seals, so that one that vanishes takes no answer with it."""
+        """See the port. Every survivor attests; each seals, so that one that vanishes takes no answer with it.
+
+        A noised answer is remembered before it leaves: whoever has it cannot have the question answered again.
+        """
         record = self._database.record(use.run)
         if record is None or record.computed is None:
             raise NotNow("no_result", "The record of the run holds no result.")
@@ -153,6 +156,9 @@ class NodeReleaser:
         if not standing:
             words = "Every recipient's keys were revoked after the release was authorised."
             return deny("node.recipients_revoked", words, "Ask anew in the name of a recipient whose keys stand.")
+        if self._budgets is not None and paid_noise(use.plan) is not None:
+            with _pausing():
+                self._budgets.released(use.plan.data_set, use.run, commitment)
         sealed = {did: seal(directory.keys(did), content, SEAL_INFO) for did in standing}
         self._attest(use.run, survivors, "result", commitment, sealed)
         return Allowed()

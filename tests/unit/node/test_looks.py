@@ -171,6 +171,7 @@ async def test_a_noised_answer_keeps_whom_it_counted_and_the_same_again_counts_n
     old = {code_of(person, salt) for person, age in ages(hospital).items() if age is not None and age >= 55}
     assert counted(hospital.folder, first) == old and (hospital.folder / counted_file(first)).exists()
     person, _ = two(hospital)
+    enrol(hospital.folder, SETTINGS, person)
     assert set(codes_of(hospital.folder, SETTINGS, person)) <= old
     kept = keeper(hospital)
     await kept.turn()
