@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from xinglin.console.addresses import segment
 from xinglin.console.assets import Assets
 from xinglin.console.frame import Nav, Page
 from xinglin.console.visit import Visit
@@ -69,6 +69,7 @@ class Renderer:
         made.install_gettext_callables(  # type: ignore[attr-defined]
             words.text, lambda one, many, n: words.text(one if n == 1 else many), newstyle=True
         )
+        made.filters["segment"] = segment
         made.globals.update(
             term=words.term,
             translated=words.text,
@@ -112,7 +113,7 @@ def _fresh_id(word: str = "id") -> str:
 
 def _path_of(link: str, row: Mapping[str, Any]) -> str:
     """A row's path: ``{key}`` gives way to its value, quoted."""
-    return _KEY.sub(lambda found: quote(str(row.get(found.group(1), "")), safe=""), link)
+    return _KEY.sub(lambda found: segment(row.get(found.group(1), "")), link)
 
 
 def _colour_of(state: str) -> str:

@@ -1,11 +1,18 @@
-"""What a browser may write into an address: read no further than it makes sense, and never as another host."""
+"""Addresses: what a browser writes is read as far as it makes sense; what others named stays one part of a path."""
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
+from xinglin.console.addresses import NOTHING, segment
+from xinglin.console.render import TEMPLATES
+from xinglin.console.render import _path_of as path_of_row
 from xinglin.console.serving import _event, _path_of, _query_of
 from xinglin.console.visit import Visit
 
@@ -49,3 +56,83 @@ def test_a_line_end_in_a_live_part_begins_no_field_of_its_own() -> None:
     told = _event("<b>a\revent: end\r\nid: 7\n</b>")
     assert all(line.startswith(b"data: ") for line in told.strip(b"\n").split(b"\n"))
     assert b"\r" not in told
+
+
+HOSTILE = ("../approvals/sha256:ab/revoke?", "..", ".", "", "b?", "b#", "b/c", "//evil.example", "\\b", "%2e%2e", "b\n")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_of_anybodys_stays_where_it_stands_in_a_path(name: str) -> None:
+    for path in (f"/motions/{segment(name)}/vote", path_of_row("/motions/{id}/vote", {"id": name})):
+        there = urljoin("http://here/inbox", path)
+        assert re.fullmatch(r"http://here/motions/[^/?#\\]+/vote", there), there
+    assert segment(name) not in (".", "..")
+
+
+def test_a_plain_name_stands_as_it_is() -> None:
+    for name in ("application-1.b_c", "sha256:" + "a" * 64, "did:web:a.example", 7):
+        assert segment(name) == str(name) != NOTHING
+
+
+def test_no_template_puts_a_name_into_an_address_as_it_is() -> None:
+    found = [
+        f"{path.relative_to(TEMPLATES)}: {bare}"
+        for path in sorted(TEMPLATES.rglob("*.html"))
+        for bare in bare_in_template(path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "write {{ … | segment }} in a path, {{ … | urlencode }} after the question mark"
+
+
+def test_no_screen_puts_a_name_into_an_address_as_it_is() -> None:
+    home = TEMPLATES.parent
+    found = [
+        f"{path.relative_to(home)}: {bare}"
+        for folder in ("screens", "calls")
+        for path in sorted((home / folder).glob("*.py"))
+        for bare in bare_in_code(path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "write segment(…) in a path"
+
+
+def test_a_bare_name_would_be_found() -> None:
+    assert list(bare_in_template('<a href="/runs/{{ run }}">')) == ["run"]
+    assert list(bare_in_template('<form action="{{ path }}/{{ one.id }}/end">')) == ["one.id"]
+    assert list(bare_in_template('<a href="/x?study={{ one }}">')) == ["one"]
+    assert list(bare_in_template('{{ link_button(words, "/x?study=" ~ one.id) }}')) == ["one.id"]
+    assert not list(bare_in_template('<a href="{{ path }}/{{ a | segment }}?b={{ c | urlencode }}">{{ d }}</a>'))
+    assert list(bare_in_code('f"/runs/{run}/again"')) == ["run"] == list(bare_in_code('"/runs/" + run'))
+    assert not list(bare_in_code('f"/runs/{segment(run)}?q={quote(a)}"'))
+
+
+ADDRESS = re.compile(r'\b(?:href|src|action|formaction|hx-get|hx-post|data-live)="((?:\{\{.*?\}\}|\{%.*?%\}|[^"])*)"')
+SHOWN = re.compile(r"\{\{ *(.*?) *\}\}")
+JOINED = re.compile(r'"/[^" ]*[/=]" ~ (\([^)]*\)|[\w.]+)')
+QUOTING = {"segment", "quote", "_quoted", "urlencode"}
+
+
+def bare_in_template(text: str) -> Iterator[str]:
+    """What stands in an address unquoted; an address that begins with a value was made whole by a screen."""
+    for address in ADDRESS.findall(text):
+        for shown in SHOWN.finditer(address):
+            before = address[: shown.start()]
+            if before and not shown[1].endswith("| urlencode" if "?" in before else "| segment"):
+                yield shown[1]
+    yield from (one for one in JOINED.findall(text) if not re.search(r"\| (segment|urlencode)\)$", one))
+
+
+def bare_in_code(text: str) -> Iterator[str]:
+    """Values in texts that begin with a slash, unquoted."""
+    for node in ast.walk(ast.parse(text)):
+        values: list[ast.expr] = []
+        if isinstance(node, ast.JoinedStr) and begins_path(node.values[0]):
+            values = [one.value for one in node.values if isinstance(one, ast.FormattedValue)]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and begins_path(node.left):
+            values = [node.right]
+        for one in values:
+            quoted = isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id in QUOTING
+            if not (quoted or "urlencode(" in ast.unparse(one)):
+                yield ast.unparse(one)
+
+
+def begins_path(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"/\w", node.value) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.seat_calls import Item
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
@@ -25,8 +26,8 @@ class ComplaintCalls:
     def inbox(self) -> tuple[Item, ...]:
         """Complaints that nobody has answered, the oldest first."""
         return tuple(
-            Item(one.id, "item.complaint", one.words[:120], f"/complaints/{one.id}", who=one.person, since=one.at,
-                 due=one.at + ANSWER_MS)
+            Item(one.id, "item.complaint", one.words[:120], f"/complaints/{segment(one.id)}", who=one.person,
+                 since=one.at, due=one.at + ANSWER_MS)
             for one in self.every()
             if one.is_open
         )  # fmt: skip

@@ -9,6 +9,7 @@ import msgspec
 from xinglin.access.approval import Resolution
 from xinglin.access.committee import Charter
 from xinglin.access.register import PermitEntry
+from xinglin.console.addresses import segment
 from xinglin.console.calls.seat_calls import Hit, Item, ItemAct, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.sdk.access import Access
@@ -49,7 +50,7 @@ class EthicsCalls(SeatCalls):
     def find(self, text: str, most: int = 8) -> tuple[Hit, ...]:
         """Applications by title."""
         lines = self.page(text, most=most).lines
-        return tuple(Hit(one.title, "object.application", f"/applications/{one.application}") for one in lines)
+        return tuple(Hit(one.title, "object.application", f"/applications/{segment(one.application)}") for one in lines)
 
     def page(self, text: str = "", states: Sequence[str] = (), *, offset: int = 0, most: int = 50) -> CommitteePage:
         """One page of the applications before this member's committees, newest first."""
@@ -123,9 +124,9 @@ class EthicsCalls(SeatCalls):
 
 
 def _item(one: CommitteeLine, who: str) -> Item:
-    path = f"/motions/{one.motion}"
+    path = f"/motions/{segment(one.motion)}"
     if one.task == PUT:
-        path = f"/applications/{one.application}"
+        path = f"/applications/{segment(one.application)}"
         return Item(one.application, PUT_ITEM, one.title, path, who=who, since=one.since, due=one.due)
     if one.task == COUNT:
         count = ItemAct(N_("Count and sign"), f"{path}/resolve", "a", "primary")

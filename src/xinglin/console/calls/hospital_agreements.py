@@ -10,6 +10,7 @@ import msgspec
 
 from xinglin.access.register import PermitEntry
 from xinglin.catalogue.model import DataSetDescription
+from xinglin.console.addresses import segment
 from xinglin.console.calls.seat_calls import Hit, Item, ItemAct
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
@@ -85,7 +86,7 @@ class AgreementCalls:
         wanted = text.casefold()
         found = [(self.title(one), one) for one in self.all()]
         hits = [
-            Hit(f"{title} · {one['consumer']}", "object.agreement", f"/agreements/{one['id']}")
+            Hit(f"{title} · {one['consumer']}", "object.agreement", f"/agreements/{segment(one['id'])}")
             for title, one in found
             if wanted in title.casefold()
             or any(wanted in str(one[key]).casefold() for key in ("study", "consumer", "data_set", "id"))
@@ -144,7 +145,7 @@ class AgreementCalls:
 
     def _item(self, one: dict[str, Any]) -> Item:
         verdict, reasons = _verdict(one["explained"])
-        path = f"/agreements/{one['id']}"
+        path = f"/agreements/{segment(one['id'])}"
         acts = (
             ItemAct(N_("Countersign"), f"{path}/approve", "a", "primary", fields={"next": "inbox"}),
             ItemAct(N_("Refuse"), f"{path}/refuse", "r", "danger", N_("Why (the asker reads it)")),

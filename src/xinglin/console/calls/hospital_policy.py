@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.seat_calls import Item
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
@@ -79,7 +80,14 @@ class PolicyCalls:
     def inbox(self) -> tuple[Item, ...]:
         """Proposals that wait for a second person."""
         return tuple(
-            Item(one.digest, PROPOSAL, one.words or one.by, f"/policy/proposals/{one.digest}", who=one.by, since=one.at)
+            Item(
+                one.digest,
+                PROPOSAL,
+                one.words or one.by,
+                f"/policy/proposals/{segment(one.digest)}",
+                who=one.by,
+                since=one.at,
+            )
             for one in self.house().open
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.lines import Lines
 from xinglin.console.seats import Seat
 from xinglin.sdk.results import RECEIPT_KIND
@@ -48,21 +49,21 @@ class StudyLineage:
         pieces: dict[str, Piece] = {}
         edges: list[tuple[str, str, str]] = []
         study = shown.line.study
-        pieces[study] = Piece(study, STUDY, shown.title, study, f"/studies/{study}")
+        pieces[study] = Piece(study, STUDY, shown.title, study, f"/studies/{segment(study)}")
         for one in shown.agreements:
             data_set = f"{one.did}#{shown.data_set}"
             pieces[data_set] = Piece(data_set, DATA_SET, shown.data_set, one.hospital, _data_set_path(data_set))
             pieces[one.id] = Piece(one.id, AGREEMENT, one.hospital, one.state, self._entry_path(one.id))
             edges += [(data_set, one.id, "agreed"), (one.id, study, "permits")]
         for run in shown.runs:
-            pieces[run.id] = Piece(run.id, RUN, run.algorithm, run.id, f"/runs/{run.id}")
+            pieces[run.id] = Piece(run.id, RUN, run.algorithm, run.id, f"/runs/{segment(run.id)}")
             edges.append((study, run.id, "asked"))
             for index, who in self._results(run.id):
                 name = f"entry-{index}"
-                pieces[name] = Piece(name, RESULT, who, f"# {index}", f"/evidence/{index}")
+                pieces[name] = Piece(name, RESULT, who, f"# {index}", f"/evidence/{segment(index)}")
                 edges.append((run.id, name, "released"))
         for product in self._products({run.id for run in shown.runs}):
-            path = f"/evidence/{product.leaf}"
+            path = f"/evidence/{segment(product.leaf)}"
             pieces[product.product] = Piece(product.product, PRODUCT, product.title or product.product, "L1", path)
             edges.append((product.run_id, product.product, "deposited"))
         kept = tuple(pieces.values())[:NODES_SHOWN]
@@ -77,7 +78,7 @@ class StudyLineage:
 
     def _entry_path(self, subject: str) -> str:
         found = self._lines.book(self._seat.folder).about(subject)
-        return f"/evidence/{found[0].index}" if found else ""
+        return f"/evidence/{segment(found[0].index)}" if found else ""
 
     def _products(self, runs: Iterable[str]) -> list[Product]:
         from xinglin.sdk.products import products

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.seat_calls import Item, ItemAct, Pulse
 from xinglin.console.calls.watching import WatchingCalls
 from xinglin.console.errors import BadField, NotThere
@@ -185,7 +186,7 @@ class OperatorCalls(WatchingCalls):
 
 
 def _waiting(line: StudyLine) -> Item:
-    path = f"/hub/applications/{line.application}"
+    path = f"/hub/applications/{segment(line.application)}"
     acts = (ItemAct(N_("Accept as complete"), f"{path}/accept", "a", "primary"),) if line.state == "applied" else ()
     return Item(line.application, "item.admission", line.title, path, line.data_set, line.owner, line.since, line.due,
                 acts=acts)  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.seat_calls import Item
 from xinglin.console.calls.watching import ANSWER_DAYS, DAY_MS, Trouble, WatchingCalls
 from xinglin.console.errors import NotThere
@@ -122,7 +123,7 @@ class RegulatorCalls(WatchingCalls):
 
 
 def _item(one: Trouble) -> Item:
-    path = f"/evidence/{one.index}" if one.index >= 0 else "/evidence/checkpoint"
+    path = f"/evidence/{segment(one.index)}" if one.index >= 0 else "/evidence/checkpoint"
     if one.kind == "checkpoint":
         words = N_("No quorum of witnesses attested the log for more than five minutes.")
         return Item("checkpoint", "item.health", N_("The newest checkpoint is old"), path, words, since=one.at)

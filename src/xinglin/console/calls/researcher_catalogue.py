@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import msgspec
 
 from xinglin.catalogue.eligible import StudyFacts
+from xinglin.console.addresses import segment
 from xinglin.console.calls.seat_calls import Hit
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
@@ -151,9 +151,9 @@ def path_of(entry_id: str) -> str:
     """The page of a data set: ids hold ``#`` and may hold ``/``.
 
     >>> path_of("did:example:a/b#heart")
-    '/data-sets/did%3Aexample%3Aa~1b%23heart'
+    '/data-sets/did:example:a~1b%23heart'
     """
-    return "/data-sets/" + quote(entry_id.replace("~", "~0").replace("/", "~1"), safe="~")
+    return "/data-sets/" + segment(entry_id.replace("~", "~0").replace("/", "~1"))
 
 
 def id_of(part: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.remembered import Remembered
 from xinglin.console.calls.seat_calls import Hit, Item
 from xinglin.console.errors import NotThere
@@ -200,7 +201,7 @@ class RunCalls:
                 told += ended
                 if state in ("cancelled", "") or (ended and told > ENDED_TOLD):
                     continue
-                path = f"/results/{run}" if ended else f"/runs/{run}"
+                path = f"/results/{segment(run)}" if ended else f"/runs/{segment(run)}"
                 kind = ITEM_RESULT if state == "done" else f"state.{state}"
                 items.append(Item(run, kind, titles.get(plan.study, plan.study), path, words=plan.algorithm, since=at))
         return tuple(items)
@@ -209,7 +210,7 @@ class RunCalls:
         """Runs whose id or statistic holds the text."""
         needle = text.casefold()
         return tuple(
-            Hit(f"{one.plan.algorithm} · {one.id[:12]}", "object.run", f"/runs/{one.id}")
+            Hit(f"{one.plan.algorithm} · {one.id[:12]}", "object.run", f"/runs/{segment(one.id)}")
             for one in self._own_runs()
             if needle in one.id or needle in one.plan.algorithm
         )[:most]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.seat_calls import Hit, Item, ItemAct
 from xinglin.console.errors import NotThere
 from xinglin.console.lines import Lines
@@ -114,7 +115,13 @@ class StudyCalls:
         items = [_item(one) for one in found if one.state != "in-force" or now - one.changed < _SOON_MS]
         items.sort(key=lambda one: (not one.due, one.due, -one.since))
         drafts = [
-            Item(one.draft, DRAFT, one.form.project.title or "…", f"/apply/{one.draft}/project", since=one.changed)
+            Item(
+                one.draft,
+                DRAFT,
+                one.form.project.title or "…",
+                f"/apply/{segment(one.draft)}/project",
+                since=one.changed,
+            )
             for one in self.drafts()[:5]
         ]
         return (*items, *drafts)
@@ -122,7 +129,7 @@ class StudyCalls:
     def find(self, text: str, most: int = 8) -> tuple[Hit, ...]:
         """Studies whose title or id holds the text."""
         found = self.page(text, most=most).lines
-        return tuple(Hit(one.title or one.study, "object.study", f"/studies/{one.study}") for one in found)
+        return tuple(Hit(one.title or one.study, "object.study", f"/studies/{segment(one.study)}") for one in found)
 
     # --- one study ---------------------------------------------------------------------------------
 
@@ -323,7 +330,7 @@ def _agreements(space: Space, study: str) -> tuple[AgreementLine, ...]:
 
 
 def _item(line: StudyLine) -> Item:
-    path = f"/studies/{line.study}"
+    path = f"/studies/{segment(line.study)}"
     if line.state == "asked":
         return Item(line.application, ANSWER, line.title, f"{path}#questions", since=line.since, due=line.due)
     if line.state == "approved":

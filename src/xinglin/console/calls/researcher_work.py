@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.remembered import Remembered
 from xinglin.console.calls.researcher_counts import Counts
 from xinglin.console.calls.researcher_runs import RunCalls
@@ -228,7 +229,7 @@ class WorkCalls(RunCalls):
         similar = [
             Similar(
                 f"{operation_words(words, one.plan.algorithm)} · {one.id[:12]}",
-                f"/runs/{one.id}",
+                f"/runs/{segment(one.id)}",
                 one.at,
                 _question(one.plan) == _question(plan),
             )

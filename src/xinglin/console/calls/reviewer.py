@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from xinglin.access.output_review import VOTES_ASKED, cast_output_vote
+from xinglin.console.addresses import segment
 from xinglin.console.calls.hospital_agreements import AgreementCalls
 from xinglin.console.calls.seat_calls import Hit, Item, ItemAct, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
@@ -53,7 +54,9 @@ class ReviewerCalls(SeatCalls):
         """What waits, by run or study."""
         wanted = text.casefold()
         found = [one for one in self.held() if wanted in f"{one['run']} {one['study']}".casefold()]
-        return tuple(Hit(one["study"], LOOK, f"/reviews/{one['held']}/{one['run']}") for one in found[:most])
+        return tuple(
+            Hit(one["study"], LOOK, f"/reviews/{segment(one['held'])}/{segment(one['run'])}") for one in found[:most]
+        )
 
     def held(self) -> list[dict[str, Any]]:
         """Every result and extract that waits, with how many votes are in; ``held`` says which of both it is."""
@@ -103,7 +106,7 @@ class ReviewerCalls(SeatCalls):
 
 
 def _item(one: dict[str, Any]) -> Item:
-    path = f"/reviews/{one['held']}/{one['run']}"
+    path = f"/reviews/{segment(one['held'])}/{segment(one['run'])}"
     words = f"{one.get('kind', '')} · {one.get('votes_in', 0)}/{VOTES_ASKED}"
     # A vote is on what was looked at: the inbox leads there, and offers no vote by itself.
     return Item(one["run"], LOOK, str(one["study"]), path, words, str(one.get("recipient", ""))[:60], acts=_NO_ACTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.access.register import PermitEntry
+from xinglin.console.addresses import segment
 from xinglin.console.calls.kept import Kept
 from xinglin.console.calls.public import REGISTER_S
 from xinglin.console.calls.seat_calls import Hit, Pulse, SeatCalls
@@ -89,7 +90,8 @@ class WatchingCalls(SeatCalls):
         hits = [Hit(one.name, "object.participant", f"{self.PARTICIPANT_PATH}/{one.did}") for one in named[:most]]
         found = self.book.search(text=text, limit=most).found
         hits += [
-            Hit(f"{one.index} {one.entry.subject}", f"kind.{one.entry.kind}", f"/evidence/{one.index}") for one in found
+            Hit(f"{one.index} {one.entry.subject}", f"kind.{one.entry.kind}", f"/evidence/{segment(one.index)}")
+            for one in found
         ]
         return tuple(hits[:most])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.hospital_agreements import countersigned
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
@@ -98,14 +99,14 @@ def approve(visit: Visit, form: Form, agreement: str) -> Done:
         if found["state"] == "active"
         else _("Countersigned; its leaf waits for a quorum.")
     )
-    return Done("/inbox" if form.text("next") == "inbox" else f"/agreements/{agreement}", said)
+    return Done("/inbox" if form.text("next") == "inbox" else f"/agreements/{segment(agreement)}", said)
 
 
 @act("/agreements/{agreement:str}/refuse", roles=HOSPITAL)
 def refuse(visit: Visit, form: Form, agreement: str) -> Done:
     """Refuse an offer, in words that the asker reads."""
     visit.calls.agreements.answer(agreement, "refuse", words=form.text("words"))
-    return Done(f"/agreements/{agreement}", visit.words.text("Refused. The asker reads your words."))
+    return Done(f"/agreements/{segment(agreement)}", visit.words.text("Refused. The asker reads your words."))
 
 
 @screen("/agreements/{agreement:str}/end", roles=HOSPITAL)
@@ -121,7 +122,7 @@ def radius(visit: Visit, agreement: str) -> Page:
         values={"one": one, "found": visit.calls.agreements.radius(agreement)},
         crumbs=(
             Step(_("Agreements"), "/agreements"),
-            Step(visit.calls.agreements.title(one), f"/agreements/{agreement}"),
+            Step(visit.calls.agreements.title(one), f"/agreements/{segment(agreement)}"),
         ),
         head=Head("object.agreement", agreement, f"state.{one['state']}"),
         same=Same(cli=in_shell("xinglin node end {} --preview", agreement.removeprefix("sha256:")[:12])),
@@ -135,7 +136,7 @@ def change(visit: Visit, form: Form, agreement: str) -> Done:
     if verb not in _ENDINGS:
         raise NotThere("There is no such deed.")
     visit.calls.agreements.answer(agreement, verb)
-    return Done(f"/agreements/{agreement}", visit.words.text(_ENDINGS[verb]))
+    return Done(f"/agreements/{segment(agreement)}", visit.words.text(_ENDINGS[verb]))
 
 
 @act("/agreements/{agreement:str}/breach", roles=HOSPITAL)
@@ -147,7 +148,9 @@ def breach(visit: Visit, form: Form, agreement: str) -> Done:
         given["by"] = f"{form.text('by')}T23:59:59.000Z"
         from_text(given["by"])  # a date that is none is refused here, with its field
     visit.calls.agreements.breach(agreement, **given)
-    return Done(f"/agreements/{agreement}", visit.words.text("Noted, sent to the other party, and its digest logged."))
+    return Done(
+        f"/agreements/{segment(agreement)}", visit.words.text("Noted, sent to the other party, and its digest logged.")
+    )
 
 
 def _row(visit: Visit, one: Mapping[str, Any]) -> dict[str, Any]:

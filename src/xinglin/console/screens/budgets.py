@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.budgets import DAY_MS, DataSetBudget, Scope, StudyBudget
 from xinglin.console.charts import Bar, Budget, Chart, Line, Mark, bars, gauge, lines
 from xinglin.console.code_shown import in_python, in_shell
@@ -92,7 +93,7 @@ def budget(visit: Visit, data_set: str) -> Page:
 def cap(visit: Visit, form: Form, data_set: str) -> Done:
     """Set what may be spent of a data set, by everybody or by one study."""
     visit.calls.budgets.cap(data_set, _cap_of(form.needed("rho")), form.text("study"))
-    return Done(f"/budgets/{data_set}", visit.words.text("The cap is set."))
+    return Done(f"/budgets/{segment(data_set)}", visit.words.text("The cap is set."))
 
 
 @screen("/study-budgets", roles=RESEARCHER)

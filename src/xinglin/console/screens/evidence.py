@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from xinglin.console.addresses import segment
 from xinglin.console.book import Book
 from xinglin.console.charts import qr
 from xinglin.console.code_shown import in_python, in_shell
@@ -176,7 +177,7 @@ def code(visit: Visit, index: str) -> Page:
     _receipt, verified = book.proved(found.index)
     text = compact_receipt(found.index, verified.data, verified.checkpoint.checkpoint)
     drawn = qr(_("Compact receipt of entry %(index)s", index=found.index), text, say=_)
-    above = Step(_("Entry %(index)s", index=found.index), f"/evidence/{found.index}")
+    above = Step(_("Entry %(index)s", index=found.index), f"/evidence/{segment(found.index)}")
     return Page(
         "evidence/qr.html",
         title=_("Compact receipt of entry %(index)s", index=found.index),
@@ -194,7 +195,7 @@ def verify(visit: Visit, form: Form, index: str) -> Done:
     """Verify an entry here and now; the page says what was checked."""
     number = _number(index)
     visit.calls.book.proved(number)
-    return Done(f"/evidence/{number}?verified=1")
+    return Done(f"/evidence/{segment(number)}?verified=1")
 
 
 ROUTES = (evidence, checkpoint, policy, chain, bundle, entry, receipt, code, verify)

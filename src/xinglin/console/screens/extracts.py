@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.researcher_extracts import PROFILE, ExtractLooked, Wanted
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, live, screen
@@ -85,7 +86,9 @@ def ask(visit: Visit, form: Form) -> Done | Page:
         looked = calls.look(visit.words, wanted)
         refused = ExtractLooked(wanted, looked.columns, reasons_of(error))
         return _asking(visit, ground, refused, status=409)
-    return Done(f"/extracts/{started}", visit.words.text("Asked. It goes on by itself; reviews may take days."))
+    return Done(
+        f"/extracts/{segment(started)}", visit.words.text("Asked. It goes on by itself; reviews may take days.")
+    )
 
 
 @screen("/extracts/{run:str}", roles=RESEARCHER)
@@ -132,21 +135,23 @@ def follow(visit: Visit, run: str) -> Page:
 def take(visit: Visit, form: Form, run: str) -> Done:
     """Have the workspace beside this seat fetch it."""
     visit.calls.extracts.take(run)
-    return Done(f"/extracts/{run}", visit.words.text("Taken: verified, opened, and kept encrypted in the workspace."))
+    return Done(
+        f"/extracts/{segment(run)}", visit.words.text("Taken: verified, opened, and kept encrypted in the workspace.")
+    )
 
 
 @act("/extracts/{run:str}/cancel", roles=RESEARCHER)
 def cancel(visit: Visit, form: Form, run: str) -> Done:
     """No longer wanted."""
     visit.calls.extracts.cancel(run)
-    return Done(f"/extracts/{run}", visit.words.text("Cancelled: what was not fetched yet never will be."))
+    return Done(f"/extracts/{segment(run)}", visit.words.text("Cancelled: what was not fetched yet never will be."))
 
 
 @act("/extracts/{run:str}/again", roles=RESEARCHER)
 def again(visit: Visit, form: Form, run: str) -> Done:
     """Have it handed over once more."""
     visit.calls.extracts.again(run)
-    return Done(f"/extracts/{run}", visit.words.text("The hospital was asked to hand it over once more."))
+    return Done(f"/extracts/{segment(run)}", visit.words.text("The hospital was asked to hand it over once more."))
 
 
 _CHOOSE = N_("Under which study do you ask for rows?")
@@ -189,7 +194,7 @@ def choose(visit: Visit, grounds: tuple[Ground, ...], title: str, path: str, whi
 
 def study_step(line: HandedLine) -> tuple[Step, ...]:
     """The study that it was asked under, as a crumb; nothing where another account asked."""
-    return (Step(line.title, f"/studies/{line.study}"),) if line.study else ()
+    return (Step(line.title, f"/studies/{segment(line.study)}"),) if line.study else ()
 
 
 def begun(ground: Ground) -> str:
@@ -233,7 +238,7 @@ def _asking(visit: Visit, ground: Ground, looked: ExtractLooked, status: int = 2
             "profiles": SHIPPED,
             "right": RIGHT,
         },
-        crumbs=(Step(_("Extracts"), "/extracts"), Step(ground.title, f"/studies/{ground.id}")),
+        crumbs=(Step(_("Extracts"), "/extracts"), Step(ground.title, f"/studies/{segment(ground.id)}")),
         same=_same(ground, wanted),
         css=CSS,
         wide=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.hospital_home import CERTIFICATE_DAYS, CLOCK_OFF_MS, SELF_TEST_CHECKS, STALE_S, Standing
 from xinglin.console.charts import Bar, bars
 from xinglin.console.code_shown import in_shell
@@ -147,7 +148,7 @@ def publish_new(visit: Visit, form: Form) -> Done:
     name = form.needed("name")
     if len(name) > 64 or not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
         raise BadField("name", "A data set's name is letters, digits, - and _.", remedy="Choose a short name.")
-    return Done(f"/publish/{name}?title={_quoted(form.text('title')[:200])}")
+    return Done(f"/publish/{segment(name)}?title={_quoted(form.text('title')[:200])}")
 
 
 @screen("/publish/{data_set:str}", roles=ROLE)
@@ -191,7 +192,7 @@ def confirm_grades(visit: Visit, form: Form, data_set: str) -> Done:
         raise BadField("column", "No column was chosen.", remedy="Tick the columns whose grade you confirm.")
     visit.calls.home.confirm_grades(described, asked, visit.by, form.text("reason"))
     said = visit.words.text("Grades confirmed: %(n)s. They hold from the next publication on.", n=len(asked))
-    return Done(f"/publish/{data_set}?title={_quoted(form.text('title'))}", said)
+    return Done(f"/publish/{segment(data_set)}?title={_quoted(form.text('title'))}", said)
 
 
 @act("/publish/{data_set:str}/publish", roles=ROLE)
@@ -200,7 +201,7 @@ def publish_it(visit: Visit, form: Form, data_set: str) -> Done:
     described = visit.calls.home.described(data_set, form.text("title"))
     visit.calls.home.publish(described, visit.calls.home.grades(described))
     said = visit.words.text("Published: “%(name)s” stands in the catalogue of the space.", name=data_set)
-    return Done(f"/publish/{data_set}", said)
+    return Done(f"/publish/{segment(data_set)}", said)
 
 
 def _stats(visit: Visit, standing: Standing) -> list[tuple[str, str, str, str]]:

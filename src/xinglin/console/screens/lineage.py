@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xinglin.catalogue.lineage import HOW, LAYERS, Edge, Field, LineageGraph
+from xinglin.console.addresses import segment
 from xinglin.console.calls.lineage import AGREEMENT, StudyLineage, TableLineage, Traced
 from xinglin.console.charts import Link, Node, graph
 from xinglin.console.code_shown import in_python, in_shell
@@ -126,7 +127,7 @@ def _tables(visit: Visit) -> Page:
 def _whole(visit: Visit, whole: LineageGraph) -> object:
     _, zh = visit.words.text, visit.words.language == "zh"
     nodes = [
-        Node(f"{layer}:{name}", name, _(LAYER_LABELS[layer]), f"/lineage?table={name}", LAYERS.index(layer))
+        Node(f"{layer}:{name}", name, _(LAYER_LABELS[layer]), f"/lineage?table={segment(name)}", LAYERS.index(layer))
         for layer, name in whole.datasets()
     ]
     pairs: dict[tuple[str, str], str] = {}

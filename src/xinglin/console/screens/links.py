@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.hospital_mapping import QUEUE
 from xinglin.console.charts import Bar, bars
 from xinglin.console.code_shown import in_shell
@@ -121,7 +122,7 @@ def unlink(visit: Visit, form: Form, number: str) -> Done:
     found = visit.calls.links.pair(_number(number))
     one, other = found.review.doubtful.pair
     visit.calls.links.unlink(one, visit.by, form.text("words"), other)
-    return Done(f"/links/{number}", visit.words.text("Parted. No rule links them again."))
+    return Done(f"/links/{segment(number)}", visit.words.text("Parted. No rule links them again."))
 
 
 def _number(text: str) -> int:

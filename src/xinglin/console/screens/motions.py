@@ -10,6 +10,7 @@ from xinglin.access.clocks import VOTE_DAYS
 from xinglin.access.register import PermitEntry
 from xinglin.access.review import CHOICES
 from xinglin.access.screening import Screening
+from xinglin.console.addresses import segment
 from xinglin.console.calls.ethics import Reviewed
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import BadField, NotThere
@@ -120,14 +121,16 @@ def put(visit: Visit, form: Form, application: str) -> Done:
         raise BadField("days", "The vote is open for 1 to 90 days.", remedy="Choose a number of days.")
     conditions = [line.strip() for line in form.text("conditions").split("\n") if line.strip()]
     view = visit.calls.put(application, form.needed("committee"), conditions, float(days))
-    return Done(f"/motions/{view.motion}", visit.words.text("Put to the vote, word for word as the approval will say."))
+    return Done(
+        f"/motions/{segment(view.motion)}", visit.words.text("Put to the vote, word for word as the approval will say.")
+    )
 
 
 @act("/applications/{application:str}/ask", roles=ETHICS)
 def ask(visit: Visit, form: Form, application: str) -> Done:
     """Ask the applicant something."""
     visit.calls.ask(application, form.needed("text"))
-    return Done(f"/applications/{application}", visit.words.text("Asked. The clock stands until the answer."))
+    return Done(f"/applications/{segment(application)}", visit.words.text("Asked. The clock stands until the answer."))
 
 
 @screen("/motions/{motion:str}", roles=ETHICS)
@@ -150,7 +153,7 @@ def motion_page(visit: Visit, motion: str) -> Page:
         },
         crumbs=(
             Step(_("Applications"), "/applications"),
-            Step(_("The application"), f"/applications/{view.content.application}"),
+            Step(_("The application"), f"/applications/{segment(view.content.application)}"),
         ),
         head=Head(
             "object.motion",
@@ -179,7 +182,7 @@ def vote(visit: Visit, form: Form, motion: str) -> Done:
     visit.calls.motion(motion)  # of a committee of this member's, or it is not there
     visit.calls.vote(motion, choice, form.text("words"))
     said = visit.words.text("Your vote is in, sealed. Votes are opened when all are in, or when the vote closes.")
-    return Done("/inbox" if form.text("next") == "inbox" else f"/motions/{motion}", said)
+    return Done("/inbox" if form.text("next") == "inbox" else f"/motions/{segment(motion)}", said)
 
 
 @act("/motions/{motion:str}/recuse", roles=ETHICS)
@@ -187,7 +190,7 @@ def recuse(visit: Visit, form: Form, motion: str) -> Done:
     """Say that an interest keeps this member from voting."""
     visit.calls.motion(motion)
     visit.calls.recuse(motion)
-    return Done(f"/motions/{motion}", visit.words.text("Noted: you do not vote on this, nor see the votes."))
+    return Done(f"/motions/{segment(motion)}", visit.words.text("Noted: you do not vote on this, nor see the votes."))
 
 
 @act("/motions/{motion:str}/resolve", roles=ETHICS, fresh_s=FRESH_S)
@@ -197,8 +200,10 @@ def resolve(visit: Visit, form: Form, motion: str) -> Done:
     done = visit.calls.resolve(motion, form.text("words"))
     if done.index >= 0:
         said = visit.words.text("Approved and signed; entry %(n)s of the log.", n=done.index)
-        return Done(f"/approvals/{done.digest}", said)
-    return Done(f"/motions/{motion}", visit.words.text("Counted and signed: %(words)s", words=done.outcome.words))
+        return Done(f"/approvals/{segment(done.digest)}", said)
+    return Done(
+        f"/motions/{segment(motion)}", visit.words.text("Counted and signed: %(words)s", words=done.outcome.words)
+    )
 
 
 @screen("/approvals", roles=ETHICS)
@@ -250,7 +255,7 @@ def approval_page(visit: Visit, approval: str) -> Page:
 def revoke(visit: Visit, form: Form, approval: str) -> Done:
     """As a chair: revoke an approval; it cannot be undone."""
     done = visit.calls.revoke(approval)
-    return Done(f"/approvals/{approval}", visit.words.text("Revoked: entry %(n)s of the log.", n=done.index))
+    return Done(f"/approvals/{segment(approval)}", visit.words.text("Revoked: entry %(n)s of the log.", n=done.index))
 
 
 def _approval(visit: Visit, approval: str) -> tuple[Resolution, PermitEntry | None, dict[str, str]]:

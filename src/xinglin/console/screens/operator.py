@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.operator import INVITE_DAYS, INVITED, OUTCOMES, OperatorCalls
 from xinglin.console.calls.watching import DAY_MS, WATCHED_DAYS
 from xinglin.console.charts import Bar, bars
@@ -203,28 +204,30 @@ def application(visit: Visit, application: str) -> Page:
 def accept(visit: Visit, form: Form, application: str) -> Done:
     """Take an application as complete."""
     _calls(visit).accept(application, fast=form.ticked("fast"))
-    return Done(f"/hub/applications/{application}", visit.words.text("Accepted: the clocks run."))
+    return Done(f"/hub/applications/{segment(application)}", visit.words.text("Accepted: the clocks run."))
 
 
 @act("/hub/applications/{application:str}/ask", roles=ROLES)
 def ask(visit: Visit, form: Form, application: str) -> Done:
     """Ask the applicant."""
     _calls(visit).ask(application, form.needed("text"))
-    return Done(f"/hub/applications/{application}", visit.words.text("Asked. The clock stands until the answer."))
+    return Done(
+        f"/hub/applications/{segment(application)}", visit.words.text("Asked. The clock stands until the answer.")
+    )
 
 
 @act("/hub/applications/{application:str}/extend", roles=ROLES)
 def extend(visit: Visit, form: Form, application: str) -> Done:
     """Take longer, once."""
     _calls(visit).extend(application, form.needed("text"))
-    return Done(f"/hub/applications/{application}", visit.words.text("Extended, once."))
+    return Done(f"/hub/applications/{segment(application)}", visit.words.text("Extended, once."))
 
 
 @act("/hub/applications/{application:str}/decide", roles=ROLES, fresh_s=FRESH_S)
 def decide(visit: Visit, form: Form, application: str) -> Done:
     """Decide on an application."""
     _calls(visit).decide(application, form.needed("outcome"), form.needed("text"))
-    return Done(f"/hub/applications/{application}", visit.words.text("Decided. The applicant is told."))
+    return Done(f"/hub/applications/{segment(application)}", visit.words.text("Decided. The applicant is told."))
 
 
 @screen("/hub/products", roles=ROLES)

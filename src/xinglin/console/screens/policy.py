@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.hospital_policy import House, Run, read_policy, unknown_words, written
 from xinglin.console.charts import Bar, bars
 from xinglin.console.code_shown import in_shell
@@ -82,7 +83,7 @@ def redraft(visit: Visit, form: Form) -> Page | Done:
             return _drafted(visit, policy, None)
         proposal = visit.calls.policy.propose(policy, visit.by, form.text("words"))
         said = visit.words.text("Proposed. It is in force once another person has seen what it changes, and confirmed.")
-        return Done(f"/policy/proposals/{proposal}", said)
+        return Done(f"/policy/proposals/{segment(proposal)}", said)
     tried = visit.calls.policy.try_out(policy) if deed == "try" and not unknown_words(policy) else None
     return _drafted(visit, policy, tried)
 
@@ -91,7 +92,9 @@ def redraft(visit: Visit, form: Form) -> Page | Done:
 def lift(visit: Visit, form: Form) -> Done:
     """Propose that the hospital have no policy of its own any more."""
     proposal = visit.calls.policy.propose(None, visit.by, form.text("words"))
-    return Done(f"/policy/proposals/{proposal}", visit.words.text("Proposed. Another person has to confirm it."))
+    return Done(
+        f"/policy/proposals/{segment(proposal)}", visit.words.text("Proposed. Another person has to confirm it.")
+    )
 
 
 @screen("/policy/proposals/{proposal:str}", roles=ROLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.regulator import RegulatorCalls
 from xinglin.console.calls.watching import WATCHED_DAYS, Trouble
 from xinglin.console.charts import Bar, bars
@@ -215,7 +216,9 @@ def policy(visit: Visit) -> Page:
 def freeze(visit: Visit, form: Form) -> Done:
     """Stop everything that rests on a subject."""
     index = _calls(visit).freeze(form.needed("subject"))
-    return Done(f"/evidence/{index}", visit.words.text("Frozen. No hospital releases anything for it any more."))
+    return Done(
+        f"/evidence/{segment(index)}", visit.words.text("Frozen. No hospital releases anything for it any more.")
+    )
 
 
 @act("/oversight/participants/{did:str}/revoke", roles=ROLES, fresh_s=FRESH_S)
@@ -224,14 +227,16 @@ def revoke(visit: Visit, form: Form, did: str) -> Done:
     if not form.ticked("sure"):
         raise BadField("sure", "The box is not ticked.", remedy="Tick it: this cannot be undone.")
     index = _calls(visit).revoke(did, form.needed("reason"))
-    return Done(f"/evidence/{index}", visit.words.text("Keys ended: nothing that they sign counts from here on."))
+    return Done(
+        f"/evidence/{segment(index)}", visit.words.text("Keys ended: nothing that they sign counts from here on.")
+    )
 
 
 @act("/oversight/withdraw", roles=ROLES, fresh_s=FRESH_S)
 def withdraw(visit: Visit, form: Form) -> Done:
     """Order that a product goes."""
     found = _calls(visit).withdraw(form.needed("product"), form.needed("reason"))
-    path = f"/evidence/{found.order}" if found.order >= 0 else "/oversight/orders"
+    path = f"/evidence/{segment(found.order)}" if found.order >= 0 else "/oversight/orders"
     return Done(path, visit.words.text("Withdrawn: the hub hands it to nobody any more."))
 
 
@@ -239,7 +244,7 @@ def withdraw(visit: Visit, form: Form) -> Done:
 def sign_policy(visit: Visit, form: Form) -> Done:
     """Sign the policy that today's members make."""
     index = _calls(visit).sign_policy()
-    return Done(f"/evidence/{index}", visit.words.text("Signed. It takes effect with this entry."))
+    return Done(f"/evidence/{segment(index)}", visit.words.text("Signed. It takes effect with this entry."))
 
 
 ROUTES = (

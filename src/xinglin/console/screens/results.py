@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import File, Head, Page, Rail, Same, Step, screen
@@ -61,7 +62,7 @@ def result(visit: Visit, run: str) -> Page:
             "compared": compared,
             "python": _python(shown),
         },
-        crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{shown.plan.study}")),
+        crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{segment(shown.plan.study)}")),
         head=Head("object.result", run, "state.released", since=shown.at),
         rail=Rail(run, (shown.index,), shown.plan.digest()),
         same=Same(in_python("result = space.run({}).result()\nprint(result)\nprint(result.receipt.verify())", run),
@@ -98,7 +99,7 @@ def _none(visit: Visit, run: str, error: Refused | RunEnded) -> Page:
         "results/none.html",
         title=operation_words(visit.words, shown.plan.algorithm),
         values={"shown": shown, "told": told, "reasons": reasons, "looked": looked, "run": run},
-        crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{shown.plan.study}")),
+        crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{segment(shown.plan.study)}")),
         head=Head("object.run", run, f"state.{shown.view.state}", since=shown.at),
         rail=Rail(run, shown.entries, shown.plan.digest()),
         css=(*CSS, "screens/workbench.css"),

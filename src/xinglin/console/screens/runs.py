@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.researcher_runs import FINAL
 from xinglin.console.charts import Lane, Station, lanes
 from xinglin.console.code_shown import in_python, in_shell
@@ -86,7 +87,7 @@ def run(visit: Visit, run: str) -> Page:
         "runs/run.html",
         title=what,
         values=_values(visit, shown),
-        crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{shown.plan.study}")),
+        crumbs=(Step(_("Runs and results"), "/runs"), Step(shown.title, f"/studies/{segment(shown.plan.study)}")),
         head=Head("object.run", run, f"state.{shown.view.state}", owner, shown.at),
         rail=Rail(run, shown.entries, shown.plan.digest()),
         same=Same(
@@ -109,14 +110,16 @@ def follow(visit: Visit, run: str) -> Page:
 def cancel(visit: Visit, form: Form, run: str) -> Done:
     """Stop it."""
     visit.calls.work.cancel(run)
-    return Done(f"/runs/{run}", visit.words.text("Stopped. What was charged stays charged once anything has left."))
+    return Done(
+        f"/runs/{segment(run)}", visit.words.text("Stopped. What was charged stays charged once anything has left.")
+    )
 
 
 @act("/runs/{run:str}/again", roles=RESEARCHER)
 def again(visit: Visit, form: Form, run: str) -> Done:
     """Ask the same once more, on today's tables."""
     started = visit.calls.work.again(run)
-    return Done(f"/runs/{started}", visit.words.text("Asked once more. You may leave: the run goes on."))
+    return Done(f"/runs/{segment(started)}", visit.words.text("Asked once more. You may leave: the run goes on."))
 
 
 def _values(visit: Visit, shown: RunShown) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.researcher_studies import StudyShown
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.frame import Done, File, Head, Nav, Page, Rail, Same, Step, act, screen
@@ -120,21 +121,23 @@ def study_page(visit: Visit, study: str) -> Page:
 def answer(visit: Visit, form: Form, study: str) -> Done:
     """Answer a question of whoever reviews the application."""
     visit.calls.studies.answer(study, form.whole("question"), form.needed("text"))
-    return Done(f"/studies/{study}", visit.words.text("Your answer is handed in; the clock goes on."))
+    return Done(f"/studies/{segment(study)}", visit.words.text("Your answer is handed in; the clock goes on."))
 
 
 @act("/studies/{study:str}/offer", roles=RESEARCHER)
 def offer(visit: Visit, form: Form, study: str) -> Done:
     """Offer every hospital the agreement that the study was approved for."""
     count = visit.calls.studies.offer(study)
-    return Done(f"/studies/{study}", visit.words.text("Agreements offered: %(n)s. Hospitals sign next.", n=count))
+    return Done(
+        f"/studies/{segment(study)}", visit.words.text("Agreements offered: %(n)s. Hospitals sign next.", n=count)
+    )
 
 
 @act("/studies/{study:str}/withdraw", roles=RESEARCHER)
 def withdraw(visit: Visit, form: Form, study: str) -> Done:
     """Withdraw the application."""
     visit.calls.studies.withdraw(study)
-    return Done(f"/studies/{study}", visit.words.text("The application is withdrawn."))
+    return Done(f"/studies/{segment(study)}", visit.words.text("The application is withdrawn."))
 
 
 @act("/studies/{study:str}/copy", roles=RESEARCHER)
@@ -142,7 +145,7 @@ def copy(visit: Visit, form: Form, study: str) -> Done:
     """A new draft with the answers of this application."""
     draft = visit.calls.studies.copy(study, form.text("title"))
     said = visit.words.text("A new draft with the same answers. Give it a title and a term.")
-    return Done(f"/apply/{draft.draft}/project", said)
+    return Done(f"/apply/{segment(draft.draft)}/project", said)
 
 
 @screen("/studies/{study:str}/dossier", roles=RESEARCHER)

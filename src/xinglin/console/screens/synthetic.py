@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinglin.console.addresses import segment
 from xinglin.console.calls.handed_rows import reasons_of
 from xinglin.console.calls.researcher_synthetic import SetLooked, TakenSet, WantedSet, wanted_set_of
 from xinglin.console.charts import Bar, Budget, Chart, bars, gauge
@@ -80,7 +81,9 @@ def ask(visit: Visit, form: Form) -> Done | Page:
     except XinglinError as error:
         looked = calls.look(visit.words, wanted)
         return _asking(visit, ground, SetLooked(wanted, looked.columns, reasons_of(error)), status=409)
-    return Done(f"/synthetic/{started}", visit.words.text("Asked. It goes on by itself: paid, measured, sealed."))
+    return Done(
+        f"/synthetic/{segment(started)}", visit.words.text("Asked. It goes on by itself: paid, measured, sealed.")
+    )
 
 
 @screen("/synthetic/{run:str}", roles=RESEARCHER)
@@ -139,21 +142,21 @@ def follow(visit: Visit, run: str) -> Page:
 def take(visit: Visit, form: Form, run: str) -> Done:
     """Fetch it, verify it, keep it."""
     visit.calls.synthetic.take(run)
-    return Done(f"/synthetic/{run}", visit.words.text("Taken and verified. Its report is below."))
+    return Done(f"/synthetic/{segment(run)}", visit.words.text("Taken and verified. Its report is below."))
 
 
 @act("/synthetic/{run:str}/cancel", roles=RESEARCHER)
 def cancel(visit: Visit, form: Form, run: str) -> Done:
     """No longer wanted."""
     visit.calls.synthetic.cancel(run)
-    return Done(f"/synthetic/{run}", visit.words.text("Cancelled. What was paid for it is spent."))
+    return Done(f"/synthetic/{segment(run)}", visit.words.text("Cancelled. What was paid for it is spent."))
 
 
 @act("/synthetic/{run:str}/again", roles=RESEARCHER)
 def again(visit: Visit, form: Form, run: str) -> Done:
     """Have it handed over once more."""
     visit.calls.synthetic.again(run)
-    return Done(f"/synthetic/{run}", visit.words.text("The hospital was asked to hand it over once more."))
+    return Done(f"/synthetic/{segment(run)}", visit.words.text("The hospital was asked to hand it over once more."))
 
 
 _CHOOSE = N_("Under which study do you ask for a synthetic set?")
@@ -191,7 +194,7 @@ def _asking(visit: Visit, ground: Ground, looked: SetLooked, status: int = 200) 
             "recipients": visit.calls.synthetic.recipients(ground) if ground.permitted else {},
             "gauges": [_gauge(visit, told, looked.units) for told in looked.budgets],
         },
-        crumbs=(Step(_("Synthetic sets"), "/synthetic"), Step(ground.title, f"/studies/{ground.id}")),
+        crumbs=(Step(_("Synthetic sets"), "/synthetic"), Step(ground.title, f"/studies/{segment(ground.id)}")),
         same=Same(python, cli),
         css=CSS,
         wide=True,

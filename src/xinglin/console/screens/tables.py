@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from xinglin.console.addresses import segment
 from xinglin.console.code_shown import in_shell
 from xinglin.console.errors import BadField
 from xinglin.console.frame import Done, Nav, Page, Same, Step, act, screen
@@ -155,7 +156,7 @@ def check(visit: Visit, source: str, number: str) -> Page:
         "tables/check.html",
         title=_("Check of a mapping"),
         values={"held": held, "table_in": table, "trial": found, "left": left, "source": source},
-        crumbs=(*_crumbs(visit)[:1], Step(source, f"/mapping/tables/{source}")),
+        crumbs=(*_crumbs(visit)[:1], Step(source, f"/mapping/tables/{segment(source)}")),
         listing=listing(
             visit,
             "check",
@@ -205,7 +206,7 @@ def decide(visit: Visit, form: Form, source: str, number: str) -> Page | Done:
                     else _("The intake takes it at its next start.")
                 )
             )
-            return Done(f"/mapping/tables/{source}", words)
+            return Done(f"/mapping/tables/{segment(source)}", words)
         trial = visit.calls.tables.followed(held.source, table, draft.text)
         left = unmapped(draft.text, tuple(one.name for one in base.columns))
         draft = msgspec.structs.replace(draft, trial=trial, left=left)
@@ -225,7 +226,7 @@ def _review(
 ) -> Page:
     """``base``: what is proposed without a person's word."""
     _, words, source = visit.words.text, visit.words, held.source.name
-    path = f"/mapping/tables/{source}/review/{table.number}"
+    path = f"/mapping/tables/{segment(source)}/review/{segment(table.number)}"
     few = len(base.columns) <= CHOOSABLE.value
     return Page(
         "tables/review.html",
@@ -244,7 +245,7 @@ def _review(
             "draft": draft,
             "writable": len(draft.text) <= WRITTEN.value,
         },
-        crumbs=(*_crumbs(visit)[:1], Step(source, f"/mapping/tables/{source}")),
+        crumbs=(*_crumbs(visit)[:1], Step(source, f"/mapping/tables/{segment(source)}")),
         listing=_listed(visit, proposal, draft),
         same=Same(cli=in_shell("xinglin map suggest FILE --out {0}\nxinglin map check {0} FILE", f"{source}.toml")),
         css=CSS,

@@ -12,6 +12,7 @@ from xinglin.access.form import ENVIRONMENTS, OUTPUT_TYPES, Gap, Member, SafeDat
 from xinglin.access.form import Form as Application
 from xinglin.catalogue.eligible import ASK, NO, OPEN, YES
 from xinglin.catalogue.search import Hit
+from xinglin.console.addresses import segment
 from xinglin.console.calls.researcher_catalogue import facts_of_form, path_of
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
@@ -63,7 +64,7 @@ def start(visit: Visit, form: Form) -> Done:
     did, institution, _names = visit.calls.studies.me()
     if form.text("copy"):
         draft = visit.calls.studies.copy(form.text("copy"), form.text("title"))
-        return Done(f"/apply/{draft.draft}/project")
+        return Done(f"/apply/{segment(draft.draft)}/project")
     empty = Application()
     made = msgspec.structs.replace(
         empty,
@@ -72,7 +73,7 @@ def start(visit: Visit, form: Form) -> Done:
         data=SafeData(data_set=form.text("data_set")),
         settings=msgspec.structs.replace(empty.settings, retention_days=365),
     )
-    return Done(f"/apply/{visit.calls.studies.save(made).draft}/project")
+    return Done(f"/apply/{segment(visit.calls.studies.save(made).draft)}/project")
 
 
 @screen("/apply/{draft:str}/{step:str}", roles=RESEARCHER)
@@ -99,7 +100,7 @@ def save(visit: Visit, form: Form, draft: str, step: str) -> Done | Page:
         return _shown(visit, kept, step, wrong)
     here = (*STEPS, "review").index(step)
     following = step if form.text("go") == "stay" else (*STEPS, "review")[here + 1]
-    return Done(f"/apply/{draft}/{following}")
+    return Done(f"/apply/{segment(draft)}/{segment(following)}")
 
 
 @act("/apply/{draft:str}/submit", roles=RESEARCHER)
@@ -108,7 +109,7 @@ def submit(visit: Visit, form: Form, draft: str) -> Done:
     kept = visit.calls.studies.draft(draft)
     study = visit.calls.studies.submit(kept.form, draft)
     said = visit.words.text("Handed in. Here you see who has it, and since when.")
-    return Done(f"/studies/{study}", said)
+    return Done(f"/studies/{segment(study)}", said)
 
 
 @screen("/propose", roles=RESEARCHER)
@@ -147,7 +148,7 @@ def propose(visit: Visit, form: Form) -> Done:
     study = visit.calls.studies.propose(
         form.needed("title"), form.needed("data_set"), cohort, variables, purpose, offer
     )
-    return Done(f"/studies/{study}", visit.words.text("Offered to every hospital that publishes it."))
+    return Done(f"/studies/{segment(study)}", visit.words.text("Offered to every hospital that publishes it."))
 
 
 ROUTES = (drafts, start, step_page, keep, save, submit, propose_page, propose)

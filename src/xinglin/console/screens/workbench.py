@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from xinglin.console.addresses import segment
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Nav, Page, Step, act, screen
 from xinglin.console.questions import ASKED, FIELD_PREFIX, Field, Question, fitting, question_of
@@ -76,7 +77,7 @@ def run(visit: Visit, form: Form) -> Done | Page:
     except XinglinError as error:
         looked = work.mended(visit.words, question, error)
         return _page(visit, work.bench(question.study), looked, status=409)
-    return Done(f"/runs/{started}", visit.words.text("Asked. You may leave: the run goes on."))
+    return Done(f"/runs/{segment(started)}", visit.words.text("Asked. You may leave: the run goes on."))
 
 
 @act("/workbench/count", roles=RESEARCHER)
@@ -108,7 +109,7 @@ def _page(visit: Visit, bench: Bench, looked: Looked, status: int = 200) -> Page
             "counts": counts,
             **_values(visit, looked),
         },
-        crumbs=(Step(_("Studies"), "/studies"), Step(bench.title, f"/studies/{bench.id}")),
+        crumbs=(Step(_("Studies"), "/studies"), Step(bench.title, f"/studies/{segment(bench.id)}")),
         css=CSS,
         js=("screens/workbench.js",),
         wide=True,
