@@ -165,19 +165,23 @@ class AccessDesk:
 
     # --- views ---------------------------------------------------------------------------------
 
-    def view(self, application: str, asker: str, offers: Sequence[Indexed] | None = None) -> ApplicationView:
-        """The application for one of its parties; for anybody else there is none."""
+    def view(self, application: str, asker: str) -> ApplicationView:
+        """The application for one of its parties, with its signed acts; for anybody else there is none."""
         found = self.application(application)
         if not self._parts(found, found.form, asker):
             raise _unknown()
-        shown, waiting, waiting_zh = self.waiting(found, self.offered(found, offers, asker))
+        acts = tuple(Signed.from_bytes(row.signed) for row in self.access.acts(application))
+        return msgspec.structs.replace(self._view(found, self.offered(found, None, asker)), acts=acts)
+
+    def _view(self, found: Application, offers: Sequence[Indexed]) -> ApplicationView:
+        shown, waiting, waiting_zh = self.waiting(found, offers)
         return ApplicationView(
             found,
             shown,
             waiting,
             waiting_zh,
             self.screenings(found),
-            tuple(row.motion for row in self.access.motions(application)),
+            tuple(row.motion for row in self.access.motions(found.id)),
             self.approvals.reviewed.get(found.form.study, ()),
         )
 
@@ -190,10 +194,10 @@ class AccessDesk:
         return screen(found.form, published, self.clock())
 
     def views(self, asker: str) -> tuple[ApplicationView, ...]:
-        """Every application that the asker has a part in."""
+        """Every application that the asker has a part in, without its acts."""
         offers = self.offers.by_study()
         mine = (one for one in self.every() if self.parts(one, asker))
-        return tuple(self.view(one.id, asker, offers.get(one.form.study, ())) for one in mine)
+        return tuple(self._view(one, self.offered(one, offers.get(one.form.study, ()), asker)) for one in mine)
 
     def every(self) -> tuple[Application, ...]:
         """Every application, oldest first."""

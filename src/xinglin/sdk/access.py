@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from xinglin.access.application import Act, Answer, Ask, Decide, Deed, Submit, Withdraw, sign_act
+from xinglin.access.application import Act, Answer, Application, Ask, Decide, Deed, Submit, Withdraw, sign_act
 from xinglin.access.approval import (
     Resolution,
     approved_policy,
@@ -32,7 +32,6 @@ from xinglin.access.review import (
     ballot_of,
     cast_vote,
     consolidate,
-    open_motion,
     scope_of,
     sign_motion,
     sign_recusal,
@@ -42,6 +41,7 @@ from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.ids import new_id
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.verdict import deny
+from xinglin.sdk.access_opened import opened_application, opened_motion, readers_of
 from xinglin.sdk.errors import NotVerified, Refused
 from xinglin.sdk.offers import Offer, Proposal
 from xinglin.sdk.session import Session
@@ -100,7 +100,7 @@ class Access:
         return self._act(application or new_id("application"), 1, Submit(self._named(form)), draft)
 
     def applications(self) -> list[ApplicationView]:
-        """Applications this account has a part in."""
+        """Applications this account has a part in, as the hub lists them; ``application`` opens one."""
         return self._space.client.get(f"{_ROOT}/applications", list[ApplicationView])
 
     def studies(self, text: str = "", states: Sequence[str] = (), *, offset: int = 0, most: int = 50) -> StudiesPage:
@@ -124,9 +124,13 @@ class Access:
         )
 
     def application(self, application: str, *, after: int = -1, wait_s: float = 0.0) -> ApplicationView:
-        """One application: where it is, who has it until when, and why it waits."""
+        """One application as its signed acts make it: where it is, who has it until when, and why it waits.
+
+        Raises ``NotVerified`` where the hub shows another.
+        """
         path = f"{_ROOT}/applications/{application}"
-        return self._space.client.get(path, ApplicationView, after=after, wait=wait_s)
+        view = self._space.client.get(path, ApplicationView, after=after, wait=wait_s)
+        return opened_application(self._space, view, application)
 
     def copy(self, application: str, title: str = "", *, replaces: str = "", relation: str = "") -> Form:
         """The answers of an earlier application for a new one, or for an amendment or renewal of its approval."""
@@ -152,14 +156,17 @@ class Access:
         return dossier(self.application(application).application.form, self._space.names(), outside_china)
 
     def offer(self, application: str) -> list[AgreementView]:
-        """Offer every hospital of a decided application the agreement it was approved for.
+        """Offer every hospital of a decided application of this account the agreement it was approved for.
 
-        Where a committee approved it, the agreement's policy says so: it allows nothing once the approval lapses, is
-        revoked or gives way to an amendment, and goes on under a renewal.
+        Where a committee approved it, its votes are counted anew, and the agreement's policy says so: it allows
+        nothing once the approval lapses, is revoked or gives way to an amendment, and goes on under a renewal.
         """
         found = self.application(application).application
+        if found.applicant != self._space.account.did:
+            raise Refused(deny("access.not_yours", "This is done by the applicant.", "Ask them.").reasons)
         if found.outcome != "positive":
             raise Refused(deny("access.not_decided", "The application has no positive decision.", "Wait.").reasons)
+        self._check_approved(found)
         form, now = found.form, self._space.clock()
         offer = Offer(
             days=(form.project.ends - now) / DAY_MS,
@@ -189,13 +196,15 @@ class Access:
         conditions: Sequence[str] = (),
         expires: Instant = 0,
         vote_days: float = VOTE_DAYS,
+        read: str = "",
     ) -> MotionView:
         """As a chair: put the application to the committee (its id), word for word as the approval will say.
 
-        ``expires``: of the approval; the study's own end unless it is earlier.
+        ``expires``: of the approval; the study's own end unless it is earlier. ``read``: as ``vote`` says.
         """
-        form = self.application(application).application.form
         found, charter, now = self.application(application).application, self._charter(committee), self._space.clock()
+        form = found.form
+        _check_read(form.digest(), read)
         terms = agreed_terms(form, tuple(member.did for member in form.people.members), now)
         motion = Motion(
             committee=charter.digest(),
@@ -212,33 +221,33 @@ class Access:
             replaces=form.replaces,
             relation=form.relation,
         )
-        return self._post("/motions", MotionCall(sign_motion(self._space.account.keys, motion)), MotionView)
+        signed = sign_motion(self._space.account.keys, motion)
+        return self._shown("/motions", MotionCall(signed), motion.digest())
 
     def motion(self, motion: str) -> MotionView:
         """A motion of a committee of this account's; verified against the log's charter."""
-        view = self._space.client.get(f"{_ROOT}/motions/{motion}", MotionView)
-        self._opened(view)
-        return view
+        return self._motion(motion)[0]
 
-    def vote(self, motion: str, choice: str, reason: str = "") -> MotionView:
-        """Vote once, blind: what was chosen is sealed to the members and opened only when the vote is over."""
-        view = self.motion(motion)
-        content, _ = self._opened(view)
-        directory = self._space.log.record.directory
-        readers = {did: directory.keys(did) for did in view.may_vote}
+    def vote(self, motion: str, choice: str, reason: str = "", *, read: str = "") -> MotionView:
+        """Vote once, blind: sealed to all who may vote by the log's charter, and opened only when the vote is over.
+
+        ``read``: digest of the form that the member read, where it is known; ``NotVerified`` if it is another's.
+        """
+        _, content, charter = self._motion(motion)
+        _check_read(content.form, read)
+        readers = readers_of(self._space, content, charter)
         cast = cast_vote(self._space.account.keys, content, choice, reason, readers)
-        return self._post("/votes", VoteCall(motion, cast.vote, cast.sealed), MotionView)
+        return self._shown("/votes", VoteCall(motion, cast.vote, cast.sealed), motion)
 
     def recuse(self, motion: str) -> MotionView:
         """Say that an interest keeps this account from voting."""
-        content, _ = self._opened(self.motion(motion))
+        _, content, _ = self._motion(motion)
         signed = sign_recusal(self._space.account.keys, content)
-        return self._post("/recusals", RecusalCall(motion, signed), MotionView)
+        return self._shown("/recusals", RecusalCall(motion, signed), motion)
 
     def resolve(self, motion: str, words: str = "") -> Resolved:
         """As a chair: open the votes, count them by the charter's rule, sign what they come to and hand it in."""
-        view, keys = self.motion(motion), self._space.account.keys
-        content, charter = self._opened(view)
+        (view, content, charter), keys = self._motion(motion), self._space.account.keys
         if not view.over:
             raise Refused(deny("access.vote_open", "The vote is still open.", "Wait until all are in.").reasons)
         directory = self._space.log.record.directory
@@ -304,7 +313,8 @@ class Access:
 
     def _act(self, application: str, number: int, deed: Deed, draft: str = "") -> ApplicationView:
         act = Act(application, number, self._space.clock(), deed)
-        return self._post("/acts", ActCall(sign_act(self._space.account.keys, act), draft), ApplicationView)
+        call = ActCall(sign_act(self._space.account.keys, act), draft)
+        return opened_application(self._space, self._post("/acts", call, ApplicationView), application)
 
     def _charter(self, committee: str) -> Charter:
         self._space.log.refresh()
@@ -313,15 +323,23 @@ class Access:
             raise NotVerified("The log holds no such committee in force.", remedy="See the list of committees.")
         return seat.charter
 
-    def _opened(self, view: MotionView) -> tuple[Motion, Charter]:
-        self._space.log.refresh()
-        seat = self._space.approvals.charters.get(view.content.committee)
-        if seat is None:
-            raise NotVerified("The motion is put to a committee that the log does not hold.")
-        motion = open_motion(view.signed, seat.charter, self._space.log.record.directory)
-        if motion.digest() != view.motion or view.form.digest() != motion.form:
-            raise NotVerified("The hub shows another motion, or another form.", remedy="Tell the regulator.")
-        return motion, seat.charter
+    def _motion(self, motion: str) -> tuple[MotionView, Motion, Charter]:
+        view = self._space.client.get(f"{_ROOT}/motions/{motion}", MotionView)
+        return view, *opened_motion(self._space, view, motion)
+
+    def _shown(self, path: str, call: object, motion: str) -> MotionView:
+        """What the hub shows of a motion once it took the call."""
+        view = self._post(path, call, MotionView)
+        opened_motion(self._space, view, motion)
+        return view
+
+    def _check_approved(self, found: Application) -> None:
+        """Its acts make no positive decision without a resolution where the form names a committee."""
+        if not found.resolution:
+            return
+        motion = self.approval(found.resolution).motion
+        if (motion.application, motion.form) != (found.id, found.form.digest()):
+            raise NotVerified("The committee approved another application, or another form.", remedy="Ask its chair.")
 
     def _ballot(self, one: SealedVote) -> Ballot | None:
         """The opened vote; None where the opening was not sealed to this account or cannot be read."""
@@ -332,3 +350,9 @@ class Access:
 
     def _post(self, path: str, value: object, kind: type[T]) -> T:
         return self._space.client.post(_ROOT + path, value, kind)
+
+
+def _check_read(form: str, read: str) -> None:
+    """Raise ``NotVerified`` where somebody read another form (digests) than the one before them now."""
+    if read and read != form:
+        raise NotVerified("The form is another than the one that was read.", remedy="Read it again, then decide.")

@@ -53,7 +53,10 @@ class ActCall(msgspec.Struct, frozen=True):
 
 
 class ApplicationView(msgspec.Struct, frozen=True):
-    """An application as one of its parties sees it: every desk's task, and why it waits, in both languages."""
+    """An application as one of its parties sees it: every desk's task, and why it waits, in both languages.
+
+    ``acts``: those that make it, in order, for the reader to fold anew; a list of several applications has none.
+    """
 
     application: Application
     tasks: tuple[Task, ...]
@@ -62,6 +65,7 @@ class ApplicationView(msgspec.Struct, frozen=True):
     screenings: tuple[Screening, ...]
     motions: tuple[str, ...]
     approvals: tuple[str, ...]
+    acts: tuple[Signed, ...] = ()
 
 
 class CommitteeView(msgspec.Struct, frozen=True):
