@@ -27,6 +27,7 @@ from xinglin.access.ports import AccessStore, ActRow, DraftRow, MotionRow, insti
 from xinglin.access.register import PermitEntry, permit_entry
 from xinglin.access.review import Motion, is_over, voters
 from xinglin.access.screening import Screening, screen
+from xinglin.access.team import team_of
 from xinglin.access.waiting import Review, Task, tasks, why_waiting
 from xinglin.hub.agreement_index import AgreementIndex, Indexed
 from xinglin.hub.catalogue_desk import CatalogueDesk, Told
@@ -38,7 +39,7 @@ from xinglin.kernel.ids import new_id
 from xinglin.kernel.instants import Clock
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, deny
-from xinglin.terms.request import is_name
+from xinglin.terms.request import is_name, study_id
 from xinglin.trust.envelope import Signed
 from xinglin.trust.keys import PrivateKeys
 from xinglin.wire.access import (
@@ -141,6 +142,7 @@ class AccessDesk:
             raise Refused(following.reasons)
         if isinstance(act.deed, Submit):
             self._check_submission(act.application, form)
+            self._check_study(form, signer)
         return following
 
     def take(self, act: Act, signed: Signed) -> Application:
@@ -375,6 +377,18 @@ class AccessDesk:
         if form.replaces and form.replaces not in self.approvals.logged:
             words = "The approval that this replaces is not in the log."
             raise Refused(deny("access.no_predecessor", words, "Name the approval in force.").reasons)
+
+    def _check_study(self, form: Form, applicant: str) -> None:
+        """Another's study is not to be asked for, nor put off, by whoever knows its id."""
+        if form.study == study_id(form.project.title, applicant):
+            return
+        team = team_of(form.study, self.every())
+        own = {applicant, institution_of(self._members.directory, applicant)}
+        offered = (one.line.consumer not in own for one in self.offers.of_study(form.study))
+        if applicant not in team and (team or any(offered)):
+            words = "The study's id is another's, whose members do not include you."
+            remedy = "Leave the id empty: it follows from the title. For their study, ask them to name you a member."
+            raise Refused(deny("access.others_study", words, remedy).reasons)
 
     def _draft(self, row: DraftRow) -> DraftView:
         form = decode_json(row.form, Form)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from xinglin.access.application import Application
+from xinglin.access.team import team_of
 from xinglin.hub.access_desk import AccessDesk
 from xinglin.hub.agreement_index import Indexed
 from xinglin.wire.studies import STUDIES_PAGE, StudiesPage, StudyLine
@@ -64,15 +65,25 @@ def operator_page(
 def _studies(
     desk: AccessDesk, asker: str, offers: Mapping[str, Sequence[Indexed]]
 ) -> Iterator[tuple[StudyLine, Application | None]]:
-    newest: dict[str, Application] = {}
+    found: dict[str, list[Application]] = {}
     for one in desk.every():
         if desk.parts(one, asker) & {"applicant", "member"}:
-            newest[one.form.study] = one
-    for study, application in newest.items():
+            found.setdefault(one.form.study, []).append(one)
+    for study, applications in found.items():
+        application = _shown(desk, asker, applications)
         yield _line(study, offers.get(study, []), application), application
     for study, agreements in offers.items():
-        if study not in newest:
+        if study not in found:
             yield _line(study, agreements, None), None
+
+
+def _shown(desk: AccessDesk, asker: str, applications: Sequence[Application]) -> Application:
+    """The newest of those whom the asker's own applications name, or the study's team: anybody may name the asker."""
+    own = [one for one in applications if one.applicant == asker]
+    if len(applications) == 1:
+        return applications[0]
+    team = team_of(applications[0].form.study, own or desk.every())
+    return max(reversed(applications), key=lambda one: (one.applicant in team, one.history[0].at))
 
 
 def _line(study: str, agreements: Sequence[Indexed], application: Application | None) -> StudyLine:

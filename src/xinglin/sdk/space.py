@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from xinglin.sdk.run import Run
 from xinglin.sdk.session import Session
 from xinglin.sdk.study import Study
 from xinglin.sdk.titles import keep_title, titles
+from xinglin.terms.request import study_id
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from xinglin.sdk.logbook import SharedLog
     from xinglin.sdk.scores import Scoring
     from xinglin.sdk.synthetic import Synthetic, SyntheticPreview, SyntheticSets
+
+__all__ = ["Space", "connect", "study_id"]
 
 
 class Space(Session):
@@ -146,12 +147,6 @@ class Space(Session):
     def runs(self) -> list[str]:
         """Ids of the runs that this account's folder asked for, newest first."""
         return asked_runs(self.account)
-
-
-def study_id(title: str, did: str) -> str:
-    """A study's id follows from its title and who asks, so that a title finds it again."""
-    digest = hashlib.sha256(f"{did}\0{title}".encode()).digest()[:16]
-    return "study-" + base64.b32encode(digest).decode().rstrip("=").lower()
 
 
 def connect(

@@ -5,6 +5,8 @@ Both are append-only formats: a new field takes a new version, and an unknown ve
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from typing import Any
 
@@ -129,6 +131,12 @@ def is_digest(text: str) -> bool:
 def is_name(text: str) -> bool:
     """Whether ``text`` is a plain name: letters, digits, ``. _ : -``, at most 128."""
     return bool(_NAME.match(text))
+
+
+def study_id(title: str, did: str) -> str:
+    """A study's id follows from its title and who asks, so that a title finds it again."""
+    digest = hashlib.sha256(f"{did}\0{title}".encode()).digest()[:16]
+    return "study-" + base64.b32encode(digest).decode().rstrip("=").lower()
 
 
 def check_plan(plan: Plan) -> Verdict:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from msgspec.structs import replace
+from tests.unit.access.people import FORM
+
 from xinglin.console.assets import Assets
 from xinglin.console.render import TEMPLATES, Renderer
 
@@ -32,6 +35,17 @@ def test_data_that_is_translated_is_escaped() -> None:
     for language in ("en", "zh"):
         made = renderer._made[language].from_string("{{ translated(words) }}")
         assert made.render(words="<script>alert(1)</script>") == "&lt;script&gt;alert(1)&lt;/script&gt;"
+
+
+def test_whoever_reads_an_application_sees_which_study_it_is_of() -> None:
+    renderer = Renderer(Assets(), (), "UTC")
+    for language in ("en", "zh"):
+        made = renderer._made[language].from_string(
+            '{% from "parts/safes.html" import safes with context %}{{ safes(form, {}) }}'
+        )
+        assert "<code>study-&lt;b&gt;</code>" in made.render(form=replace(FORM, study="study-<b>"))
+    for page in ("motions/motion.html", "motions/application.html"):
+        assert "safes(form, names)" in (Path(TEMPLATES) / page).read_text(encoding="utf-8")
 
 
 def test_folders_hold_templates_alone() -> None:
