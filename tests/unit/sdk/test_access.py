@@ -38,7 +38,7 @@ class Place:
 
     def line(self, name: str) -> tuple[TurnedHub, Access]:
         hub = TurnedHub(self.scene, name, self._loop)
-        return hub, hub.access(name, self._folder)
+        return hub, Access(hub.session(name, self._folder))
 
     def do(self, step: Any) -> Any:
         return self._loop.run_until_complete(step)

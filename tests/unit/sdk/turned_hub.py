@@ -15,7 +15,6 @@ from xinglin.contract.agreement import Agreement
 from xinglin.evidence.cosignature import cosign
 from xinglin.evidence.tiles import format_bundle, parse_path
 from xinglin.hub.founding import log_signer
-from xinglin.sdk.access import Access
 from xinglin.sdk.account import Account
 from xinglin.sdk.logbook import Logbook
 from xinglin.sdk.space import Space
@@ -37,15 +36,15 @@ class TurnedHub:
         self.got: list[str] = []
         self.posted: list[Any] = []
 
-    def access(self, name: str, folder: Path) -> Access:
-        """That person's calls over this line."""
+    def session(self, name: str, folder: Path) -> Space:
+        """That person's space over this line."""
         space = self.scene.open.space
         session = Space(Account(space, self.scene.people[name], folder), quiet=True, clock=self.scene.open.clock)
         session.client.close()
         session.client = self  # type: ignore[assignment]
         session.log = Logbook(space, self)
         session.approvals = ApprovalRecord(session.log.record)
-        return Access(session)
+        return session
 
     def close(self) -> None:
         """Nothing to close."""

@@ -69,21 +69,16 @@ class EthicsCalls(SeatCalls):
     def motion(self, motion: str) -> Reviewed:
         """A motion of a committee of this member's; raises ``NotThere`` for any other."""
         with self.lines.space(self.seat.folder) as space:
-            access, me = Access(space), space.account.did
-            try:
-                view = access.motion(motion)
-            except Refused as refused:
-                if refused.status != 404:
-                    raise
-                raise NotThere("No such motion is put to a committee of yours.", remedy="See the inbox.") from None
-            application = _one(access, view.content.application)
+            me, none = space.account.did, "No such motion is put to a committee of yours."
+            view = _held(lambda: Access(space).motion(motion), is_digest(motion), none)
+            application = _one(space, view.content.application)
             charter = space.approvals.charters[view.content.committee].charter
             return Reviewed(view, application, charter, dict(space.names()), me, me in charter.chairs)
 
-    def vote(self, motion: str, choice: str, reason: str) -> MotionView:
-        """Vote once, blind."""
+    def vote(self, motion: str, choice: str, reason: str, read: str) -> MotionView:
+        """Vote once, blind, on the form (digest) that was read."""
         with self.lines.space(self.seat.folder) as space:
-            return Access(space).vote(motion, choice, reason)
+            return Access(space).vote(motion, choice, reason, read=read)
 
     def recuse(self, motion: str) -> MotionView:
         """Say that an interest keeps this member from voting."""
@@ -95,10 +90,10 @@ class EthicsCalls(SeatCalls):
         with self.lines.space(self.seat.folder) as space:
             return Access(space).resolve(motion, words)
 
-    def put(self, application: str, committee: str, conditions: Sequence[str], days: float) -> MotionView:
-        """As a chair: put an application to the vote."""
+    def put(self, application: str, committee: str, conditions: Sequence[str], days: float, read: str) -> MotionView:
+        """As a chair: put an application to the vote, with the form (digest) that was read."""
         with self.lines.space(self.seat.folder) as space:
-            return Access(space).put(application, committee, conditions=conditions, vote_days=days)
+            return Access(space).put(application, committee, conditions=conditions, vote_days=days, read=read)
 
     def ask(self, application: str, text: str) -> ApplicationView:
         """Ask the applicant something; the clock stands until the answer."""

@@ -120,7 +120,7 @@ def put(visit: Visit, form: Form, application: str) -> Done:
     if not 1 <= days <= VOTE_DAYS_MOST:
         raise BadField("days", "The vote is open for 1 to 90 days.", remedy="Choose a number of days.")
     conditions = [line.strip() for line in form.text("conditions").split("\n") if line.strip()]
-    view = visit.calls.put(application, form.needed("committee"), conditions, float(days))
+    view = visit.calls.put(application, form.needed("committee"), conditions, float(days), form.needed("shown"))
     return Done(
         f"/motions/{segment(view.motion)}", visit.words.text("Put to the vote, word for word as the approval will say.")
     )
@@ -175,14 +175,14 @@ def motion_page(visit: Visit, motion: str) -> Page:
 
 @act("/motions/{motion:str}/vote", roles=ETHICS, fresh_s=FRESH_S)
 def vote(visit: Visit, form: Form, motion: str) -> Done:
-    """Vote once, blind."""
+    """Vote once, blind, on the form that was read."""
     choice = form.needed("choice")
     if choice not in CHOICES:
         raise BadField("choice", "That is no choice.", remedy="Approve, reject or abstain.")
     visit.calls.motion(motion)  # of a committee of this member's, or it is not there
-    visit.calls.vote(motion, choice, form.text("words"))
+    visit.calls.vote(motion, choice, form.text("words"), form.needed("shown"))
     said = visit.words.text("Your vote is in, sealed. Votes are opened when all are in, or when the vote closes.")
-    return Done("/inbox" if form.text("next") == "inbox" else f"/motions/{segment(motion)}", said)
+    return Done(f"/motions/{segment(motion)}", said)
 
 
 @act("/motions/{motion:str}/recuse", roles=ETHICS)
