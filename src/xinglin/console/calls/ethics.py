@@ -69,9 +69,14 @@ class EthicsCalls(SeatCalls):
     def motion(self, motion: str) -> Reviewed:
         """A motion of a committee of this member's; raises ``NotThere`` for any other."""
         with self.lines.space(self.seat.folder) as space:
-            me, none = space.account.did, "No such motion is put to a committee of yours."
-            view = _held(lambda: Access(space).motion(motion), is_digest(motion), none)
-            application = _one(space, view.content.application)
+            access, me = Access(space), space.account.did
+            try:
+                view = access.motion(motion)
+            except Refused as refused:
+                if refused.status != 404:
+                    raise
+                raise NotThere("No such motion is put to a committee of yours.", remedy="See the inbox.") from None
+            application = _one(access, view.content.application)
             charter = space.approvals.charters[view.content.committee].charter
             return Reviewed(view, application, charter, dict(space.names()), me, me in charter.chairs)
 
