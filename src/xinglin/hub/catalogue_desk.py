@@ -56,12 +56,8 @@ class CatalogueDesk:
 
     def _warm(self) -> SearchIndex:
         if self._index is None:
-            kept = tuple(self.store.entries())
-            self._index = SearchIndex(kept)
-            if not kept:  # published before there was a catalogue; beside others' entries, none means refused ones
-                for provider, descriptions in self._published.rows():
-                    found = self._published.read(provider, descriptions)
-                    self._put(self._index, provider, self._entries(provider, found, {}))
+            # Of entries alone: a description does not say that its listing was refused, or who may know of it.
+            self._index = SearchIndex(tuple(self.store.entries()))
         return self._index
 
     def publish(

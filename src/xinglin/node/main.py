@@ -136,6 +136,11 @@ class Dispatch:
         self._node.evidence.resubmit(self._node.agreements.withheld())
         self._node.breaches.resend()
         self._node.desk.budgets.tell(self._node.tables.published)
+        try:
+            told = Listings(self._node.folder, self._node.tables, self._node.house).publication()
+            self._node.outbox.told(told)
+        except XinglinError as error:
+            log.warning("the hub is not told what is published: %s", error.code)
 
     def trusted(self) -> None:
         """A checkpoint is trusted: what waited for the log is looked at again, and at first what a stop left open."""

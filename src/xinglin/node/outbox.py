@@ -5,7 +5,16 @@ from __future__ import annotations
 from xinglin.kernel.verdict import Reason
 from xinglin.node.channel import Channel
 from xinglin.wire.budgets import BudgetReport
-from xinglin.wire.channel import RunAdmitted, RunMessage, RunRefused, RunReleased, RunStopped, RunWaiting
+from xinglin.wire.channel import (
+    Published,
+    Report,
+    RunAdmitted,
+    RunMessage,
+    RunRefused,
+    RunReleased,
+    RunStopped,
+    RunWaiting,
+)
 
 
 class Outbox:
@@ -38,8 +47,8 @@ class Outbox:
         """The node waits, and goes on by itself."""
         self._put(RunWaiting(run, reason, words))
 
-    def told(self, report: BudgetReport) -> None:
-        """How a budget of privacy stands."""
+    def told(self, report: BudgetReport | Published) -> None:
+        """How a budget of privacy stands, or what the hospital publishes and who may know of it."""
         self._put(report)
 
     async def taken(self) -> None:
@@ -47,8 +56,6 @@ class Outbox:
         if self.channel is not None:
             await self.channel.taken()
 
-    def _put(
-        self, report: RunAdmitted | RunRefused | RunMessage | RunReleased | RunStopped | RunWaiting | BudgetReport
-    ) -> None:
+    def _put(self, report: Report) -> None:
         if self.channel is not None:
             self.channel.report(report)

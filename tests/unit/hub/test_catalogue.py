@@ -174,20 +174,27 @@ def test_a_foreign_catalog_speaks_for_nobody_else() -> None:
     assert found is not None and found.policy is None
 
 
-def test_what_was_published_before_there_was_a_catalogue_is_in_it() -> None:
-    published = [("did:web:h", msgspec.json.encode((described("a", "did:web:h"),)))]
-    home = CatalogueDesk(MemoryCatalogueStore(), lambda: 1, str, "https://hub.example", Publications(lambda: published))
-    assert [one.name for one in home.visible("did:web:any")] == ["a"]
-
-
-def test_a_start_shows_nothing_whose_listing_was_refused() -> None:
-    published = [(did, msgspec.json.encode((described(did[-1], did),))) for did in ("did:web:h", "did:web:i")]
+@pytest.mark.parametrize("others", [(), ("did:web:i",)])
+def test_a_start_shows_nothing_whose_listing_was_refused(others: tuple[str, ...]) -> None:
+    bad = Policy(permissions=(Permission("statistics", (Constraint("moonPhase", "eq", "full"),)),))
+    said = (Listing("h", policy=bad, restricted=True, audience=("did:web:bob",)),)
+    published = [("did:web:h", msgspec.json.encode((described("h", "did:web:h"),)))]
     store = MemoryCatalogueStore()
-    before = CatalogueDesk(store, lambda: 1, str, "https://hub.example", Publications(lambda: published))
-    assert before.publish("did:web:h", (described("h", "did:web:h"),), ()) == ()
-    before.put("did:web:i", ())  # as after its one listing was refused
-    again = CatalogueDesk(store, lambda: 1, str, "https://hub.example", Publications(lambda: published))
-    assert [one.name for one in again.visible("did:web:any")] == ["h"]
+
+    def started() -> CatalogueDesk:
+        return CatalogueDesk(store, lambda: 1, str, "https://hub.example", Publications(lambda: published))
+
+    before = started()
+    assert before.publish("did:web:h", (described("h", "did:web:h"),), said) == ("h",)
+    for did in others:
+        before.publish(did, (described("i", did),), ())
+    for start in range(2):
+        again = started()
+        again.warm()
+        assert [one.name for one in again.visible("did:web:any")] == ["i" for _ in others], start
+        assert again.told()("h", "did:web:any") == {} and again.listings(published, "did:web:any") == []
+    lost = CatalogueDesk(MemoryCatalogueStore(), lambda: 1, str, "https://hub.example", Publications(lambda: published))
+    assert lost.visible("did:web:any") == (), "the hospital says it again, with who may know of it"
 
 
 def test_a_source_state_has_what_members_are_told() -> None:

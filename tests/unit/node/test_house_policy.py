@@ -18,7 +18,7 @@ from xinglin.cli.app import app
 from xinglin.kernel.codec import decode_json
 from xinglin.node.decisions import NodeDecisions
 from xinglin.node.desk import answer_at_desk
-from xinglin.node.listings import Listings
+from xinglin.node.listings import LISTINGS_FILE, Listings
 from xinglin.node.policy_desk import answer_about_policy
 from xinglin.stores.desk import serve_desk
 from xinglin.terms.policy import Constraint, Duty, Permission, Policy, Prohibition
@@ -135,6 +135,20 @@ async def test_what_the_hospital_lists_is_tightened(hub: HostileHub) -> None:
     finally:
         adopt(one, None)
     assert published(listings) == RESEARCH
+
+
+async def test_a_hub_that_begins_anew_is_told_what_is_listed(hub: HostileHub) -> None:
+    at = hub.hospitals["b"]
+    listings = Listings(at.folder, at.node.tables, at.node.house)
+    listings.keep(Listing("cardiology", policy=RESEARCH, restricted=True))
+    sent = len(at.channel.of(Published))
+    at.dispatch.new_hub()
+    assert at.channel.of(Published)[sent:] == [listings.publication()]
+    whole = (at.folder / LISTINGS_FILE).read_bytes()
+    (at.folder / LISTINGS_FILE).write_bytes(whole[:-1])
+    at.dispatch.new_hub()  # the line to the hub goes on
+    assert len(at.channel.of(Published)) == sent + 1
+    (at.folder / LISTINGS_FILE).write_bytes(whole)
 
 
 def published(listings: Listings) -> Policy | None:
