@@ -39,13 +39,22 @@ def test_a_committee_decides_by_keyboard_alone(space: ConsoleSpace, page_as: Pag
     for who in MEMBERS:
         member = page_as(who)
         focus_item(member, title)
-        member.keyboard.press("a")
+        assert not member.query_selector_all(".item form"), "a vote is on what was read: the inbox leads there"
+        member.keyboard.press("Enter")
+        member.wait_for_url(f"**/motions/{motion}")
+        assert "Publish within a year." in member.inner_text("main")
+        tab_to(member, "button[value=approve]")
+        member.keyboard.press("Enter")
         member.wait_for_selector(".said")
+        member.goto("/inbox")
         assert title not in [one.inner_text() for one in member.query_selector_all(".item h2")] or who == MEMBERS[-1]
 
     chair.goto("/inbox")
     focus_item(chair, title)
-    chair.keyboard.press("a")
+    chair.keyboard.press("Enter")
+    chair.wait_for_url(f"**/motions/{motion}")
+    tab_to(chair, "form[action$='/resolve'] button")
+    chair.keyboard.press("Enter")
     chair.wait_for_url("**/approvals/**")
     assert "Publish within a year." in chair.inner_text("main")
     decided = access.application(applied).application

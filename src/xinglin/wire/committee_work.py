@@ -11,6 +11,7 @@ import msgspec
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
+from xinglin.wire.spelled import DigestOrNone, Name
 
 COMMITTEE_PAGE = Limit("applications of a committee's page", 1_000, "applications")
 VOTE, COUNT, PUT = "vote", "count", "put"
@@ -25,7 +26,7 @@ class CommitteeLine(msgspec.Struct, frozen=True):
     and ``due`` (0: no date) are that one's then. ``verdict`` and ``reasons``: what the machine found in the form.
     """
 
-    application: str
+    application: Name
     title: str
     applicant: str
     state: str
@@ -33,7 +34,7 @@ class CommitteeLine(msgspec.Struct, frozen=True):
     due: Instant = 0
     summary: str = ""
     task: str = ""
-    motion: str = ""
+    motion: DigestOrNone = ""
     waiting: str = ""
     waiting_zh: str = ""
     verdict: str = ""

@@ -9,6 +9,7 @@ import msgspec
 
 from xinglin.kernel.instants import Instant
 from xinglin.kernel.limits import Limit
+from xinglin.wire.spelled import Name, NameOrNone
 
 STUDIES_PAGE = Limit("studies of a page", 1_000, "studies")
 STATES = ("applied", "asked", "approved", "refused", "offered", "in-force", "withdrawn", "ended")
@@ -23,10 +24,10 @@ class StudyLine(msgspec.Struct, frozen=True):
     sentence, both languages. ``asked``, ``offered``, ``active``: how many hospitals. ``questions``: open ones.
     """
 
-    study: str
+    study: Name
     state: str
     title: str = ""
-    application: str = ""
+    application: NameOrNone = ""
     data_set: str = ""
     owner: str = ""
     since: Instant = 0

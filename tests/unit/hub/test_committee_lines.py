@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.unit.hub.review_scene import VOTERS, Scene
@@ -12,8 +13,10 @@ from tests.unit.hub.review_scene import VOTERS, Scene
 from xinglin.access.application import Submit
 from xinglin.hub.committee_lines import committee_page
 from xinglin.kernel.errors import LimitExceeded
+from xinglin.terms.request import is_digest, is_name
 from xinglin.testing.open_hub import OpenHub
 from xinglin.wire.committee_work import COMMITTEE_PAGE, COUNT, PUT, VOTE
+from xinglin.wire.spelled import DigestOrNone, Name, NameOrNone
 
 
 @pytest.fixture
@@ -75,3 +78,35 @@ async def test_pages_words_and_states_are_found_at_the_hub(scene: Scene) -> None
     assert committee_page(scene.desk, me, states=("WITHDRAWN",)).total == 0
     with pytest.raises(LimitExceeded):
         committee_page(scene.desk, me, most=COMMITTEE_PAGE.value + 1)
+
+
+DIGEST = "sha256:" + "0a" * 32
+SPELLINGS = (
+    "a",
+    "a.b_c:d-1",
+    "A" * 128,
+    "A" * 129,
+    DIGEST,
+    DIGEST + "\n",
+    DIGEST[:-1],
+    "a\n",
+    ".a",
+    "a/b",
+    "a?",
+    "心",
+    "",
+)
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_ids_of_lines_are_spelled_as_those_of_signed_documents(text: str) -> None:
+    def taken(kind: object) -> bool:
+        try:
+            msgspec.json.decode(msgspec.json.encode(text), type=kind)
+        except msgspec.ValidationError:
+            return False
+        return True
+
+    assert taken(Name) == is_name(text)
+    assert taken(NameOrNone) == (is_name(text) or not text)
+    assert taken(DigestOrNone) == (is_digest(text) or not text)

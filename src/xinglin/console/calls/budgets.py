@@ -121,12 +121,14 @@ class StudyBudgetCalls:
 
     def studies(self, also: str = "") -> tuple[tuple[str, str], ...]:
         """The newest studies of this account with their data set, and the one with the id ``also``."""
+        from xinglin.console.calls.researcher_studies import line_of
         from xinglin.sdk.access import Access
 
         with self._lines.space(self._folder) as space:
             found = Access(space).studies(most=NEWEST_STUDIES).lines
             if also and also not in {one.study for one in found}:
-                found += tuple(one for one in Access(space).studies(also, most=2).lines if one.study == also)
+                asked = line_of(space, also)
+                found += (asked,) if asked is not None else ()
         return tuple((one.study, one.data_set) for one in found if one.active)
 
     def of(self, study: str) -> tuple[StudyBudget, ...]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 
 from xinglin.access.approval import Resolution
-from xinglin.access.committee import Charter
+from xinglin.access.committee import Charter, conflict
 from xinglin.access.register import PermitEntry
 from xinglin.console.addresses import segment
-from xinglin.console.calls.seat_calls import Hit, Item, ItemAct, Pulse, SeatCalls
+from xinglin.console.calls.seat_calls import Hit, Item, Pulse, SeatCalls
 from xinglin.console.errors import NotThere
 from xinglin.sdk.access import Access
 from xinglin.sdk.errors import Refused
+from xinglin.sdk.space import Space
+from xinglin.terms.request import is_digest, is_name
 from xinglin.wire.access import ApplicationView, EndingDone, MotionView, Resolved
 from xinglin.wire.committee_work import COUNT, PUT, CommitteeLine, CommitteePage
 from xinglin.words import N_
 
 VOTE_ITEM, COUNT_ITEM, PUT_ITEM = "item.vote", "item.count", "item.put"
 INBOX_MOST = 50
+T = TypeVar("T")
 
 
 class Reviewed(msgspec.Struct, frozen=True):
@@ -61,7 +66,7 @@ class EthicsCalls(SeatCalls):
         """One application, the committees that this member chairs and may put it to, and names; ``NotThere``."""
         with self.lines.space(self.seat.folder) as space:
             access, me = Access(space), space.account.did
-            view = _one(access, application)
+            view = _one(space, application)
             asked = view.application.form.committees
             mine = tuple(one for one in access.committees() if me in one.chairs and one.id in asked)
             return view, mine, dict(space.names())
@@ -69,14 +74,9 @@ class EthicsCalls(SeatCalls):
     def motion(self, motion: str) -> Reviewed:
         """A motion of a committee of this member's; raises ``NotThere`` for any other."""
         with self.lines.space(self.seat.folder) as space:
-            access, me = Access(space), space.account.did
-            try:
-                view = access.motion(motion)
-            except Refused as refused:
-                if refused.status != 404:
-                    raise
-                raise NotThere("No such motion is put to a committee of yours.", remedy="See the inbox.") from None
-            application = _one(access, view.content.application)
+            me, none = space.account.did, "No such motion is put to a committee of yours."
+            view = _held(lambda: Access(space).motion(motion), is_digest(motion), none)
+            application = _one(space, view.content.application)
             charter = space.approvals.charters[view.content.committee].charter
             return Reviewed(view, application, charter, dict(space.names()), me, me in charter.chairs)
 
@@ -124,28 +124,43 @@ class EthicsCalls(SeatCalls):
 
 
 def _item(one: CommitteeLine, who: str) -> Item:
-    path = f"/motions/{segment(one.motion)}"
+    """A line leads to its page: title, summary and verdict are the hub's word, and a vote is on what was read there."""
     if one.task == PUT:
         path = f"/applications/{segment(one.application)}"
         return Item(one.application, PUT_ITEM, one.title, path, who=who, since=one.since, due=one.due)
+    path = f"/motions/{segment(one.motion)}"
     if one.task == COUNT:
-        count = ItemAct(N_("Count and sign"), f"{path}/resolve", "a", "primary")
-        return Item(one.motion, COUNT_ITEM, one.title, path, who=who, since=one.since, acts=(count,))
-    acts = (
-        ItemAct(N_("Approve"), f"{path}/vote", "a", "primary", fields={"choice": "approve", "next": "inbox"}),
-        ItemAct(N_("Reject"), f"{path}/vote", "r", "danger", N_("Why (the committee reads it)"), {"choice": "reject"}),
-    )
+        return Item(one.motion, COUNT_ITEM, one.title, path, who=who, since=one.since)
     reasons = tuple(dict.fromkeys(reason.words for reason in one.reasons))
-    return Item(
-        one.motion, VOTE_ITEM, one.title, path, one.summary, who, one.since, one.due, one.verdict, reasons, acts,
-    )  # fmt: skip
+    return Item(one.motion, VOTE_ITEM, one.title, path, one.summary, who, one.since, one.due, one.verdict, reasons)
 
 
-def _one(access: Access, application: str) -> ApplicationView:
-    """An application before a committee of this member's: another part, as a hospital's person, opens none."""
-    if not any(one.application == application for one in access.committee_page(application, most=1).lines):
-        raise NotThere("No such application is before a committee of yours.", remedy="See the inbox.")
-    return access.application(application)
+def _one(space: Space, application: str) -> ApplicationView:
+    """An application before a committee of this member's, as its form and the log's charters say.
+
+    Another part, as a hospital's person, opens none; nor does a committee's membership where an interest is known.
+    """
+    none = "No such application is before a committee of yours."
+    view = _held(lambda: Access(space).application(application), is_name(application), none)
+    space.log.refresh()  # a committee may be newer than this copy of the log
+    form, me, directory = view.application.form, space.account.did, space.log.record.directory
+    seats = [space.approvals.charter(name) for name in form.committees]
+    named = [one.did for one in form.people.members]
+    member = any(seat is not None and me in seat.charter.members for seat in seats)
+    if not member or conflict(me, form.people.institution, named, directory) is not None:
+        raise NotThere(none, remedy="See the inbox.")
+    return view
+
+
+def _held(ask: Callable[[], T], spelled: bool, none: str) -> T:
+    """What the hub holds under an id of the right spelling; ``NotThere`` where it holds nothing."""
+    try:
+        if spelled:
+            return ask()
+    except Refused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+    raise NotThere(none, remedy="See the inbox.")
 
 
 def _pulse(calls: SeatCalls) -> Pulse:

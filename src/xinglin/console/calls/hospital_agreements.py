@@ -94,11 +94,8 @@ class AgreementCalls:
         return tuple(hits[:most])
 
     def title(self, one: dict[str, Any]) -> str:
-        """What an agreement is called: by its application, else by the hub's public register, else its id."""
-        application = one.get("application")
-        if isinstance(application, dict):
-            return str(application["study"]["title"])
-        return self.titles().get(str(one["study"]), str(one["study"]))
+        """What an agreement is called: as its papers say, else by the hub's public register, else its study's id."""
+        return signed_title(one) or self.titles().get(str(one["study"]), str(one["study"]))
 
     def titles(self) -> dict[str, str]:
         """Study to title, as the public register has them now; nothing while the hub cannot be reached."""
@@ -144,6 +141,7 @@ class AgreementCalls:
         return self.one(last["id"]) if last is not None else None
 
     def _item(self, one: dict[str, Any]) -> Item:
+        """An offer in the words of its signed papers alone: it is countersigned by one press."""
         verdict, reasons = _verdict(one["explained"])
         path = f"/agreements/{segment(one['id'])}"
         acts = (
@@ -151,10 +149,16 @@ class AgreementCalls:
             ItemAct(N_("Refuse"), f"{path}/refuse", "r", "danger", N_("Why (the asker reads it)")),
         )
         return Item(
-            one["id"], OFFER, one["title"] or self.title(one), path, f"{one['data_set']} · {one['grade']}",
+            one["id"], OFFER, one["title"] or str(one["study"]), path, f"{one['data_set']} · {one['grade']}",
             one["consumer"],
             one.get("since", 0), 0, verdict, reasons, acts,
         )  # fmt: skip
+
+
+def signed_title(one: Mapping[str, Any]) -> str:
+    """The study's title in the application that an agreement names; empty where it names none."""
+    application = one.get("application")
+    return str(application["study"]["title"]) if isinstance(application, dict) else ""
 
 
 def _verdict(found: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

@@ -110,9 +110,17 @@ class StudyCalls:
 
     def inbox(self) -> tuple[Item, ...]:
         """Questions to answer, decisions to act on, studies newly in force, offers that were refused, drafts."""
+        from xinglin.sdk.titles import titles
+
         found = self.page(states=("asked", "approved", "in-force"), most=INBOX_STUDIES).lines
+        with self._lines.space(self._seat.folder) as space:
+            mine = titles(space.account)
         now = self._lines.clock()
-        items = [_item(one) for one in found if one.state != "in-force" or now - one.changed < _SOON_MS]
+        items = [
+            _item(one, mine.get(one.study, ""))
+            for one in found
+            if one.state != "in-force" or now - one.changed < _SOON_MS
+        ]
         items.sort(key=lambda one: (not one.due, one.due, -one.since))
         drafts = [
             Item(
@@ -255,12 +263,10 @@ class StudyCalls:
     # --- inside --------------------------------------------------------------------------------------
 
     def _line(self, space: Space, study: str) -> StudyLine:
-        from xinglin.sdk.access import Access
-
-        found = [one for one in Access(space).studies(study, most=2).lines if one.study == study]
-        if not found:
+        found = line_of(space, study)
+        if found is None:
             raise NotThere("There is no such study of yours.", remedy="See your studies.")
-        return _titled(space, tuple(found))[0]
+        return _titled(space, (found,))[0]
 
     def _applied(self, space: Space, study: str) -> str:
         application = self._line(space, study).application
@@ -288,6 +294,15 @@ class StudyCalls:
                 self._asked[run] = (plan.study, RunLine(run, plan.algorithm, request.issued))
         mine = [line for of, line in self._asked.values() if of == study]
         return tuple(sorted(mine, key=lambda one: -one.at)[:RUNS_SHOWN])
+
+
+def line_of(space: Space, study: str) -> StudyLine | None:
+    """The line of a study of this account's by its id; the hub finds others too, whose titles hold that id."""
+    from xinglin.sdk.access import Access
+    from xinglin.wire.studies import STUDIES_PAGE
+
+    found = Access(space).studies(study, most=STUDIES_PAGE.value).lines
+    return next((one for one in found if one.study == study), None)
 
 
 def _titled(space: Space, lines: tuple[StudyLine, ...]) -> tuple[StudyLine, ...]:
@@ -329,11 +344,13 @@ def _agreements(space: Space, study: str) -> tuple[AgreementLine, ...]:
     return tuple(sorted(shown, key=lambda one: one.hospital))
 
 
-def _item(line: StudyLine) -> Item:
+def _item(line: StudyLine, mine: str) -> Item:
+    """A line as an item; ``mine``: the study's title in this account's own words, empty where it is the hub's alone."""
     path = f"/studies/{segment(line.study)}"
     if line.state == "asked":
         return Item(line.application, ANSWER, line.title, f"{path}#questions", since=line.since, due=line.due)
     if line.state == "approved":
-        offer = ItemAct(N_("Offer agreements"), f"{path}/offer", "a", "primary")
-        return Item(line.application, OFFER, line.title, path, since=line.since, acts=(offer,))
+        # A deed stands under a title of this account's own: under the hub's there is the way to the study alone.
+        acts = (ItemAct(N_("Offer agreements"), f"{path}/offer", "a", "primary"),) if mine else ()
+        return Item(line.application, OFFER, mine or line.title, path, since=line.since, acts=acts)
     return Item(line.study, IN_FORCE, line.title, path, since=line.changed)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xinglin.console.addresses import segment
-from xinglin.console.calls.hospital_agreements import countersigned
+from xinglin.console.calls.hospital_agreements import countersigned, signed_title
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
@@ -62,7 +62,8 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
     offered = one["state"] in _WAITS_FOR_US
     owner = visit.seat.label if offered and visit.seat else ""
     explained = visit.calls.agreements.explain(agreement) if offered else None
-    title = visit.calls.agreements.title(one)
+    # What is countersigned is called as its papers say, and never by a name of the hub's.
+    title = (signed_title(one) or one["study"]) if offered else visit.calls.agreements.title(one)
     short = agreement.removeprefix("sha256:")[:12]
     return Page(
         "agreements/agreement.html",
