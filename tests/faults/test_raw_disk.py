@@ -14,6 +14,8 @@ from tests.unit.stores_raw.kit import noise, open_store
 
 from xinglin.intake.errors import NotKept
 from xinglin.intake.ports import Kept
+from xinglin.stores.raw_errors import RawUnavailable
+from xinglin.stores.raw_keys import KeyTable
 from xinglin.stores.raw_model import RawSettings
 from xinglin.stores.raw_store import RawFolder
 from xinglin.testing.raw_contract import received
@@ -47,6 +49,27 @@ async def keep_many(store: RawFolder, count: int, size_bytes: int) -> tuple[list
     kept = [each for each in outcomes if isinstance(each, Kept)]
     assert all(isinstance(each, Kept | NotKept) for each in outcomes), outcomes
     return kept, count - len(kept)
+
+
+async def test_what_could_not_be_discarded_is_found_before_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path / "raw")
+    body = noise(200_000)
+    first = await store.keep(received(body))
+
+    def away(*_: object) -> None:
+        raise RawUnavailable("The table of keys does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(KeyTable, "destroy", away)
+        again = await store.keep(received(body))  # a second object of the same bytes, needed by nobody
+    assert again.known and again.sequence == first.sequence
+    assert [finding.code for finding in store.fsck().findings] == ["raw.orphan_object"]
+    assert all(finding.repaired for finding in store.fsck(repair=True).findings)
+    assert store.fsck().findings == ()
+    check_whole(store, [first])
+    store.close()
 
 
 @pytest.mark.parametrize("size_bytes", [3_000, 200_000])

@@ -268,12 +268,12 @@ class _Check:
         if known is not None and not self._sound(known):
             self._say("raw.orphan_object", object_name(key_id), f"It holds object {known.sequence}, which is damaged.")
             return
-        self._say("raw.orphan_object", object_name(key_id), "An object without a record.", self._repair)
-        if not self._repair:
-            return
-        outcome = self._writer.commit([Unit([_item(key_id, about)])])[0]
-        if isinstance(outcome, RawErased) or (isinstance(outcome, list) and outcome[0].known):
+        outcome = self._writer.commit([Unit([_item(key_id, about)])])[0] if self._repair else None
+        needless = isinstance(outcome, RawErased) or (isinstance(outcome, list) and outcome[0].known)
+        if needless:
             parts.large.discard(key_id)
+        mended = needless or isinstance(outcome, list)
+        self._say("raw.orphan_object", object_name(key_id), "An object without a record.", mended)
 
     def _keys(self, keys: set[int]) -> None:
         parts = self._parts

@@ -229,10 +229,10 @@ class RawFolder(RawReader):
     def _discard(self, items: Sequence[Item]) -> None:
         for item in items:
             # A crash or failure here leaves an object without a record, which the check finds.
-            with contextlib.suppress(OSError, RawUnavailable):
-                if item.large:
+            if item.large:
+                with contextlib.suppress(OSError, RawUnavailable):
                     self._parts.large.discard(item.large)
-                    self._parts.large.settled(item.large)
+                self._parts.large.settled(item.large)
 
 
 def _bytes_up_to(size_bytes: int, received: Sequence[Received]) -> int:
