@@ -50,7 +50,7 @@ class PublicCalls(SeatCalls):
     def space_name(self) -> str:
         """What the space is called; raises ``NotThere`` for a console without a seat."""
         if self.seat is NOBODY:
-            raise NotThere("This console belongs to no space yet.", remedy="Give it a seat: xinglin console seat.")
+            raise NotThere("This console belongs to no space yet.", remedy="Give it a seat: xinglin console seats add.")
         return self.lines.card(self.seat.folder).name
 
     def register(self) -> tuple[PermitEntry, ...]:

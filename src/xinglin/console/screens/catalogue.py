@@ -242,7 +242,7 @@ def _page(
     )
     same = Same(
         python=in_python("Catalogue(space).entry({})\nspace.twin({})", entry.entry_id, entry.name),
-        cli=in_shell("xinglin catalogue entry {}", entry.entry_id),
+        cli=in_shell("xinglin catalogue dcat {}", entry.entry_id),
     )
     return Page(
         template, title=entry.title, values=values, crumbs=(Step(_("Catalogue"), "/catalogue"),), head=head, rail=rail,

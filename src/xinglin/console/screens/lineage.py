@@ -68,9 +68,7 @@ def _study(visit: Visit) -> Page:
     return Page(
         "lineage/study.html", title=_("Where results come from"), values=values, listing=found, wide=True,
         crumbs=(Step(_("Studies"), "/studies"),), css=("screens/catalogue.css", "screens/charts.css"),
-        same=Same(
-            python=in_python("space.log.about({})", study), cli=in_shell("xinglin evidence about {}", study)
-        ),
+        same=Same(python=in_python("space.log.about({})", study)),
     )  # fmt: skip
 
 

@@ -160,7 +160,6 @@ def applications(visit: Visit) -> Page:
         title=_("Applications"),
         values={"found": found, "caption": _("Applications"), "words_before": ""},
         listing=found,
-        same=Same(cli="xinglin access applications"),
     )
 
 
@@ -248,7 +247,7 @@ def products(visit: Visit) -> Page:
         title=_("Products"),
         values={"found": found, "rows": [row for row in rows if "withdraw" not in row["event"]]},
         listing=found,
-        same=Same(python="xinglin.sdk.products.products(space)", cli="xinglin products"),
+        same=Same(python="xinglin.sdk.products.products(space)", cli="xinglin product list"),
     )
 
 
@@ -270,7 +269,7 @@ def federation(visit: Visit) -> Page:
             "sources": [(calls.book.name(one.participant), one) for one in calls.sources()],
             "negotiations": [_negotiation(one) for one in calls.negotiations()[:100]],
         },
-        same=Same(cli="xinglin hub federate --participant DID --address URL\nxinglin dsp list"),
+        same=Same(cli="xinglin catalogue federate DID URL --folder hub\nxinglin dsp list"),
     )
 
 
