@@ -139,23 +139,24 @@ def sited(hospital: Hospital, **site: str) -> Iterator[None]:
 class Committee:
     """A committee of people of all three hospitals; everything is signed by who has to sign it."""
 
-    def __init__(self, one: One) -> None:
-        self.one, self.hub = one, one.hub
+    def __init__(self, one: One, name: str = "") -> None:
+        self.one, self.hub, name = one, one.hub, name or one.study
         self.people = {name: PrivateKeys.generate() for name in self.hub.names}
-        for name, keys in self.people.items():
-            home = self.hub.hospitals[name].node.keys
-            self.hub.enter(vouch(register(keys, f"{one.study} {name}", (), home.did), home))
+        for hospital, keys in self.people.items():
+            home = self.hub.hospitals[hospital].node.keys
+            self.hub.enter(vouch(register(keys, f"{name} {hospital}", (), home.did), home))
         members = tuple(sorted(keys.did for keys in self.people.values()))
         self.chair, now = self.people["a"], system_clock()
-        self.charter = Charter(one.study, "Committee", members, (self.chair.did,), 3, "half", now)
+        self.charter = Charter(name, "Committee", members, (self.chair.did,), 3, "half", now)
         self._leaf("committee", sign_charter(self.hub.regulator, self.charter), self.hub.regulator)
 
-    def approved(self, **scope: str) -> ApprovalOrder:
+    def approved(self, **scope: Any) -> ApprovalOrder:
         """What the hospitals are handed of an approval that everybody voted for; its notice is in the log."""
         one, now = self.one, system_clock()
         terms = next(iter(one.terms.values()))
-        digests = {"cohort_digest": terms.cohort_digest, "variables_digest": terms.variables_digest, **scope}
-        covered = Scope(one.study, (one.data_set,), purposes=(PURPOSE,), operations=("statistics",), **digests)
+        digests = {"cohort_digest": terms.cohort_digest, "variables_digest": terms.variables_digest}
+        seen = {"purposes": (PURPOSE,), "operations": ("statistics",), **digests, **scope}
+        covered = Scope(one.study, (one.data_set,), **seen)
         motion = Motion(
             self.charter.digest(), "application", "sha256:" + "f" * 64, one.did, one.did, (one.did,), covered,
             now + 365 * DAY_MS, now + DAY_MS, (), now,

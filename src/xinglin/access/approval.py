@@ -164,29 +164,21 @@ def check_chain(notice: Notice, before: Notice | None, before_committee: str, co
     return Denied(tuple(reasons)) if reasons else Allowed()
 
 
-def covers(
-    scope: Scope, *, study: str, data_set: str, cohort_digest: str, variables_digest: str
-) -> Verdict:  # fmt: skip
-    """Whether an approval of this scope covers terms, to the letter: one variable more is another scope."""
-    reasons = []
-    if scope.study != study:
-        reasons.append(Reason("access.other_study", "The approval is for another study.", "Apply for this study."))
-    if data_set not in scope.data_sets:
-        reasons.append(Reason("access.other_data_set", "The data set is not approved.", "Have it amended."))
-    if scope.cohort_digest != cohort_digest:
-        reasons.append(Reason("access.other_cohort", "The cohort is not the approved one.", "Use the approved views."))
-    if scope.variables_digest != variables_digest:
-        words = "The variables are not exactly the approved ones."
-        reasons.append(Reason("access.other_variables", words, "Ask for the approved variables, or have them amended."))
-    return Denied(tuple(reasons)) if reasons else Allowed()
-
-
 def approved_policy(operation: str, approval: str) -> Policy:
     """The policy of an agreement that is offered on an approval (digest): its operation, while the approval stands."""
     return Policy((Permission(operation, (Constraint("ethicsApproval", "eq", approval),)),))
 
 
-def approval_facts_of(notice: Notice) -> ApprovalFacts:
-    """What ``decide`` needs of an approval that stands."""
-    scope = notice.scope
-    return ApprovalFacts(scope.study, scope.cohort_digest, scope.variables_digest, notice.expires)
+def approval_facts_of(resolution: Resolution) -> ApprovalFacts:
+    """What ``decide`` needs of an approval: all of its scope, and everybody whom the committee was told of."""
+    motion, scope = resolution.motion, resolution.motion.scope
+    return ApprovalFacts(
+        study=scope.study,
+        data_sets=scope.data_sets,
+        cohort_digest=scope.cohort_digest,
+        variables_digest=scope.variables_digest,
+        purposes=scope.purposes,
+        operations=scope.operations,
+        people=tuple(sorted({motion.applicant, motion.institution, *motion.named})),
+        expires=motion.expires,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from xinglin.contract.agreement import agreement_facts
 from xinglin.contract.breach import Case
 from xinglin.kernel.instants import from_text
 from xinglin.node.autopilot import shown
@@ -43,7 +44,7 @@ async def answer_about_agreements(node: Node, call: DeskCall) -> object:
         return shown(node.autopilot.explain(agreement_id))
     if call.arguments.get("brief"):
         return [
-            _waiting(node, one) if call.arguments.get("explained") else one
+            _approved(node, _waiting(node, one) if call.arguments.get("explained") else one)
             for one in agreements.brief(call.arguments.get("state", ""))
         ]
     return agreements.list()
@@ -58,6 +59,14 @@ def _waiting(node: Node, one: dict[str, object]) -> dict[str, object]:
     application = node.agreements.application_of(node.agreements.offer(agreement_id))
     title = application.study.title if application is not None else ""
     return {**one, "title": title, "explained": shown(node.autopilot.explain(agreement_id))}
+
+
+def _approved(node: Node, one: dict[str, object]) -> dict[str, object]:
+    """An agreement with what the ethics approval of its study says of it; as it is, where the log knows of none."""
+    if not node.approvals.record.known(str(one["study"])):
+        return one
+    told = node.approvals.told(agreement_facts(node.agreements.offer(str(one["id"])), str(one["state"])))
+    return {**one, "approval": msgspec.to_builtins(told)}
 
 
 async def _breach(node: Node, agreement_id: str, given: dict[str, str]) -> object:
@@ -81,7 +90,7 @@ def _one(node: Node, agreement_id: str) -> object:
     application = node.agreements.application_of(node.agreements.offer(agreement_id))
     if application is not None:
         found["application"] = {"digest": application.digest(), **msgspec.to_builtins(application)}
-    return {**found, "cases": [_case(node, one) for one in node.breaches.cases(agreement_id)]}
+    return {**_approved(node, found), "cases": [_case(node, one) for one in node.breaches.cases(agreement_id)]}
 
 
 def _case(node: Node, case: Case) -> dict[str, object]:

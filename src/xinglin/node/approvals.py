@@ -1,13 +1,16 @@
 """Ethics approvals at the node: kept as the committee resolved them, believed as far as the cosigned log bears out.
 
-A study for which the log holds an approval runs only while one stands that covers the agreement to the letter.
+A study for which the log holds an approval runs only while one stands that covers the agreement, what is asked and
+who asks it.
 """
 
 from __future__ import annotations
 
 import logging
 
-from xinglin.access.approval import RESOLUTION, Resolution, approval_facts_of, covers, notice_of, open_approval
+import msgspec
+
+from xinglin.access.approval import RESOLUTION, Resolution, approval_facts_of, notice_of, open_approval
 from xinglin.access.errors import NotThisApproval
 from xinglin.access.register import Logged
 from xinglin.kernel.canonical import sha256_digest
@@ -18,7 +21,9 @@ from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.node.logview import LogView
 from xinglin.stores.access_database import ApprovalDocuments
+from xinglin.terms.approved import approval_covers
 from xinglin.terms.facts import CLOCK_SKEW_MS, AgreementFacts, ApprovalFacts
+from xinglin.terms.request import UseRequest
 from xinglin.trust.envelope import Signed, open_signed
 from xinglin.trust.errors import UnknownParticipant
 from xinglin.wire.approvals import ApprovalRecord
@@ -34,6 +39,13 @@ _WORDS = {
     "replaced": ("The ethics approval of this study was replaced by another.", "Agree on the terms of the new one."),
     "unknown": ("The approval of this study has not reached this hospital.", "Ask the hub to hand it out again."),
 }
+
+
+class ApprovalTold(msgspec.Struct, frozen=True):
+    """Whether an approval of the study, in force or ended, names who asks; and what the one in force does not cover."""
+
+    theirs: bool
+    uncovered: tuple[Reason, ...]
 
 
 class NodeApprovals:
@@ -66,60 +78,70 @@ class NodeApprovals:
         self._documents.keep(digest, motion.scope.study, order.signed, signed.signer)
         log.info("approval %s is kept", digest)
 
-    def facts(self, held: AgreementFacts | None, below: int | None = None) -> ApprovalFacts | None:
-        """The standing approval that covers the agreement, for ``decide``; the one that ends last.
+    def facts(
+        self, held: AgreementFacts | None, request: UseRequest | None, below: int | None = None
+    ) -> ApprovalFacts | None:
+        """The standing approval that covers the agreement and the request, for ``decide``; the one that ends last.
 
-        ``below``: as the log's leaves below this index make it; so in ``names`` and ``faults``.
+        ``request`` None: the agreement alone. ``below``: as the log's leaves below this index make it. So in ``names``
+        and ``faults``.
         """
-        found = self._covering(held, below)
-        return approval_facts_of(found.notice) if found is not None else None
+        return next((facts for _, facts in self._covering(held, request, below)), None)
 
-    def names(self, study: str, below: int | None = None) -> tuple[str, ...]:
-        """Digests of the study's approvals that stand here, verified; with those that they renew."""
-        now = self._clock()
-        held = [one for one in self.record.standing(study, now, below) if self._holds(one)]
-        return tuple(sorted({name for one in held for name in self.record.names(one, now, below)}))
+    def names(
+        self, held: AgreementFacts | None, request: UseRequest | None, below: int | None = None
+    ) -> tuple[str, ...]:
+        """Digests of the approvals that stand here, verified, and cover this use; with those that they renew."""
+        now, found = self._clock(), self._covering(held, request, below)
+        return tuple(sorted({name for one, _ in found for name in self.record.names(one, now, below)}))
 
-    def faults(self, held: AgreementFacts | None, below: int | None = None) -> tuple[Reason, ...]:
-        """Why a study that needs its approval has none here; nothing for a study the log knows no approval of."""
+    def faults(
+        self, held: AgreementFacts | None, request: UseRequest | None, below: int | None = None
+    ) -> tuple[Reason, ...]:
+        """Why a study that needs its approval has none here; nothing for a study the log knows no approval of.
+
+        Of several that stand, what the nearest lacks.
+        """
         known = self.record.known(held.study, below) if held is not None else ()
-        if held is None or not known or self._covering(held, below) is not None:
+        if held is None or not known:
             return ()
-        standing = [one for one in self.record.standing(held.study, self._clock(), below) if self._holds(one)]
-        if standing:
-            verdict = self._covers(standing[0], held)
-            return verdict.reasons if isinstance(verdict, Denied) else ()
+        verdicts = [approval_covers(facts, held, request) for _, facts in self._standing(held.study, below)]
+        if verdicts:
+            return min((v.reasons if isinstance(v, Denied) else () for v in verdicts), key=len)
         state = self.record.state(known[-1], self._clock(), below)
         words, remedy = _WORDS.get(state, _WORDS["unknown"])
         return (Reason(f"access.approval_{state if state in _WORDS else 'unknown'}", words, remedy),)
 
-    def _covering(self, held: AgreementFacts | None, below: int | None = None) -> Logged | None:
+    def told(self, held: AgreementFacts) -> ApprovalTold:
+        """What an officer is told of an agreement whose study the log knows an approval of."""
+        known = (self.record.logged[one] for one in self.record.known(held.study))
+        given = [found for found in map(self._resolved, known) if found is not None]
+        theirs = any(held.consumer in approval_facts_of(one).people for one in given)
+        return ApprovalTold(theirs, self.faults(held, None))
+
+    def _covering(
+        self, held: AgreementFacts | None, request: UseRequest | None, below: int | None
+    ) -> list[tuple[Logged, ApprovalFacts]]:
         if held is None:
-            return None
-        for one in self.record.standing(held.study, self._clock(), below):
-            if not isinstance(self._covers(one, held), Denied) and self._holds(one):
-                return one
-        return None
+            return []
+        return [found for found in self._standing(held.study, below) if approval_covers(found[1], held, request)]
 
-    def _covers(self, logged: Logged, held: AgreementFacts) -> object:
-        return covers(
-            logged.notice.scope,
-            study=held.study,
-            data_set=held.data_set,
-            cohort_digest=held.terms.cohort_digest,
-            variables_digest=held.terms.variables_digest,
-        )
+    def _standing(self, study: str, below: int | None) -> list[tuple[Logged, ApprovalFacts]]:
+        """Approvals of a study that stand and that the votes bear out, the one that ends last first."""
+        standing = [(one, self._resolved(one)) for one in self.record.standing(study, self._clock(), below)]
+        return [(one, approval_facts_of(found)) for one, found in standing if found is not None]
 
-    def _holds(self, logged: Logged) -> bool:
-        """Whether the document behind a notice is here and says the same; verified once for one log index."""
+    def _resolved(self, logged: Logged) -> Resolution | None:
+        """The document behind a notice, where it is here and says the same; verified once for one log index."""
         key = (logged.notice.approval, logged.index)
-        if self._verified.get(key) is None:
+        if key not in self._verified:
             data = self._documents.of_study(logged.notice.scope.study).get(logged.notice.approval)
             if data is None:
-                return False
+                return None
             self._verified[key] = self._opened(logged, data)
         resolution = self._verified[key]
-        return resolution is not None and resolution.made <= self._clock() + CLOCK_SKEW_MS
+        early = resolution is not None and resolution.made > self._clock() + CLOCK_SKEW_MS
+        return None if early else resolution
 
     def _opened(self, logged: Logged, data: bytes) -> Resolution | None:
         seat = self.record.charters[logged.notice.committee]

@@ -127,7 +127,7 @@ class NodeDecider:
         if below is None and agreement is not None:
             left_since = await self._preparations.left_since(use, agreement)
         word = self._preparations.study_word(use.plan.study)
-        approval = self._approvals.facts(held, below)
+        approval = self._approvals.facts(held, use.request, below)
         law = self._law.judge(use, agreement, self._site, word, approval)
         packs = PacksFound()
         if self._packs is not None:
@@ -144,12 +144,13 @@ class NodeDecider:
             roster_keys=_roster_keys(use, directory),
             revoked=self._view.record.revoked_below(below),
             touched=touched,
-            not_admitted=(*refused, *self._approvals.faults(held, below)),
+            not_admitted=refused,
+            unapproved=self._approvals.faults(held, use.request, below),
             law=law.reasons,
             packs=(*packs.reasons, *self._told_otherwise(use, agreement)),
             disclosure_packs=packs.kept,
             approval=approval,
-            ethics_approvals=self._approvals.names(use.plan.study, below),
+            ethics_approvals=self._approvals.names(held, use.request, below),
             algorithm_operation=ALGORITHM_OPERATIONS.get(use.plan.algorithm),
             checkpoint_age_ms=self._view.age_ms,
             protections=PROTECTIONS,

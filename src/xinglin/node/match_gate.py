@@ -75,7 +75,9 @@ async def decide_matching(node: Node, study: str, purpose: str, peers: tuple[str
         words = "This hospital has no agreement in force for the study."
         raise Refused(deny("node.match_not_agreed", words, "Agree first: xinglin node agreements.").reasons)
     asked = purpose or agreement.terms.purposes[0]
-    reasons = [*_standing(node, agreement, peers), *_use(node, agreement, asked, peers)]
+    approvals = node.approvals.names(held[1], None)
+    reasons = [*_standing(node, agreement, peers), *_use(node, agreement, asked, peers, approvals)]
+    reasons += node.approvals.faults(held[1], None)
     if reasons:
         raise Refused(tuple(dict.fromkeys(reasons)))
     digest, now = agreement.digest(), node.clock()
@@ -106,7 +108,9 @@ def _standing(node: Node, agreement: Agreement, peers: tuple[str, ...]) -> list[
     return reasons
 
 
-def _use(node: Node, agreement: Agreement, purpose: str, peers: tuple[str, ...]) -> list[Reason]:
+def _use(
+    node: Node, agreement: Agreement, purpose: str, peers: tuple[str, ...], approvals: tuple[str, ...]
+) -> list[Reason]:
     terms, now, reasons = agreement.terms, node.clock(), list[Reason]()
     if not terms.not_before <= now < terms.expires:
         reasons.append(Reason("terms.agreement_expired", "The agreement is not in force now.", "Renew it."))
@@ -126,7 +130,7 @@ def _use(node: Node, agreement: Agreement, purpose: str, peers: tuple[str, ...])
             "place": site.place or None, "network": site.network or None, "grade": terms.grade,
         }  # fmt: skip
         told = {name: value for name, value in values.items() if value}
-        judged = compile_policy(terms.policy).judge(Asked(OPERATION, told))
+        judged = compile_policy(terms.policy).judge(Asked(OPERATION, {**told, "ethicsApproval": approvals}))
         reasons += judged.reasons if isinstance(judged, Denied) else ()
     return reasons
 

@@ -7,7 +7,8 @@
    an extract is of one hospital, for one workspace, and its k is at least the minimum cell; a synthetic set is of one
    hospital, for the recipient whose mark it carries.
 5. The roster is the one this hospital agreed to be summed with, by keys and by number.
-6. The law packs, fences and pilot that this hospital set up for itself have nothing against it.
+6. Where a committee approved the study, its approval stands and covers the use and who asks; the law packs, fences and
+   pilot that this hospital set up for itself have nothing against it.
 7. The rules are at least the agreed ones, and its disclosure packs at least this hospital's own; answers are left, and
    what was admitted is neither too old nor overtaken by a withdrawal that binds it.
 8. Nothing that this rests on is revoked, and the node's view of the log is fresh.
@@ -22,10 +23,11 @@ from collections.abc import Iterator, Sequence
 
 from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.approved import approval_covers
 from xinglin.terms.asker import asker_reasons
 from xinglin.terms.evaluate import Asked, compile_policy
 from xinglin.terms.extracts import EXTRACT_TIME, check_extract, is_extract
-from xinglin.terms.facts import CHECKPOINT_STALE_MS, RUN_TIME, AgreementFacts, Facts
+from xinglin.terms.facts import CHECKPOINT_STALE_MS, RUN_TIME, Facts
 from xinglin.terms.grades import REMEDIES, REQUIREMENTS, highest, required
 from xinglin.terms.policy import Policy
 from xinglin.terms.policy_facts import judge_policy
@@ -49,6 +51,7 @@ def decide(request: UseRequest, plan: Plan, facts: Facts) -> Verdict:
         *check_extract(request, plan),
         *check_synthetic(request, plan),
         *_policy(policy),
+        *facts.unapproved,
         *facts.law,
         *facts.packs,
         *_roster(request, plan, facts),
@@ -160,7 +163,7 @@ def _columns(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:
         yield from needs.reasons
         return
     for name in needs:
-        if not _fulfilled(name, plan, facts):
+        if not _fulfilled(name, request, plan, facts):
             remedy = REMEDIES.get(name, "Provide it.")
             yield Reason(f"terms.requires_{name}", f"Grade {grade} requires: {REQUIREMENTS[name]}.", remedy)
 
@@ -169,7 +172,7 @@ def _policy(verdict: Verdict) -> tuple[Reason, ...]:
     return verdict.reasons if isinstance(verdict, Denied) else ()
 
 
-def _fulfilled(name: str, plan: Plan, facts: Facts) -> bool:
+def _fulfilled(name: str, request: UseRequest, plan: Plan, facts: Facts) -> bool:
     if name == "authorised_institution":
         return facts.authorised
     if name not in _FROM_FACTS:
@@ -180,22 +183,12 @@ def _fulfilled(name: str, plan: Plan, facts: Facts) -> bool:
     if name == "named_study":
         return held.study == plan.study
     if name == "ethics_approval":
-        return _approved(held, plan, facts)
+        approval = facts.approval
+        return approval is not None and facts.now < approval.expires and bool(approval_covers(approval, held, request))
     if name == "security_assessment":
         return facts.assessment_expires is not None and facts.now < facts.assessment_expires
     # "agreement" and "release_allowance" have rules of their own with better words.
     return True
-
-
-def _approved(held: AgreementFacts, plan: Plan, facts: Facts) -> bool:
-    approval = facts.approval
-    return (
-        approval is not None
-        and approval.study == plan.study
-        and approval.cohort_digest == held.terms.cohort_digest
-        and approval.variables_digest == held.terms.variables_digest
-        and facts.now < approval.expires
-    )
 
 
 def _roster(request: UseRequest, plan: Plan, facts: Facts) -> Iterator[Reason]:

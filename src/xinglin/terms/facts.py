@@ -51,11 +51,18 @@ class AgreementFacts(msgspec.Struct, frozen=True):
 
 
 class ApprovalFacts(msgspec.Struct, frozen=True):
-    """An ethics approval, verified: what it covers and until when."""
+    """An ethics approval, verified: what it covers and until when.
+
+    ``people``: DIDs of the applicant, the responsible institution and the study's members.
+    """
 
     study: str
+    data_sets: tuple[str, ...]
     cohort_digest: str
     variables_digest: str
+    purposes: tuple[str, ...]
+    operations: tuple[str, ...]
+    people: tuple[str, ...]
     expires: Instant
 
 
@@ -81,6 +88,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``noised``: the answer carries proven noise: it is paid from the budget of privacy and takes no exact answer.
 
+    ``unapproved``: why no ethics approval covers the use, of a study that the log knows one of.
+
     ``law``: what this node's law packs, fences and pilot have against the use; ``law_packs`` only where nothing is.
 
     ``packs``: what the hospital's disclosure packs have against the plan; ``disclosure_packs``: names and digests of
@@ -99,6 +108,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     revoked: frozenset[str] = frozenset()
     touched: tuple[TouchedColumn, ...] | None = None
     not_admitted: tuple[Reason, ...] = ()
+    unapproved: tuple[Reason, ...] = ()
     law: tuple[Reason, ...] = ()
     algorithm_operation: str | None = None
     allowance_left: int = 0

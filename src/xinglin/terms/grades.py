@@ -29,14 +29,14 @@ REQUIREMENTS = {
     "proven_noise": "only what was measured with proven noise leaves, paid from the budget of privacy",
     "watermark": "each copy carries the mark of its recipient",
     "named_study": "the use belongs to the one study that is named",
-    "ethics_approval": "an ethics approval covers the study, its cohort and its variables",
+    "ethics_approval": "an ethics approval covers study, data and use, and who asks",
     "security_assessment": "a third party has assessed security",
     "protected_computation": "encrypted computation or an attested enclave",
 }
 """Every requirement with its meaning in words; no other word is known."""
 
 REMEDIES = {
-    "ethics_approval": "Obtain an approval that names this study's cohort and variables, and agree on exactly these.",
+    "ethics_approval": "Obtain an approval of these people, this use and these data, and agree on exactly that.",
     "security_assessment": "Have the hospital assessed by a third party and the report registered there.",
     "protected_computation": "Agree on data of grade L2: no node computes under encryption or in an attested enclave.",
     "output_review": "Have the hospital appoint at least two reviewers: xinglin extract reviewers.",

@@ -89,7 +89,7 @@ REQUIREMENT_WORDS_ZH = {
     "proven_noise": "只有加入可证明噪声的测量结果可以离开,并从隐私预算支付",
     "watermark": "每份副本带有接收方水印",
     "named_study": "用途属于指定的那一项研究",
-    "ethics_approval": "伦理批件覆盖研究、队列与变量",
+    "ethics_approval": "伦理批件覆盖研究、数据、用途与申请人",
     "security_assessment": "第三方安全测评",
     "protected_computation": "密态计算或可证明的机密环境",
 }

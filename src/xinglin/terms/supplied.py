@@ -44,7 +44,7 @@ AT_THE_NODE = {
     "minimumCell": "the signed plan",
     "algorithm": "the plan: its name, and its digest with its parameters",
     "environment": "the hospital's `node.toml`, declared: `node` or `sandbox`, an attested enclave never",
-    "ethicsApproval": "the committee's notice in the log and its signed document",
+    "ethicsApproval": "the committee's notice in the log and its signed document, where they cover this use",
     "consentBasis": "the hospital's word on the study",
     "securityAssessment": "reports registered at the node, signed by hospital or operator, in their time",
     "onwardTransfer": "the recipients: true where one is neither the agreement's consumer nor of its institution",

@@ -151,12 +151,21 @@ def _facts(grade: str, operation: str, terms: AgreedTerms) -> Facts:
         answers_left=200,
         checkpoint_age_ms=500,
         protections=frozenset(REQUIREMENTS) - {*_BY_FACTS, "ethics_approval", "security_assessment"},
-        approval=ApprovalFacts("heart-study", terms.cohort_digest, terms.variables_digest, NOW + HOUR_MS),
+        approval=approval_of(terms),
         assessment_expires=NOW + HOUR_MS,
         place="CN-SH",
         uses_so_far=3,
         output_types=("statistic",),
     )
+
+
+def approval_of(terms: AgreedTerms) -> ApprovalFacts:
+    """An ethics approval of exactly these terms, for the asker and their institution, for an hour."""
+    people = tuple(sorted((ASKER, INSTITUTE)))
+    return ApprovalFacts(
+        "heart-study", ("heart",), terms.cohort_digest, terms.variables_digest, terms.purposes, terms.operations,
+        people, NOW + HOUR_MS,
+    )  # fmt: skip
 
 
 def _fact(**changes: object) -> Callable[[Use], Use]:
@@ -239,7 +248,7 @@ MISSING: dict[str, Callable[[Use], Use]] = {
     "the study is revoked": _fact(revoked=frozenset({"heart-study"})),
     "the node's view of the log is stale": _fact(checkpoint_age_ms=30_001),
     **{f"no {name}: {words}": _without(name) for name, words in REQUIREMENTS.items() if name not in _BY_FACTS},
-    "no ethics_approval: an ethics approval covers the study, its cohort and its variables": _fact(approval=None),
+    "no ethics_approval: an ethics approval covers study, data and use, and who asks": _fact(approval=None),
     "no security_assessment: a third party has assessed security": _fact(assessment_expires=None),
     "policy: its place is not met": _fact(place="DE"),
     "policy: the place is not known": _fact(place=None),

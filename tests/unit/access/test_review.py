@@ -7,7 +7,9 @@ from msgspec.structs import replace
 from tests.unit.access.people import (
     CHARTER,
     FORM,
+    INSTITUTE,
     MOTION,
+    NORTH,
     NOW,
     REGULATOR,
     RESEARCHER,
@@ -26,7 +28,6 @@ from xinglin.access.approval import (
     Resolution,
     approval_facts_of,
     check_chain,
-    covers,
     notice_of,
     open_approval,
     open_end,
@@ -56,6 +57,9 @@ from xinglin.access.review import (
 from xinglin.kernel.canonical import canonical_bytes
 from xinglin.kernel.states import IllegalMove
 from xinglin.kernel.verdict import Allowed, Denied
+from xinglin.terms.agreed import AgreedTerms
+from xinglin.terms.approved import approval_covers
+from xinglin.terms.facts import AgreementFacts
 from xinglin.trust.envelope import sign
 from xinglin.trust.errors import BadSignature, CannotUnseal, WrongContext
 from xinglin.trust.sealing import unseal
@@ -256,7 +260,7 @@ def test_a_vote_twice_or_without_a_right_to_it_counts_once_or_not() -> None:
 def test_an_approval_opens_wherever_the_charter_is_known() -> None:
     made, signed = resolution()
     assert open_approval(signed, CHARTER, KNOWN) == made
-    facts = approval_facts_of(notice_of(made))
+    facts = approval_facts_of(made)
     assert (facts.study, facts.cohort_digest, facts.variables_digest) == (
         FORM.study,
         TERMS.cohort_digest,
@@ -303,25 +307,25 @@ def test_all_votes_in_make_a_resolution_before_the_vote_closes() -> None:
     assert open_approval(sign_resolution(CHAIR, made), CHARTER, KNOWN) == made
 
 
-def test_one_variable_too_wide_is_not_covered() -> None:
-    scope, wide = MOTION.scope, replace(TERMS, variables=(*TERMS.variables, "cardiac.thal"))
+def test_an_approval_binds_all_of_its_scope_and_names_everybody_of_the_study() -> None:
+    member = keys("fourth").did
+    facts = approval_facts_of(Resolution(replace(MOTION, named=tuple(sorted((member, RESEARCHER.did)))), (), (), NOW))
+    assert set(facts.people) == {RESEARCHER.did, INSTITUTE.did, member}
+    held = AgreementFacts("", "active", NORTH.did, RESEARCHER.did, FORM.study, "cardiology", TERMS)
 
-    def codes(terms: object = TERMS, study: str = FORM.study, data_set: str = "cardiology") -> tuple[str, ...]:
-        verdict = covers(
-            scope,
-            study=study,
-            data_set=data_set,
-            cohort_digest=terms.cohort_digest,  # type: ignore[attr-defined]
-            variables_digest=terms.variables_digest,  # type: ignore[attr-defined]
-        )
+    def codes(terms: AgreedTerms = TERMS, **change: str) -> tuple[str, ...]:
+        verdict = approval_covers(facts, replace(held, terms=terms, **change), None)
         return () if isinstance(verdict, Allowed) else verdict.codes
 
-    assert codes() == ()
-    assert codes(wide) == ("access.other_variables",)
+    assert codes() == codes(consumer=INSTITUTE.did) == codes(consumer=member) == ()
+    assert codes(consumer=keys("colleague").did) == ("access.other_people",)  # of the institution, but not named
+    assert codes(replace(TERMS, variables=(*TERMS.variables, "cardiac.thal"))) == ("access.other_variables",)
     assert codes(replace(TERMS, variables=TERMS.variables[:1])) == ("access.other_variables",)
     assert codes(replace(TERMS, cohort=(replace(TERMS.cohort[0], select="SELECT * FROM cardiac"),))) == (
         "access.other_cohort",
     )
+    assert codes(replace(TERMS, operations=("extract",))) == ("access.other_operation",)
+    assert codes(replace(TERMS, purposes=("education",))) == ("access.other_purpose",)
     assert codes(study="study-other", data_set="oncology") == ("access.other_study", "access.other_data_set")
 
 

@@ -18,6 +18,7 @@ from tests.unit.hub.review_scene import VOTERS, Scene
 from xinglin.access.approval import Resolution, approved_policy, sign_end, sign_notice, sign_resolution
 from xinglin.access.clocks import DAY_MS
 from xinglin.access.errors import NotThisApproval
+from xinglin.access.form import Member
 from xinglin.evidence.entry import Entry
 from xinglin.evidence.submission import sign_batch
 from xinglin.kernel.errors import LimitExceeded, XinglinError
@@ -25,8 +26,10 @@ from xinglin.kernel.verdict import Allowed, Denied, Reason, Verdict
 from xinglin.node.approvals import DOCUMENT_BYTES, DOCUMENTS_OF_ONE, NodeApprovals
 from xinglin.node.halting import STALE, Halts
 from xinglin.stores.access_database import ApprovalDocuments
+from xinglin.terms.agreed import AgreedTerms
 from xinglin.terms.evaluate import Asked, compile_policy
 from xinglin.terms.facts import AgreementFacts
+from xinglin.terms.request import UseRequest
 from xinglin.testing.open_hub import OpenHub
 from xinglin.trust.errors import UnknownParticipant, WrongContext
 from xinglin.trust.keys import PrivateKeys
@@ -35,6 +38,7 @@ from xinglin.wire.channel import ApprovalOrder
 from xinglin.wire.record import SpaceRecord
 
 DIGEST = "sha256:" + "c" * 64
+_TERMS = frozenset(AgreedTerms.__struct_fields__)
 
 
 class Node:
@@ -55,14 +59,31 @@ class Node:
     def given(self, signed: Any) -> None:
         self.approvals.given(ApprovalOrder("sha256:", signed.to_bytes()))
 
-    def codes(self, held: AgreementFacts) -> tuple[str, ...]:
-        assert (self.approvals.facts(held) is None) == bool(self.approvals.faults(held))
-        return tuple(reason.code for reason in self.approvals.faults(held))
+    def held(self, **change: object) -> AgreementFacts:
+        """The agreement that was approved, but for ``change``; a change of its terms goes into these."""
+        terms = replace(TERMS, **{name: change.pop(name) for name in tuple(change) if name in _TERMS})
+        consumer = self.scene.people["researcher"].did
+        facts = AgreementFacts(DIGEST, "active", "did:p", consumer, "study-heart", "cardiology", terms)
+        return replace(facts, **change)
 
+    def request(self, by: str = "researcher", **change: object) -> UseRequest:
+        """A request of somebody under that agreement."""
+        asked = UseRequest(
+            DIGEST, self.scene.people[by].did, "study-heart", "health-research", "statistics", "nonce", 0, 1, (), ()
+        )
+        return replace(asked, **change)
 
-def held(**change: object) -> AgreementFacts:
-    facts = AgreementFacts(DIGEST, "active", "did:p", "did:c", "study-heart", "cardiology", TERMS)
-    return replace(facts, **change)
+    def codes(self, held: AgreementFacts, request: UseRequest | None = None) -> tuple[str, ...]:
+        """Why this use is not approved; facts, names and faults always agree on whether it is."""
+        asked = self.request() if request is None else request
+        reasons = self.approvals.faults(held, asked)
+        assert (self.approvals.facts(held, asked) is None) == (not self.approvals.names(held, asked)) == bool(reasons)
+        return tuple(reason.code for reason in reasons)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the agreement's own condition is judged by."""
+        return self.approvals.names(self.held(), self.request())
 
 
 @pytest.fixture
@@ -84,29 +105,96 @@ async def test_an_approval_stands_from_its_leaf_to_its_end(scene: Scene, node: N
     with pytest.raises(UnknownParticipant):
         node.given(signed)  # before the log is here: the order waits for it
     node.follow()
-    assert node.codes(held()) == ("access.approval_unknown",) and node.approvals.names("study-heart") == ()
+    assert node.codes(node.held()) == ("access.approval_unknown",) and node.names == ()
     node.given(signed)
     node.given(signed)
-    facts = node.approvals.facts(held())
+    facts = node.approvals.facts(node.held(), node.request())
     assert facts is not None and facts.variables_digest == TERMS.variables_digest
-    assert node.approvals.names("study-heart") == (approval,)
+    assert node.names == (approval,)
 
-    wide = replace(TERMS, variables=(*TERMS.variables, "cardiac.thal"))
-    assert node.codes(held(terms=wide)) == ("access.other_variables",)
+    wide = (*TERMS.variables, "cardiac.thal")
+    assert node.codes(node.held(variables=wide)) == ("access.other_variables",)
     cohort = (replace(TERMS.cohort[0], select="SELECT * FROM cardiac"),)
-    assert node.codes(held(terms=replace(TERMS, cohort=cohort))) == ("access.other_cohort",)
-    assert node.codes(held(data_set="oncology")) == ("access.other_data_set",)
+    assert node.codes(node.held(cohort=cohort)) == ("access.other_cohort",)
+    assert node.codes(node.held(data_set="oncology")) == ("access.other_data_set",)
 
     scene.open.clock.off_ms += 365 * DAY_MS
-    assert node.codes(held()) == ("access.approval_lapsed",)
+    assert node.codes(node.held()) == ("access.approval_lapsed",)
     scene.open.clock.off_ms = 0
-    assert node.codes(held()) == ()
+    assert node.codes(node.held()) == ()
     await scene.leaf("revocation", "end", sign_end(scene.people["third"], approval, "revoked"), scene.people["third"])
     node.follow()
-    assert node.codes(held()) == ()  # not a chair's
+    assert node.codes(node.held()) == ()  # not a chair's
     await scene.ended(approval, "deputy")
     node.follow()
-    assert node.codes(held()) == ("access.approval_revoked",) and node.approvals.names("study-heart") == ()
+    assert node.codes(node.held()) == ("access.approval_revoked",) and node.names == ()
+
+
+NEAR_MISSES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    ("another operation", {"operations": ("extract",)}, {"operation": "extract"}, "access.other_operation"),
+    ("one operation more", {"operations": ("extract", "statistics")}, {}, "access.other_operation"),
+    ("an operation not agreed", {}, {"operation": "extract"}, "access.other_operation"),
+    ("another purpose", {"purposes": ("education",)}, {"purpose": "education"}, "access.other_purpose"),
+    ("a wider purpose", {"purposes": ("general-research",)}, {}, "access.other_purpose"),
+    ("a purpose not agreed", {}, {"purpose": "education"}, "access.other_purpose"),
+    ("another institution", {"consumer": "north"}, {"by": "chair"}, "access.other_people"),
+    ("another's agreement", {"consumer": "north"}, {}, "access.other_people"),
+    ("a colleague who is not named", {}, {"by": "colleague"}, "access.other_people"),
+    ("another study's request", {}, {"study": "study-lung"}, "access.other_study"),
+]
+
+
+@pytest.mark.parametrize(("agreed", "asked", "code"), [pytest.param(*rest, id=name) for name, *rest in NEAR_MISSES])
+async def test_what_no_committee_saw_is_not_approved(
+    scene: Scene, node: Node, agreed: dict[str, Any], asked: dict[str, Any], code: str
+) -> None:
+    approval = await scene.approved()
+    node.follow()
+    node.given(scene.reviews.document(approval, scene.people["researcher"].did))
+    own = compile_policy(approved_policy("statistics", approval)).judge  # the agreement's own condition: this approval
+
+    def judged(held: AgreementFacts, request: UseRequest) -> bool:
+        return bool(own(Asked("statistics", {"ethicsApproval": node.approvals.names(held, request)})))
+
+    assert node.codes(node.held()) == () and judged(node.held(), node.request())
+    if "consumer" in agreed:
+        agreed = {**agreed, "consumer": scene.people[agreed["consumer"]].did}
+    held, request = node.held(**agreed), node.request(**asked)
+    assert node.codes(held, request) == (code,)
+    assert not judged(held, request)  # by the study's name alone it held
+
+
+async def test_the_institution_and_every_named_member_of_the_team_may_ask(scene: Scene, node: Node) -> None:
+    people = scene.form().people
+    colleague = Member(scene.people["colleague"].did, "statistician", scene.now + 300 * DAY_MS)
+    team = replace(people, members=tuple(sorted((*people.members, colleague), key=lambda one: one.did)))
+    approval = await scene.approved(form=scene.form(people=team))
+    node.follow()
+    node.given(scene.reviews.document(approval, scene.people["researcher"].did))
+    for signed_by in ("researcher", "colleague", "institute"):
+        for asked_by in ("researcher", "colleague", "institute"):
+            held, request = node.held(consumer=scene.people[signed_by].did), node.request(asked_by)
+            assert node.codes(held, request) == ()
+            assert node.approvals.names(held, request) == (approval,)
+    narrower = node.held(purposes=("disease-research/MONDO:0005267",))
+    assert node.codes(narrower, node.request(purpose="disease-research/MONDO:0005267")) == ()
+
+
+async def test_an_officer_is_told_whose_approval_it_is_before_countersigning(scene: Scene, node: Node) -> None:
+    approval = await scene.approved()
+    node.follow()
+    assert node.approvals.told(node.held()).theirs is False  # nobody knows whose before the document is here
+    node.given(scene.reviews.document(approval, scene.people["researcher"].did))
+    mine = node.approvals.told(node.held())
+    assert mine.theirs and mine.uncovered == ()
+    strangers = node.approvals.told(node.held(consumer=scene.people["north"].did))
+    assert not strangers.theirs and [one.code for one in strangers.uncovered] == ["access.other_people"]
+    more = node.approvals.told(node.held(operations=("extract",)))
+    assert more.theirs and [one.code for one in more.uncovered] == ["access.other_operation"]
+    await scene.ended(approval, "deputy")
+    node.follow()
+    ended = node.approvals.told(node.held())
+    assert ended.theirs and [one.code for one in ended.uncovered] == ["access.approval_revoked"]
 
 
 async def test_nobody_ends_an_approval_early_by_the_instant_of_a_leaf(scene: Scene, node: Node) -> None:
@@ -119,16 +207,19 @@ async def test_nobody_ends_an_approval_early_by_the_instant_of_a_leaf(scene: Sce
     batch = sign_batch([entry], scene.open.space.origin, stranger.did, stranger.sign)
     await scene.hub.append_batch(batch.to_bytes())
     node.follow()
-    assert node.codes(held()) == () and node.approvals.names("study-heart") == (approval,)
+    assert node.codes(node.held()) == () and node.names == (approval,)
     await scene.leaf("revocation", "end", sign_end(scene.people["deputy"], approval, "revoked"), scene.people["deputy"])
     node.follow()
-    assert node.codes(held()) == ("access.approval_revoked",)  # what was said early stands in no revocation's way
+    assert node.codes(node.held()) == ("access.approval_revoked",)  # what was said early stands in no revocation's way
 
 
 async def test_a_study_that_no_committee_reviewed_needs_nothing_here(node: Node) -> None:
     node.follow()
-    assert node.approvals.faults(held()) == () and node.approvals.facts(held()) is None
-    assert node.approvals.faults(None) == () and node.approvals.facts(None) is None
+    assert (
+        node.approvals.faults(node.held(), node.request()) == ()
+        and node.approvals.facts(node.held(), node.request()) is None
+    )
+    assert node.approvals.faults(None, node.request()) == () and node.approvals.facts(None, None) is None
 
 
 async def test_a_chair_alone_makes_no_approval(scene: Scene, node: Node) -> None:
@@ -141,8 +232,8 @@ async def test_a_chair_alone_makes_no_approval(scene: Scene, node: Node) -> None
         await scene.leaf("approval", "notice", sign_notice(chair, forged), chair)  # past the hub's desk
         node.follow()
         node.given(sign_resolution(chair, forged))
-        assert node.approvals.facts(held()) is None
-    assert node.codes(held()) == ("access.approval_unknown",)
+        assert node.approvals.facts(node.held(), node.request()) is None
+    assert node.codes(node.held()) == ("access.approval_unknown",)
 
 
 async def test_a_document_that_says_other_than_its_notice(scene: Scene, node: Node) -> None:
@@ -152,7 +243,7 @@ async def test_a_document_that_says_other_than_its_notice(scene: Scene, node: No
     made = scene.reviews._desk.motion_of(scene.desk.access.motions()[0])
     later = Resolution(replace(made, expires=made.expires + DAY_MS), (), (), scene.now)
     node.given(sign_resolution(chair, later))
-    assert node.codes(held()) == ("access.approval_unknown",)
+    assert node.codes(node.held()) == ("access.approval_unknown",)
     with pytest.raises(WrongContext):
         node.given(replace(signed, context="agreement/1"))
     with pytest.raises(UnknownParticipant):
@@ -183,14 +274,16 @@ async def test_an_amendment_takes_the_place_of_what_it_replaces(scene: Scene, no
     first = await scene.approved()
     node.follow()
     node.given(scene.reviews.document(first, scene.people["researcher"].did))
-    assert node.codes(held()) == ()
+    assert node.codes(node.held()) == ()
     fewer = replace(scene.form().data, variables=("cardiac.age",))
     second = await scene.approved("application-2", scene.form(replaces=first, relation="amendment", data=fewer))
     node.follow()
-    assert node.codes(held()) == ("access.approval_replaced",) or node.codes(held()) == ("access.approval_unknown",)
+    assert node.codes(node.held()) == ("access.approval_replaced",) or node.codes(node.held()) == (
+        "access.approval_unknown",
+    )
     node.given(scene.reviews.document(second, scene.people["researcher"].did))
-    assert node.codes(held()) == ("access.other_variables",)
-    assert node.codes(held(terms=replace(TERMS, variables=("cardiac.age",)))) == ()
+    assert node.codes(node.held()) == ("access.other_variables",)
+    assert node.codes(node.held(variables=("cardiac.age",))) == ()
 
 
 async def test_what_was_offered_on_an_approval_goes_on_under_its_renewal_alone(scene: Scene, node: Node) -> None:
@@ -199,7 +292,7 @@ async def test_what_was_offered_on_an_approval_goes_on_under_its_renewal_alone(s
 
     def allowed() -> bool:
         node.follow()
-        return bool(judge(Asked("statistics", {"ethicsApproval": node.approvals.names("study-heart")})))
+        return bool(judge(Asked("statistics", {"ethicsApproval": node.names})))
 
     assert not allowed()  # the document is not here yet
     node.given(scene.reviews.document(first, scene.people["researcher"].did))
@@ -219,8 +312,9 @@ async def test_what_was_offered_on_an_approval_goes_on_under_its_renewal_alone(s
     third = await scene.approved("application-3", fewer)
     node.follow()
     node.given(scene.reviews.document(third, scene.people["researcher"].did))
-    assert node.approvals.names("study-heart") == (third,)
-    assert not allowed()
+    assert node.names == () and not allowed()
+    narrow = node.held(variables=("cardiac.age",))
+    assert node.approvals.names(narrow, node.request()) == (third,)
 
 
 async def test_a_revoked_approval_is_not_meant_by_its_renewal(scene: Scene, node: Node) -> None:
@@ -231,11 +325,11 @@ async def test_a_revoked_approval_is_not_meant_by_its_renewal(scene: Scene, node
     node.follow()
     for one in (first, second):
         node.given(scene.reviews.document(one, scene.people["researcher"].did))
-    assert node.approvals.names("study-heart") == tuple(sorted((first, second)))
+    assert node.names == tuple(sorted((first, second)))
     signed = sign_end(scene.people["deputy"], first, "revoked")
     await scene.leaf("revocation", "end", signed, scene.people["deputy"])
     node.follow()
-    assert node.approvals.names("study-heart") == (second,)
+    assert node.names == (second,)
 
 
 # --- stopping in the middle --------------------------------------------------------------------------------

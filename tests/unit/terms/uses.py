@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from xinglin.terms.facts import ApprovalFacts, Facts, TouchedColumn
+from xinglin.terms.facts import Facts, TouchedColumn
 from xinglin.terms.request import Plan, UseRequest
 from xinglin.testing.decision_table import (
     AGREEMENTS,
@@ -18,6 +18,7 @@ from xinglin.testing.decision_table import (
     NOW,
     OTHERS,
     allowed_use,
+    approval_of,
     named_did,
     named_digest,
 )
@@ -67,7 +68,7 @@ def on_l3(**changes: object) -> Facts:
     """Facts under which a use of L3 data is allowed: approval, assessment, protected computation."""
     terms = replace(TERMS, grade="L3")
     assert FACTS.agreement is not None
-    approval = ApprovalFacts(PLAN.study, terms.cohort_digest, terms.variables_digest, NOW + HOUR)
+    approval = approval_of(terms)
     facts = replace(
         FACTS,
         agreement=replace(FACTS.agreement, terms=terms),
