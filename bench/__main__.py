@@ -30,8 +30,8 @@ _HEAD = ("figure", "what", "measured", "promise", "reached", "comment")
 _INTRO = """# Benchmarks
 
 Written by `make bench`; the machine and the time stand beside each section. Figures are named by a key that
-stays. A promise is one of `DESIGN` §12; *reached* says by how much. A peer that is named in a figure ran
-beside ours in the same run; other peers' figures are cited from there. The emergency summary is not built yet.
+stays. A promise is what the project set itself beforehand; *reached* says by how much. A peer that is named in a
+figure ran beside ours in the same run; figures that are cited were published by others. The emergency summary is not built yet.
 """
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def say(name: str, what: str, value: float, unit: str, promise: str = "", comment: str = "") -> None:
-    """One figure. ``promise``: ``<=`` or ``>=`` and a number in the same unit, as DESIGN §12 promises it."""
+    """One figure. ``promise``: ``<=`` or ``>=`` and a number in the same unit, as it was promised beforehand."""
     row(name=name, what=what, value=_short(value), unit=unit, promise=promise, comment=comment)
 
 

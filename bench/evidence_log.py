@@ -67,7 +67,7 @@ async def appends(callers: int, folder: Path, seconds: float) -> None:
     if store.size() != len(waits):
         raise SystemExit("the log holds another number of entries than it acknowledged")
     store.close()
-    promise, peer = (">= 20000", "; DESIGN §12 cites Tessera ~10,000/s on NVMe") if callers == 1024 else ("", "")
+    promise, peer = (">= 20000", "; cited: Tessera ~10,000/s on NVMe") if callers == 1024 else ("", "")
     what = f"durable appends in process, synchronous=FULL, {callers} callers"
     say(f"evidence.appends.c{callers}", what, len(waits) / took, "/s", promise, waited(waits) + peer)
 

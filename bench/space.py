@@ -25,8 +25,8 @@ from xinglin.wire.desk import DeskCall
 
 _IDLE_S = 5.0
 _POLL_S = 0.01
-_PEERS_ROUND = "DESIGN §12 cites NVFLARE 2.5 s, Flower 12.4 s, a bare long poll 7 ms"
-_PEERS_FIRST = "DESIGN §12 cites Flower ~157 s, NVFLARE ~112 s"
+_PEERS_ROUND = "cited: NVFLARE 2.5 s, Flower 12.4 s, a bare long poll 7 ms"
+_PEERS_FIRST = "cited: Flower ~157 s, NVFLARE ~112 s"
 
 
 # --- from nothing to the first result ------------------------------------------------------------
@@ -152,10 +152,10 @@ def node(space: BenchSpace, times: int, idle_s: float) -> None:
     pids = family(space.processes["h0"].pid)
     pss, rss = memory_mb(pids)
     what = "a node's start: from the start of its process to its connection to the hub"
-    say("node.start", what, quantile(seconds, 0.5), "s", "<= 2.5", "DESIGN §12 cites EDC distributions 40 to 50 s")
+    say("node.start", what, quantile(seconds, 0.5), "s", "<= 2.5", "cited: EDC distributions 40 to 50 s")
     words = f"{len(pids)} process; {len(space.hospitals)} nodes run here and share pages, which PSS divides"
     what = "idle memory of a node that joined, is connected and witnesses"
-    say("node.idle.rss", f"{what}: RSS", rss, "MB", "<= 110", "DESIGN §12 cites EDC distributions 2 to 8 GB")
+    say("node.idle.rss", f"{what}: RSS", rss, "MB", "<= 110", "cited: EDC distributions 2 to 8 GB")
     say("node.idle.pss", f"{what}: PSS", pss, "MB", "<= 110", words)
     what = "the node's own process after it took part in runs, its computing child apart: RSS"
     say("node.served.rss", what, alone[1], "MB", "<= 110", "an idle node that has worked keeps what it loaded")

@@ -50,7 +50,10 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Rail(msgspec.Struct, frozen=True):
-    """The evidence rail: what the log holds about ``subject``, and indexes of the receipts worth keeping."""
+    """The evidence rail: what the log holds about ``subject``, and indexes of the receipts worth keeping.
+
+    Without a ``subject`` and receipts it says that the log holds nothing: only whoever looked may leave out both.
+    """
 
     subject: str = ""
     receipts: tuple[int, ...] = ()

@@ -1,6 +1,6 @@
 """TLS material: the hub's self-signed certificate, and contexts that admit to its port.
 
-The certificate admits to the port; identity is in the signed messages (DESIGN §2, §5).
+The certificate admits to the port; identity is in the signed messages.
 """
 
 from __future__ import annotations
