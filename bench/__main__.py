@@ -31,7 +31,8 @@ _INTRO = """# Benchmarks
 
 Written by `make bench`; the machine and the time stand beside each section. Figures are named by a key that
 stays. A promise is what the project set itself beforehand; *reached* says by how much. A peer that is named in a
-figure ran beside ours in the same run; figures that are cited were published by others. The emergency summary is not built yet.
+figure ran beside ours in the same run; figures that are cited were published by others. The emergency summary is
+not built yet.
 """
 
 
