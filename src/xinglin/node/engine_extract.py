@@ -30,7 +30,7 @@ from xinglin.node.extract_roles import declared_sensitive, declared_unordered, s
 from xinglin.node.extract_selection import picked_by
 from xinglin.node.extract_told import band, risks_of_extract, upwards
 from xinglin.terms.extracts import ExtractAsk, decimal
-from xinglin.wire.extracts import ColumnSaid, ExtractFile, ExtractManifest
+from xinglin.wire.extracts import ROWS_FILE, ColumnSaid, ExtractFile, ExtractManifest
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit import Admitted, OutputColumn
@@ -318,7 +318,7 @@ def _files(ask: ExtractAsk, columns: Columns, draft: ExtractManifest) -> dict[st
     files: dict[str, bytes] = {}
     if "parquet" in ask.formats:
         told = {"xinglin.run": draft.run_id, "xinglin.study": draft.study, "xinglin.recipient": draft.recipient}
-        files["rows.parquet"] = parquet_of(columns, told)
+        files[ROWS_FILE] = parquet_of(columns, told)
     if "fhir" in ask.formats:
         files |= extract_fhir.ndjson_of(columns, draft.run_id, draft.study)
     return files

@@ -23,10 +23,10 @@ from xinglin.kernel.verdict import Denied, Reason
 from xinglin.lake.query import PERSON, QuerySession
 from xinglin.node.engine_messages import Draw, Drawn, Fit, Fitted, Judge, Judged, Refusal
 from xinglin.node.engine_sets import keep_counted
-from xinglin.node.synthetic_files import ROW_COLUMN, Columns, marked_table, parquet_of, values_of
+from xinglin.node.synthetic_files import Columns, marked_table, parquet_of, values_of
 from xinglin.terms.synthetic import FAILED, PERSONS, SyntheticAsk
 from xinglin.wire.extracts import ExtractFile
-from xinglin.wire.synthetic import REPORT_FILE, SyntheticColumn, SyntheticTable
+from xinglin.wire.synthetic import REPORT_FILE, ROW_COLUMN, SyntheticColumn, SyntheticTable
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit import Admitted

@@ -17,7 +17,7 @@ import numpy as np
 from xinglin.kernel.errors import XinglinError
 from xinglin.node.extract_leak import read_array
 from xinglin.node.extract_mark import COARSE_KEYS, STEP_SHARE
-from xinglin.wire.synthetic import SyntheticManifest
+from xinglin.wire.synthetic import ROW_COLUMN, SyntheticManifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from xinglin.privacy.watermark import Codes, MarkPlan, Numbers
 
 Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
-ROW_COLUMN = "row"
-"""Of every table of a synthetic set: a made-up id of the row."""
 FIGURES = 5
 """Decimal places of a range that drawn numbers have."""
 MOST_DECIMALS = 6

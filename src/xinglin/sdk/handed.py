@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +22,7 @@ from xinglin.evidence.receipt import VerifiedEntry, verify_receipt
 from xinglin.kernel.codec import decode_msgpack
 from xinglin.sdk.errors import NotVerified
 from xinglin.sdk.results import COMMITMENT, RECEIPT_KIND
+from xinglin.stores.looking import LookRefused
 from xinglin.trust.envelope import Signed, open_signed_as
 from xinglin.trust.errors import TrustError
 from xinglin.trust.sealing import unseal
@@ -34,6 +36,7 @@ from xinglin.wire.extracts import (
     ExtractPackage,
     ExtractPiece,
     ExtractView,
+    is_file_name,
 )
 from xinglin.wire.runs import is_run_id
 
@@ -116,10 +119,31 @@ def check_commitment(said: ExtractAttestation, salt: bytes, manifest: bytes) -> 
 
 
 def check_files(listed: Iterable[ExtractFile], files: dict[str, bytes]) -> None:
-    """Every file is what the manifest says, and there is no other; raises ``NotVerified``."""
+    """Every file is what the manifest says, under a plain name of its own, and there is no other: ``NotVerified``."""
+    listed = tuple(listed)
+    check_names(one.name for one in listed)
     found = {name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
     if found != {one.name: (one.size_bytes, one.sha256) for one in listed}:
         raise NotVerified("The files are not those of the manifest.", remedy=TELL)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Files may be called so beside each other, on any disk, and lie where they are put; raises ``NotVerified``."""
+    seen: set[str] = set()
+    for name in names:
+        if not is_file_name(name) or name.lower() in seen:
+            words = "A file has a name that no file of what is handed over has, or the name of another."
+            raise NotVerified(words, remedy=TELL)
+        seen.add(name.lower())
+
+
+@contextmanager
+def as_said() -> Iterator[None]:
+    """Inside, a table that is not what its manifest says raises ``NotVerified`` in place of ``LookRefused``."""
+    try:
+        yield
+    except LookRefused as error:
+        raise NotVerified("A table is not what its manifest says.", why=error.what, remedy=TELL) from error
 
 
 def _attested(session: Session, view: ExtractView) -> tuple[Signed, ExtractAttestation]:

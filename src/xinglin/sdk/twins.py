@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xinglin.catalogue.checks import plain_name
 from xinglin.catalogue.model import ColumnDescription, DataSetDescription
 from xinglin.kernel.verdict import deny
 from xinglin.sdk.errors import Refused
@@ -52,7 +53,10 @@ def twins_of(data_set: DataSetDescription, persons: int) -> dict[str, pa.Table]:
 def published(
     data_sets: Mapping[str, Mapping[str, DataSetDescription]], name: str, hospital: str, names: Mapping[str, str]
 ) -> DataSetDescription:
-    """The description of a data set: of ``hospital`` (DID or label), or of the first that publishes it."""
+    """The description of a data set: of ``hospital`` (DID or label), or of the first that publishes it.
+
+    Raises ``Refused`` where nobody does, and where a table is named as none may be: twins are saved under these names.
+    """
     found = data_sets.get(name, {})
     chosen = next((one for did, one in found.items() if hospital in (did, names.get(did, ""))), None)
     if not hospital and found:
@@ -60,6 +64,9 @@ def published(
     if chosen is None:
         words = f"No such hospital publishes {name!r}." if found else f"Nobody publishes {name!r}."
         raise Refused(deny("sdk.not_published", words, "See what is: space.data_sets().").reasons)
+    if not all(plain_name(table.name) for table in chosen.tables):
+        words = "A table of it has a name that no table may have."
+        raise Refused(deny("catalogue.bad_description", words, "Tell the hospital, or the regulator.").reasons)
     return chosen
 
 

@@ -175,7 +175,7 @@ def _faults(ask: SyntheticAsk) -> Iterator[Reason]:
         yield _reason("The method is not known.", f"Known: {', '.join(METHODS)}.")
     if not 1 <= ask.rows_per_person <= ROWS_PER_PERSON.value:
         yield _reason(f"Of a person 1 to {ROWS_PER_PERSON.value} rows are seen.", "State how many.")
-    if len(ask.dates) > DATES.value or len(set(ask.dates)) != len(ask.dates) or not all(map(_named, ask.dates)):
+    if len(ask.dates) > DATES.value or len(set(ask.dates)) != len(ask.dates) or not all(map(is_table_name, ask.dates)):
         yield _reason(f"Columns that are dates are named, each once, at most {DATES.value}.", "Name them.")
     if not _DAY_LEAST <= ask.days[0] < ask.days[1] <= _DAY_MOST:
         yield _reason("The range of dates is upside down, or beyond all calendars.", "State first and last day.")
@@ -184,7 +184,8 @@ def _faults(ask: SyntheticAsk) -> Iterator[Reason]:
 
 def _linked(ask: SyntheticAsk) -> Iterator[Reason]:
     names = [PERSONS, *(child.name for child in ask.children)]
-    if len(names) > TABLES.value or len(set(names)) != len(names) or not all(map(_named, names)):
+    apart = {name.lower() for name in names}  # a set is saved as files, also where letters' case tells none apart
+    if len(names) > TABLES.value or len(apart) != len(names) or not all(map(is_table_name, names)):
         words = f"Tables that hang on persons have names of their own, at most {TABLES.value - 1} of them."
         yield _reason(words, f"Name each by letters, digits and _, and none '{PERSONS}'.")
     if ask.children and ask.rows_per_person != 1:
@@ -204,7 +205,12 @@ def _is_delta(text: str) -> bool:
         return False
 
 
-def _named(name: str) -> bool:
+def is_table_name(name: str) -> bool:
+    """Whether a table of a set, or a column of dates, may be called so: letters, digits and ``_``, at most 64.
+
+    >>> is_table_name("visits"), is_table_name("../visits")
+    (True, False)
+    """
     return name.isidentifier() and name.isascii() and len(name) <= 64
 
 

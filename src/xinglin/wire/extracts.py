@@ -10,6 +10,8 @@ Append-only, as the channel is.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from xinglin.kernel.instants import Instant
@@ -22,10 +24,13 @@ EXTRACT_CONTEXT = "extract-attestation/1"
 """Signing context of what a hospital says about an extract that it handed over."""
 SEAL_INFO = b"xinglin extract/1"
 PART_BYTES = Limit("part of an extract", 8 * 1024 * 1024, "bytes")
+SEALED_PART_BYTES = Limit("sealed part of an extract", PART_BYTES.value + 64 * 1024, "bytes")
 PARTS = Limit("parts of an extract", 64, "parts")
 PACKAGE_BYTES = Limit("opened extract", PART_BYTES.value * PARTS.value, "bytes")
 EXTRACTS_OPEN = Limit("unfinished extracts of one asker", 32, "extracts")
 EXTRACTS_LISTED = Limit("extracts of a list", 1_000, "extracts")
+ROWS_FILE = "rows.parquet"
+_FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,79}\.[a-z0-9]{1,16}\Z")
 
 EXTRACT_STATES = StateTable(
     "extract",
@@ -214,3 +219,12 @@ class ExtractView(msgspec.Struct, frozen=True):
     parts: int = 0
     attestation: Signed | None = None
     kind: str = ""
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a file that is handed over may be called so: one word and its ending, which lead into no other folder.
+
+    >>> is_file_name("rows.parquet"), is_file_name("../rows.parquet"), is_file_name(".rows.parquet")
+    (True, False, False)
+    """
+    return _FILE_NAME.match(text) is not None

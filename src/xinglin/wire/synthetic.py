@@ -7,14 +7,21 @@ extract's. Append-only.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from xinglin.kernel.instants import Instant
+from xinglin.kernel.limits import JSON_BYTES, Limit
 from xinglin.wire.extracts import ExtractFile
 
 KIND = "synthetic"
 """What tells the manifest from an extract's, and the view of one at the hub."""
 REPORT_FILE = "report.json"
+REPORT_BYTES = Limit("report of a synthetic set", JSON_BYTES.value, "bytes")
+COLUMNS = Limit("columns of a synthetic table", 1_024, "columns")
+ROW_COLUMN = "row"
+"""Of every table of a set, the first: a made-up id of the row."""
 
 
 class SyntheticColumn(msgspec.Struct, frozen=True):
@@ -29,7 +36,10 @@ class SyntheticColumn(msgspec.Struct, frozen=True):
 
 
 class SyntheticTable(msgspec.Struct, frozen=True):
-    """A table of the set: its rows, columns, and the column that names a made-up person (empty: none)."""
+    """A table of the set: its rows, columns, and the column that names a made-up person (empty: none).
+
+    Its file is ``{name}.parquet``, with the columns ``row``, ``key`` where there is one, and these, in order.
+    """
 
     name: str
     rows: int
@@ -70,3 +80,28 @@ class SyntheticManifest(msgspec.Struct, frozen=True):
     fake: bool = True
     kind: str = KIND
     version: int = 1
+
+
+class MeasuredTold(msgspec.Struct, frozen=True):
+    """A table of counts that was measured: its columns, cells, the noise's standard deviation (rows), its distance."""
+
+    columns: tuple[str, ...]
+    cells: Annotated[int, msgspec.Meta(ge=0, le=10**18)]
+    sd: Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+    distance: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class TableTold(msgspec.Struct, frozen=True):
+    """What the report tells of one table: ``xinglin.privacy.synthesis.quality``."""
+
+    name: str
+    total: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = 0
+    alone: tuple[MeasuredTold, ...] = ()
+    together: tuple[MeasuredTold, ...] = ()
+
+
+class ReportTold(msgspec.Struct, frozen=True):
+    """The part of a report that people are shown; what else it says is plain JSON. Append-only."""
+
+    format: str
+    tables: tuple[TableTold, ...] = ()

@@ -120,14 +120,17 @@ class RowsHub(WorkHub):
             one, state=state, version=one.version + 1, changed=system_clock(), reasons=reasons, words=words
         )
 
-    def deliver_set(self, run: str) -> None:
-        """The hospital seals a small synthetic set to whom it was asked for: the asker, or the workspace."""
+    def deliver_set(self, run: str, note: str = "=1+1", **changed: bytes) -> None:
+        """The hospital seals a small synthetic set to whom it was asked for: the asker, or the workspace.
+
+        ``note``: a value in it. ``changed``: files by name that are others, or more than there should be.
+        """
         plan, node = self.plans[run], self.views[run].node
         to = next(one for one in (self.asker, self.workspace) if one.did == self.views[run].recipient)
         keys = next(one for one in self.nodes.values() if one.did == node)
         sink = io.BytesIO()
-        pq.write_table(pa.table({"row": ["a", "b"], "age": [40, 50], "note": ["=1+1", None]}), sink)
-        files = {"rows.parquet": sink.getvalue(), REPORT_FILE: msgspec.json.encode(REPORT)}
+        pq.write_table(pa.table({"row": ["a", "b"], "age": [40, 50], "note": [note, None]}), sink)
+        files = {"rows.parquet": sink.getvalue(), REPORT_FILE: msgspec.json.encode(REPORT)} | changed
         manifest = msgspec.json.encode(_manifest(run, plan, node, to.did, files))
         commitment = commit(SALT, manifest)
         entry = Entry(kind="release-authorised", at=system_clock(), submitter=node, subject=run,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 from tests.unit.console.desk_of_rows import SQL, TITLE, RowsDesk
 
 from xinglin.kernel.verdict import Reason
 from xinglin.sdk.workspace import keeper
+from xinglin.stores import looking_tables
 from xinglin.wire.synthetic import REPORT_FILE
 
 EXTRACT = {"profile": "gb-t-37964", "k": "10", "right.disease": "sensitive", "format": "parquet"}
@@ -29,6 +32,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RowsDesk]:
 def desk(made: RowsDesk) -> RowsDesk:
     made.reset()
     return made
+
+
+def files_below(folder: Path) -> dict[Path, bytes]:
+    """Every file but the databases of the console itself."""
+    return {one: one.read_bytes() for one in folder.rglob("*") if one.is_file() and ".db" not in one.name}
 
 
 def extract(desk: RowsDesk, **changes: str) -> str:
@@ -166,6 +174,32 @@ def test_the_rows_of_a_set_for_a_workspace_stay_there(desk: RowsDesk, monkeypatc
     assert "=1+1" not in desk.get(f"/synthetic/{run}?as=json").text
     for name in ("rows.parquet", "rows.csv", REPORT_FILE, "manifest.json", "proof.json"):
         assert desk.get(f"/synthetic/{run}/files/{name}").status_code == 404, name
+
+
+@pytest.mark.parametrize("name", ["../../account.key", "../stolen.parquet", "manifest.json", "visits.parquet", "x/y.z"])
+def test_a_hostile_hospitals_set_is_not_taken_and_writes_nowhere(desk: RowsDesk, name: str) -> None:
+    folder = desk.hall.console.seats["researcher"].folder
+    run = desk.asked("/synthetic/ask", hospital="north", **SET)
+    before = files_below(folder.parent)
+    desk.hub.deliver_set(run, **{name: b"mine now"})
+    refused = desk.post(f"/synthetic/{run}/take")
+    assert refused.status_code >= 400 and "sdk.not_verified" in refused.text
+    assert desk.hub.views[run].state == "delivered" and not (folder / "synthetic" / run).exists()
+    assert files_below(folder.parent) == before
+
+
+def test_the_console_never_opens_a_hospitals_parquet(desk: RowsDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ParquetFile", "read_table", "read_metadata", "read_schema", "ParquetDataset"):
+        monkeypatch.setattr(pq, name, lambda *_, **__: pytest.fail("opened in the console's process"))
+    run = desk.asked("/synthetic/ask", hospital="north", **SET)
+    desk.hub.deliver_set(run, note="<b>" + "n" * 5_000)
+    desk.post(f"/synthetic/{run}/take")
+    page = desk.get(f"/synthetic/{run}")
+    assert page.status_code == 200 and "first rows" in page.text
+    assert "&lt;b&gt;nnn" in page.text and "n" * 300 not in page.text, "a long value is cut"
+    assert "n" * 5_000 in desk.get(f"/synthetic/{run}/files/rows.csv").text
+    monkeypatch.setattr(looking_tables, "open_looker", lambda *_: pytest.fail("looked at twice"))
+    assert desk.get(f"/synthetic/{run}").text.count("nnnn") == page.text.count("nnnn")
 
 
 def test_a_set_that_was_changed_on_disk_is_not_shown(desk: RowsDesk) -> None:

@@ -12,17 +12,23 @@ from xinglin.console.preview_rows import leaves_of_synthetic
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.verdict import Reason
 from xinglin.terms.synthetic import SYNTHESISE
-from xinglin.wire.synthetic import KIND, SyntheticManifest
+from xinglin.wire.synthetic import KIND, ReportTold, SyntheticManifest
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit_model import OutputColumn
+    from xinglin.console.lines import Lines
     from xinglin.console.preview import Leaves
+    from xinglin.console.seats import Seat
     from xinglin.sdk.budgets import Budget
     from xinglin.sdk.space import Space
     from xinglin.sdk.synthetic import Synthesis
     from xinglin.sdk.synthetic_set import SyntheticSet
     from xinglin.terms.request import Plan
     from xinglin.words import Words
+
+
+_FIRST_KEPT = 64
+_VALUE_SHOWN = 200
 
 
 class WantedSet(msgspec.Struct, frozen=True):
@@ -56,13 +62,14 @@ class SetLooked(msgspec.Struct, frozen=True):
 
 
 class TakenSet(msgspec.Struct, frozen=True):
-    """A set that was taken, proved again. ``told``: manifest and report as plain JSON values.
+    """A set that was taken, proved again. ``told``: manifest and report as plain JSON; ``figures``: the report's.
 
     ``rows``: the set itself, where it is sealed to this account. What is sealed to a workspace stays there: None.
     """
 
     manifest: SyntheticManifest
     told: dict[str, Any]
+    figures: ReportTold
     rows: SyntheticSet | None = None
 
 
@@ -70,6 +77,10 @@ class SyntheticCalls(HandedCalls):
     """Synthetic sets of one researcher's seat. For several threads."""
 
     kind, operation, name, path = KIND, SYNTHESISE, "object.synthetic", "/synthetic"
+
+    def __init__(self, seat: Seat, lines: Lines) -> None:
+        super().__init__(seat, lines)
+        self._first: dict[tuple[str, int], tuple[tuple[str, ...], ...]] = {}
 
     def look(self, words: Words, wanted: WantedSet) -> SetLooked:
         """What it would be, what it costs and what is left of each hospital's budget. Asks nobody for a row."""
@@ -134,14 +145,31 @@ class SyntheticCalls(HandedCalls):
                 if not (place / "proof.json").exists():
                     return None
                 own = set_from_folder(place)
-                return TakenSet(own.manifest, own.to_dict(), own)
+                return TakenSet(own.manifest, own.to_dict(), own.told, own)
         from xinglin.sdk.workspace.keeper import open_workspace
 
         with open_workspace(self._beside()) as keeper:
             if not keeper.has_set(run):
                 return None
             kept = keeper.set(run)
-            return TakenSet(kept.manifest, kept.to_dict())
+            return TakenSet(kept.manifest, kept.to_dict(), kept.told)
+
+    def first(self, own: SyntheticSet, table: str, most: int) -> tuple[tuple[str, ...], ...]:
+        """The first rows of a table to look at, long values cut: a child reads its file, once and no further.
+
+        Raises what ``SyntheticSet.rows`` does.
+        """
+        key = (own.digest(table), most)
+        with self._turn:
+            found = self._first.get(key)
+        if found is None:
+            rows = own.rows(table, most)
+            found = tuple(tuple("–" if one is None else str(one)[:_VALUE_SHOWN] for one in row) for row in rows)
+            with self._turn:
+                self._first[key] = found
+                for old in list(self._first)[:-_FIRST_KEPT]:
+                    del self._first[old]
+        return found
 
     def _mine(self, space: Space, run: str) -> bool:
         return self.one(run).view.recipient == space.account.did

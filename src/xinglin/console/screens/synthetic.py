@@ -16,6 +16,8 @@ from xinglin.console.listing import EXPORT_ROWS, Empty, csv_of
 from xinglin.console.screens.extracts import begun, choose, handed_listing, study_step
 from xinglin.console.visit import Form, Visit
 from xinglin.kernel.errors import XinglinError
+from xinglin.stores.looking_tables import CELLS
+from xinglin.wire.synthetic import TableTold
 from xinglin.words import N_
 
 if TYPE_CHECKING:
@@ -125,9 +127,8 @@ def file(visit: Visit, run: str, name: str) -> File:
         raise NotThere("The set has no such file.", remedy="Choose one of its page.")
     table = name.removesuffix(".csv")
     if name != table:
-        rows = found.rows.arrow(table)
-        return File(csv_of(rows.column_names, [list(row.values()) for row in rows.to_pylist()]), f"{run}-{name}",
-                    "text/csv; charset=utf-8")  # fmt: skip
+        rows = found.rows.rows(table, EXPORT_ROWS.value)
+        return File(csv_of(found.rows.columns(table), rows), f"{run}-{name}", "text/csv; charset=utf-8")
     return File(found.rows.file(name), f"{run}-{name}")
 
 
@@ -259,26 +260,22 @@ def _cost(visit: Visit, found: TakenSet) -> list[tuple[str, str]]:
 def _tables(visit: Visit, found: TakenSet) -> list[dict[str, Any]]:
     """Of each table: how far the noise moved it, and its first rows where they are this account's."""
     _ = visit.words.text
-    judged = {one["name"]: one for one in found.told["report"].get("tables", ())}
+    judged = {one.name: one for one in found.figures.tables}
     tables = []
     for table in found.manifest.tables:
-        quality = judged.get(table.name, {})
-        measured = [*quality.get("alone", ()), *quality.get("together", ())]
-        moved = [
-            Bar(" × ".join(told["columns"]), told["distance"], visit.words.percent(told["distance"]))
-            for told in measured
-        ]
+        quality = judged.get(table.name, TableTold(table.name))
+        measured = [*quality.alone, *quality.together]
+        moved = [Bar(" × ".join(told.columns), told.distance, visit.words.percent(told.distance)) for told in measured]
         drawn = bars(
             _("How far the noise alone moves the counts, in the mean"),
             sorted(moved, key=lambda bar: -bar.value)[:BARS_SHOWN],
             counted=_("Distance"), named=_("Columns"), say=_,
         ) if moved else None  # fmt: skip
-        first = found.rows.arrow(table.name).slice(0, ROWS_SHOWN) if found.rows is not None else None
-        tables.append({"name": table.name, "rows": table.rows, "total": quality.get("total"), "measured": measured,
-                       "drawn": drawn, "columns": () if first is None else first.column_names,
-                       "first": () if first is None else [
-                           ["–" if value is None else str(value) for value in row.values()]
-                           for row in first.to_pylist()]})  # fmt: skip
+        own = found.rows
+        tables.append({"name": table.name, "rows": table.rows, "total": quality.total, "measured": measured,
+                       "drawn": drawn, "columns": () if own is None else own.columns(table.name),
+                       "first": () if own is None else visit.calls.synthetic.first(own, table.name, ROWS_SHOWN),
+                       })  # fmt: skip
     return tables
 
 
@@ -290,7 +287,8 @@ def _files(found: TakenSet) -> list[tuple[str, int]]:
     if found.rows is None:
         return []
     listed = [(each.name, each.size_bytes) for each in found.manifest.files]
-    tables = [(f"{table.name}.csv", 0) for table in found.manifest.tables if table.rows <= EXPORT_ROWS.value]
+    tables = [(f"{table.name}.csv", 0) for table in found.manifest.tables if table.rows <= EXPORT_ROWS.value
+              and table.rows * len(found.rows.columns(table.name)) <= CELLS.value]  # fmt: skip
     return [*listed, *tables, ("manifest.json", 0), ("proof.json", 0)]
 
 

@@ -29,6 +29,7 @@ from xinglin.sdk.results import COMMITMENT, RECEIPT_KIND, Receipt
 from xinglin.terms.noise_asked import is_noisy
 from xinglin.terms.open_release import L1_ALGORITHMS
 from xinglin.terms.thresholds import DisclosureRules
+from xinglin.wire.extracts import ROWS_FILE
 
 if TYPE_CHECKING:
     from xinglin.analysis.algorithm import Algorithm, Guard, Result
@@ -137,10 +138,10 @@ def _table(keeper: Keeper, manifest: ExtractManifest) -> _Rows:
 
     from xinglin.analysis.table import Column, Table
 
-    if not any(one.name == "rows.parquet" for one in manifest.files):
+    if not any(one.name == ROWS_FILE for one in manifest.files):
         words = "The extract has no table: it came as FHIR alone."
         raise Refused(deny("workspace.no_table", words, "Ask for it as Parquet too.").reasons)
-    rows = pq.read_table(pa.BufferReader(keeper.file(manifest.run_id, "rows.parquet")))
+    rows = pq.read_table(pa.BufferReader(keeper.file(manifest.run_id, ROWS_FILE)))
     codes: dict[str, int] = {}
     persons = np.array([codes.setdefault(one, len(codes)) for one in rows.column(PERSON).to_pylist()], dtype=np.int64)
     domain: list[Column] = []

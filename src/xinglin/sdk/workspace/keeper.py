@@ -13,12 +13,24 @@ from xinglin.evidence.receipt import VerifiedEntry
 from xinglin.kernel.codec import decode_json
 from xinglin.sdk.account import Account, open_account
 from xinglin.sdk.errors import NotVerified
-from xinglin.sdk.handed import TELL, Proven, check_commitment, check_files, check_leaf, handed_over, listed, proof_of
+from xinglin.sdk.handed import (
+    TELL,
+    Proven,
+    as_said,
+    check_commitment,
+    check_files,
+    check_leaf,
+    handed_over,
+    listed,
+    proof_of,
+)
 from xinglin.sdk.session import Session
 from xinglin.sdk.workspace.wiring import vault_of
 from xinglin.stores.extract_vault import CannotRead
+from xinglin.stores.looking_tables import look_through, table_file
 from xinglin.wire.extracts import (
     EXTRACTS_LISTED,
+    ROWS_FILE,
     ExtractAttestation,
     ExtractManifest,
     ExtractPackage,
@@ -77,7 +89,8 @@ class Keeper:
 
         1. The hospital attests that it sealed this to us. 2. Its ``release-authorised`` leaf holds the commitment it
         attests, under a checkpoint that the policy accepts. 3. Every part opens with our key, in its place. 4. The
-        manifest is what the log committed to, and is about us. 5. Every file is what the manifest says.
+        manifest is what the log committed to, and is about us. 5. Every file is what the manifest says. 6. Its rows,
+        read through in a child with limits, are as many as the manifest says: ``LookError`` where that did harm.
         """
         if self._vault.has(f"{run_id}/proof"):
             return self.kept_one(run_id)
@@ -85,6 +98,9 @@ class Keeper:
         package = handed.package
         manifest = _manifest(package, handed.said, self.account.did)
         check_files(manifest.files, package.files)  # 5
+        if ROWS_FILE in package.files:
+            with as_said():
+                look_through((table_file(ROWS_FILE, package.files[ROWS_FILE], manifest.rows),))  # 6
         proof = proof_of(self.session, handed)
         for name, data in package.files.items():
             self._vault.keep(f"{run_id}/files/{name}", data)
@@ -121,8 +137,8 @@ class Keeper:
 
     def kept(self) -> list[Kept]:
         """Every extract in this workspace, by run."""
-        runs = {name.partition("/")[0] for name in self._vault.names() if name.endswith("/proof")}
-        return [self.kept_one(run) for run in sorted(runs)]
+        runs = {name.removesuffix("/proof") for name in self._vault.names() if name.endswith("/proof")}
+        return [self.kept_one(run) for run in sorted(runs) if is_run_id(run)]
 
     def kept_one(self, run_id: str) -> Kept:
         """One of them; raises ``CannotRead`` where there is none."""
