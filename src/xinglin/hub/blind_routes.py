@@ -22,6 +22,7 @@ from xinglin.secure.blind.keeping import QUESTION_BYTES, Keeper
 from xinglin.secure.blind.quota import QuotaRule
 from xinglin.secure.errors import Refused as NotAllowed
 from xinglin.stores.blind_ledger import BlindLedger, private_seed
+from xinglin.stores.http_answers import UnfitAnswer, await_answer
 from xinglin.trust.envelope import Signed
 from xinglin.wire.blind import EVALUATE_PATH, SHARES_PATH, BothHolders, study_name
 from xinglin.wire.errors import Problem, Refused
@@ -102,17 +103,16 @@ def blind_routes(hub: Hub, keeper: Keeper, regulator_url: str, client: httpx.Asy
 
     async def _ask(asked: httpx.Request) -> bytes:
         try:
-            answer = await client.send(asked)
-        except httpx.HTTPError as error:
+            answer = await await_answer(client, asked, QUESTION_BYTES)
+        except (httpx.HTTPError, UnfitAnswer) as error:
             log.warning("the regulator's key holder is away: %s", type(error).__name__)
             raise RegulatorAway("The regulator's key holder does not answer.", remedy="Try again later.") from error
-        if answer.status_code != httpx.codes.OK:
+        if answer.status != httpx.codes.OK:
             try:
                 problem = msgspec.json.decode(answer.content, type=Problem)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise RegulatorAway("What answered in the regulator's place is no key holder.") from error
-            raise Refused(problem.reasons, status=answer.status_code)
-        QUESTION_BYTES.check(len(answer.content))
+            raise Refused(problem.reasons, status=answer.status)
         return answer.content
 
     return Router("/v1", route_handlers=[shares, evaluate])

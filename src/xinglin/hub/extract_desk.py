@@ -28,8 +28,8 @@ from xinglin.wire.extracts import (
     EXTRACT_STATES,
     EXTRACTS_LISTED,
     EXTRACTS_OPEN,
-    PART_BYTES,
     PARTS,
+    SEALED_PART_BYTES,
     ExtractAttestation,
     ExtractGiven,
     ExtractOrder,
@@ -42,7 +42,6 @@ from xinglin.wire.runs import run_id_of
 from xinglin.wire.synthetic import KIND
 
 log = logging.getLogger("xinglin.hub.extracts")
-_SEAL_OVERHEAD = 64 * 1024
 WAIT_DAYS = 14.0
 """How long the sealed parts of an extract wait for their workspace, unless the operator sets another time."""
 _DAY_MS = 24 * 3_600_000
@@ -168,7 +167,7 @@ class ExtractDesk:
                 return  # a hospital may take back what its workspace has not fetched
         if isinstance(report, ExtractPart):
             PARTS.check(report.of)
-            PART_BYTES.check(len(report.payload) - _SEAL_OVERHEAD)
+            SEALED_PART_BYTES.check(len(report.payload))
             if 1 <= report.number <= report.of:
                 await self._keep(row, report)
         elif isinstance(report, ExtractGiven):
@@ -185,7 +184,7 @@ class ExtractDesk:
         try:
             await asyncio.to_thread(self.store.add_part, row.run, part.number, part.payload)
         except RelayFull:
-            whole = len(part.payload) if part.of == 1 else part.of * (PART_BYTES.value + _SEAL_OVERHEAD)
+            whole = len(part.payload) if part.of == 1 else part.of * SEALED_PART_BYTES.value
             self._short[row.run] = whole
             await asyncio.to_thread(self.store.drop_parts, row.run)
             if "work" in EXTRACT_STATES.events(row.view.state):

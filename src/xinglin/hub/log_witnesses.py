@@ -22,6 +22,7 @@ from xinglin.evidence.replica import pack_entries
 from xinglin.evidence.witnessing import STEP_ENTRIES, format_request
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
+from xinglin.stores.http_answers import UnfitAnswer, await_answer
 
 Transport = Callable[[bytes, bytes], Awaitable[tuple[int, bytes]]]
 """Takes an add-checkpoint body and packed entries (may be empty); gives status and body. ``OSError`` when away."""
@@ -31,6 +32,7 @@ PUSH_ENTRIES = Limit("entries pushed with a checkpoint", 4_096, "entries")
 STEPS = Limit("steps of a witness that catches up in one round", 64, "steps")
 ANSWER_BYTES = Limit("answer of a witness", 64 * 1024, "bytes")
 CALL_TIMEOUT_S = 10.0
+_TEXT = {"content-type": "text/plain; charset=utf-8"}
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0)
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")
 
@@ -199,10 +201,14 @@ def http_transport(url: str, client: httpx.AsyncClient) -> Transport:
     target = url.rstrip("/") + "/add-checkpoint"
 
     async def post(body: bytes, entries: bytes) -> tuple[int, bytes]:
+        asked = client.build_request("POST", target, content=body, headers=_TEXT)
         try:
-            answer = await client.post(target, content=body, headers={"content-type": "text/plain; charset=utf-8"})
+            answer = await await_answer(client, asked, ANSWER_BYTES)
         except httpx.HTTPError as error:
             raise WitnessAway(f"The witness at {url} cannot be reached.", why=str(error)) from error
-        return answer.status_code, answer.content
+        except UnfitAnswer as error:
+            words = f"The witness at {url} is not listened to."
+            raise WitnessAway(words, why=error.what, remedy=error.remedy) from error
+        return answer.status, answer.content
 
     return post

@@ -14,14 +14,14 @@ import msgspec
 from xinglin.kernel.canonical import canonical_digest
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import system_clock
-from xinglin.kernel.limits import Limit
 from xinglin.node.settings import SETTINGS_FILE, NodeSettings, node_settings
+from xinglin.stores.http_answers import UnfitAnswer, read_answer
 from xinglin.stores.log_fetch import UnsafeUrl, check_url
 from xinglin.stores.tls import client_context, write_private
 from xinglin.trust.key_file import key_file_bytes, read_key_file
 from xinglin.trust.keys import PrivateKeys
 from xinglin.trust.leaves import register
-from xinglin.wire.calls import EnrolCall, Enrolled
+from xinglin.wire.calls import ENROL_BYTES, EnrolCall, Enrolled
 from xinglin.wire.errors import Problem, Refused
 from xinglin.wire.space import Invite, Space, parse_invite, parse_space
 
@@ -31,7 +31,6 @@ BEGUN_FILE = "space.json.begun"
 _MADE = (KEY_FILE, CREDENTIAL_FILE, SALT_FILE, SETTINGS_FILE, BEGUN_FILE)
 LEFT_BEHIND = frozenset({*_MADE, *(f"{name}.new" for name in _MADE)})
 """Names that a joining leaves in the folder which was refused, or broken off by a crash."""
-ENROL_BYTES = Limit("answer of a hub to a joining", 1024 * 1024, "bytes")
 
 
 class CannotJoin(XinglinError):
@@ -164,25 +163,15 @@ def _enrol(invite: Invite, registration: bytes, settings: NodeSettings) -> Enrol
         raise CannotJoin(what, remedy="Ask the operator for a new invite; check 'ca_file' in the settings.") from error
     try:
         with httpx.Client(verify=context, timeout=30, proxy=settings.proxy or None, trust_env=False) as client:
-            status, body = _posted(client, hub + "/v1/enrol", call)
-        if status != 200:
-            raise Refused(msgspec.json.decode(body, type=Problem).reasons, status=status)
-        return msgspec.json.decode(body, type=Enrolled)
+            answer = read_answer(client, client.build_request("POST", hub + "/v1/enrol", content=call), ENROL_BYTES)
+        if answer.status != 200:
+            raise Refused(msgspec.json.decode(answer.content, type=Problem).reasons, status=answer.status)
+        return msgspec.json.decode(answer.content, type=Enrolled)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CannotJoin(
             f"The hub at {hub} cannot be reached ({type(error).__name__}).",
             remedy="Check the network, and 'proxy' and 'ca_file' in the settings.",
         ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UnfitAnswer) as error:
         what = f"What answers at {hub} is no hub."
         raise CannotJoin(what, remedy="Ask the operator for the hub's address; a proxy may have answered.") from error
-
-
-def _posted(client: httpx.Client, address: str, call: bytes) -> tuple[int, bytes]:
-    """Status and body; raises ``LimitExceeded`` for a body that does not end."""
-    with client.stream("POST", address, content=call) as answer:
-        body = bytearray()
-        for part in answer.iter_bytes():
-            body += part
-            ENROL_BYTES.check(len(body))
-        return answer.status_code, bytes(body)

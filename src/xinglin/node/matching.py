@@ -16,14 +16,13 @@ import hmac
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import msgspec
 
 from xinglin.kernel.codec import decode_json, decode_msgpack
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import deny
-from xinglin.node.hub_answers import HubAway
+from xinglin.node.hub_answers import hub_answer
 from xinglin.node.intersecting import Taking
 from xinglin.node.joining import SALT_FILE
 from xinglin.node.match_gate import Decision, decide_matching
@@ -142,12 +141,9 @@ class Pseudonyms:
 
     async def _ask(self, method: str, path: str, body: bytes) -> BothHolders:
         client = self._node.client
-        try:
-            answer = await client.send(client.build_request(method, path, content=body or None))
-        except httpx.HTTPError as error:
-            raise HubAway(f"The hub does not answer ({type(error).__name__}).", remedy="Try again.") from error
-        if answer.status_code != httpx.codes.OK:
-            raise Refused(decode_json(answer.content, Problem).reasons, status=answer.status_code)
+        answer = await hub_answer(client, client.build_request(method, path, content=body or None), ANSWER_BYTES)
+        if answer.status != 200:
+            raise Refused(decode_json(answer.content, Problem).reasons, status=answer.status)
         return decode_msgpack(answer.content, BothHolders, ANSWER_BYTES)
 
 

@@ -9,15 +9,22 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from xinglin.evidence.notes import NOTE_BYTES
+from xinglin.evidence.receipt import RECEIPT_BYTES
 from xinglin.kernel.errors import MalformedMessage
 from xinglin.kernel.instants import Clock, system_clock
+from xinglin.kernel.limits import MESSAGE_BYTES, Limit
 from xinglin.kernel.verdict import Reason
 from xinglin.sdk.account import Account
 from xinglin.sdk.errors import Unreachable
+from xinglin.stores.http_answers import Answer, UnfitAnswer, read_answer
+from xinglin.stores.log_fetch import BUNDLE_BYTES
 from xinglin.stores.tls import client_context
 from xinglin.trust.doors import request_door_token
 from xinglin.trust.dpop import DoorKey, prove
+from xinglin.wire.calls import ENROL_BYTES
 from xinglin.wire.errors import Problem, Refused
+from xinglin.wire.extracts import SEALED_PART_BYTES
 from xinglin.wire.space import Space
 
 T = TypeVar("T")
@@ -25,6 +32,13 @@ SCOPES = frozenset({"runs", "agreements", "catalogue", "access"})
 _RENEW_MS = 240_000
 _NOT_LET_IN = 401
 _TIMEOUT = httpx.Timeout(10.0, read=60.0)
+_MOST = (
+    ("/checkpoint", NOTE_BYTES),
+    ("/tile/", BUNDLE_BYTES),
+    ("/receipt/", RECEIPT_BYTES),
+    ("/v1/enrol", ENROL_BYTES),
+)
+"""How long an answer can be, by the beginning of its path; ``MESSAGE_BYTES`` for every other."""
 
 
 class HubClient:
@@ -145,19 +159,30 @@ def _http(space: Space, proxy: str | None, ca_file: Path | None = None) -> httpx
 def _send(
     http: httpx.Client, method: str, path: str, body: bytes | None, params: dict[str, Any], headers: dict[str, str]
 ) -> bytes:
+    asked = http.build_request(method, path, content=body, params=params, headers=headers)
     try:
-        answer = http.request(method, path, content=body, params=params, headers=headers)
+        answer = read_answer(http, asked, _most(path))
     except httpx.HTTPError as error:
         raise Unreachable(
             f"The hub at {http.base_url} does not answer ({type(error).__name__}).",
             remedy="Check the network, then run 'xinglin doctor'.",
         ) from error
-    if answer.is_success:
+    except UnfitAnswer as error:
+        words = f"The hub at {http.base_url} is not listened to."
+        raise Unreachable(words, why=error.what, remedy=error.remedy) from error
+    if 200 <= answer.status < 300:
         return answer.content
-    raise Refused(_reasons(answer), status=answer.status_code)
+    raise Refused(_reasons(answer), status=answer.status)
 
 
-def _reasons(answer: httpx.Response) -> tuple[Reason, ...]:
+def _most(path: str) -> Limit:
+    """How long the answer of a path can be."""
+    if path.startswith("/v1/extracts/") and "/parts/" in path:
+        return SEALED_PART_BYTES
+    return next((most for begins, most in _MOST if path.startswith(begins)), MESSAGE_BYTES)
+
+
+def _reasons(answer: Answer) -> tuple[Reason, ...]:
     try:
         return msgspec.json.decode(answer.content, type=Problem).reasons
     except msgspec.DecodeError:
@@ -166,7 +191,7 @@ def _reasons(answer: httpx.Response) -> tuple[Reason, ...]:
         said = msgspec.json.decode(answer.content, type=_LogProblem)
         return (Reason(said.code, said.words),)
     except msgspec.DecodeError:
-        return (Reason("sdk.http", f"The hub answered {answer.status_code}.", "Run 'xinglin doctor'."),)
+        return (Reason("sdk.http", f"The hub answered {answer.status}.", "Run 'xinglin doctor'."),)
 
 
 def _read(data: bytes, kind: type[T]) -> T:

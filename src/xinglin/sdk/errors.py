@@ -16,7 +16,7 @@ class SdkError(XinglinError):
 
 
 class Unreachable(SdkError):
-    """The hub does not answer."""
+    """The hub does not answer, or not with what can be listened to."""
 
     code = "sdk.unreachable"
 

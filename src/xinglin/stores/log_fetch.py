@@ -12,6 +12,7 @@ from xinglin.evidence.errors import MalformedBundle
 from xinglin.evidence.tiles import TILE_WIDTH, bundle_path, parse_bundle
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.limits import Limit
+from xinglin.stores.http_answers import UnfitAnswer, await_answer
 
 BUNDLES_AT_ONCE = Limit("entry bundles fetched at once", 8, "requests")
 BUNDLE_BYTES = Limit("entry bundle size", TILE_WIDTH * (2 + 65_535), "bytes")
@@ -60,13 +61,13 @@ class BundleReader:
         path = f"{self._url}/{bundle_path(number, width)}"
         async with self._turns:
             try:
-                answer = await self._client.get(path)
+                answer = await await_answer(self._client, self._client.build_request("GET", path), BUNDLE_BYTES)
             except httpx.HTTPError as error:
                 raise LogAway(f"The log at {self._url} cannot be reached.", why=type(error).__name__) from error
-        if answer.status_code != 200:
-            raise LogAway(f"The log does not serve {bundle_path(number, width)} ({answer.status_code}).")
-        if len(answer.content) > BUNDLE_BYTES.value:
-            raise MalformedBundle("An entry bundle is larger than 256 entries can be.")
+            except UnfitAnswer as error:
+                raise MalformedBundle("What is served is no entry bundle.", why=error.what) from error
+        if answer.status != 200:
+            raise LogAway(f"The log does not serve {bundle_path(number, width)} ({answer.status}).")
         return parse_bundle(answer.content, width)
 
 

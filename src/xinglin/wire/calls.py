@@ -11,8 +11,11 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.kernel.instants import Instant
+from xinglin.kernel.limits import Limit
 from xinglin.kernel.verdict import Reason
 from xinglin.trust.envelope import Signed
+
+ENROL_BYTES = Limit("answer of a hub to a joining", 1024 * 1024, "bytes")
 
 
 class EnrolCall(msgspec.Struct, frozen=True):

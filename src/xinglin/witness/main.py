@@ -12,6 +12,8 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from xinglin.kernel.errors import XinglinError
+from xinglin.kernel.limits import JSON_BYTES
+from xinglin.stores.http_answers import UnfitAnswer, await_answer
 from xinglin.stores.log_fetch import check_url
 from xinglin.witness.settings import WitnessSettings
 from xinglin.witness.wiring import WitnessParts, build_witness
@@ -60,13 +62,14 @@ async def forward_once(parts: WitnessParts) -> int:
     taken = 0
     for batch in await asyncio.to_thread(parts.witness.waiting_batches):
         try:
-            answer = await parts.client.post(f"{parts.hub_url}/submit", content=batch)
-        except httpx.HTTPError as error:
+            asked = parts.client.build_request("POST", f"{parts.hub_url}/submit", content=batch)
+            answer = await await_answer(parts.client, asked, JSON_BYTES)
+        except (httpx.HTTPError, UnfitAnswer) as error:
             log.warning("the log takes no submissions: %s", type(error).__name__)
             return taken
-        taken += answer.status_code == 200
-        if answer.status_code != 200:
-            log.warning("the log refused a submission: %d", answer.status_code)
+        taken += answer.status == 200
+        if answer.status != 200:
+            log.warning("the log refused a submission: %d", answer.status)
     return taken
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from xinglin.console.calls.joining import JoiningCalls
 from xinglin.console.seats import Seat
-from xinglin.kernel.errors import LimitExceeded
 from xinglin.kernel.instants import system_clock
 from xinglin.node import joining
 from xinglin.node.joining import BEGUN_FILE, CREDENTIAL_FILE, SPACE_FILE, CannotJoin, invite_for_hospital, join_and_keep
@@ -87,7 +86,7 @@ def test_what_answers_and_is_no_hub_is_told(status: int, body: bytes, tmp_path: 
 
 def test_an_answer_has_a_limit_and_a_refusal_its_reasons(tmp_path: Path, answers: list[Answer]) -> None:
     answers.append(lambda _: httpx.Response(200, content=iter([b" " * 65_536] * 1_000)))
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(CannotJoin, match="no hub"):
         join_and_keep(invite(), tmp_path, "A")
     answers.append(lambda _: httpx.Response(403, content=msgspec.json.encode(Problem(403, ()))))
     with pytest.raises(Refused):
