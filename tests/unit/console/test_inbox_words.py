@@ -105,8 +105,10 @@ def test_an_offer_is_countersigned_under_the_words_of_its_papers_alone(monkeypat
     offer |= {"title": SIGNED, "application": {"study": {"title": SIGNED}}}
     assert calls.inbox()[0].title == SIGNED == agreement_page.function(visit, offer["id"]).title
     del offer["application"]
-    offer["state"] = "active"
+    offer["state"], offer["approval"] = "active", {"theirs": True, "uncovered": []}
     assert agreement_page.function(visit, offer["id"]).title == LIED, "nothing is signed there any more"
+    offer["approval"] = {"theirs": False, "uncovered": []}
+    assert agreement_page.function(visit, offer["id"]).title == "study-1", "the title is another's"
 
 
 def told_by(offer: dict[str, Any], verb: str) -> Any:

@@ -17,6 +17,7 @@ from xinglin.console.lines import Lines
 from xinglin.console.preview import Leaves, leaves_of_offer
 from xinglin.console.seats import Seat
 from xinglin.contract.agreement import Agreement
+from xinglin.kernel.verdict import Reason
 from xinglin.sdk.errors import Unreachable
 from xinglin.terms.agreed import AgreedTerms
 from xinglin.wire.errors import Refused
@@ -26,6 +27,8 @@ OFFER = "item.agreement"
 NO_SUCH = 404
 TITLES_MS = 20_000
 """So long a reading of the public register is used."""
+ANOTHERS_STUDY = N_("The offer names another's study: its ethics approval was not given to who asks.")
+NOT_COVERED = N_("The study's ethics approval does not cover this offer; the offer's page says why.")
 
 
 class AgreementCalls:
@@ -94,8 +97,12 @@ class AgreementCalls:
         return tuple(hits[:most])
 
     def title(self, one: dict[str, Any]) -> str:
-        """What an agreement is called: as its papers say, else by the hub's public register, else its study's id."""
-        return signed_title(one) or self.titles().get(str(one["study"]), str(one["study"]))
+        """What an agreement is called: as its papers say, else by its study's id.
+
+        By the title of the hub's public register, where the study's approval names who signed the agreement.
+        """
+        study, told = str(one["study"]), one.get("approval") or {}
+        return signed_title(one) or (self.titles().get(study, study) if told.get("theirs") else study)
 
     def titles(self) -> dict[str, str]:
         """Study to title, as the public register has them now; nothing while the hub cannot be reached."""
@@ -142,7 +149,7 @@ class AgreementCalls:
 
     def _item(self, one: dict[str, Any]) -> Item:
         """An offer in the words of its signed papers alone: it is countersigned by one press."""
-        verdict, reasons = _verdict(one["explained"])
+        verdict, reasons = _verdict(one["explained"], uncovered(one))
         path = f"/agreements/{segment(one['id'])}"
         acts = (
             ItemAct(N_("Countersign"), f"{path}/approve", "a", "primary", fields={"next": "inbox"}),
@@ -161,10 +168,18 @@ def signed_title(one: Mapping[str, Any]) -> str:
     return str(application["study"]["title"]) if isinstance(application, dict) else ""
 
 
-def _verdict(found: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """What the hospital's auto-pilot says of an offer that it left to a person, and why."""
+def uncovered(one: Mapping[str, Any]) -> tuple[Reason, ...]:
+    """What of an agreement no ethics approval covers, of a study that the log knows one of."""
+    return msgspec.convert((one.get("approval") or {}).get("uncovered", ()), tuple[Reason, ...])
+
+
+def _verdict(found: Mapping[str, Any], lacks: tuple[Reason, ...]) -> tuple[str, tuple[str, ...]]:
+    """What is said of an offer: that no approval covers it, else what the hospital's auto-pilot found, and why."""
     missed = [reason["words"] for one in found["tried"] for reason in one.get("reasons", ())]
     reasons = tuple(dict.fromkeys(word for word in (str(found["reason"]), *missed) if word))
+    if lacks:
+        others = any(reason.code == "access.other_people" for reason in lacks)
+        return "no", (ANOTHERS_STUDY if others else NOT_COVERED, *reasons)
     return {"accept": "yes", "refuse": "no"}.get(str(found["do"]), "ask"), reasons
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xinglin.console.addresses import segment
-from xinglin.console.calls.hospital_agreements import countersigned, signed_title
+from xinglin.console.calls.hospital_agreements import countersigned, signed_title, uncovered
 from xinglin.console.code_shown import in_python, in_shell
 from xinglin.console.errors import NotThere
 from xinglin.console.frame import Done, Head, Nav, Page, Rail, Same, Step, act, screen
@@ -73,6 +73,7 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
             "terms": one["terms"],
             "offered": offered,
             "explained": explained,
+            "uncovered": uncovered(one),
             "leaves": visit.calls.agreements.leaves(one, visit.words),
             "path": visit.path,
             "breaches": {key: visit.words.term(f"breach.{key}") for key in BREACHES},
