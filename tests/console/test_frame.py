@@ -42,7 +42,7 @@ def test_language_and_theme_are_kept_by_the_person(page_as: PageAs) -> None:
     page = page_as("heartcentre", fresh=True)
     page.get_by_role("button", name="中文").click()
     page.wait_for_selector("html[lang^=zh]")
-    assert page.locator("h1").inner_text() == "收件箱" or re.search(r"[\u4e00-\u9fff]", page.locator("h1").inner_text())
+    assert page.locator("h1").inner_text() == "待办" or re.search(r"[\u4e00-\u9fff]", page.locator("h1").inner_text())
     menu = page.locator("details[data-menu]").last
     menu.locator("summary").click()
     menu.locator("button[name=theme][value=dark]").click()

@@ -108,7 +108,7 @@ def test_the_list_is_whole_and_its_proof_goes_home(space: ConsoleSpace, page_as:
     assert page.locator(".look").count() == 0
     page.goto("/my/looks")
     files = []
-    for name in ("Take the proof home", "and whose word it is checked by"):
+    for name in ("Take the proof home", "The witnesses it is checked against"):
         with page.expect_download() as kept:
             page.get_by_role("link", name=name).click()
         files.append(tmp_path / kept.value.suggested_filename)

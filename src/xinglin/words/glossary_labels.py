@@ -21,7 +21,7 @@ public | 公众
 person | 个人
 institution | 机构
 applicant | 申请人
-chair | 主席
+chair | 主任委员
 member | 成员
 reviewer | 审查人
 key-holder | 密钥持有方
@@ -105,7 +105,7 @@ variable | 变量
 operation | 操作
 outputtype | kind of output | 输出类型
 kanonymity | k of k-anonymity | k-匿名的 k 值
-minimumcell | minimum cell | 最小单元
+minimumcell | minimum cell | 单元格最小人数
 privacybudget | privacy budget | 隐私预算
 algorithm | 算法
 environment | 环境
@@ -197,7 +197,7 @@ evaluation | blinded evaluation | 盲计算
 
 BASES = """
 consent | 同意
-ethics-waiver | ethics waiver | 伦理豁免
+ethics-waiver | ethics waiver | 免除知情同意
 statutory-duty | statutory duty | 法定职责
 permit | data permit | 数据许可
 """

@@ -93,7 +93,7 @@ allowance | 额度
 privacy budget | 隐私预算
   how much proven noise may still give away, a data set and study
   每个数据集与研究尚可消耗的隐私额度
-minimum cell | 最小单元
+minimum cell | 单元格最小人数
   the fewest persons a released cell may be about
   放行单元所涉最少人数
 complementary suppression | 补充抑制
@@ -197,7 +197,7 @@ choice | 选择
   个人对其数据使用的允许或反对
 basis | 依据
   consent, ethics waiver, statutory duty or permit
-  同意、伦理豁免、法定职责或许可
+  同意、免除知情同意、法定职责或许可
 application | 申请
   who asks for what, for which study
   谁为哪项研究申请什么

@@ -68,7 +68,7 @@ def test_a_refusal_says_every_reason_in_chinese_with_its_code(
         refused()
     told = capsys.readouterr().err
     assert told.startswith(("对方拒绝", "已拒绝。"))
-    assert "有单元所涉人数低于最小单元。（Fewer than 10 persons.） [privacy.small_cell]" in told
+    assert "有单元格的人数低于约定下限。（Fewer than 10 persons.） [privacy.small_cell]" in told
     assert "须作的改变：" in told and "Widen it." in told
 
 

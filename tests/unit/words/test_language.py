@@ -54,7 +54,7 @@ def test_terms_of_machines_and_of_words_nobody_knows() -> None:
 def test_a_code_says_its_sentence_and_keeps_what_the_english_adds() -> None:
     assert (
         ZH.reason("privacy.small_cell", "Fewer than 10 persons.")
-        == "有单元所涉人数低于最小单元。（Fewer than 10 persons.）"
+        == "有单元格的人数低于约定下限。（Fewer than 10 persons.）"
     )
     assert ZH.reason("terms.expired", "The request has expired.") == "请求已过期。"
     assert ZH.reason("terms.requires_anything", "Grade L2.") == "该等级要求的一项条件没有满足。（Grade L2.）"

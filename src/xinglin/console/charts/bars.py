@@ -66,7 +66,8 @@ def bars(
             sheet.add(tag("rect", x=zero, y=y + 3, width=40, height=18, class_="held", fill=sheet.hatch()))
             stop = zero + 40
         else:
-            sheet.add(tag("rect", x=start, y=y + 3, width=max(stop - start, 1.5), height=18, rx=2, class_="c1 fill"))
+            width = max(stop - start, 1.5 if one.value else 0)
+            sheet.add(tag("rect", x=start, y=y + 3, width=width, height=18, rx=2, class_="c1 fill"))
         sheet.add(words(stop + 6, y + 16, fitted(row[1], SHEET - stop - 8), "value", told=row[1]))
     sheet.add(tag("path", d=f"M{zero:.1f} 4V{sheet.height - 6:.1f}", class_="axis"))
     return sheet.done()

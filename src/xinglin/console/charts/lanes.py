@@ -44,7 +44,7 @@ def lanes(
     state = {"done": _("done"), "now": _("now"), "next": _("next"), "failed": _("failed"), "skipped": _("left out")}
     rows = tuple((lane.name, *(state[one.state] for one in lane.stations), lane.note) for lane in found)
     told = description or "; ".join(f"{lane.name}: {_where(lane, stations, state)}" for lane in found)
-    sheet = Sheet(title, told, (named or _("Hospital"), *stations, _("Note")), rows, height=44.0 * len(found) + 34)
+    sheet = Sheet(title, told, (named or _("Hospital"), *stations, _("Note")), rows, height=52.0 * len(found) + 34)
     if not found or not stations:
         return sheet.empty(_("Nothing has started yet."))
     left = min(130.0, max(wide(lane.name) for lane in found) + 14)
@@ -52,14 +52,14 @@ def lanes(
     for number, name in enumerate(stations):
         sheet.add(words(left + each * (number + 0.5), 16, fitted(name, each - 2, 10), "tick small", "middle", name))
     for at, lane in enumerate(found):
-        _lane(sheet, lane, 44.0 + 44 * at, left, each)
+        _lane(sheet, lane, 44.0 + 52 * at, left, each)
     return sheet.done()
 
 
 def _lane(sheet: Sheet, lane: Lane, y: float, left: float, each: float) -> None:
     sheet.add(words(4, y + 4, fitted(lane.name, left - 12), "label", told=lane.name))
     if lane.note:
-        sheet.add(words(4, y + 19, fitted(lane.note, SHEET - 8, 10), "tick small", told=lane.note))
+        sheet.add(words(4, y + 25, fitted(lane.note, SHEET - 8, 10), "tick small", told=lane.note))
     for number, station in enumerate(lane.stations):
         x = left + each * (number + 0.5)
         if number:
