@@ -15,6 +15,7 @@ import msgspec
 
 from xinglin.connector.addresses import check_address, check_reachable
 from xinglin.connector.errors import ConnectorError, NotPossible
+from xinglin.connector.sending import is_packed
 from xinglin.kernel.codec import decode_json
 from xinglin.kernel.limits import Limit
 from xinglin.wire.dsp import messages as m
@@ -116,6 +117,8 @@ async def _fetch_on(client: httpx.AsyncClient, url: str, headers: dict[str, str]
         if response.status_code not in (200, 206):
             words = f"The data was refused with status {response.status_code}."
             raise BadAnswer(words, remedy="A token lives an hour: ask for a new transfer by the agreement's id.")
+        if is_packed(response):
+            raise BadAnswer("The data are compressed, which was not asked for.", remedy="Ask the provider.")
         again = response.status_code == 206
         if again and not response.headers.get("content-range", "").startswith(f"bytes {have}-"):
             raise BadAnswer("The provider sent another part than it was asked for.")

@@ -54,8 +54,11 @@ class HttpSender:
     async def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         if not url.startswith("https://") and not self._plain_http:
             raise Unreachable("The address is not https.")
+        headers = headers | {"accept-encoding": "identity"}
         try:
             async with self._client.stream(method, url, headers=headers, content=body) as response:
+                if is_packed(response):
+                    raise Unreachable("The counterparty's answer is compressed, which was not asked for.")
                 read = bytearray()
                 async for part in response.aiter_bytes():
                     read += part
@@ -65,6 +68,12 @@ class HttpSender:
                 return Answer(response.status_code, bytes(read), _retry_after(response), following)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise Unreachable(f"Nobody answers: {type(error).__name__}.") from error
+
+
+def is_packed(response: httpx.Response) -> bool:
+    """Whether an answer is compressed: a part of it could unpack to any size."""
+    found: str = response.headers.get("content-encoding", "identity")
+    return found.strip().lower() != "identity"
 
 
 def _retry_after(response: httpx.Response) -> float:

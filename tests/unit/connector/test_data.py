@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from xinglin.connector import asking
 from xinglin.connector.errors import NotPossible
 from xinglin.connector.opening import transfer
 from xinglin.connector.released_files import ReleasedFiles
+from xinglin.connector.sending import HttpSender
 from xinglin.kernel.verdict import Verdict, deny
 from xinglin.wire.dsp import messages as m
 from xinglin.wire.dsp.errors import Unreachable
@@ -229,3 +231,26 @@ async def test_a_fetch_of_other_bytes_begins_anew(opened: Opened, tmp_path: Path
     (tmp_path / "part.etag").write_text('"other"')
     assert await asking.fetch(opened.client, opened.row, target, trial=True) == len(CONTENT)
     assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("packed", ["gzip", "zstd"])
+async def test_nothing_that_is_packed_is_unpacked(opened: Opened, tmp_path: Path, packed: str) -> None:
+    pulled = 0
+
+    async def bomb() -> AsyncIterator[bytes]:
+        nonlocal pulled
+        pulled += 1
+        yield gzip.compress(bytes(1_000_000))
+
+    def hostile(asked: httpx.Request) -> httpx.Response:
+        assert asked.headers["accept-encoding"] == "identity"
+        return httpx.Response(200, content=bomb(), headers={"content-encoding": packed})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(hostile)) as client:
+        with pytest.raises(asking.BadAnswer, match="compressed"):
+            await asking.fetch(client, opened.row, tmp_path / "part", trial=True)
+        sender, url = HttpSender(client), "https://far.example/x"
+        for ask in (sender.get(url, ""), sender.post(url, b"{}", "")):
+            with pytest.raises(Unreachable, match="compressed"):
+                await ask
+    assert pulled == 0 and not (tmp_path / "part").exists()
