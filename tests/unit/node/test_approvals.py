@@ -180,6 +180,23 @@ async def test_the_institution_and_every_named_member_of_the_team_may_ask(scene:
     assert node.codes(narrower, node.request(purpose="disease-research/MONDO:0005267")) == ()
 
 
+async def test_of_two_approvals_each_covers_its_own_operation_and_neither_both(scene: Scene, node: Node) -> None:
+    first = await scene.approved()
+    extracts = replace(scene.form().settings, operation="extract")
+    second = await scene.approved("application-2", scene.form(settings=extracts))
+    node.follow()
+    for one in (first, second):
+        node.given(scene.reviews.document(one, scene.people["researcher"].did))
+    extract = node.request(operation="extract")
+    assert node.names == (first,)
+    assert node.approvals.names(node.held(operations=("extract",)), extract) == (second,)
+    assert node.codes(node.held(operations=("extract", "statistics"))) == ("access.other_operation",)
+    await scene.ended(first, "deputy")
+    node.follow()
+    assert node.codes(node.held()) == ("access.other_operation",)  # what still stands is for something else
+    assert node.codes(node.held(operations=("extract",)), extract) == ()
+
+
 async def test_an_officer_is_told_whose_approval_it_is_before_countersigning(scene: Scene, node: Node) -> None:
     approval = await scene.approved()
     node.follow()
