@@ -38,15 +38,27 @@ def _use(approval: ApprovalFacts, held: AgreementFacts, request: UseRequest | No
     operations = {*held.terms.operations, *(one.operation for one in asked)}
     purposes = {*held.terms.purposes, *(one.purpose for one in asked)}
     if not operations <= set(approval.operations):
-        words = "The approval does not name every operation that is agreed or asked for."
-        remedy = "Agree on the approved operations alone, or have the approval amended."
-        reasons.append(Reason("access.other_operation", words, remedy))
+        reasons.append(
+            Reason(
+                "access.other_operation",
+                "The approval does not name every operation that is agreed or asked for.",
+                "Agree on the approved operations alone, or have the approval amended.",
+            )
+        )
     if not all(covers(approval.purposes, one) for one in purposes):
-        words = "The approval is not for every purpose that is agreed or asked for."
-        remedy = "Agree on the approved purposes alone, or have the approval amended."
-        reasons.append(Reason("access.other_purpose", words, remedy))
+        reasons.append(
+            Reason(
+                "access.other_purpose",
+                "The approval is not for every purpose that is agreed or asked for.",
+                "Agree on the approved purposes alone, or have the approval amended.",
+            )
+        )
     if not {held.consumer, *(one.requester for one in asked)} <= set(approval.people):
-        words = "The approval was given to others: it does not name who asks."
-        remedy = "Apply for a study of your own, or have the approval amended to name you."
-        reasons.append(Reason("access.other_people", words, remedy))
+        reasons.append(
+            Reason(
+                "access.other_people",
+                "The approval was given to others: it does not name who asks.",
+                "Apply for a study of your own, or have the approval amended to name you.",
+            )
+        )
     return reasons
