@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.console.console_space import Found
 pytestmark = pytest.mark.slow
 
 IMAGES = ROOT / "docs" / "images"
+WHOLE_S = 90
 LEAST_BYTES, MOST_BYTES = 6_000, 150_000
 
 
@@ -34,6 +36,8 @@ class Shot(msgspec.Struct, frozen=True):
     width: int = 1280
     part: str = ""
     """What the path holds besides."""
+    until: str = ""
+    """What stands on the page once it is whole."""
 
 
 SHOTS = (
@@ -55,7 +59,7 @@ SHOTS = (
     Shot("oversight", "regulator", "/oversight"),
     Shot("hub", "operator", "/hub", theme="dark"),
     Shot("choices", "patient", "/my/choices", "zh", width=390),
-    Shot("looks", "patient", "/my/looks", width=390),
+    Shot("looks", "patient", "/my/looks", width=390, until="a[href='/my/looks/proof']"),
     Shot("joining", "clinic", "/hospital/joining"),
     Shot("sign-in", "", "/sign-in", "zh", width=390),
 )
@@ -75,6 +79,11 @@ def test_a_picture_of_each_screen(
     assert path, f"no page of {shot.route} was found"
     page.goto(path)
     page.wait_for_load_state("load")
+    ends = time.monotonic() + WHOLE_S
+    while shot.until and not page.locator(shot.until).count() and time.monotonic() < ends:
+        page.wait_for_timeout(1000)
+        page.reload()
+    assert not shot.until or page.locator(shot.until).count()
     page.wait_for_timeout(500)  # live parts
     assert page.locator("h1").inner_text()
     folder = IMAGES if screenshots else tmp_path

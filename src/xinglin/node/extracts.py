@@ -230,7 +230,8 @@ class NodeExtracts:
             if computed is not None:
                 use = self._use(run)
                 votes = self._votes(use, self._shown_digest(run, computed))
-                found.append({"run": run, "study": use.plan.study, "recipient": use.request.recipients[0],
+                found.append({"run": run, "study": use.plan.study, "data_set": use.plan.data_set,
+                              "recipient": use.request.recipients[0],
                               "votes_in": len(votes)})  # fmt: skip
         return found
 

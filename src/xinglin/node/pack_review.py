@@ -75,14 +75,14 @@ class RunReviews:
 
     def held(self) -> list[dict[str, object]]:
         """Results that wait for reviewers, with how many votes are in; no vote is told."""
-        found = []
+        found: list[dict[str, object]] = []
         for row in self._database.open_runs():
             use, computed = self._used(row.run), self._held(row.run)
             if use is None or computed is None or not self._needed(use):
                 continue
             votes = self._votes.votes(row.run, shown_digest(computed), use.request.requester)
-            found.append({"run": row.run, "study": use.plan.study, "recipient": use.request.recipients[0],
-                          "kind": use.plan.algorithm, "votes_in": len(votes)})  # fmt: skip
+            about = {"study": use.plan.study, "data_set": use.plan.data_set, "recipient": use.request.recipients[0]}
+            found.append({"run": row.run, **about, "kind": use.plan.algorithm, "votes_in": len(votes)})
         return found
 
     def page(self, run: str) -> dict[str, object]:

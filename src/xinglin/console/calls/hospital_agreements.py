@@ -155,9 +155,10 @@ class AgreementCalls:
             ItemAct(N_("Countersign"), f"{path}/approve", "a", "primary", fields={"next": "inbox"}),
             ItemAct(N_("Refuse"), f"{path}/refuse", "r", "danger", N_("Why (the asker reads it)")),
         )
+        what = f"{one['data_set']} · {one['grade']}"
+        title, words = (one["title"], what) if one["title"] else (what, str(one["study"]))
         return Item(
-            one["id"], OFFER, one["title"] or str(one["study"]), path, f"{one['data_set']} · {one['grade']}",
-            one["consumer"],
+            one["id"], OFFER, title, path, words, one["consumer"],
             one.get("since", 0), 0, verdict, reasons, acts,
         )  # fmt: skip
 

@@ -43,7 +43,7 @@ class ReviewerCalls(SeatCalls):
     def inbox(self) -> tuple[Item, ...]:
         """What waits for votes."""
         titles = self.titles()
-        return tuple(_item({**one, "study": titles.get(one["study"], one["study"])}) for one in self.held())
+        return tuple(_item({**one, "study": titles.get(one["study"], one["data_set"])}) for one in self.held())
 
     def pulse(self) -> Pulse:
         """Whether the node runs and hears the hub."""

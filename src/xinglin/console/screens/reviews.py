@@ -52,7 +52,7 @@ def review_page(visit: Visit, held: str, run: str) -> Page:
     result = _result(page)
     rows = result.rows() if result else []
     columns = tuple(rows[0]) if rows else ()
-    title = visit.calls.titles().get(page.get("study", ""), page.get("study", run))
+    title = visit.calls.titles().get(page.get("study", ""), page.get("data_set", run))
     return Page(
         "reviews/review.html",
         title=_("Before it leaves: %(study)s", study=title),
