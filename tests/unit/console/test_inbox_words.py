@@ -101,7 +101,7 @@ def test_an_offer_is_countersigned_under_the_words_of_its_papers_alone(monkeypat
     )
     (item,) = calls.inbox()
     assert (item.title, item.words, len(item.acts)) == ("cardio · L1", "study-1", 2)
-    assert agreement_page.function(visit, offer["id"]).title == "study-1"
+    assert agreement_page.function(visit, offer["id"]).title == "cardio · L1"
     offer |= {"title": SIGNED, "application": {"study": {"title": SIGNED}}}
     assert calls.inbox()[0].title == SIGNED == agreement_page.function(visit, offer["id"]).title
     del offer["application"]

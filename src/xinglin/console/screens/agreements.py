@@ -62,8 +62,9 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
     offered = one["state"] in _WAITS_FOR_US
     owner = visit.seat.label if offered and visit.seat else ""
     explained = visit.calls.agreements.explain(agreement) if offered else None
+    what = f"{one['data_set']} · {one['grade']}"
     # What is countersigned is called as its papers say, and never by a name of the hub's.
-    title = (signed_title(one) or one["study"]) if offered else visit.calls.agreements.title(one)
+    title = signed_title(one) or what if offered else visit.calls.agreements.title(one)
     short = agreement.removeprefix("sha256:")[:12]
     return Page(
         "agreements/agreement.html",
@@ -82,7 +83,7 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
         head=Head("object.agreement", agreement, f"state.{one['state']}", owner, one.get("since", 0)),
         rail=Rail(agreement, (one["index"],) if one["index"] >= 0 else (), agreement),
         same=Same(
-            python=in_python("study = space.study({})\nstudy.agreements", title),
+            python=in_python("study = space.study({})\nstudy.agreements", one["study"] if title == what else title),
             cli=in_shell("xinglin node agreements show {0}\nxinglin node approve {0}", short),
         ),
         css=("screens/agreements.css", "screens/leaves.css"),
