@@ -156,6 +156,8 @@ class Application(msgspec.Struct, frozen=True):
     outcome: str = ""
     words: str = ""
     resolution: str = ""
+    titled: str = ""
+    """The study's title when it was handed in: an id may follow from it."""
 
     @property
     def number(self) -> int:
@@ -318,6 +320,7 @@ def _submitted(act: Act, deed: Submit, applicant: str) -> Application:
         clock=Clock(SCREENING_DAYS * DAY_MS).start(act.at),
         decision=Clock(DECISION_DAYS * DAY_MS).start(act.at),
         history=(first, second),
+        titled=deed.form.project.title,
     )
 
 

@@ -15,7 +15,7 @@ def team_of(study: str, applications: Iterable[Application]) -> frozenset[str]:
     """
 
     def turn(one: Application) -> tuple[bool, int]:
-        return one.form.study != study_id(one.form.project.title, one.applicant), one.history[0].at
+        return one.form.study != study_id(one.titled, one.applicant), one.history[0].at
 
     team: set[str] = set()
     for one in sorted((one for one in applications if one.form.study == study), key=turn):

@@ -386,7 +386,7 @@ class AccessDesk:
         own = {applicant, institution_of(self._members.directory, applicant)}
         offered = (one.line.consumer not in own for one in self.offers.of_study(form.study))
         if applicant not in team and (team or any(offered)):
-            words = "The study's id is another's, whose members do not include you."
+            words = "The study's id is another's: its application does not name you, or its agreements are not yours."
             remedy = "Leave the id empty: it follows from the title. For their study, ask them to name you a member."
             raise Refused(deny("access.others_study", words, remedy).reasons)
 

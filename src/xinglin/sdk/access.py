@@ -97,6 +97,7 @@ class Access:
 
     def apply(self, form: Form, *, draft: str = "", application: str = "") -> ApplicationView:
         """Submit a form; raises ``Refused`` with every gap at once. ``application``: an id to choose, for a retry."""
+        self._space.log.refresh()  # what comes back is verified by it: a log that cannot be read stops this here
         return self._act(application or new_id("application"), 1, Submit(self._named(form)), draft)
 
     def applications(self) -> list[ApplicationView]:
@@ -156,17 +157,18 @@ class Access:
         return dossier(self.application(application).application.form, self._space.names(), outside_china)
 
     def offer(self, application: str) -> list[AgreementView]:
-        """Offer every hospital of a decided application of this account the agreement it was approved for.
+        """Offer every hospital of a decided application the agreement it was approved for.
 
+        By the applicant, or by a member whom a committee's approval names: a signature of the committee's says so.
         Where a committee approved it, its votes are counted anew, and the agreement's policy says so: it allows
         nothing once the approval lapses, is revoked or gives way to an amendment, and goes on under a renewal.
         """
         found = self.application(application).application
-        if found.applicant != self._space.account.did:
-            raise Refused(deny("access.not_yours", "This is done by the applicant.", "Ask them.").reasons)
         if found.outcome != "positive":
             raise Refused(deny("access.not_decided", "The application has no positive decision.", "Wait.").reasons)
-        self._check_approved(found)
+        named = self._check_approved(found)
+        if self._space.account.did not in (found.applicant, *named):
+            raise Refused(deny("access.not_yours", "This is done by the applicant.", "Ask them.").reasons)
         form, now = found.form, self._space.clock()
         offer = Offer(
             days=(form.project.ends - now) / DAY_MS,
@@ -333,13 +335,17 @@ class Access:
         opened_motion(self._space, view, motion)
         return view
 
-    def _check_approved(self, found: Application) -> None:
-        """Its acts make no positive decision without a resolution where the form names a committee."""
+    def _check_approved(self, found: Application) -> tuple[str, ...]:
+        """Whom the approval names, beside the applicant; nobody where no committee had to approve it.
+
+        Its acts make no positive decision without a resolution where the form names a committee.
+        """
         if not found.resolution:
-            return
+            return ()
         motion = self.approval(found.resolution).motion
         if (motion.application, motion.form) != (found.id, found.form.digest()):
             raise NotVerified("The committee approved another application, or another form.", remedy="Ask its chair.")
+        return motion.named
 
     def _ballot(self, one: SealedVote) -> Ballot | None:
         """The opened vote; None where the opening was not sealed to this account or cannot be read."""

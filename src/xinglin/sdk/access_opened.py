@@ -67,8 +67,8 @@ def opened_motion(space: Session, view: MotionView, motion: str) -> tuple[Motion
     """
     space.log.refresh()
     directory, seat = space.log.record.directory, space.approvals.charters.get(view.content.committee)
-    if seat is None:
-        raise NotVerified("The motion is put to a committee that the log does not hold.", remedy=_TELL)
+    if seat is None or seat.until >= 0:  # under a charter that was replaced a vote could be told to who left
+        raise NotVerified("The motion is put to a committee that the log does not hold in force.", remedy=_TELL)
     found = open_motion(view.signed, seat.charter, directory)
     if not (found.digest() == view.motion == motion and found == view.content and found.form == view.form.digest()):
         raise NotVerified("The hub shows another motion, or another form.", remedy=_TELL)

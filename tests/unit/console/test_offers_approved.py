@@ -79,6 +79,12 @@ def test_an_offer_that_no_approval_covers_says_so_before_it_is_countersigned(
     assert page.index("does not cover") < page.index("The machine's terms")
 
 
+def test_an_approval_that_has_not_arrived_yet_is_no_verdict(desk: Desk) -> None:
+    desk.shows(told("approval_unknown", theirs=True))
+    page = desk.page("/inbox")
+    assert "verdict-no" not in page and "does not cover" not in page and "verdict-ask" in page
+
+
 @pytest.mark.parametrize("approval", [COVERED, None])
 def test_one_that_is_covered_or_of_a_study_that_no_committee_saw_says_nothing_of_it(
     desk: Desk, approval: dict[str, Any] | None

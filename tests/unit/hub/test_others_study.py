@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.hub.review_scene import Scene
 
-from xinglin.access.application import Act, Ask, Submit, sign_act
+from xinglin.access.application import Act, Answer, Ask, Submit, sign_act
 from xinglin.access.form import Form, agreed_terms
 from xinglin.access.ports import ActRow
+from xinglin.access.team import team_of
 from xinglin.contract import Agreement
 from xinglin.contract.agreement import sign_agreement
 from xinglin.hub.study_lines import operator_page, study_page
@@ -96,6 +97,19 @@ async def test_whom_an_id_follows_from_is_shut_out_by_nobody(scene: Scene) -> No
     retitled = replace(form, project=replace(form.project, title="Another title"))
     assert await refused(scene, naming(scene, retitled, "stranger")) == ("access.others_study",)
     assert (await scene.act("application-2", 1, Submit(retitled))).application.form.study == form.study
+
+
+async def test_a_title_changed_in_an_answer_gives_the_study_to_nobody_else(scene: Scene) -> None:
+    me = scene.people["researcher"].did
+    form = replace(scene.form(), study=study_id(scene.form().project.title, me))
+    await scene.person("stranger", "institute", "consumer")
+    kept_before(scene, "application-5", naming(scene, form, "stranger"), "stranger")
+    await scene.act("application-1", 1, Submit(form))
+    await scene.next("application-1", Ask("Which title?"), "north")
+    retitled = replace(form, project=replace(form.project, title="Another title"))
+    await scene.next("application-1", Answer(1, "This one.", retitled), "researcher")
+    assert team_of(form.study, scene.desk.every()) == {me, *(one.did for one in form.people.members)}
+    assert await refused(scene, naming(scene, retitled, "stranger")) == ("access.others_study",)
 
 
 async def test_what_was_taken_before_is_folded_and_hides_nothing(scene: Scene) -> None:

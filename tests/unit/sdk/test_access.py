@@ -175,6 +175,18 @@ def test_no_vote_is_sealed_to_whom_the_hub_adds(place: Place, name: str) -> None
     assert hub.posted == []
 
 
+def test_no_vote_is_cast_under_a_charter_that_was_replaced(place: Place) -> None:
+    """A chair who was dismissed and a hub would have it sealed to members who left."""
+    motion = place.motion()
+    hub, third = place.line("third")
+    third.motion(motion)
+    charters = third._space.approvals.charters
+    charters.update({digest: replace(seat, until=seat.index + 1) for digest, seat in charters.items()})
+    with pytest.raises(NotVerified, match="in force"):
+        third.vote(motion, "approve")
+    assert hub.posted == []
+
+
 def test_a_vote_is_sealed_to_whom_the_hub_leaves_out(place: Place) -> None:
     motion = place.motion()
     hub, third = place.line("third")
@@ -232,6 +244,23 @@ def test_an_application_of_an_accomplices_own_is_not_offered(place: Place) -> No
     with pytest.raises(Refused) as refused:
         applicant.offer(ONE)
     assert refused.value.codes == ("access.not_yours",) and hub.posted == []
+
+
+def test_a_member_whom_the_approval_names_offers_and_nobody_else(place: Place) -> None:
+    form = place.scene.form()
+    named = replace(form.people.members[0], did=place.scene.people["accomplice"].did)
+    both = replace(form, people=replace(form.people, members=(*form.people.members, named)))
+    motion = place.motion(ONE, both)
+    for name in VOTERS:
+        place.line(name)[1].vote(motion, "approve", "sound")
+    place.line("chair")[1].resolve(motion)
+    hub, member = place.line("accomplice")
+    assert len(member.offer(ONE)) == 3
+    agreement = msgspec.json.decode(hub.posted[-1].signed.payload, type=Agreement)
+    assert agreement.consumer == hub.me
+    with pytest.raises(Refused) as refused:
+        place.line("chair")[1].offer(ONE)
+    assert refused.value.codes == ("access.not_yours",)
 
 
 @pytest.mark.parametrize("by", ["accomplice", "operator"])

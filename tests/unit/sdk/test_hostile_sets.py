@@ -20,10 +20,11 @@ from tests.unit.stores.test_looking_tables import swollen
 from xinglin.kernel.errors import LimitExceeded, XinglinError
 from xinglin.sdk.account import Account
 from xinglin.sdk.errors import NotVerified
+from xinglin.sdk.handed import as_said
 from xinglin.sdk.synthetic_set import SyntheticSet, fetched, folder_of, set_from_bytes, set_from_folder
 from xinglin.sdk.workspace import keeper as room
 from xinglin.sdk.workspace.keeper import Keeper
-from xinglin.stores.looking import LookError
+from xinglin.stores.looking import LookError, LookRefused
 from xinglin.wire.extracts import ExtractFile, ExtractManifest, is_file_name
 from xinglin.wire.synthetic import REPORT_BYTES, REPORT_FILE, SyntheticColumn, SyntheticManifest, SyntheticTable
 
@@ -173,7 +174,7 @@ def test_columns_are_those_of_the_manifest(data: bytes, monkeypatch: pytest.Monk
 def test_kilobytes_that_open_to_gigabytes_are_not_taken_nor_opened_later(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = (SyntheticTable("rows", 14_000, ()),)
     said, files = with_files({**FILES, "rows.parquet": swollen()}, tables=tables)
-    with pytest.raises(NotVerified, match="opened table"):
+    with pytest.raises(LookRefused, match="opened table"):
         take(monkeypatch, said, files)
     good = take(monkeypatch, *with_files(FILES))
     kept = SyntheticSet(msgspec.json.encode(said), files, good.proof)  # as one that was taken before this was checked
@@ -244,7 +245,7 @@ def test_an_extracts_rows_are_read_through_before_they_are_kept(
 ) -> None:
     data = swollen() if rows == 14_000 else EXTRACTED["rows.parquet"]
     keeper, told = workspace(tmp_path, {"rows.parquet": data}, monkeypatch, rows)
-    with pytest.raises(NotVerified):
+    with pytest.raises(LookRefused if rows == 14_000 else NotVerified):
         keeper.fetch(RUN)
     assert not told and keeper.kept() == []
 
@@ -259,3 +260,10 @@ def test_names_that_hospitals_give_are_plain() -> None:
         "x" * 64 + ".parquet",
     )
     assert all(map(is_file_name, honest))
+
+
+def test_a_limit_of_this_machine_is_told_as_one_and_accuses_nobody() -> None:
+    with pytest.raises(LookRefused), as_said():
+        raise LookRefused("kernel.limit", "It opens to more than this machine reads.")
+    with pytest.raises(NotVerified), as_said():
+        raise LookRefused("look.unfit", "It has other columns.")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from msgspec import json
 from msgspec.structs import replace
@@ -40,7 +43,16 @@ from xinglin.wire.extracts import (
 RUN = "run-" + "a" * 26
 WORKSPACE = keys("workspace")
 SALT = bytes(range(32))
-FILES = {"rows.parquet": b"PAR1", "Patient.ndjson": b'{"id":"p"}\n', "Observation.ndjson": b'{"id":"o"}\n'}
+
+
+def one_row() -> bytes:
+    """A table of one row, as Parquet."""
+    written = io.BytesIO()
+    pq.write_table(pa.table({"age": pa.array([61], pa.int64())}), written)
+    return written.getvalue()
+
+
+FILES = {"rows.parquet": one_row(), "Patient.ndjson": b'{"id":"p"}\n', "Observation.ndjson": b'{"id":"o"}\n'}
 MEDIA = {"parquet": "application/vnd.apache.parquet", "ndjson": "application/fhir+ndjson"}
 
 

@@ -178,6 +178,8 @@ def _verdict(found: Mapping[str, Any], lacks: tuple[Reason, ...]) -> tuple[str, 
     """What is said of an offer: that no approval covers it, else what the hospital's auto-pilot found, and why."""
     missed = [reason["words"] for one in found["tried"] for reason in one.get("reasons", ())]
     reasons = tuple(dict.fromkeys(word for word in (str(found["reason"]), *missed) if word))
+    if all(reason.code == "access.approval_unknown" for reason in lacks) and lacks:
+        return "ask", (*(reason.words for reason in lacks), *reasons)  # it may still arrive
     if lacks:
         others = any(reason.code == "access.other_people" for reason in lacks)
         return "no", (ANOTHERS_STUDY if others else NOT_COVERED, *reasons)

@@ -61,7 +61,8 @@ class RunLine(msgspec.Struct, frozen=True):
 class StudyShown(msgspec.Struct, frozen=True):
     """A study whole. ``line``: as lists have it; ``application``: where there is one.
 
-    ``approvals``: digest and log index of each; ``entries``: log indexes of its agreements.
+    ``approvals``: digest and log index of each; ``entries``: log indexes of its agreements. ``own``: its application
+    is this account's own, or a committee approved it, naming whom it named.
     """
 
     line: StudyLine
@@ -72,6 +73,7 @@ class StudyShown(msgspec.Struct, frozen=True):
     approvals: tuple[tuple[str, int], ...]
     data_set: str
     entries: tuple[int, ...] = ()
+    own: bool = True
 
     @property
     def in_force(self) -> bool:
@@ -152,10 +154,12 @@ class StudyCalls:
             logged = space.approvals.logged
             approvals = [(one, logged[one].index) for one in view.approvals if one in logged] if view else []
             runs = self._runs(space, study)
+            applied = view.application if view else None
+            own = applied is None or applied.applicant == space.account.did or bool(applied.resolution)
         book = self._lines.book(self._seat.folder)
         entries = [one.index for held in agreements for one in book.about(held.id)[:1]]
         data_set = line.data_set
-        return StudyShown(line, line.title, view, agreements, runs, tuple(approvals), data_set, tuple(entries))
+        return StudyShown(line, line.title, view, agreements, runs, tuple(approvals), data_set, tuple(entries), own)
 
     def title(self, study: str) -> str:
         """A study's title; raises ``NotThere`` for anybody else's."""

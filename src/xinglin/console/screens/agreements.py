@@ -83,7 +83,7 @@ def agreement_page(visit: Visit, agreement: str) -> Page:
         head=Head("object.agreement", agreement, f"state.{one['state']}", owner, one.get("since", 0)),
         rail=Rail(agreement, (one["index"],) if one["index"] >= 0 else (), agreement),
         same=Same(
-            python=in_python("study = space.study({})\nstudy.agreements", one["study"] if title == what else title),
+            python=in_python("study = space.study_by_id({})\nstudy.agreements", one["study"]),
             cli=in_shell("xinglin node agreements show {0}\nxinglin node approve {0}", short),
         ),
         css=("screens/agreements.css", "screens/leaves.css"),

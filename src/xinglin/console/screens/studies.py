@@ -104,11 +104,11 @@ def study_page(visit: Visit, study: str) -> Page:
     values = {
         "shown": shown,
         "names": names,
-        "next": _(_NEXT[line.state]) if line.state in _NEXT else "",
+        "next": _(_NEXT[line.state]) if line.state in _NEXT and (shown.own or line.state != "approved") else "",
         "steps": _steps(visit, shown),
         "history": _history(visit, shown, names),
         "questions": view.application.questions if view else (),
-        "can_offer": line.state == "approved",
+        "can_offer": line.state == "approved" and shown.own,
         "can_withdraw": view is not None and line.state in ("applied", "asked"),
     }
     return Page(
