@@ -8,6 +8,7 @@ cannot go green by skipping.
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import pwd
 import shutil
@@ -52,6 +53,16 @@ def words_for_people() -> Iterator[None]:
     if (output := sys.modules.get("xinglin.cli.output")) is not None:
         output.printer.as_json = False
     yield
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A verb that a test calls in its own process sets the log up for its call, not for the tests after it."""
+    log = logging.getLogger("xinglin")
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
+    yield
+    log.handlers[:], log.propagate = handlers, propagate
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="session")
