@@ -123,7 +123,7 @@ async def test_a_node_is_reached_and_a_hub_asks_the_hospital(reached: Reached, t
         await _through_the_hub(reached, foreign)
     decided = [one for one in reached.leaves() if one.kind == "decision"]
     own = [one for one in decided if one.submitter == reached.space.dids["a"]]
-    assert len(own) >= 5 and all(foreign.did not in repr(one) and "Li" not in repr(one) for one in decided)
+    assert len(own) >= 5 and all(foreign.did not in repr(one) and "Lindqvist" not in repr(one) for one in decided)
     assert any("ground" in one.commitments for one in own)
     # The other hospital's own word about what the hub held for it: a leaf of its own for each answer.
     assert len([one for one in decided if one.submitter == reached.space.dids["b"]]) == 2
@@ -142,25 +142,25 @@ async def _at_its_own_node(reached: Reached, foreign: Foreign) -> None:
     pid = await _asked(foreign, did, address, f"{reached.space.dids['a']}#ethics")
     held = await _held(reached, "a", "ethics")
     assert "obtainEthicsApproval" in held["trouble"]
-    await reached.cli("a", "accept", held["pid"], "--by", "Dr Li", "--ground", "", status=1)
-    told = await reached.cli("a", "accept", held["pid"], "--by", "Dr Li", "--ground", "Resolution 2026-14")
+    await reached.cli("a", "accept", held["pid"], "--by", "Dr Lindqvist", "--ground", "", status=1)
+    told = await reached.cli("a", "accept", held["pid"], "--by", "Dr Lindqvist", "--ground", "Resolution 2026-14")
     assert told["agreement"]
     await foreign.until(pid, lambda one: one.state == "FINALIZED")
     shown = await reached.cli("a", "show", held["pid"])
-    assert shown["answer"]["by"] == "Dr Li" and shown["answer"]["ground"] == "Resolution 2026-14"
-    await reached.cli("a", "accept", held["pid"], "--by", "Dr Li", "--ground", "again", status=1)
+    assert shown["answer"]["by"] == "Dr Lindqvist" and shown["answer"]["ground"] == "Resolution 2026-14"
+    await reached.cli("a", "accept", held["pid"], "--by", "Dr Lindqvist", "--ground", "again", status=1)
     # A fact that nobody proved: without a person's word, or with a wrong one, the terms still deny.
     pid = await _asked(foreign, did, address, f"{reached.space.dids['a']}#country")
     held = await _held(reached, "a", "country")
     for fact in ((), ("--fact", "place=DE"), ("--fact", "dateTime=2020-01-01T00:00:00Z"), ("--fact", "plaice=CN")):
-        said = await reached.cli("a", "accept", held["pid"], "--by", "Li", "--ground", "seen", *fact, status=1)
+        said = await reached.cli("a", "accept", held["pid"], "--by", "Lindqvist", "--ground", "seen", *fact, status=1)
         assert (await reached.cli("a", "show", held["pid"]))["state"] == "REQUESTED", said
-    await reached.cli("a", "accept", held["pid"], "--by", "Li", "--ground", "seen", "--fact", "place=CN-SH")
+    await reached.cli("a", "accept", held["pid"], "--by", "Lindqvist", "--ground", "seen", "--fact", "place=CN-SH")
     await foreign.until(pid, lambda one: one.state == "FINALIZED")
     # Records of grade L2 are nobody's to hand out, whoever agrees; a refusal ends it.
     pid = await _asked(foreign, did, address, f"{reached.space.dids['a']}#records")
     held = await _held(reached, "a", "records")
-    said = await reached.cli("a", "accept", held["pid"], "--by", "Li", "--ground", "seen", status=1)
+    said = await reached.cli("a", "accept", held["pid"], "--by", "Lindqvist", "--ground", "seen", status=1)
     assert "L2" in said
     await reached.cli("a", "refuse", held["pid"], "--reason", "These are used where they lie.")
     await foreign.until(pid, lambda one: one.state == "TERMINATED")
@@ -190,9 +190,9 @@ async def _through_the_hub(reached: Reached, foreign: Foreign) -> None:
             reached.desk("hub", verb, pid=held["pid"], by="operator", ground="because")
         assert refused.value.reasons[0].code == "dsp.not_yours"
     with pytest.raises(Refused):  # what is proven to the hub counts for nothing at the hospital
-        reached.desk("b", "dsp-accept", pid=held["pid"], by="Li", ground="Resolution 3")
+        reached.desk("b", "dsp-accept", pid=held["pid"], by="Lindqvist", ground="Resolution 3")
     with pytest.raises(Refused):  # another hospital's question
-        reached.desk("a", "dsp-accept", pid=held["pid"], by="Li", ground="Resolution 3")
+        reached.desk("a", "dsp-accept", pid=held["pid"], by="Lindqvist", ground="Resolution 3")
     reached.space.stop("b")  # a node that was away hears it again
     reached.space.start_again("b")
     held = await _held(reached, "b", "ethics", "HELD")
@@ -201,7 +201,7 @@ async def _through_the_hub(reached: Reached, foreign: Foreign) -> None:
         "purpose=" in one for one in shown["proven_to_the_hub"]
     )
     fact = ("--fact", "purpose=health-research")
-    await reached.cli("b", "accept", held["pid"], "--by", "Li", "--ground", "Resolution 3", *fact)
+    await reached.cli("b", "accept", held["pid"], "--by", "Lindqvist", "--ground", "Resolution 3", *fact)
     await foreign.until(pid, lambda one: one.state == "FINALIZED")
     wait_until(lambda: not reached.desk("b", "dsp-list"), "the question is over")
     answered = await reached.cli("hub", "show", held["pid"])

@@ -59,7 +59,7 @@ class Ehr:
             return Reply(200, json.dumps({"resourceType": "Bundle", "total": 1}).encode())
         if id_:
             return Reply(200, json.dumps({"resourceType": kind, "id": id_, "birthDate": "1960"}).encode())
-        entry = [{"resource": {"resourceType": kind, "id": "e7"}}] if "_elements" in asked.query else []
+        entry = [{"resource": {"resourceType": kind, "id": "enc-of-night"}}] if "_elements" in asked.query else []
         return Reply(200, json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": entry}).encode())
 
 
@@ -111,7 +111,7 @@ def test_nights_and_notifications_through_kill_9(home: IntakeHome) -> None:
         home.ask("night", job="quality")
         assert ended(home, "quality")["failed"] == ""
         assert "quality.alarm kind=missing source=ehr" in home.log.read_text()
-        assert "e7" not in home.log.read_text() and SECRET not in home.log.read_text()
+        assert "enc-of-night" not in home.log.read_text() and SECRET not in home.log.read_text()
         shown_to_people(home)
         assert home.stop() == 0
 
@@ -140,7 +140,7 @@ def shown_to_people(home: IntakeHome) -> None:
     assert said(quality_verbs.quality, "alarms", "--since", "2199-01-01").strip() == "nothing"
     day = alarms.split(" visit on ")[1][:10]
     named = said(intake_verbs.app, "reconcile", "ehr", "--day", day, "--kind", "visit", code=1)
-    assert "e7: no message that was received names it" in named
+    assert "enc-of-night: no message that was received names it" in named
     numbers = home.folder / "numbers.txt"
     numbers.write_text("e8\n\ne9\n")
     listed = ("reconcile", "ehr", "--day", day, "--kind", "visit", "--keys", str(numbers))

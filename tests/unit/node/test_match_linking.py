@@ -65,7 +65,7 @@ class Three:
     def rule(self, me: PrivateKeys, unit: PrivateKeys = U, shows: str = "linkage", most: int = 500) -> None:
         other = B if me is A else A
         rule = f'{{ shows = ["{shows}"], items_least = 10, items_most = {most}, matchings_most = 1, basis = "w" }}'
-        text = f'unknown = "keep"\n[[with]]\ndid = "{other.did}"\nagreement = "agr"\nstudy = "s"\nrule = {rule}\n'
+        text = f'unknown = "keep"\n[[with]]\ndid = "{other.did}"\nagreement = "linking-7"\nstudy = "s"\nrule = {rule}\n'
         (self.homes[me.did] / "matching.toml").write_text(text + f'units = ["{unit.did}"]\n')
 
     def linker(self, me: PrivateKeys, unit: PrivateKeys = U, wait_s: float = 20.0) -> tuple[Linker, Persons]:
@@ -89,8 +89,8 @@ class Three:
         second, theirs = self.linker(B, wait_s=wait_s)
         with ThreadPoolExecutor(3) as pool:
             jobs = (
-                pool.submit(first.propose, "agr", mine, PLANTED),
-                pool.submit(second.accept, "agr", theirs),
+                pool.submit(first.propose, "linking-7", mine, PLANTED),
+                pool.submit(second.accept, "linking-7", theirs),
                 pool.submit((unit or self.unit(wait_s=wait_s)).serve),
             )
             return tuple(done.exception() or done.result() for done in jobs)  # type: ignore[return-value]
@@ -146,7 +146,7 @@ def test_the_carrier_and_the_unit_never_have_the_key(three: Three) -> None:
     terms = decode_msgpack(seen[0], Filters).terms
     assert "key" not in msgspec.structs.asdict(terms)
     carried = b"".join(path.read_bytes() for path in three.exchange.iterdir())
-    assert b"agr" not in carried  # nothing stands in the folder in the clear
+    assert b"linking-7" not in carried  # nothing stands in the folder in the clear
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_the_operator_and_a_hospital_are_no_linkage_unit(three: Three) -> None:
         three.rule(A, unit=unit)
         side, persons = three.linker(A, unit=unit)
         with pytest.raises(Refused) as refused:
-            side.propose("agr", persons, PLANTED)
+            side.propose("linking-7", persons, PLANTED)
         assert "node.match_unit_own" in refused.value.codes
 
 
 def test_one_key_for_two_linkages_is_refused(three: Three) -> None:
     ledger = MatchingLedger.in_folder(three.homes[B.did])
-    offer = LinkOffer("agr", A.did, B.did, U.did, SIZE, 5, 660, FilterPlan().digest(), b"k" * 32, b"n" * 16)
+    offer = LinkOffer("linking-7", A.did, B.did, U.did, SIZE, 5, 660, FilterPlan().digest(), b"k" * 32, b"n" * 16)
     again = msgspec.structs.replace(offer, nonce=b"m" * 16)
     side, _ = three.linker(B)
     side._open(offer)
@@ -188,7 +188,7 @@ def test_one_key_for_two_linkages_is_refused(three: Three) -> None:
     fresh._journal.done()
     fresh, theirs = three.linker(B)
     with pytest.raises(Refused) as refused:
-        fresh.accept("agr", theirs)
+        fresh.accept("linking-7", theirs)
     assert refused.value.codes == ("secure.match_key",)
     assert persons.owners == [] and ledger.leaves() == ()
     # and filters of two projects under one key have nothing in common but their length
@@ -200,7 +200,7 @@ def test_one_key_for_two_linkages_is_refused(three: Three) -> None:
 def test_parcels_of_another_reader_order_or_session_are_refused(three: Three) -> None:
     side, persons = three.linker(A, wait_s=0.2)
     with pytest.raises(NoParcel):
-        side.propose("agr", persons, PLANTED)
+        side.propose("linking-7", persons, PLANTED)
     side._journal.close()
     (parcel,) = three.exchange.iterdir()
     to_unit = three.exchange / parcel.name.replace(B.did[-26:], U.did[-26:])
@@ -212,19 +212,19 @@ def test_parcels_of_another_reader_order_or_session_are_refused(three: Three) ->
     second, theirs = three.linker(B, wait_s=0.2)
     second._peer._taken = 1
     with pytest.raises(XinglinError):
-        second.accept("agr", theirs)
+        second.accept("linking-7", theirs)
 
 
 def test_a_stopped_hospital_goes_on_with_the_same_people_alone(three: Three) -> None:
     side, persons = three.linker(A, wait_s=0.2)
     with pytest.raises(NoParcel):
-        side.propose("agr", persons, PLANTED)
+        side.propose("linking-7", persons, PLANTED)
     side._journal.close()
     text = three.files[A.did].read_text()
     three.files[A.did].write_text(text + "k999,王伟,wangwei,19800101,m\n")
     side, persons = three.linker(A, wait_s=0.2)
     with pytest.raises(Refused) as refused:
-        side.propose("agr", persons, PLANTED)
+        side.propose("linking-7", persons, PLANTED)
     assert refused.value.codes == ("node.match_changed",)
     side._journal.close()
     three.files[A.did].write_text(text)
@@ -250,7 +250,7 @@ def test_terms_that_differ_are_refused_by_the_unit(three: Three) -> None:
     lock = threading.Lock()
     with lock:
         unit = three.unit(wait_s=5.0)
-        offer = LinkOffer("agr", A.did, B.did, U.did, 5, 0, 660, FilterPlan().digest(), b"k" * 32, b"n" * 16)
+        offer = LinkOffer("linking-7", A.did, B.did, U.did, 5, 0, 660, FilterPlan().digest(), b"k" * 32, b"n" * 16)
         for keys, records in ((A, 5), (B, 6)):
             terms = terms_of(offer, Acceptance(records, b"x" * 16))
             journal = Journal.of(three.homes[keys.did], "by hand")
@@ -265,13 +265,13 @@ def test_terms_that_differ_are_refused_by_the_unit(three: Three) -> None:
 def test_a_hospital_that_cancels_tells_the_other_and_the_log(three: Three) -> None:
     side, persons = three.linker(A, wait_s=0.2)
     with pytest.raises(NoParcel):
-        side.propose("agr", persons, PLANTED)
+        side.propose("linking-7", persons, PLANTED)
     side._journal.close()
     side, _ = three.linker(A)
     session = side.cancel()
     other, theirs = three.linker(B, wait_s=1.0)
     with pytest.raises(Refused) as refused:
-        other.accept("agr", theirs)
+        other.accept("linking-7", theirs)
     assert refused.value.codes == ("node.match_cancelled",)
     with pytest.raises(Refused):
         three.unit(wait_s=1.0).serve()
@@ -334,7 +334,7 @@ def test_filters_are_deleted_on_a_refusal_and_stay_where_the_unit_goes_on(
 )  # fmt: skip
 def test_an_answer_of_the_unit_that_is_not_whole_numbers(three: Three, places: bytes, scores: bytes) -> None:
     side, _ = three.linker(A, wait_s=0.2)
-    offer = LinkOffer("agr", A.did, B.did, U.did, 5, 0, 660, FilterPlan().digest(), b"k" * 32, b"n" * 16)
+    offer = LinkOffer("linking-7", A.did, B.did, U.did, 5, 0, 660, FilterPlan().digest(), b"k" * 32, b"n" * 16)
     body = encode_msgpack(Linked(Told(0, b"s" * 32), 0, 1, places, b"i" * 16 * (len(places) // 4), scores))
     side._unit = SimpleNamespace(hear=lambda *_: SimpleNamespace(body=body), session=b"", peer=U.did)  # type: ignore[assignment]
     side._book = SimpleNamespace(check=lambda *_: None)  # type: ignore[assignment]
