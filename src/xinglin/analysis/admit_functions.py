@@ -185,8 +185,10 @@ def _extreme(name: str) -> Rule:
         low, high = _extreme_range(name, parts)
         values = tuple(sorted({v for p in parts for v in p.values})) if all(p.values for p in parts) else ()
         sql = f"{name}({', '.join(p.sql for p in parts)})"
-        # greatest and least skip NULL: a value that a condition made missing must stay missing.
-        missing = " OR ".join(f"{p.sql} IS NULL" for p in parts if p.filtered)
+        # greatest and least skip NULL. A value that a condition made missing must stay missing, and so must the one
+        # column that constants bound: its persons without a value are not persons at the bound.
+        alone = len([p for p in parts if p.role != av.CONSTANT]) == 1
+        missing = " OR ".join(f"{p.sql} IS NULL" for p in parts if p.filtered or (alone and p.role != av.CONSTANT))
         sql = f"CASE WHEN NOT ({missing}) THEN {sql} END" if missing else sql
         facts = av.merged(sql, "date" if dated else "number", parts)
         whole = all(p.integer for p in parts)

@@ -18,6 +18,7 @@ import msgspec
 from xinglin.console.book_bundle import bundle_of
 from xinglin.console.book_chain import CHAIN_ENTRIES, Chain, chain_of
 from xinglin.console.book_check import checked
+from xinglin.console.book_fetch import fetched
 from xinglin.console.book_leaves import Leaves
 from xinglin.console.book_party import PartyEntries
 from xinglin.console.book_shown import CheckpointShown, shown_of
@@ -29,7 +30,7 @@ from xinglin.evidence.errors import EvidenceError, QuorumMissed
 from xinglin.evidence.notes import Note, parse_note
 from xinglin.evidence.policy import VerifiedCheckpoint, verify_checkpoint
 from xinglin.evidence.receipt import VerifiedEntry, build_receipt, verify_receipt
-from xinglin.evidence.tiles import TILE_WIDTH, Tile, TileReader, parse_bundle
+from xinglin.evidence.tiles import TileReader
 from xinglin.kernel.errors import XinglinError
 from xinglin.kernel.instants import Clock, Instant, system_clock
 from xinglin.sdk.errors import NotVerified
@@ -46,8 +47,7 @@ FOLDED = tuple(sorted(RECORD_KINDS | {APPROVAL_KIND, END_KIND}))
 _FOLDED = frozenset(FOLDED)
 PAGE_MOST = 500
 _INDEX_DIGITS = 19
-_QUORUM_S, _AGAIN_S = 10.0, 0.2
-_BUNDLES_A_STEP = 32
+_QUORUM_S, _LEAF_S, _AGAIN_S = 10.0, 10.0, 0.2
 _LOOKED_AT_S, _SOON_S, _LATER_S, _FIRST_S = 30.0, 2.0, 30.0, 5.0
 
 
@@ -151,6 +151,19 @@ class Book:
             self._asked = began
             return size
 
+    def covers(self, index: int, timeout_s: float = _LEAF_S) -> bool:
+        """Whether the verified log holds the entry at ``index``; waits so long for the cosignatures of a new leaf."""
+        end = time.monotonic() + timeout_s
+        while self.size <= index:
+            try:
+                if self.refresh() > index:
+                    return True
+            except XinglinError as error:
+                log.warning("leaf %d is not covered yet: %s", index, error.code)
+            if time.monotonic() > end or self._over.wait(_AGAIN_S):
+                return False
+        return True
+
     def about(self, subject: str, most: int = -1) -> list[Found]:
         """Entries of one subject (a run's id, an agreement's digest), oldest first; ``most``: no more, -1 for all."""
         self._trusted()
@@ -167,7 +180,11 @@ class Book:
         """The entry at an index; raises ``NotThere``."""
         self._trusted()
         if not 0 <= index < self.size:
-            raise NotThere(f"The log has no entry {index}.", remedy=f"It has {self.size} entries, numbered from 0.")
+            raise NotThere(
+                f"The log that was verified here has no entry {index} yet.",
+                why=f"It has {self.size} entries, numbered from 0; a new one waits for its cosignatures.",
+                remedy="Load the page again in a moment.",
+            )
         (found,) = self._at([index]) or (None,)
         if found is None:
             raise NotThere(f"Entry {index} is in no form that this software reads.", remedy="Update this software.")
@@ -413,7 +430,7 @@ class Book:
         self._wanted_size = end
         while size < end:
             self._staged_size = size
-            leaves = self._fetched(size, end)
+            leaves = fetched(self._client.get_open, size, end)
             lines: list[Line] = []
             for index, data in enumerate(leaves, size):
                 entry = _read(index, data)
@@ -424,19 +441,6 @@ class Book:
             grown.extend(leaves)
             size, _frontier = self.store.stage(leaves, lines)
         return grown, kept
-
-    def _fetched(self, start: int, end: int) -> list[bytes]:
-        """Entries from ``start`` on, some bundles of them."""
-        leaves: list[bytes] = []
-        for _ in range(_BUNDLES_A_STEP):
-            if start >= end:
-                break
-            index = start // TILE_WIDTH
-            width = min(end - index * TILE_WIDTH, TILE_WIDTH)
-            bundle = parse_bundle(self._client.get_open("/" + Tile(None, index, width).to_path()), width)
-            leaves.extend(bundle[start - index * TILE_WIDTH :])
-            start = index * TILE_WIDTH + width
-        return leaves
 
     def _standing(self) -> tuple[Note, int]:
         self._trusted()

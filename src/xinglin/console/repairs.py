@@ -40,9 +40,15 @@ def repairs_of(
     reasons: Sequence[Reason],
     columns: Sequence[OutputColumn],
     views: Mapping[str, Sequence[str]],
+    fitted: str = "",
 ) -> tuple[Repair, ...]:
-    """Edits that speak to the reasons, the closest first; each another question, none twice, at most three."""
+    """Edits that speak to the reasons, the closest first; each another question, none twice, at most three.
+
+    ``fitted``: the SELECT with the same ranges at every hospital, where they publish different ones.
+    """
     found: list[Repair] = []
+    if fitted and any(reason.code == "sdk.domain_differs" for reason in reasons):
+        found.append(Repair(words.text("The same ranges and levels at every hospital"), _with_sql(question, fitted)))
     for reason in reasons:
         for make in (_renamed, _bounded, _fitted, _blunter, _cheaper, _everybody):
             found += make(words, question, reason, columns, views)
@@ -81,8 +87,8 @@ def _renamed(words: Words, question: Question, reason: Reason, _columns: Columns
 
 
 def _bounded(words: Words, question: Question, reason: Reason, columns: Columns, _views: Views) -> list[Repair]:
-    """A column whose range differs between hospitals, or is not published, is left out of the SELECT."""
-    if reason.code not in ("sdk.domain_differs", "analysis.no_published_range"):
+    """A column without a published range is left out of the SELECT."""
+    if reason.code != "analysis.no_published_range":
         return []
     named = _QUOTED.search(reason.words)
     name = named.group(1) if named else ""

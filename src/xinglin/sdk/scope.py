@@ -88,19 +88,22 @@ def scope_of(
     Raises ``Refused`` with every reason: the SQL is not admitted, a variable is not published any more, or the
     hospitals publish different ranges or levels for a column, so that their sums would not fit.
     """
-    admitted: dict[str, Admitted] = {}
-    reasons: dict[Reason, None] = {}
-    for did, one in held.items():
-        found = _admitted(sql, one.agreement.terms, described.get(did))
-        if isinstance(found, Denied):
-            reasons.update(dict.fromkeys(found.reasons))
-        else:
-            admitted[did] = found
-    if not reasons:
-        reasons.update(dict.fromkeys(_differences(admitted, names)))
-    if reasons:
-        raise Refused(tuple(reasons))
+    admitted = _admitted_by_all(sql, held, described)
+    if differing := _differing(admitted):
+        raise Refused(tuple(_difference(name, columns, names) for name, columns in differing.items()))
     return _scope(held, next(iter(admitted.values())), names, said or {})
+
+
+def fitted_sql(sql: str, held: Mapping[str, Held], described: Mapping[str, DataSetDescription]) -> str:
+    """The query with the same domain at every hospital, by what they publish together; raises ``Refused``.
+
+    A column of which that cannot be said stays as it is, and ``scope_of`` names it.
+    """
+    from xinglin.analysis.bounding import fit_of, fitted
+
+    admitted = _admitted_by_all(sql, held, described)
+    fits = {name: fit for name, columns in _differing(admitted).items() if (fit := fit_of(tuple(columns.values())))}
+    return fitted(sql, [one.name for one in next(iter(admitted.values())).columns], fits)
 
 
 def views_of(terms: AgreedTerms, data_set: DataSetDescription) -> dict[str, tuple[str, ...]]:
@@ -138,20 +141,41 @@ def _views(terms: AgreedTerms, data_set: DataSetDescription) -> StudyViews | Den
     return exposed if isinstance(exposed, Denied) else study_views(exposed.tables, terms.cohort)
 
 
-def _differences(admitted: Mapping[str, Admitted], names: Mapping[str, str]) -> list[Reason]:
-    """Columns whose domain differs between hospitals."""
-    dids = list(admitted)
-    first = {column.name: column for column in admitted[dids[0]].columns}
-    reasons = []
-    for did in dids[1:]:
-        other = {column.name: column for column in admitted[did].columns}
-        for name in first | other:
-            if _domain(first.get(name)) != _domain(other.get(name)):
-                pair = f"{names.get(dids[0], dids[0])} and {names.get(did, did)}"
-                words = f"{pair} publish different ranges or levels for {name!r}."
-                remedy = f"Bound it in the query, the same for all: LEAST(GREATEST({name}, low), high) AS {name}."
-                reasons.append(Reason("sdk.domain_differs", words, remedy))
-    return reasons
+def _admitted_by_all(
+    sql: str, held: Mapping[str, Held], described: Mapping[str, DataSetDescription]
+) -> dict[str, Admitted]:
+    """The query as each hospital admits it, by DID; raises ``Refused`` with every reason of each that does not."""
+    admitted: dict[str, Admitted] = {}
+    reasons: dict[Reason, None] = {}
+    for did, one in held.items():
+        found = _admitted(sql, one.agreement.terms, described.get(did))
+        if isinstance(found, Denied):
+            reasons.update(dict.fromkeys(found.reasons))
+        else:
+            admitted[did] = found
+    if reasons:
+        raise Refused(tuple(reasons))
+    return admitted
+
+
+def _differing(admitted: Mapping[str, Admitted]) -> dict[str, dict[str, OutputColumn | None]]:
+    """Columns whose domain differs between hospitals, each as every hospital derives it."""
+    columns = {did: {one.name: one for one in found.columns} for did, found in admitted.items()}
+    names = dict.fromkeys(name for found in columns.values() for name in found)
+    by_name = {name: {did: found.get(name) for did, found in columns.items()} for name in names}
+    return {name: each for name, each in by_name.items() if len({_domain(one) for one in each.values()}) > 1}
+
+
+def _difference(name: str, columns: Mapping[str, OutputColumn | None], names: Mapping[str, str]) -> Reason:
+    """That hospitals publish a column differently, and the expression that makes it the same."""
+    from xinglin.analysis.bounding import fit_of
+
+    (first, own), *others = columns.items()
+    unlike = [names.get(did, did) for did, one in others if _domain(one) != _domain(own)]
+    words = f"{names.get(first, first)} publishes another range or other levels for {name!r} than {', '.join(unlike)}."
+    fit = fit_of(tuple(columns.values()))
+    remedy = f"Bound it in the query: {fit.text(name)} AS {name}. study.fitted(sql) writes it." if fit else ""
+    return Reason("sdk.domain_differs", words, remedy or f"Leave {name!r} out, or turn it into one kind of value.")
 
 
 def _domain(column: OutputColumn | None) -> object:

@@ -11,7 +11,7 @@ import msgspec
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.sdk.data import Asking, Data
 from xinglin.sdk.errors import NoAgreement, NotAnswered, Refused
-from xinglin.sdk.scope import views_of
+from xinglin.sdk.scope import fitted_sql, views_of
 from xinglin.sdk.session import Held, Session
 from xinglin.wire.calls import AgreementView
 
@@ -133,6 +133,15 @@ class Study:
         Raises ``Refused`` with every reason why the SQL is not admitted, and ``NoAgreement``. Nothing is sent.
         """
         return Data(Asking(self.space, self.id, self.title, self.data_set), text, self.in_force(hospitals))
+
+    def fitted(self, text: str, *, hospitals: Sequence[str] | None = None) -> str:
+        """The SELECT with each column that hospitals publish differently bounded by what they publish together.
+
+        Nothing that is published lies outside those bounds, so the rows keep their values. From published facts; no
+        row. Raises ``Refused`` and ``NoAgreement`` as ``sql`` does.
+        """
+        published = self.space.data_sets(self.data_set).get(self.data_set, {})
+        return fitted_sql(text, self.in_force(hospitals), published)
 
     def extraction(
         self,

@@ -39,6 +39,27 @@ def test_no_row_mixes_persons(engine: Engine, sql: str) -> None:
     assert engine.rows(verdict) == engine.rows_one_by_one(verdict)
 
 
+@pytest.mark.parametrize(
+    ("bound", "value"),
+    [
+        ("LEAST(GREATEST({}, 0), 300)", "bp"),
+        ("GREATEST(60, {})", "bp"),
+        ("LEAST(GREATEST({}, 0), 2000)", "2025 - age"),
+        ("LEAST({}, 300)", "CASE WHEN age > 30 THEN bp END"),
+    ],
+)
+def test_a_bound_makes_no_value_of_one_that_is_missing(engine: Engine, bound: str, value: str) -> None:
+    """DuckDB's greatest(NULL, 0) is 0: whoever bounds a column would count persons without a value at the bound."""
+    bounded, bare = (engine.rows(admitted(f"SELECT {one} AS x FROM visit")) for one in (bound.format(value), value))
+    missing = [row[0] for row in bare if row[1] is None]
+    assert missing and [row[0] for row in bounded if row[1] is None] == missing
+
+
+def test_of_several_columns_the_known_ones_are_compared(engine: Engine) -> None:
+    rows = engine.rows(admitted("SELECT age, bp, GREATEST(age, bp) AS x FROM visit"))
+    assert all(x == max((v for v in (age, bp) if v is not None), default=None) for _, age, bp, x in rows)
+
+
 @pytest.mark.parametrize("sql", QUERIES)
 def test_values_keep_to_the_derived_domain(engine: Engine, sql: str) -> None:
     verdict = admitted(sql)

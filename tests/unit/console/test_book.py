@@ -111,6 +111,23 @@ def test_an_older_log_than_before_is_an_alarm(hub: FakeHub, book: Book, monkeypa
         book.refresh()
 
 
+def test_a_new_leaf_is_waited_for_until_it_is_cosigned(
+    hub: FakeHub, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub takes a leaf before the witnesses have seen it: a page that says "done" comes when they have."""
+    size = book.refresh()
+    old, honest = hub.get_open("/checkpoint"), hub.get_open
+    hub.add(admitted(hub, RUN, 5))
+    waits = iter((old, old))
+    monkeypatch.setattr(hub, "get_open", lambda path: next(waits, None) or honest(path))
+    assert book.covers(size) and book.entry(size).entry.subject == RUN
+    monkeypatch.setattr(hub, "get_open", lambda path: b"not a checkpoint")
+    assert book.covers(size), "what is there is not asked for"
+    assert not book.covers(size + 1, 0.0), "a log that cannot be read does not undo what was signed"
+    with pytest.raises(NotThere, match="yet"):
+        book.entry(size + 1)
+
+
 def test_another_start_reads_the_same_without_the_hub(hub: FakeHub, tmp_path: Path) -> None:
     fill(hub, 300)
     book = Book(hub.space, hub, tmp_path / "book.db")

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import typer
 from tests.unit.console.desk_of_work import SQL, TITLE, Work
+from tests.unit.sdk.fake_hub import described
 
 from xinglin.analysis.admit import OutputColumn
 from xinglin.analysis.algorithm import AlgorithmSpec, build
@@ -100,6 +101,18 @@ def test_an_earlier_question_is_opened_again(work: Work) -> None:
     run = work.ask(operation="histogram", **{"f.column": "age", "f.bins": "12"})
     page = work.get(f"/workbench?run={run}")
     assert 'value="12"' in page.text
+
+
+def test_where_hospitals_publish_different_ranges_the_first_question_can_be_asked(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any real hospitals do: each publishes what its own rows reach."""
+    monkeypatch.setitem(work.hub.published, work.hub.dids[1], described(work.hub.dids[1], high=90.0))
+    page = work.get(f"/workbench?study={work.study}")
+    assert "LEAST(GREATEST(age, 0), 120) AS age" in page.text and "It may be asked" in page.text
+    refused = work.post("/workbench/check", sql=SQL, operation="describe")
+    assert "sdk.domain_differs" in refused.text and "The same ranges and levels at every hospital" in refused.text
+    assert "LEAST(GREATEST(age, 0), 120) AS age" in refused.text
 
 
 def test_published_persons_make_a_prediction(work: Work) -> None:

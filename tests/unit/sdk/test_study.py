@@ -107,7 +107,23 @@ def test_hospitals_with_different_ranges_are_told_apart_before_anything_is_sent(
     with pytest.raises(Refused) as refused:
         study.sql("SELECT age FROM cardiac")
     assert refused.value.codes == ("sdk.domain_differs",)
+    (reason,) = refused.value.reasons
+    assert (
+        "'age'" in reason.words and "south" in reason.words and "LEAST(GREATEST(age, 0), 120) AS age" in reason.remedy
+    )
     assert study.sql("SELECT LEAST(GREATEST(age, 0), 90) AS age FROM cardiac").columns == ("age",)
+
+
+def test_a_query_is_bounded_by_what_hospitals_publish_together(hub: FakeHub, study: Study) -> None:
+    plain = "SELECT age, sex FROM cardiac"
+    assert study.fitted(plain) == plain, "nothing differs yet"
+    hub.published[hub.dids[1]] = described(hub.dids[1], high=90.0)
+    made = study.fitted(plain)
+    (age, sex) = study.sql(made).scope.columns
+    assert (age.low, age.high, sex.name) == (0, 120, "sex"), "nothing that is published is cut off"
+    with pytest.raises(Refused) as refused:
+        study.fitted("SELECT shoe_size FROM cardiac")
+    assert refused.value.codes == ("sql.unknown_column",)
 
 
 def test_a_data_set_that_is_no_longer_published_is_named(hub: FakeHub, study: Study) -> None:

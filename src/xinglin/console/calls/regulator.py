@@ -95,7 +95,7 @@ class RegulatorCalls(WatchingCalls):
     def withdraw(self, product: str, reason: str) -> Product:
         """Order that a product goes."""
         found = self._acts().withdraw(product, reason)
-        self.book.refresh()
+        self._told(found.order)
         return found
 
     def policies(self) -> Policies:
@@ -117,8 +117,8 @@ class RegulatorCalls(WatchingCalls):
         return Regulating(self.book.space, keys, self.lines.open(self.seat.folder), self.book.clock)
 
     def _told(self, index: int) -> int:
-        """Bring the leaf into the book, so that the next page shows it."""
-        self.book.refresh()
+        """Bring the leaf into the book, so that the next page shows it: it is there once a quorum has cosigned it."""
+        self.book.covers(index)
         return index
 
 

@@ -116,14 +116,19 @@ class WorkCalls(RunCalls):
             return self._with_repairs(words, space, study, found) if found.reasons and deep else found
 
     def first(self, words: Words, bench: Bench, view: str = "") -> Looked:
-        """A question to begin with: every column of ``view``, or of the first view with something to describe."""
+        """A question to begin with: every column of ``view``, or of the first view with something to describe.
+
+        Columns that hospitals publish differently are bounded, so that what stands there can be asked.
+        """
         people = sorted(bench.views, key=lambda name: not name.startswith(("patient", "person")))
         views = [view] if view in bench.views else people
         begun = Question(bench.id)
         for name in views[:_VIEWS_TRIED]:
-            sql = f"SELECT {', '.join(bench.views[name])}\nFROM {name}"
-            begun = Question(bench.id, sql)
+            begun = Question(bench.id, f"SELECT {', '.join(bench.views[name])}\nFROM {name}")
             looked = self.look(words, begun, deep=False)
+            if any(reason.code == "sdk.domain_differs" for reason in looked.reasons):
+                begun = msgspec.structs.replace(begun, sql=self.fitted(begun))
+                looked = self.look(words, begun, deep=False)
             if looked.admitted:
                 return looked
         return self.look(words, begun)
@@ -148,10 +153,22 @@ class WorkCalls(RunCalls):
             views = study.views()
         except XinglinError:
             views = {}
-        edits = repairs_of(words, found.question, found.reasons, found.columns, views)
+        fitted = self._fitted(study, found.question)
+        edits = repairs_of(words, found.question, found.reasons, found.columns, views, fitted)
         judged = [(one, self._looked(words, space, study, one.question)) for one in edits]
         told = tuple(msgspec.structs.replace(one, admitted=seen.admitted) for one, seen in judged)
         return msgspec.structs.replace(found, repairs=told)
+
+    def fitted(self, question: Question) -> str:
+        """The question's SELECT with the same ranges and levels at every hospital; as it was where that is refused."""
+        with self._space() as space:
+            return self._fitted(self._study(space, question.study), question)
+
+    def _fitted(self, study: Study, question: Question) -> str:
+        try:
+            return study.fitted(question.sql, hospitals=list(question.hospitals) or None)
+        except XinglinError:
+            return question.sql
 
     def _looked(self, words: Words, space: Space, study: Study, question: Question) -> Looked:
         columns: tuple[OutputColumn, ...] = ()
