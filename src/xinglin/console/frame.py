@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +30,20 @@ class Nav(msgspec.Struct, frozen=True):
     path: str
     label: str
     order: int = 50
+
+
+def place_of(nav: Iterable[Nav], path: str, crumb: str = "") -> str:
+    """The one entry of the navigation that a page stands under: its own, its first crumb's, else the nearest above.
+
+    >>> nav = [Nav(("regulator",), path, "") for path in ("/oversight", "/oversight/policy")]
+    >>> place_of(nav, "/oversight/policy"), place_of(nav, "/oversight/freeze"), place_of(nav, "/evidence")
+    ('/oversight/policy', '/oversight', '')
+    """
+    shown = [one.path for one in nav if one.order < BESIDE]
+    for own in (path, crumb):
+        if own in shown:
+            return own
+    return max((one for one in shown if path.startswith(f"{one}/")), key=len, default="")
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from xinglin.console.addresses import segment
 from xinglin.console.assets import Assets
-from xinglin.console.frame import Nav, Page
+from xinglin.console.frame import Nav, Page, place_of
 from xinglin.console.visit import Visit
 from xinglin.words import LANGUAGES, Words
 
@@ -51,6 +51,7 @@ class Renderer:
                     "words": visit.words,
                     "body": Markup(body),  # noqa: S704 - rendered and escaped one line above
                     "nav": visit.nav,
+                    "place": place_of(visit.nav, visit.path, page.crumbs[0].path if page.crumbs else ""),
                 }
             )
         finally:
