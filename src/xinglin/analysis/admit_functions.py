@@ -185,10 +185,7 @@ def _extreme(name: str) -> Rule:
         low, high = _extreme_range(name, parts)
         values = tuple(sorted({v for p in parts for v in p.values})) if all(p.values for p in parts) else ()
         sql = f"{name}({', '.join(p.sql for p in parts)})"
-        # greatest and least skip NULL. A value that a condition made missing must stay missing, and so must the one
-        # column that constants bound: its persons without a value are not persons at the bound.
-        alone = len([p for p in parts if p.role != av.CONSTANT]) == 1
-        missing = " OR ".join(f"{p.sql} IS NULL" for p in parts if p.filtered or (alone and p.role != av.CONSTANT))
+        missing = _missing(parts)
         sql = f"CASE WHEN NOT ({missing}) THEN {sql} END" if missing else sql
         facts = av.merged(sql, "date" if dated else "number", parts)
         whole = all(p.integer for p in parts)
@@ -196,6 +193,19 @@ def _extreme(name: str) -> Rule:
         return facts.with_(low=low, high=high, values=few, integer=whole, stepped=plain)
 
     return rule
+
+
+def _missing(parts: list[Value]) -> str:
+    """When an extreme is missing, which greatest and least, skipping NULL, do not see; "" where they do.
+
+    A value that a condition made missing stays missing. So does what constants bound, where no column has a value:
+    persons without one are not persons at the bound.
+    """
+    gone = [f"{p.sql} IS NULL" for p in parts if p.filtered]
+    columns = [p for p in parts if p.role != av.CONSTANT]
+    if 0 < len(columns) < len(parts) and not gone:
+        gone = [" AND ".join(f"{p.sql} IS NULL" for p in columns)]
+    return " OR ".join(gone)
 
 
 def _extreme_range(name: str, parts: list[Value]) -> tuple[float | None, float | None]:

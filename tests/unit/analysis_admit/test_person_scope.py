@@ -56,8 +56,10 @@ def test_a_bound_makes_no_value_of_one_that_is_missing(engine: Engine, bound: st
 
 
 def test_of_several_columns_the_known_ones_are_compared(engine: Engine) -> None:
-    rows = engine.rows(admitted("SELECT age, bp, GREATEST(age, bp) AS x FROM visit"))
-    assert all(x == max((v for v in (age, bp) if v is not None), default=None) for _, age, bp, x in rows)
+    for text in ("GREATEST(age, bp)", "GREATEST(age, 0, bp)", "LEAST(GREATEST(age, bp), 1000)"):
+        rows = engine.rows(admitted(f"SELECT age, bp, {text} AS x FROM visit"))
+        assert all(x == max((v for v in (age, bp) if v is not None), default=None) for _, age, bp, x in rows), text
+    assert any(age is None and bp is None for _, age, bp, _x in rows)
 
 
 @pytest.mark.parametrize("sql", QUERIES)
