@@ -20,6 +20,7 @@ from xinglin.wire.calls import PacksSaid
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit import Admitted, OutputColumn
+    from xinglin.analysis.bounding import Fit
     from xinglin.analysis.study_views import StudyViews
     from xinglin.analysis.table import Domain
     from xinglin.privacy.packs import Pack
@@ -92,6 +93,16 @@ def scope_of(
     if differing := _differing(admitted):
         raise Refused(tuple(_difference(name, columns, names) for name, columns in differing.items()))
     return _scope(held, next(iter(admitted.values())), names, said or {})
+
+
+def differing_in(
+    sql: str, held: Mapping[str, Held], described: Mapping[str, DataSetDescription]
+) -> dict[str, Fit | None]:
+    """Columns of a query that hospitals publish differently, and the domain of all of them together; ``Refused``."""
+    from xinglin.analysis.bounding import fit_of
+
+    differing = _differing(_admitted_by_all(sql, held, described))
+    return {name: fit_of(tuple(columns.values())) for name, columns in differing.items()}
 
 
 def fitted_sql(sql: str, held: Mapping[str, Held], described: Mapping[str, DataSetDescription]) -> str:

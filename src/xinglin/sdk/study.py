@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,11 +11,13 @@ import msgspec
 from xinglin.kernel.verdict import Denied, Reason
 from xinglin.sdk.data import Asking, Data
 from xinglin.sdk.errors import NoAgreement, NotAnswered, Refused
-from xinglin.sdk.scope import fitted_sql, views_of
+from xinglin.sdk.scope import differing_in, fitted_sql, views_of
 from xinglin.sdk.session import Held, Session
 from xinglin.wire.calls import AgreementView
 
 if TYPE_CHECKING:
+    from xinglin.analysis.bounding import Fit
+    from xinglin.catalogue.model import DataSetDescription
     from xinglin.sdk.extracts import Extract, Extraction
 
 _HOLD_S = 20.0
@@ -121,7 +123,7 @@ class Study:
     def views(self) -> dict[str, tuple[str, ...]]:
         """What the study's SQL may name: each view of the agreements and its columns. From published facts; no row."""
         found: dict[str, tuple[str, ...]] = {}
-        published = self.space.data_sets(self.data_set).get(self.data_set, {})
+        published = self._published()
         for did, one in sorted(self._held.items()):
             if did in published:
                 found |= views_of(one.agreement.terms, published[did])
@@ -140,8 +142,17 @@ class Study:
         Nothing that is published lies outside those bounds, so the rows keep their values. From published facts; no
         row. Raises ``Refused`` and ``NoAgreement`` as ``sql`` does.
         """
-        published = self.space.data_sets(self.data_set).get(self.data_set, {})
-        return fitted_sql(text, self.in_force(hospitals), published)
+        return fitted_sql(text, self.in_force(hospitals), self._published())
+
+    def differing(self, text: str, *, hospitals: Sequence[str] | None = None) -> dict[str, Fit | None]:
+        """Columns of a SELECT that hospitals publish differently, with what they publish together; None: no bound.
+
+        Raises as ``fitted`` does.
+        """
+        return differing_in(text, self.in_force(hospitals), self._published())
+
+    def _published(self) -> Mapping[str, DataSetDescription]:
+        return self.space.data_sets(self.data_set).get(self.data_set, {})
 
     def extraction(
         self,

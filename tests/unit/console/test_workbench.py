@@ -110,6 +110,11 @@ def test_where_hospitals_publish_different_ranges_the_first_question_can_be_aske
     monkeypatch.setitem(work.hub.published, work.hub.dids[1], described(work.hub.dids[1], high=90.0))
     page = work.get(f"/workbench?study={work.study}")
     assert "LEAST(GREATEST(age, 0), 120) AS age" in page.text and "It may be asked" in page.text
+    many = described(work.hub.dids[1], levels=tuple(f"level {n}" for n in range(30)))
+    monkeypatch.setitem(work.hub.published, work.hub.dids[1], many)
+    page = work.get(f"/workbench?study={work.study}")
+    assert "It may be asked" in page.text and "WHEN sex" not in page.text, "no list of thirty levels to begin with"
+    monkeypatch.setitem(work.hub.published, work.hub.dids[1], described(work.hub.dids[1], high=90.0))
     refused = work.post("/workbench/check", sql=SQL, operation="describe")
     assert "sdk.domain_differs" in refused.text and "The same ranges and levels at every hospital" in refused.text
     assert "LEAST(GREATEST(age, 0), 120) AS age" in refused.text

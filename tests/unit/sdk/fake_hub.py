@@ -78,7 +78,7 @@ MODEL = {
 }
 
 
-def described(did: str, high: float = 120.0) -> DataSetDescription:
+def described(did: str, high: float = 120.0, levels: tuple[str, ...] = ("female", "male")) -> DataSetDescription:
     table = TableDescription(
         name="cardiac",
         patient_key="person",
@@ -86,7 +86,7 @@ def described(did: str, high: float = 120.0) -> DataSetDescription:
             ColumnDescription("person", "text", "person"),
             ColumnDescription("age", "integer", low=0, high=high, unit="a"),
             ColumnDescription("chol", "integer", low=0, high=800),
-            ColumnDescription("sex", "category", levels=("female", "male")),
+            ColumnDescription("sex", "category", levels=levels),
             ColumnDescription("disease", "boolean"),
         ),
     )

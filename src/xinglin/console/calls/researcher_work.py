@@ -7,7 +7,7 @@ comes back: the run goes on whether or not anybody looks, and is found again by 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +28,7 @@ from xinglin.kernel.verdict import Reason
 
 if TYPE_CHECKING:
     from xinglin.analysis.admit import OutputColumn
+    from xinglin.analysis.bounding import Fit
     from xinglin.sdk.data import Data
     from xinglin.sdk.preview import Preview
     from xinglin.sdk.space import Space
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 STUDIES_SHOWN = 100
 _SIMILAR, _PUBLISHED_MS, _VIEWS_TRIED, _PERSONS_KEPT = 5, 300_000, 4, 1_000
+_LEVELS_WRITTEN = 12
+"""The first question spells out no more levels of a column than these."""
 
 
 NEWEST, FEW = 12, 4
@@ -118,7 +121,7 @@ class WorkCalls(RunCalls):
     def first(self, words: Words, bench: Bench, view: str = "") -> Looked:
         """A question to begin with: every column of ``view``, or of the first view with something to describe.
 
-        Columns that hospitals publish differently are bounded, so that what stands there can be asked.
+        Columns that hospitals publish differently are bounded, or left out, so that what stands there can be asked.
         """
         people = sorted(bench.views, key=lambda name: not name.startswith(("patient", "person")))
         views = [view] if view in bench.views else people
@@ -127,8 +130,7 @@ class WorkCalls(RunCalls):
             begun = Question(bench.id, f"SELECT {', '.join(bench.views[name])}\nFROM {name}")
             looked = self.look(words, begun, deep=False)
             if any(reason.code == "sdk.domain_differs" for reason in looked.reasons):
-                begun = msgspec.structs.replace(begun, sql=self.fitted(begun))
-                looked = self.look(words, begun, deep=False)
+                looked = self.look(words, self._bounded(begun, name, bench.views[name]), deep=False)
             if looked.admitted:
                 return looked
         return self.look(words, begun)
@@ -159,10 +161,17 @@ class WorkCalls(RunCalls):
         told = tuple(msgspec.structs.replace(one, admitted=seen.admitted) for one, seen in judged)
         return msgspec.structs.replace(found, repairs=told)
 
-    def fitted(self, question: Question) -> str:
-        """The question's SELECT with the same ranges and levels at every hospital; as it was where that is refused."""
+    def _bounded(self, question: Question, view: str, columns: Sequence[str]) -> Question:
+        """The same over the columns of a view that can be bounded, without those of which a list would be long."""
         with self._space() as space:
-            return self._fitted(self._study(space, question.study), question)
+            study = self._study(space, question.study)
+            try:
+                differing = study.differing(question.sql)
+            except XinglinError:
+                return question
+            short = [one for one in columns if one not in differing or _is_short(differing[one])]
+            kept = msgspec.structs.replace(question, sql=f"SELECT {', '.join(short)}\nFROM {view}")
+            return msgspec.structs.replace(kept, sql=self._fitted(study, kept)) if short else question
 
     def _fitted(self, study: Study, question: Question) -> str:
         try:
@@ -257,6 +266,10 @@ class WorkCalls(RunCalls):
 
     def _data(self, study: Study, question: Question) -> Data:
         return study.sql(question.sql, hospitals=list(question.hospitals) or None)
+
+
+def _is_short(fit: Fit | None) -> bool:
+    return fit is not None and len(fit.levels) <= _LEVELS_WRITTEN
 
 
 def _bench(space: Space, study: Study) -> Bench:
