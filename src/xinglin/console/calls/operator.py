@@ -165,7 +165,7 @@ class OperatorCalls(WatchingCalls):
         if product not in {found for found, *_ in self.products()}:
             raise NotThere("The log names no such product.", remedy="Look at the list of products.")
         self.lines.desk(self.seat.folder, "product-withdraw", product=product)
-        self.book.refresh()
+        self.book.covers(self.status().log_size - 1)  # its leaf is among them
 
     def sources(self) -> tuple[Source, ...]:
         """Catalogs of other participants that the hub reads."""
