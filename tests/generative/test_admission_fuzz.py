@@ -13,7 +13,9 @@ TEXT = """SELECT FROM WHERE GROUP BY HAVING QUALIFY JOIN LEFT ON USING UNION ALL
 WITH OVER PARTITION ORDER visit obs age sex bp enc seen value code t x ( ) , . * + - / = < > ' 1 0.5 'F' NULL NOT AND
 OR IN count sum avg lag coalesce INTERVAL DATE '2020-01-01' :: INT [ ] { } ; -- /* $1 ? @ # " __person"""
 WORDS = st.sampled_from(TEXT.split())
-NUMBERS = st.sampled_from(["age", "bp", "chol", "gene", "1", "97", "0.5", "smoker::INT"])
+NUMBERS = st.sampled_from(["age", "bp", "chol", "gene", "1", "97", "0.5", "smoker::INT", "NULL", "sum(1) OVER ()", "z"])
+LONE = "visit LEFT JOIN (SELECT 1 AS z FROM visit WHERE age > {limit}) b ON TRUE"
+"""Beside each row a constant, or nothing, as a condition has it."""
 
 
 def expressions() -> st.SearchStrategy[str]:
@@ -30,6 +32,7 @@ def expressions() -> st.SearchStrategy[str]:
             ),
             inner.map(lambda p: f"max({p}) OVER (PARTITION BY sex ORDER BY seen, age)"),
             inner.map(lambda p: f"nullif({p}, 1)"),
+            inner.map(lambda p: f"({p} IS NULL)::INT"),
         )
 
     return st.recursive(NUMBERS, grow, max_leaves=5)
@@ -56,7 +59,7 @@ ENGINE = Engine()
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(expressions(), expressions())
 def test_what_is_admitted_runs_and_keeps_to_its_range(first: str, second: str) -> None:
-    verdict = admit(f"SELECT {first} AS x FROM visit WHERE {second} > 0", VIEWS)
+    verdict = admit(f"SELECT {first} AS x FROM {LONE.format(limit=60)} WHERE {second} > 0", VIEWS)
     assert isinstance(verdict, Admitted | Denied)
     if isinstance(verdict, Admitted):
         rows = ENGINE.rows(verdict)
@@ -71,6 +74,38 @@ def test_what_is_admitted_runs_and_keeps_to_its_range(first: str, second: str) -
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(expressions())
 def test_what_is_admitted_never_mixes_persons(first: str) -> None:
-    verdict = admit(f"SELECT {first} AS x, count(*) OVER () AS n FROM visit", VIEWS)
+    verdict = admit(f"SELECT {first} AS x, count(*) OVER () AS n FROM {LONE.format(limit=60)}", VIEWS)
     if isinstance(verdict, Admitted):
         assert ENGINE.rows(verdict) == ENGINE.rows_one_by_one(verdict)
+
+
+class Lone(Engine):
+    """One row of each person."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all.execute(
+            "CREATE TABLE one AS SELECT * FROM visit QUALIFY row_number() OVER (PARTITION BY __person) = 1"
+        )
+        self._all.execute("DROP TABLE visit")
+        self._all.execute("ALTER TABLE one RENAME TO visit")
+
+
+LONE_ROWS = Lone()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(expressions())
+@example("bp * (1 - (z IS NULL)::INT)")
+@example("greatest(bp, 1000 * (z IS NULL)::INT)")
+def test_a_condition_makes_a_plain_value_missing_and_nothing_else(first: str) -> None:
+    """Of nobody, of some, of everybody the condition holds: a value that no guard counts is the same, or missing."""
+    known: dict[int, set[float]] = {}
+    for limit in (0, 60, 1000):
+        verdict = admit(f"SELECT {first} AS x FROM {LONE.format(limit=limit)}", VIEWS)
+        if not isinstance(verdict, Admitted) or verdict.columns[0].chosen or verdict.columns[0].kind != "number":
+            return
+        for person, value in LONE_ROWS.rows(verdict):
+            if value is not None:
+                known.setdefault(person, set()).add(value)
+    assert all(len(values) == 1 for values in known.values()), known

@@ -221,6 +221,9 @@ async def test_a_small_cell_of_a_table_is_hidden_with_one_beside_it(hub: Hostile
         "cost / (age - 64)",
         "cost * exp(-1000 * (age - 64) * (age - 64))",
         "greatest(0, age - 94) * cost",
+        "cost * (lag(1) OVER (ORDER BY age) IS NULL)::INT",
+        "cost * (nullif(1, 1) IS NULL)::INT",
+        "cost * exp((age - 64) * (age - 64) * greatest(NULL, -1000))",
     ],
 )
 async def test_a_value_hidden_in_a_mean_is_refused(hub: HostileHub, studies: list[Asker], expression: str) -> None:

@@ -185,7 +185,8 @@ def _finished(value: Value, over: str = "") -> Value:
     sql = value.sql + over
     if value.kind == "number":
         sql = av.finite(f"CAST({sql} AS DOUBLE)")
-    return value.with_(sql=sql, layered=True, bare=False)
+    role = av.CHOSEN if value.role == av.CONSTANT else value.role
+    return value.with_(sql=sql, layered=True, bare=False, role=role)
 
 
 def _aggregate(node: exp.Expression, scope: Scope) -> Value:

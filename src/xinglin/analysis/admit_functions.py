@@ -213,7 +213,7 @@ def _extreme_range(name: str, parts: list[Value]) -> tuple[float | None, float |
     lows, highs = [p.low for p in parts if p.low is not None], [p.high for p in parts if p.high is not None]
     low = min(lows) if len(lows) == len(parts) else None
     high = max(highs) if len(highs) == len(parts) else None
-    sure = [p for p in parts if p.role == av.CONSTANT]
+    sure = [p for p in parts if p.role == av.CONSTANT and len(p.values) == 1 and not p.filtered]
     if name == "greatest":
         return max((p.low for p in sure if p.low is not None), default=low), high
     return low, min((p.high for p in sure if p.high is not None), default=high)

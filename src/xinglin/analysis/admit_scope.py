@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from xinglin.analysis.admit_fan_out import FanOut
 from xinglin.analysis.admit_model import EXPRESSIONS, SQL_DEPTH
-from xinglin.analysis.admit_values import Value, highest, refuse
+from xinglin.analysis.admit_values import CHOSEN, CONSTANT, Value, highest, refuse
 
 PERSON = '"__person"'
 _NAME = re.compile(r"[^\W\d]\w{0,63}")
@@ -57,7 +57,9 @@ class Relation(msgspec.Struct, frozen=True):
         """The column called ``name`` (any letter case), or None."""
         for position, (known, value) in enumerate(self.query.columns):
             if known.lower() == name.lower():
-                return value.with_(sql=f'{self.alias}."k{position}"', filtered=value.filtered or self.filtered)
+                filtered = value.filtered or self.filtered
+                role = CHOSEN if filtered and value.role == CONSTANT else value.role
+                return value.with_(sql=f'{self.alias}."k{position}"', filtered=filtered, role=role)
         return None
 
 

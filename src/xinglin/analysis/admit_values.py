@@ -89,7 +89,7 @@ def quote_text(text: str) -> str:
 
 def null() -> Value:
     """The NULL constant; it fits every kind."""
-    return Value("NULL", "null", role=CONSTANT, degree=0)
+    return Value("NULL", "null", role=CONSTANT, filtered=True, degree=0)
 
 
 def merged(sql: str, kind: str, parts: Iterable[Value], **facts: Any) -> Value:
@@ -117,7 +117,7 @@ def _joint_role(parts: list[Value]) -> str:
 def truth(sql: str, parts: Iterable[Value]) -> Value:
     """A boolean computed from ``parts``: always a choice, unless all are constant."""
     known = list(parts)
-    role = CONSTANT if known and all(p.role == CONSTANT for p in known) else CHOSEN
+    role = CONSTANT if known and all(p.role == CONSTANT and not p.filtered for p in known) else CHOSEN
     return merged(sql, "boolean", known, role=role, stepped=False, filtered=False, degree=1)
 
 

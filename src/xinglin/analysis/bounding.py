@@ -14,9 +14,11 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
-from xinglin.analysis.admit_model import KNOWN_LEVELS, OutputColumn
+from xinglin.analysis.admit_model import OutputColumn
 
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_LEVELS = 100
+"""A category of more levels than these is left to whoever asks: nobody reads such a list."""
 _IN_PLACE = frozenset({"expressions", "from_", "from", "joins", "where"})
 """Clauses beside which a column of the SELECT may be rewritten where it stands."""
 
@@ -50,10 +52,12 @@ def fit_of(columns: Sequence[OutputColumn | None]) -> Fit | None:
     if len(known) < len(columns) or len(kinds) != 1 or not all(one.bounded for one in known):
         return None
     if known[0].kind == "number":
+        if any(one.chosen or one.stepped for one in known):
+            return None  # its values are counted one by one, or may not be bounded again
         lows, highs = (one.low or 0.0 for one in known), (one.high or 0.0 for one in known)
         return Fit(min(lows), max(highs))
     levels = tuple(sorted({level for one in known for level in one.levels}))
-    return Fit(levels=levels) if levels and len(levels) <= KNOWN_LEVELS.value else None
+    return Fit(levels=levels) if 0 < len(levels) <= _LEVELS else None
 
 
 def fitted(sql: str, names: Sequence[str], fits: Mapping[str, Fit]) -> str:
@@ -64,8 +68,9 @@ def fitted(sql: str, names: Sequence[str], fits: Mapping[str, Fit]) -> str:
     if isinstance(tree, exp.Select) and _in_place(tree, fits):
         projections = [_fitted(one, fits) for one in tree.selects]
         return str(tree.select(*projections, append=False).sql(dialect="duckdb", pretty=True))
+    inner = tree.sql(dialect="duckdb", pretty=True)
     columns = ",\n  ".join(_outer(name, fits) for name in names)
-    return f"SELECT\n  {columns}\nFROM (\n{sql.rstrip()}\n) AS asked"
+    return f"SELECT\n  {columns}\nFROM (\n{inner}\n) AS asked"
 
 
 def _in_place(tree: exp.Select, fits: Mapping[str, Fit]) -> bool:

@@ -22,7 +22,7 @@ from xinglin.console.book_fetch import fetched
 from xinglin.console.book_leaves import Leaves
 from xinglin.console.book_party import PartyEntries
 from xinglin.console.book_shown import CheckpointShown, shown_of
-from xinglin.console.book_words import line_of
+from xinglin.console.book_words import is_index, line_of
 from xinglin.console.errors import ConsoleError, NotThere
 from xinglin.evidence.checkpoint import parse_checkpoint
 from xinglin.evidence.entry import Entry, decode_entry
@@ -46,8 +46,7 @@ FOLDED = tuple(sorted(RECORD_KINDS | {APPROVAL_KIND, END_KIND}))
 """Kinds of entries that are read again at a start; of the others nothing is kept in memory."""
 _FOLDED = frozenset(FOLDED)
 PAGE_MOST = 500
-_INDEX_DIGITS = 19
-_QUORUM_S, _LEAF_S, _AGAIN_S = 10.0, 10.0, 0.2
+_QUORUM_S, _LEAF_S, _AGAIN_S, _NEVER = 10.0, 10.0, 0.2, float("inf")
 _LOOKED_AT_S, _SOON_S, _LATER_S, _FIRST_S = 30.0, 2.0, 30.0, 5.0
 
 
@@ -142,21 +141,14 @@ class Book:
 
         Whoever asks while another thread's refresh that began later is done is given that one's.
         """
-        asked = time.monotonic()
-        with self._turn:
-            if self._asked > asked:
-                return self.size
-            began = time.monotonic()
-            size = self._refreshed()
-            self._asked = began
-            return size
+        return self._refresh(_NEVER)
 
     def covers(self, index: int, timeout_s: float = _LEAF_S) -> bool:
         """Whether the verified log holds the entry at ``index``; waits so long for the cosignatures of a new leaf."""
         end = time.monotonic() + timeout_s
         while self.size <= index:
             try:
-                if self.refresh() > index:
+                if self._refresh(end) > index:
                     return True
             except XinglinError as error:
                 log.warning("leaf %d is not covered yet: %s", index, error.code)
@@ -211,7 +203,7 @@ class Book:
         self._trusted()
         limit = max(1, min(limit, PAGE_MOST))
         text = text.strip()
-        if _is_index(text) and int(text) < self.size:
+        if is_index(text) and int(text) < self.size:
             return FoundPage(tuple(self._at([int(text)])), None)
         words = self._words(text) if text else None
         wanted = Wanted(kind, subject, party, since, until, words, after, limit + 1)
@@ -264,7 +256,7 @@ class Book:
 
         Raises what ``bundle_of`` raises.
         """
-        if _is_index(subject):
+        if is_index(subject):
             found = [self.entry(int(subject))]
         else:
             found = [link.found for link in self.chain(subject, also).links]
@@ -372,8 +364,21 @@ class Book:
         self._folded = set()
         self._leaves = Leaves()
 
-    def _refreshed(self) -> int:
-        end = time.monotonic() + _QUORUM_S
+    def _refresh(self, end: float) -> int:
+        asked = time.monotonic()
+        if not self._turn.acquire(timeout=-1 if end == _NEVER else max(0.0, end - asked)):
+            raise NotYet("The log is being read by somebody else.", remedy="Load the page again in a moment.")
+        try:
+            if self._asked > asked:
+                return self.size
+            began = time.monotonic()
+            size = self._refreshed(min(end, began + _QUORUM_S))
+            self._asked = began
+            return size
+        finally:
+            self._turn.release()
+
+    def _refreshed(self, end: float) -> int:
         while True:
             try:
                 return self._accept(self._client.get_open("/checkpoint"))
@@ -482,10 +487,6 @@ def _being_checked() -> NotYet:
         why="It is read whole, each time that the console starts.",
         remedy="Load the page again in a moment.",
     )
-
-
-def _is_index(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < _INDEX_DIGITS
 
 
 def _read(index: int, data: bytes) -> Entry | None:

@@ -14,7 +14,7 @@ from xinglin.kernel.limits import Limit
 from xinglin.stores.console_book import NAMED, PARTY, SUBJECT, Line
 
 WORDS_OF_ENTRY = Limit("words that the index keeps of one entry", 320, "words")
-_BODY_WORDS, _DEPTH, _LABEL_CHARACTERS, _PAYLOAD = 48, 8, 200, 65_536
+_BODY_WORDS, _DEPTH, _LABEL_CHARACTERS, _PAYLOAD, _INDEX_DIGITS = 48, 8, 200, 65_536, 19
 _ID = re.compile(r"[a-z]{1,32}-[a-z2-7]{26}|sha256:[0-9a-f]{64}|did:xinglin:[a-z2-7]{25}[aeimquy4]")
 _LABELS = frozenset({"name", "data_set", "data_sets", "study", "event", "grade", "reason", "what"})
 
@@ -66,3 +66,8 @@ def _opened(payload: str) -> Any:
         return msgspec.json.decode(base64.b64decode(payload, validate=True))
     except (ValueError, msgspec.DecodeError):
         return None
+
+
+def is_index(text: str) -> bool:
+    """Whether what somebody seeks may be the index of an entry."""
+    return text.isascii() and text.isdigit() and len(text) < _INDEX_DIGITS

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from xinglin.sdk.session import Held
 
 
+_SHOWN = 300
+"""A remedy shows an expression of so many characters at most."""
+
+
 class Scope(msgspec.Struct, frozen=True):
     """The admitted query: its columns and domain (the same at every hospital), and the agreements it runs under.
 
@@ -113,8 +117,11 @@ def fitted_sql(sql: str, held: Mapping[str, Held], described: Mapping[str, DataS
     from xinglin.analysis.bounding import fit_of, fitted
 
     admitted = _admitted_by_all(sql, held, described)
+    names = [tuple(one.name for one in found.columns) for found in admitted.values()]
+    if len(set(names)) > 1:
+        return sql
     fits = {name: fit for name, columns in _differing(admitted).items() if (fit := fit_of(tuple(columns.values())))}
-    return fitted(sql, [one.name for one in next(iter(admitted.values())).columns], fits)
+    return fitted(sql, names[0], fits)
 
 
 def views_of(terms: AgreedTerms, data_set: DataSetDescription) -> dict[str, tuple[str, ...]]:
@@ -185,9 +192,16 @@ def _difference(name: str, columns: Mapping[str, OutputColumn | None], names: Ma
     unlike = [names.get(did, did) for did, one in others if _domain(one) != _domain(own)]
     words = f"{names.get(first, first)} publishes another range or other levels for {name!r} than {', '.join(unlike)}."
     fit = fit_of(tuple(columns.values()))
-    remedy = f"Bound it in the query: {fit.text(name)} AS {name}. study.fitted(sql) writes it." if fit else ""
-    return Reason("sdk.domain_differs", words, remedy or f"Leave {name!r} out, or turn it into one kind of value.")
+    if fit is None:
+        return Reason("sdk.domain_differs", words, f"Leave {name!r} out, or turn it into one kind of value.")
+    text = f"{fit.text(name)} AS {name}"
+    shown = f"Bound it in the query: {text}. " if len(text) <= _SHOWN else "Bound it in the query. "
+    return Reason("sdk.domain_differs", words, f"{shown}study.fitted(sql) writes it.")
 
 
 def _domain(column: OutputColumn | None) -> object:
-    return column and (column.kind, column.low, column.high, column.levels, column.integer)
+    """What has to be the same at every hospital: the scale of sums, the cells of tables, what a release counts."""
+    if column is None:
+        return None
+    counted = (column.chosen, column.stepped, column.values) if column.kind == "number" else ()
+    return column.kind, column.low, column.high, column.levels, column.integer, counted

@@ -55,6 +55,8 @@ def domains(sql: str) -> set[tuple[object, ...]]:
         "WITH w AS (SELECT bp, sex FROM visit) SELECT bp, sex FROM w",
         "SELECT bp FROM visit UNION ALL SELECT bp FROM visit",
         "SELECT * FROM (SELECT bp, sex FROM visit) t",
+        "SELECT DISTINCT bp, sex FROM visit;",
+        "WITH w AS (SELECT bp, sex FROM visit) SELECT bp, sex FROM w -- as published\n",
     ],
 )
 def test_every_hospital_derives_the_same_domain(sql: str) -> None:
@@ -63,6 +65,12 @@ def test_every_hospital_derives_the_same_domain(sql: str) -> None:
     made = fitted(sql, names, fits(sql))
     assert len(domains(made)) == 1, made
     assert [one.name for one in columns_at(made, HOSPITALS[0])] == names
+
+
+@pytest.mark.parametrize("value", ["round(bp)", "floor(visits / 10)", "greatest(bp, 70)", "abs(bp - 60)"])
+def test_what_may_not_be_bounded_again_is_left_alone(value: str) -> None:
+    """A stepped number meets no second bound, and its values are counted one by one: the same everywhere, or not."""
+    assert fits(f"SELECT {value} AS x FROM visit") == {}
 
 
 def test_what_reads_well_is_rewritten_where_it_stands() -> None:
@@ -98,6 +106,8 @@ def test_what_no_bound_makes_the_same_is_left_alone() -> None:
     assert fit_of((number(), text)) is None and fit_of((number(), None)) is None
     assert fit_of((number(None), number())) is None
     assert fit_of((text, OutputColumn("x", "category", None, None, (), False, "L1", ()))) is None
+    many = OutputColumn("x", "category", None, None, tuple(map(str, range(101))), False, "L1", ())
+    assert fit_of((text, many)) is None, "nobody reads a list of a hundred levels"
 
 
 @given(

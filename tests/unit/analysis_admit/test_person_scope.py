@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.analysis_admit.conftest import Engine, admitted
 
+from xinglin.analysis.admit_indicators import indicator_slots
+
 QUERIES = [
     "SELECT age, sex, bp, smoker FROM visit WHERE age > 30 AND sex = 'F'",
     "SELECT bp / age AS r, ln(bp) AS l, greatest(least(chol, 40), 0) AS c FROM visit",
@@ -53,6 +55,27 @@ def test_a_bound_makes_no_value_of_one_that_is_missing(engine: Engine, bound: st
     bounded, bare = (engine.rows(admitted(f"SELECT {one} AS x FROM visit")) for one in (bound.format(value), value))
     missing = [row[0] for row in bare if row[1] is None]
     assert missing and [row[0] for row in bounded if row[1] is None] == missing
+
+
+@pytest.mark.parametrize("bare", ["LEAST(bp, NULL)", "GREATEST(NULL, bp)", "LEAST(bp, CAST(NULL AS DOUBLE) + 0)"])
+def test_an_extreme_with_nothing_is_nothing(engine: Engine, bare: str) -> None:
+    assert {row[1] for row in engine.rows(admitted(f"SELECT {bare} AS x FROM visit"))} == {None}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT (b.z IS NOT NULL)::INT AS x FROM visit a LEFT JOIN (SELECT 1 AS z FROM visit WHERE age > 90) b ON TRUE",
+        "SELECT b.z AS x FROM visit a LEFT JOIN (SELECT 1 AS z FROM visit WHERE age > 90) b ON TRUE",
+        "SELECT sum(1) AS x FROM visit",
+        "SELECT least(sum(1), 2) AS x FROM visit",
+        "SELECT max(1) FILTER (WHERE age > 90) AS x FROM visit",
+        "SELECT lag(1) OVER (ORDER BY seen) AS x FROM visit",
+    ],
+)
+def test_a_constant_that_rows_decide_on_is_counted_as_a_choice(sql: str) -> None:
+    (column,) = admitted(sql).columns
+    assert column.chosen and indicator_slots((column,), {"x"}), "its mean would be a count of persons"
 
 
 def test_of_several_columns_the_known_ones_are_compared(engine: Engine) -> None:

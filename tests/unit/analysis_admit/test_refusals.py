@@ -9,6 +9,9 @@ from xinglin.analysis.admit import Admitted, admit
 from xinglin.analysis.admit_model import EXPRESSIONS, SQL_CHARACTERS
 from xinglin.kernel.verdict import Denied
 
+LONE = "FROM visit a LEFT JOIN (SELECT 1 AS z, DATE '2020-01-01' AS d, 'a' AS t FROM visit WHERE age = 97) b ON TRUE"
+TWICE = "SELECT bp FROM visit UNION ALL SELECT bp FROM visit WHERE age = 97"
+AT_97 = "(age - 97) * (age - 97)"
 ATTACKS = {
     # files, settings, other tables
     "SELECT * FROM read_csv('/etc/passwd')": "not_admitted",
@@ -89,6 +92,24 @@ ATTACKS = {
     "SELECT bp FROM visit WHERE age = 97 UNION ALL SELECT 0 AS bp FROM visit": "hidden_value",
     "SELECT bp FROM visit WHERE age = 97 UNION ALL SELECT bp - bp AS bp FROM visit": "hidden_value",
     "SELECT date_diff('day', IF(age = 97, DATE '2000-01-01', DATE '2001-01-01'), seen) AS x FROM visit": "hidden_value",
+    # a constant that a condition made missing, or counted
+    f"SELECT bp * (1 - (b.z IS NULL)::INT) AS x {LONE}": "hidden_value",
+    f"SELECT bp + 1000 * (b.z IS NOT NULL)::INT AS x {LONE}": "hidden_value",
+    f"SELECT bp * coalesce(b.z, 0) AS x {LONE}": "hidden_value",
+    f"SELECT bp * (b.d IS NULL)::INT AS x {LONE}": "hidden_value",
+    f"SELECT bp * (b.t IS NULL)::INT AS x {LONE}": "hidden_value",
+    f"SELECT bp * (b.z + 0 IS NULL)::INT AS x {LONE}": "hidden_value",
+    f"SELECT bp * length(coalesce(b.t, '')) AS x {LONE}": "hidden_value",
+    "SELECT avg(bp) * (1 - (max(1) FILTER (WHERE age = 97) IS NULL)::INT) AS x FROM visit": "hidden_value",
+    "SELECT bp * (lag(1) OVER (ORDER BY seen) IS NULL)::INT AS x FROM visit": "hidden_value",
+    f"SELECT avg(bp) * (least(sum(1), 2) - 1) AS x FROM ({TWICE}) t": "hidden_value",
+    f"SELECT avg(bp) * sum(0.5) AS x FROM ({TWICE}) t": "hidden_value",
+    "SELECT bp * greatest(sum(1) OVER (), 1) AS x FROM visit": "hidden_value",
+    "SELECT bp * (nullif(1, 1) IS NULL)::INT AS x FROM visit": "hidden_value",
+    f"SELECT (bp - 50) * exp({AT_97} * greatest(NULL, -1000)) AS x FROM visit": "hidden_value",
+    f"SELECT (bp - 50) * exp({AT_97} * greatest(CAST(NULL AS DOUBLE) + 0, -1000)) AS x FROM visit": "hidden_value",
+    f"SELECT (bp - 50) * exp({AT_97} * greatest(max(0) OVER (ORDER BY seen ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING), "
+    "-1000)) AS x FROM visit": "hidden_value",
     # floods
     "SELECT repeat('a', 1000000000) AS x FROM visit": "not_admitted",
     "SELECT code || code AS x FROM obs": "size",

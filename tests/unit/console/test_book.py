@@ -128,6 +128,27 @@ def test_a_new_leaf_is_waited_for_until_it_is_cosigned(
         book.entry(size + 1)
 
 
+def test_whoever_waits_for_a_leaf_does_not_wait_for_somebody_elses_turn(hub: FakeHub, book: Book) -> None:
+    """A refresh that finds no quorum holds the turn: who comes after it gives up at their own time, not at its end."""
+    size, holding, over = book.refresh(), threading.Event(), threading.Event()
+
+    def reading() -> None:
+        with book._turn:
+            holding.set()
+            over.wait(60)
+
+    reader = threading.Thread(target=reading)
+    reader.start()
+    try:
+        assert holding.wait(60)
+        assert not book.covers(size, 0.05), "it came back while the other still reads"
+    finally:
+        over.set()
+        reader.join()
+    hub.add(admitted(hub, RUN, 5))
+    assert book.covers(size)
+
+
 def test_another_start_reads_the_same_without_the_hub(hub: FakeHub, tmp_path: Path) -> None:
     fill(hub, 300)
     book = Book(hub.space, hub, tmp_path / "book.db")

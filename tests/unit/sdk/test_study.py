@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from tests.unit.sdk.conftest import VARIABLES, VIEW
@@ -126,6 +128,44 @@ def test_a_query_is_bounded_by_what_hospitals_publish_together(hub: FakeHub, stu
     with pytest.raises(Refused) as refused:
         study.fitted("SELECT shoe_size FROM cardiac")
     assert refused.value.codes == ("sql.unknown_column",)
+
+
+def test_what_a_release_would_count_has_to_be_the_same_too(hub: FakeHub, study: Study) -> None:
+    """A whole number of 0 and 1 is a flag, whose persons are counted; of 0 to 120 it is none."""
+    hub.published[hub.dids[1]] = described(hub.dids[1], high=1.0)
+    assert study.differing("SELECT age FROM cardiac") == {"age": None}
+    sql = "SELECT LEAST(GREATEST(age, 0), 120) AS age FROM cardiac"
+    with pytest.raises(Refused) as refused:
+        study.sql(sql)
+    assert refused.value.codes == ("sdk.domain_differs",) and "Leave 'age' out" in refused.value.reasons[0].remedy
+    assert study.fitted(sql) == sql
+
+
+def test_a_star_that_means_other_columns_elsewhere_is_left_as_it_is(
+    hub: FakeHub, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xinglin.sdk import scope
+
+    real = scope._admitted_by_all
+
+    def one_lacks_sex(*given: Any) -> Any:
+        found = real(*given)
+        did = next(iter(found))
+        columns = tuple(one for one in found[did].columns if one.name != "sex")
+        return found | {did: msgspec.structs.replace(found[did], columns=columns)}
+
+    hub.published[hub.dids[1]] = described(hub.dids[1], high=90.0)
+    monkeypatch.setattr(scope, "_admitted_by_all", one_lacks_sex)
+    assert study.fitted("SELECT * FROM cardiac") == "SELECT * FROM cardiac"
+
+
+def test_a_long_remedy_says_only_where_it_is_written(hub: FakeHub, study: Study) -> None:
+    hub.published[hub.dids[1]] = described(hub.dids[1], levels=tuple(f"level {n}" for n in range(60)))
+    with pytest.raises(Refused) as refused:
+        study.sql("SELECT sex FROM cardiac")
+    (reason,) = refused.value.reasons
+    assert reason.remedy == "Bound it in the query. study.fitted(sql) writes it."
+    assert len(study.sql(study.fitted("SELECT sex FROM cardiac")).scope.columns[0].levels) == 62
 
 
 def test_a_data_set_that_is_no_longer_published_is_named(hub: FakeHub, study: Study) -> None:

@@ -11,6 +11,7 @@ from xinglin.console.calls.seat_calls import Item, ItemAct, Pulse
 from xinglin.console.calls.watching import WatchingCalls
 from xinglin.console.errors import BadField, NotThere
 from xinglin.kernel.canonical import canonical_digest
+from xinglin.kernel.errors import XinglinError
 from xinglin.wire.access import ApplicationView
 from xinglin.wire.errors import Refused
 from xinglin.wire.studies import StudiesPage, StudyLine
@@ -165,7 +166,11 @@ class OperatorCalls(WatchingCalls):
         if product not in {found for found, *_ in self.products()}:
             raise NotThere("The log names no such product.", remedy="Look at the list of products.")
         self.lines.desk(self.seat.folder, "product-withdraw", product=product)
-        self.book.covers(self.status().log_size - 1)  # its leaf is among them
+        try:
+            size = self.status().log_size
+        except XinglinError:
+            return  # it is withdrawn, whatever the hub says of itself
+        self.book.covers(size - 1)  # its leaf is among them
 
     def sources(self) -> tuple[Source, ...]:
         """Catalogs of other participants that the hub reads."""
