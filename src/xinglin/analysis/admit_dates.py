@@ -84,7 +84,9 @@ def _moved(date: Value, amount: int, unit: str) -> Value:
     interval = f"to_{unit}s(CAST({amount} AS BIGINT))" if unit in ("hour", "minute") else ""
     interval = interval or f"to_{unit}s(CAST({amount} AS INTEGER))"
     sql = f"({date.sql} + {interval})"
-    return date.with_(sql=sql if date.layered else f"TRY({sql})", low=low, high=high, bare=False)
+    # Moved by other than whole days, a date falls on the other side of a midnight or of a month's end: a step.
+    stepped = date.stepped or (date.role == av.PLAIN and unit not in ("day", "week"))
+    return date.with_(sql=sql if date.layered else f"TRY({sql})", low=low, high=high, bare=False, stepped=stepped)
 
 
 def date_arithmetic(op: str, a: Value, b: Value) -> Value:
@@ -154,7 +156,7 @@ def _part_of(name: str, date: Value) -> Value:
         high = high if date.high is None else float(1970 + math.ceil((date.high + 3) / 365.2425))
     sql = f"CAST(date_part('{name}', {date.sql}) AS DOUBLE)"
     facts = av.merged(sql, "number", (date,), low=low, high=high, integer=True)
-    return facts.with_(stepped=date.role == av.PLAIN and name != "year")
+    return facts.with_(stepped=date.role == av.PLAIN)
 
 
 def _extract(node: exp.Expression, scope: Scope) -> Value:

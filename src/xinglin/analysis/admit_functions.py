@@ -224,8 +224,8 @@ def _check_clamp(name: str, parts: list[Value]) -> None:
     columns = [p for p in parts if p.role != av.CONSTANT]
     if any(p.role == av.CHOSEN for p in columns):
         refuse("hidden_value", f"{name} mixes a column with a value that depends on a condition.")
-    if len(columns) > 1 and any(p.filtered or p.stepped for p in columns):
-        refuse("hidden_value", f"{name} mixes columns of which one depends on a condition.")
+    if len(columns) > 1 and not all(p.bare and not p.filtered and not p.stepped for p in columns):
+        refuse("hidden_value", f"{name} mixes columns of which one is computed, or depends on a condition.")
     one = columns[0]
     clamped = _CLAMP.match(one.sql) is not None
     if one.stepped and one.bounded and not clamped:

@@ -439,7 +439,7 @@ def _typed(column: str, value: Value) -> str:
 
 
 def _union_column(left: tuple[str, Value], right: tuple[str, Value]) -> tuple[str, Value]:
-    """One column of a union; a number is a published column in every branch or a constant in every branch."""
+    """One column of a union; a number is one published column in every branch or a constant in every branch."""
     (name, a), (_, b) = left, right
     if a.kind == b.kind == "null":
         return name, a
@@ -450,11 +450,12 @@ def _union_column(left: tuple[str, Value], right: tuple[str, Value]) -> tuple[st
     if kind in ("category", "boolean") or all(v.role != av.PLAIN for v in real):
         picked = av.picked(a.sql, [a, b], [], null_possible=False)
         return name, picked.with_(filtered=a.filtered or b.filtered or len(real) < 2)
-    if not all(v.role == av.PLAIN and v.bare for v in real):
+    named = {source.rpartition(".")[2] for v in real for source in v.sources}
+    if not all(v.role == av.PLAIN and v.bare for v in real) or len(named) > 1:
         refuse(
             "hidden_value",
-            f"UNION mixes a column with a computed or constant value in {name!r}.",
-            "Unite columns as published and compute afterwards.",
+            f"UNION mixes a column with another, or with a computed or constant value, in {name!r}.",
+            "Unite columns of one name as published, and compute afterwards.",
         )
     low, high = av.hull(real)
     facts = av.merged(a.sql, kind, (a, b), low=low, high=high, integer=all(v.integer for v in real))

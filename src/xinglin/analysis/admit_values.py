@@ -14,6 +14,8 @@ from xinglin.kernel.verdict import Reason
 CONSTANT, PLAIN, CHOSEN = "constant", "plain", "chosen"
 _CONDITION = 1_000.0
 """A divisor's published range may span at most this ratio: 1/(age - 97 + tiny) would be a hidden predicate."""
+_GRAIN, _FAR, _EXACT = 2.0**32, 1e9, 2.0**53
+"""A sum is at most this many times larger than the range of what is added, or it rounds it: (age + 9e17) - 9e17."""
 _DEGREE = 4
 """Columns multiplied in one value: a product of many differences is a hidden predicate."""
 
@@ -166,6 +168,8 @@ def arithmetic(op: str, a: Value, b: Value) -> Value:
     _check_meeting(op, a, b)
     rule = _RULES[op]
     low, high = _range(op, a, b)
+    if op in "+-":
+        _check_grain(op, a, b, low, high)
     integer = op != "/" and a.integer and b.integer
     sql = f"({a.sql} / NULLIF({b.sql}, CAST(0 AS DOUBLE)))" if op == "/" else f"({a.sql} {op} {b.sql})"
     value = merged(finite(sql) if op in "*/" and low is None else sql, "number", (a, b))
@@ -195,6 +199,27 @@ def _check_meeting(op: str, a: Value, b: Value) -> None:
         )
     if op in "*/" and not (a.bounded and b.bounded):
         refuse("unbounded", f"'{op}' combines columns of which one has no known range.", "Use columns with a range.")
+
+
+def _check_grain(op: str, a: Value, b: Value, low: float | None, high: float | None) -> None:
+    """Doubles keep 53 bits: what is added to something far larger becomes a step, and a step is a hidden predicate."""
+    if a.role == b.role == CONSTANT:
+        return
+    size = None if low is None or high is None else max(abs(low), abs(high))
+    if a.integer and b.integer and size is not None and size < _EXACT:
+        return
+    if size is not None:
+        widths = [v.high - v.low for v in (a, b) if v.low is not None and v.high is not None and v.high > v.low]
+        lost = bool(widths) and size > _GRAIN * min(widths)
+    else:
+        ends = [abs(end) for v in (a, b) for end in (v.low, v.high) if end is not None]
+        lost = any(end > _FAR for end in ends) or any(v.role == PLAIN and not (v.bounded or v.bare) for v in (a, b))
+    if lost:
+        refuse(
+            "hidden_value",
+            f"'{op}' adds numbers of such different size that the smaller one is rounded.",
+            "Add numbers of like size, or bound a column first: LEAST(GREATEST(x, low), high).",
+        )
 
 
 def well_conditioned(low: float | None, high: float | None) -> bool:

@@ -23,7 +23,7 @@ QUERIES = [
     "SELECT v.age, o.value, w.bp FROM visit v FULL JOIN obs o ON v.enc = o.enc FULL JOIN visit w ON w.enc = o.enc",
     "SELECT a.age, b.bp FROM visit a, visit b",
     "SELECT a.age FROM visit a CROSS JOIN obs b",
-    "SELECT age FROM visit UNION ALL SELECT bp FROM visit",
+    "SELECT age FROM visit UNION ALL SELECT age FROM visit WHERE bp > 100",
     "SELECT sex FROM visit UNION SELECT code FROM obs",
     "SELECT bp - lag(bp) OVER (ORDER BY seen, bp) AS delta FROM visit",
     "SELECT rank() OVER (ORDER BY bp) AS r, count(*) OVER () AS n, max(bp) OVER (PARTITION BY sex) AS m FROM visit",

@@ -110,6 +110,21 @@ ATTACKS = {
     f"SELECT (bp - 50) * exp({AT_97} * greatest(CAST(NULL AS DOUBLE) + 0, -1000)) AS x FROM visit": "hidden_value",
     f"SELECT (bp - 50) * exp({AT_97} * greatest(max(0) OVER (ORDER BY seen ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING), "
     "-1000)) AS x FROM visit": "hidden_value",
+    # a sum so large that it rounds, or a bound that no column has
+    "SELECT bp * (((age - 32.5 + 900000000000000000) - 900000000000000000) / 128) AS x FROM visit": "hidden_value",
+    "SELECT bp * 1e17 + age * 64.5 - 2080 - bp * 1e17 AS x FROM visit": "hidden_value",
+    "SELECT least(greatest(chol * 1e-9 + 1e9 - 1e9, 0), 1) AS x FROM visit": "hidden_value",
+    "SELECT least(greatest(chol + 9e17 - 9e17, 0), 128) AS x FROM visit": "hidden_value",
+    "SELECT greatest(bp, 205 + 0 * age) AS x FROM visit": "hidden_value",
+    # one column for some, another for others
+    "SELECT age AS x FROM visit WHERE age <> 97 UNION ALL SELECT bp AS x FROM visit WHERE age = 97": "hidden_value",
+    "SELECT max(x) AS x FROM (SELECT age AS x FROM visit UNION ALL SELECT bp AS x FROM visit WHERE age = 97) t": (
+        "hidden_value"
+    ),
+    # steps of the calendar, and of texts
+    "SELECT bp * (date_diff('day', seen + INTERVAL 1 MONTH, seen) + 31) AS x FROM visit": "hidden_value",
+    "SELECT bp * (year(seen) - 2000) AS x FROM visit": "hidden_value",
+    "SELECT bp * CAST(CASE WHEN age = 97 THEN '500' ELSE '1' END AS DOUBLE) AS x FROM visit": "hidden_value",
     # floods
     "SELECT repeat('a', 1000000000) AS x FROM visit": "not_admitted",
     "SELECT code || code AS x FROM obs": "size",
