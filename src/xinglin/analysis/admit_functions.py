@@ -44,7 +44,7 @@ def _safe(rule: Callable[[float], float], x: float | None) -> float | None:
         y = rule(x)
     except (ValueError, OverflowError, ZeroDivisionError):
         return None
-    return y if math.isfinite(y) else None
+    return None if isinstance(y, complex) or not math.isfinite(y) else float(y)
 
 
 def _smooth(value: Value, sql: str, rule: Callable[[float], float], admissible: bool) -> Value:
@@ -58,7 +58,9 @@ def _smooth(value: Value, sql: str, rule: Callable[[float], float], admissible: 
     if not known or (admissible and len(known) < len(ends)):
         return _mapped(value, sql, rule, low=None, high=None, integer=False, stepped=plain, degree=value.degree)
     low, high = av.widened(min(known), max(known), exact=False)
-    degree = value.degree + (1 if plain else 0)
+    degree = value.degree + ((max(1, value.degree) if rule is math.exp else 1) if plain else 0)
+    if degree > av.DEGREE:
+        refuse("hidden_value", "A function of a function of a column singles out a narrow range.", "Apply one of them.")
     return _mapped(value, sql, rule, low=low, high=high, integer=False, degree=degree)
 
 

@@ -16,7 +16,7 @@ _CONDITION = 1_000.0
 """A divisor's published range may span at most this ratio: 1/(age - 97 + tiny) would be a hidden predicate."""
 _GRAIN, _FAR, _EXACT = 2.0**32, 1e9, 2.0**53
 """A sum is at most this many times larger than the range of what is added, or it rounds it: (age + 9e17) - 9e17."""
-_DEGREE = 4
+DEGREE = 4
 """Columns multiplied in one value: a product of many differences is a hidden predicate."""
 
 
@@ -232,8 +232,8 @@ def well_conditioned(low: float | None, high: float | None) -> bool:
 
 def _degree(op: str, a: Value, b: Value) -> int:
     degree = a.degree + b.degree if op in "*/" else max(a.degree, b.degree)
-    if degree > _DEGREE and PLAIN in (a.role, b.role):
-        refuse("hidden_value", f"A value multiplies more than {_DEGREE} columns.", "Use a lower degree.")
+    if degree > DEGREE and PLAIN in (a.role, b.role):
+        refuse("hidden_value", f"A value multiplies more than {DEGREE} columns.", "Use a lower degree.")
     return degree
 
 

@@ -78,6 +78,11 @@ def test_a_constant_that_rows_decide_on_is_counted_as_a_choice(sql: str) -> None
     assert column.chosen and indicator_slots((column,), {"x"}), "its mean would be a count of persons"
 
 
+def test_a_root_of_a_negative_constant_is_missing(engine: Engine) -> None:
+    rows = engine.rows(admitted("SELECT age, power((0.1 * (2 / -3)), -0.5) AS x FROM visit"))
+    assert {row[2] for row in rows} == {None}
+
+
 def test_of_several_columns_the_known_ones_are_compared(engine: Engine) -> None:
     for text in ("GREATEST(age, bp)", "GREATEST(age, 0, bp)", "LEAST(GREATEST(age, bp), 1000)"):
         rows = engine.rows(admitted(f"SELECT age, bp, {text} AS x FROM visit"))

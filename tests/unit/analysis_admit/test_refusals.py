@@ -125,6 +125,8 @@ ATTACKS = {
     "SELECT bp * (date_diff('day', seen + INTERVAL 1 MONTH, seen) + 31) AS x FROM visit": "hidden_value",
     "SELECT bp * (year(seen) - 2000) AS x FROM visit": "hidden_value",
     "SELECT bp * CAST(CASE WHEN age = 97 THEN '500' ELSE '1' END AS DOUBLE) AS x FROM visit": "hidden_value",
+    # a tower of functions
+    "SELECT bp * exp(exp((age - 100) * 0.146 + 2.48)) AS x FROM visit": "hidden_value",
     # floods
     "SELECT repeat('a', 1000000000) AS x FROM visit": "not_admitted",
     "SELECT code || code AS x FROM obs": "size",
